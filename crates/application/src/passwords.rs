@@ -1,0 +1,240 @@
+//! Passwords: their rules, and argon2id behind a queue.
+
+use std::fmt;
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash as PhcHash;
+use argon2::password_hash::{Error as HashError, PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use colloquy_domain::Violation;
+use tokio::sync::Semaphore;
+
+use crate::ports::{PortError, SecretGenerator};
+
+/// A password as somebody typed it. Never printed, never stored.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// The fewest characters of a new password (NIST SP 800-63B).
+    pub const MIN_CHARS: usize = 8;
+    /// The most characters of a new password: room for any pass phrase, and a bound on the work.
+    pub const MAX_CHARS: usize = 1024;
+
+    /// Checks a new password: its length and nothing else; every character counts as it is.
+    ///
+    /// # Errors
+    /// A `Violation` with the code `too_short` or `too_long`.
+    pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
+        let text = text.into();
+        match text.chars().count() {
+            count if count < Self::MIN_CHARS => Err(Violation::new(
+                "too_short",
+                format!("must have at least {} characters", Self::MIN_CHARS),
+            )),
+            count if count > Self::MAX_CHARS => Err(Violation::new(
+                "too_long",
+                format!("must have at most {} characters", Self::MAX_CHARS),
+            )),
+            _ => Ok(Self(text)),
+        }
+    }
+
+    /// Takes a password that is only to be compared with a stored hash.
+    #[must_use]
+    pub fn presented(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// A password's hash in PHC string form (`$argon2id$v=19$m=...`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Takes a hash as it was stored.
+    #[must_use]
+    pub fn from_stored(phc: impl Into<String>) -> Self {
+        Self(phc.into())
+    }
+
+    /// The PHC string, to store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// Hashes and compares passwords with argon2id at the cost that OWASP's password storage sheet
+/// gives first: 19 MiB, 2 passes, 1 lane. At most `slots` at once, on threads of their own, so
+/// that a crowd signing in neither fills the memory nor stops the other requests.
+#[derive(Clone)]
+pub struct PasswordHasher {
+    slots: Arc<Semaphore>,
+    secrets: Arc<dyn SecretGenerator>,
+}
+
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const SALT_BYTES: usize = 16;
+
+impl PasswordHasher {
+    /// A hasher that works on at most `slots` passwords at once.
+    #[must_use]
+    pub fn new(slots: usize, secrets: Arc<dyn SecretGenerator>) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(slots.max(1))),
+            secrets,
+        }
+    }
+
+    /// Hashes a new password with a salt of its own.
+    ///
+    /// # Errors
+    /// `Other` when the random source or the hash function fails.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, PortError> {
+        let salt = random_salt(&*self.secrets)?;
+        self.work(move || hash(&password.0, &salt)).await
+    }
+
+    /// Whether the password is the one behind the hash. Without a hash the answer is no, after
+    /// the same work: who asks cannot tell an unknown account from a wrong password by time.
+    ///
+    /// # Errors
+    /// `Other` when the stored hash is not one.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<bool, PortError> {
+        let exists = stored.is_some();
+        let stored = stored.unwrap_or_else(decoy);
+        let matches = self.work(move || verify(&password.0, &stored)).await?;
+        Ok(matches && exists)
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, PortError> + Send + 'static,
+    ) -> Result<T, PortError> {
+        // The permit travels with the job: a caller that goes away must not let one more in.
+        let permit = Arc::clone(&self.slots)
+            .acquire_owned()
+            .await
+            .map_err(PortError::other)?;
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            job()
+        })
+        .await
+        .map_err(PortError::other)?
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, PortError> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(PortError::other)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &str, salt: &[u8; SALT_BYTES]) -> Result<PasswordHash, PortError> {
+    let phc: PhcHash = argon2()?
+        .hash_password_with_salt(password.as_bytes(), salt)
+        .map_err(PortError::other)?;
+    Ok(PasswordHash(phc.to_string()))
+}
+
+fn verify(password: &str, stored: &PasswordHash) -> Result<bool, PortError> {
+    let phc = PhcHash::new(stored.as_str()).map_err(PortError::other)?;
+    match argon2()?.verify_password(password.as_bytes(), &phc) {
+        Ok(()) => Ok(true),
+        Err(HashError::PasswordInvalid) => Ok(false),
+        Err(error) => Err(PortError::other(error)),
+    }
+}
+
+/// A hash of nothing in particular, at the cost of a real one.
+fn decoy() -> PasswordHash {
+    let salt = "A".repeat(22);
+    let output = "A".repeat(43);
+    PasswordHash(format!(
+        "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${output}"
+    ))
+}
+
+fn random_salt(secrets: &dyn SecretGenerator) -> Result<[u8; SALT_BYTES], PortError> {
+    let secret = secrets.secret().map_err(PortError::Other)?;
+    let mut salt = [0; SALT_BYTES];
+    salt.copy_from_slice(&secret[..SALT_BYTES]);
+    Ok(salt)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Password, PasswordHash, PasswordHasher, decoy};
+    use crate::system::OsSecretGenerator;
+
+    fn hasher() -> PasswordHasher {
+        PasswordHasher::new(2, Arc::new(OsSecretGenerator))
+    }
+
+    async fn hash(text: &str) -> PasswordHash {
+        let password = Password::parse(text).unwrap();
+        hasher().hash(password).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_opens_its_own_hash_and_no_other() {
+        let long = "пароль с пробелами и 漢字 ".repeat(5);
+        let stored = hash(&long).await;
+        let check = |text: &str, stored| {
+            let password = Password::presented(text);
+            async move { hasher().verify(password, stored).await.unwrap() }
+        };
+        assert!(check(&long, Some(stored.clone())).await);
+        assert!(!check(long.trim_end(), Some(stored)).await);
+        assert!(!check(&long, None).await);
+    }
+
+    #[tokio::test]
+    async fn a_hash_has_the_required_cost_and_a_salt_of_its_own() {
+        let (one, other) = (hash("same password").await, hash("same password").await);
+        assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_ne!(one, other);
+        assert_eq!(decoy().as_str().len(), one.as_str().len());
+    }
+
+    #[test]
+    fn only_the_length_of_a_password_is_judged() {
+        assert_eq!(Password::parse("1234567").unwrap_err().code, "too_short");
+        assert!(Password::parse(" ".repeat(8)).is_ok());
+        assert!(Password::parse("é".repeat(1024)).is_ok());
+        assert_eq!(
+            Password::parse("x".repeat(1025)).unwrap_err().code,
+            "too_long"
+        );
+    }
+
+    #[test]
+    fn passwords_and_hashes_do_not_print() {
+        let password = Password::presented("hunter2hunter2");
+        assert_eq!(
+            format!("{password:?} {:?}", decoy()),
+            "Password(..) PasswordHash(..)"
+        );
+    }
+}

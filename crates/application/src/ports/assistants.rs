@@ -1,0 +1,65 @@
+use async_trait::async_trait;
+use colloquy_domain::{Assistant, AssistantId, AssistantRef};
+
+use super::{OffsetList, OffsetPage, PortError};
+
+/// Keeps the assistants.
+#[async_trait]
+pub trait AssistantRepository: Send + Sync {
+    /// Stores a new assistant.
+    ///
+    /// # Errors
+    /// `Conflict(AssistantSlug)`.
+    async fn add(&self, assistant: &Assistant) -> Result<(), PortError>;
+
+    /// The assistant of that id or slug; absent is `None`.
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError>;
+
+    /// A page of the assistants in `scope`, by name in the order of code points, then by id.
+    async fn list(
+        &self,
+        scope: &AssistantScope,
+        page: OffsetPage,
+    ) -> Result<OffsetList<Assistant>, PortError>;
+
+    /// Replaces the stored assistant of this id if its revision is the one before
+    /// `assistant.revision`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict(AssistantRevision)`, `Conflict(AssistantSlug)`.
+    async fn update(&self, assistant: &Assistant) -> Result<(), PortError>;
+
+    /// Removes the assistant. Threads opened for it stay, without an assistant; messages and
+    /// runs keep its id.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn delete(&self, id: AssistantId) -> Result<(), PortError>;
+}
+
+/// Which assistants somebody may see in lists; part of the query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AssistantScope {
+    /// Every one.
+    All,
+    /// The enabled ones.
+    Enabled,
+    /// The enabled ones that need no sign-in.
+    Public,
+    /// Those with these ids.
+    Only(Vec<AssistantId>),
+}
+
+impl AssistantScope {
+    /// Whether the scope takes in this assistant: what a store's filter must agree with.
+    #[must_use]
+    pub fn contains(&self, assistant: &Assistant) -> bool {
+        match self {
+            Self::All => true,
+            Self::Enabled => assistant.is_enabled,
+            Self::Public => assistant.is_enabled && !assistant.user_authentication,
+            Self::Only(ids) => ids.contains(&assistant.id),
+        }
+    }
+}

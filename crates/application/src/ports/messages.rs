@@ -1,0 +1,69 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use colloquy_domain::{
+    AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
+};
+
+use super::PortError;
+
+/// Reads and removes messages. They are written by runs: see [`RunRepository`](super::RunRepository).
+///
+/// What a method costs does not depend on the length of the thread.
+#[async_trait]
+pub trait MessageRepository: Send + Sync {
+    /// The message of that id in that thread; absent is `None`.
+    async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError>;
+
+    /// At most `limit` messages of the thread whose position is greater than `after`, in order
+    /// of position. A thread that is not there has none.
+    async fn list(
+        &self,
+        thread: ThreadId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Message>, PortError>;
+
+    /// The newest messages of the thread, `limit` at the most, in order of position.
+    async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError>;
+
+    /// Removes a message; the others keep their positions.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError>;
+}
+
+/// A message before the store has given it its position. The content has no NUL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// See [`Message::id`].
+    pub id: MessageId,
+    /// See [`Message::kind`].
+    pub kind: MessageKind,
+    /// See [`Message::content`].
+    pub content: String,
+    /// See [`Message::status`].
+    pub status: MessageStatus,
+    /// See [`Message::assistant_id`].
+    pub assistant_id: Option<AssistantId>,
+    /// See [`Message::created_at`].
+    pub created_at: DateTime<Utc>,
+}
+
+impl NewMessage {
+    /// The message as it stands in its thread.
+    #[must_use]
+    pub fn placed(self, thread_id: ThreadId, run_id: RunId, position: u64) -> Message {
+        Message {
+            id: self.id,
+            thread_id,
+            position,
+            kind: self.kind,
+            content: self.content,
+            status: self.status,
+            run_id: Some(run_id),
+            assistant_id: self.assistant_id,
+            created_at: self.created_at,
+        }
+    }
+}

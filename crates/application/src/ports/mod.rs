@@ -1,0 +1,33 @@
+//! What the use cases need from the world, as contracts.
+//!
+//! Every method is atomic: it happens as a whole or not at all, also when the caller's future is
+//! dropped or the process dies. Reads see every write that was answered before they began.
+
+mod assistants;
+mod blobs;
+mod error;
+mod health;
+mod messages;
+mod models;
+mod page;
+mod runs;
+mod system;
+mod threads;
+mod tokens;
+mod users;
+
+pub use assistants::{AssistantRepository, AssistantScope};
+pub use blobs::{BlobKey, BlobStore};
+pub use error::{BoxError, Constraint, PortError};
+pub use health::HealthCheck;
+pub use messages::{MessageRepository, NewMessage};
+pub use models::{
+    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatRole, ChatStream, ModelError,
+    ModelErrorKind,
+};
+pub use page::{OffsetList, OffsetPage};
+pub use runs::{AbandonedRuns, FinishedRun, InstanceId, Lease, RunEnd, RunRepository, RunStart};
+pub use system::{Clock, IdGenerator, SecretGenerator};
+pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
+pub use tokens::{Authenticated, TokenHash, TokenRepository};
+pub use users::{Credentials, UserChanges, UserRepository};

@@ -1,0 +1,150 @@
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use colloquy_domain::{Configuration, FinishReason, ModelName, Usage, Violation};
+use futures_core::Stream;
+
+use super::BoxError;
+
+/// Asks language models. One call is one attempt: retries and the limits for the first token, for
+/// silence, for the whole run and for the length of the answer are the run engine's, so that every
+/// adapter has them alike. The limit for connecting is the adapter's.
+#[async_trait]
+pub trait ChatModel: Send + Sync {
+    /// Whether such a model can be asked here: its provider is known and has what it needs. Does
+    /// no I/O; whether the provider has a model of that name shows when it is asked.
+    ///
+    /// # Errors
+    /// A `Violation` with the code `unknown_provider` or `provider_not_configured`.
+    fn check(&self, model: &ModelName) -> Result<(), Violation>;
+
+    /// Sends the request and returns the answer as it comes. The stream ends after its first
+    /// `End` or error; a stream that ends without either was cut, and an adapter reports that as
+    /// `Broken`. Dropping the stream closes the connection.
+    ///
+    /// # Errors
+    /// What kept the provider from beginning an answer.
+    async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError>;
+}
+
+/// An answer as it comes.
+pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, ModelError>> + Send>>;
+
+/// What a model is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatRequest {
+    /// Which model.
+    pub model: ModelName,
+    /// What it is told first; `None` when the assistant has no instructions.
+    pub instructions: Option<String>,
+    /// The conversation, oldest first; never empty, the last one the user's.
+    pub messages: Vec<ChatMessage>,
+    /// Generation settings; its history limits and tags are not for the model.
+    pub configuration: Configuration,
+}
+
+/// One utterance of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatMessage {
+    /// Who speaks.
+    pub role: ChatRole,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks, as models name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChatRole {
+    /// A person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChatEvent {
+    /// Some more text; never cut within a character.
+    Text(String),
+    /// The answer is over.
+    End(ChatEnd),
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChatEnd {
+    /// Why the model stopped.
+    pub finish_reason: FinishReason,
+    /// What the provider counted, where it says.
+    pub usage: Option<Usage>,
+}
+
+/// Why a model did not answer, or not to the end.
+#[derive(Debug, thiserror::Error)]
+#[error("model call failed: {kind:?}")]
+pub struct ModelError {
+    /// What went wrong, as far as it matters to what is done next.
+    pub kind: ModelErrorKind,
+    /// How long the provider asks to be left alone.
+    pub retry_after: Option<Duration>,
+    /// The cause, for the operator's log only: it may carry the provider's own words.
+    #[source]
+    pub source: Option<BoxError>,
+}
+
+impl ModelError {
+    /// An error of that kind with its cause.
+    pub fn new(kind: ModelErrorKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            retry_after: None,
+            source: Some(source.into()),
+        }
+    }
+}
+
+impl From<ModelErrorKind> for ModelError {
+    fn from(kind: ModelErrorKind) -> Self {
+        Self {
+            kind,
+            retry_after: None,
+            source: None,
+        }
+    }
+}
+
+/// What went wrong with a model call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ModelErrorKind {
+    /// No connection: name, refusal, reset before the answer began. Worth another attempt.
+    Unreachable,
+    /// The provider says 408, 409 or 5xx. Worth another attempt.
+    Unavailable,
+    /// The provider says 429. Worth another attempt after `retry_after`.
+    RateLimited,
+    /// One of the time limits ran out. Never repeated.
+    TimedOut,
+    /// The provider is unknown here, has no key, or refuses ours (401, 403).
+    NotConfigured,
+    /// The conversation does not fit the model's window.
+    ContextTooLong,
+    /// The provider refuses the request for another reason (other 4xx), or its certificate is
+    /// not to be trusted.
+    Refused,
+    /// The answer is not one: cut, malformed, of the wrong type, empty, beyond every bound.
+    Broken,
+}
+
+impl ModelErrorKind {
+    /// Whether another attempt may help, provided that no part of an answer has come yet.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Unavailable | Self::RateLimited
+        )
+    }
+}

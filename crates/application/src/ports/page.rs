@@ -1,0 +1,17 @@
+/// A stretch of an ordered list by numbers, as the catalogue's `skip` and `limit` ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetPage {
+    /// How many items to pass over.
+    pub skip: u64,
+    /// How many items to return at the most.
+    pub limit: u32,
+}
+
+/// A page and how long the whole list is, both seen at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OffsetList<T> {
+    /// The page.
+    pub items: Vec<T>,
+    /// How many items the list has in all.
+    pub total: u64,
+}

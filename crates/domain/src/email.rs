@@ -1,0 +1,109 @@
+use std::fmt;
+
+use crate::Violation;
+
+/// An email address as its owner writes it. Two addresses that differ only in case are the same
+/// account: compare and store uniqueness by [`Email::key`].
+#[derive(Debug, Clone)]
+pub struct Email {
+    written: String,
+    key: String,
+}
+
+impl Email {
+    /// The most characters an address may have (RFC 5321, 4.5.3.1.3, less the angle brackets).
+    pub const MAX_CHARS: usize = 254;
+
+    /// Checks the shape `local@domain`: both parts present, no white space or control characters.
+    /// Whether mail arrives there is nothing a pattern can tell.
+    ///
+    /// # Errors
+    /// A `Violation` with the code `invalid_format` or `too_long`.
+    pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
+        let written = text.into();
+        if written.chars().count() > Self::MAX_CHARS {
+            return Err(Violation::new(
+                "too_long",
+                format!("must have at most {} characters", Self::MAX_CHARS),
+            ));
+        }
+        if !has_address_shape(&written) {
+            return Err(Violation::new(
+                "invalid_format",
+                "must be an email address such as name@example.org",
+            ));
+        }
+        let key = written.to_lowercase();
+        Ok(Self { written, key })
+    }
+
+    /// The address as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// The address in lower case: what makes it unique.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn has_address_shape(text: &str) -> bool {
+    let forbidden = |c: char| c.is_whitespace() || c.is_control();
+    match text.rsplit_once('@') {
+        Some((local, domain)) => {
+            !local.is_empty() && !domain.is_empty() && !text.contains(forbidden)
+        }
+        None => false,
+    }
+}
+
+impl PartialEq for Email {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Email {}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Email;
+
+    #[test]
+    fn addresses_that_differ_in_case_are_equal() {
+        let one = Email::parse("Ada@Example.org").unwrap();
+        let other = Email::parse("ada@example.ORG").unwrap();
+        assert_eq!(one, other);
+        assert_eq!(one.as_str(), "Ada@Example.org");
+    }
+
+    #[test]
+    fn what_has_not_the_shape_of_an_address_is_refused() {
+        for text in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a da@example.org",
+            "ada@exa\nmple.org",
+            "a\0@b",
+        ] {
+            assert_eq!(
+                Email::parse(text).unwrap_err().code,
+                "invalid_format",
+                "{text:?}"
+            );
+        }
+        let long = format!("{}@example.org", "a".repeat(250));
+        assert_eq!(Email::parse(long).unwrap_err().code, "too_long");
+    }
+}

@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod actor;
+mod assistant;
+mod configuration;
+mod decimal;
+mod email;
+mod id;
+mod message;
+mod model_name;
+mod named;
+mod run;
+mod slug;
+mod text;
+mod thread;
+mod token;
+mod user;
+mod validation;
+
+pub use actor::Actor;
+pub use assistant::{Assistant, AssistantName, AssistantRef, Description, Instructions};
+pub use configuration::{
+    Configuration, FrequencyPenalty, HistoryLimit, PresencePenalty, Tag, Temperature, TokenLimit,
+    TopP,
+};
+pub use email::Email;
+pub use id::{AssistantId, MessageId, RunId, ThreadId, TokenId, UserId};
+pub use message::{Message, MessageContent, MessageKind, MessageStatus};
+pub use model_name::ModelName;
+pub use run::{FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage};
+pub use slug::Slug;
+pub use thread::{Thread, ThreadName};
+pub use token::{AccessToken, TokenKind, TokenName};
+pub use user::{PersonName, Role, User};
+pub use validation::{FieldError, ValidationError, Violation};

@@ -1,0 +1,115 @@
+use chrono::{DateTime, Utc};
+
+use crate::named::named;
+use crate::{AssistantId, RunId, ThreadId, UserId};
+
+/// One answering of a message: from the moment the message is saved to its end, whoever listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The run's id.
+    pub id: RunId,
+    /// The thread it answers in.
+    pub thread_id: ThreadId,
+    /// The assistant that answers; kept when the assistant is deleted.
+    pub assistant_id: AssistantId,
+    /// Who asked; nobody once their account is deleted.
+    pub user_id: Option<UserId>,
+    /// How far it has come.
+    pub status: RunStatus,
+    /// Why the model stopped; set on completed runs.
+    pub finish_reason: Option<FinishReason>,
+    /// Why it failed; set on failed runs.
+    pub error: Option<RunError>,
+    /// What the model counted, where it did.
+    pub usage: Option<Usage>,
+    /// When the message was saved.
+    pub created_at: DateTime<Utc>,
+    /// When it ended; set once it has.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+named! {
+    /// How far a run has come.
+    RunStatus {
+        /// A process works on it, or did until a moment ago.
+        InProgress = "in_progress",
+        /// The answer is stored.
+        Completed = "completed",
+        /// It ended without a whole answer.
+        Failed = "failed",
+    }
+}
+
+named! {
+    /// Why the model stopped.
+    FinishReason {
+        /// It had said everything.
+        Stop = "stop",
+        /// A limit on the answer's length was met.
+        Length = "length",
+        /// The provider withheld the rest.
+        ContentFilter = "content_filter",
+    }
+}
+
+named! {
+    /// Why a run failed, as clients see it.
+    RunErrorCode {
+        /// The provider refused, broke off or answered with something unusable.
+        ModelError = "model_error",
+        /// The provider is unknown here, or refuses our key.
+        ModelNotConfigured = "model_not_configured",
+        /// The provider has no room for us now.
+        ModelRateLimited = "model_rate_limited",
+        /// The provider was too slow for one of the time limits.
+        ModelTimeout = "model_timeout",
+        /// The conversation does not fit the model's window.
+        ContextTooLong = "context_too_long",
+        /// The process that worked on the run ended.
+        Interrupted = "interrupted",
+    }
+}
+
+impl RunErrorCode {
+    /// One sentence for the person who asked. Never upstream text.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::ModelError => {
+                "The model could not answer. Your message is saved; you may send the next one."
+            }
+            Self::ModelNotConfigured => "The assistant's model is not configured on this service.",
+            Self::ModelRateLimited => "The model's provider is busy. Try again later.",
+            Self::ModelTimeout => "The model took too long to answer.",
+            Self::ContextTooLong => "The conversation is too long for the assistant's model.",
+            Self::Interrupted => "The service stopped while the answer was being made.",
+        }
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunError {
+    /// For programs.
+    pub code: RunErrorCode,
+    /// For people; without upstream text.
+    pub message: String,
+}
+
+impl From<RunErrorCode> for RunError {
+    fn from(code: RunErrorCode) -> Self {
+        Self {
+            code,
+            message: code.sentence().to_owned(),
+        }
+    }
+}
+
+/// What a provider counted for a run, in its own tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Tokens of instructions and history.
+    pub input_tokens: u64,
+    /// Tokens of the answer.
+    pub output_tokens: u64,
+}
