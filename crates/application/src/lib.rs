@@ -1,9 +1,42 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod access;
+pub mod accounts;
+pub mod assistants;
+mod error;
+pub mod messages;
 pub mod passwords;
 pub mod permissions;
 pub mod ports;
+pub mod runs;
 pub mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod threads;
+pub mod tokens;
+mod use_cases;
+pub mod users;
+
+pub use access::Access;
+pub use error::{Error, RunFailure};
+pub use use_cases::{Ports, Settings, UseCases};
+
+/// A stretch of a list, and whether there is more behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slice<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// Whether the list goes on.
+    pub has_more: bool,
+}
+
+impl<T> Slice<T> {
+    /// Makes a slice of `limit` items from a query for `limit + 1`.
+    fn from_one_more(mut items: Vec<T>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, has_more }
+    }
+}

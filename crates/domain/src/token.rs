@@ -45,3 +45,11 @@ text_types! {
     /// What a token's owner calls it.
     TokenName: max 255, blank Refused;
 }
+
+impl TokenName {
+    /// What a token is called that signing in has made.
+    #[must_use]
+    pub fn of_session() -> Self {
+        Self("Sign-in".to_owned())
+    }
+}

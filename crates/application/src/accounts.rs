@@ -1,0 +1,179 @@
+//! Accounts without the question who asks: for the machine's operator (the command line, the
+//! first administrator) and, behind the policy, for [`Users`](crate::users::Users).
+
+use std::sync::Arc;
+
+use colloquy_domain::{Email, PersonName, Role, User, UserId};
+
+use crate::Error;
+use crate::passwords::{Password, PasswordHasher};
+use crate::ports::{Clock, IdGenerator, OffsetList, OffsetPage, UserChanges, UserRepository};
+
+/// Creates, reads and changes accounts.
+#[derive(Clone)]
+pub struct Accounts {
+    users: Arc<dyn UserRepository>,
+    hasher: PasswordHasher,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+/// What a new account is made from.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Unique without regard to case.
+    pub email: Email,
+    /// Without one the account cannot sign in by password.
+    pub password: Option<Password>,
+    /// What to call the user.
+    pub name: Option<PersonName>,
+    /// What they may do in general.
+    pub role: Role,
+}
+
+/// What to change of an account; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChanges {
+    /// A new email.
+    pub email: Option<Email>,
+    /// A new password; it ends the account's sessions.
+    pub password: Option<Password>,
+    /// A new name, or none.
+    pub name: Option<Option<PersonName>>,
+    /// A new role.
+    pub role: Option<Role>,
+    /// Whether the account counts.
+    pub is_active: Option<bool>,
+}
+
+impl Accounts {
+    /// Accounts in that store.
+    #[must_use]
+    pub fn new(
+        users: Arc<dyn UserRepository>,
+        hasher: PasswordHasher,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Self {
+        Self {
+            users,
+            hasher,
+            clock,
+            ids,
+        }
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// `Duplicate("email")`.
+    pub async fn create(&self, new: NewAccount) -> Result<User, Error> {
+        let hash = match new.password.clone() {
+            Some(password) => Some(self.hasher.hash(password).await?),
+            None => None,
+        };
+        let user = self.user(new);
+        self.users.add(&user, hash.as_ref()).await?;
+        tracing::info!(user.id = %user.id, user.role = user.role.as_str(), "account created");
+        Ok(user)
+    }
+
+    /// Makes the first administrator unless there is an administrator already; `None` then.
+    ///
+    /// # Errors
+    /// `Duplicate("email")`.
+    pub async fn create_first_administrator(
+        &self,
+        email: Email,
+        password: Password,
+    ) -> Result<Option<User>, Error> {
+        let hash = self.hasher.hash(password).await?;
+        let user = self.user(NewAccount {
+            email,
+            password: None,
+            name: None,
+            role: Role::Admin,
+        });
+        let added = self.users.add_first_administrator(&user, &hash).await?;
+        if added {
+            tracing::info!(user.id = %user.id, "first administrator created");
+        }
+        Ok(added.then_some(user))
+    }
+
+    fn user(&self, new: NewAccount) -> User {
+        let now = self.clock.now();
+        User {
+            id: UserId::from_uuid(self.ids.next_id()),
+            email: new.email,
+            name: new.name,
+            role: new.role,
+            is_active: true,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// A page of all accounts, oldest first.
+    ///
+    /// # Errors
+    /// Only the store's own.
+    pub async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, Error> {
+        Ok(self.users.list(page).await?)
+    }
+
+    /// The account of that id.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, id: UserId) -> Result<User, Error> {
+        self.users.get(id).await?.ok_or(Error::NotFound)
+    }
+
+    /// The account of that email, case aside.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find(&self, email: &Email) -> Result<User, Error> {
+        let credentials = self.users.find_credentials(email).await?;
+        Ok(credentials.ok_or(Error::NotFound)?.user)
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// `NotFound`, `Duplicate("email")`.
+    pub async fn update(&self, id: UserId, changes: AccountChanges) -> Result<User, Error> {
+        let password = match changes.password {
+            Some(password) => Some(self.hasher.hash(password).await?),
+            None => None,
+        };
+        let changes = UserChanges {
+            email: changes.email,
+            name: changes.name,
+            role: changes.role,
+            is_active: changes.is_active,
+            password,
+            updated_at: self.clock.now(),
+        };
+        let user = self.users.update(id, &changes).await?;
+        tracing::info!(
+            user.id = %user.id,
+            user.role = user.role.as_str(),
+            user.is_active = user.is_active,
+            user.password_changed = changes.password.is_some(),
+            "account changed"
+        );
+        Ok(user)
+    }
+
+    /// Deletes an account; its threads stay, without an owner.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn delete(&self, id: UserId) -> Result<(), Error> {
+        self.users.delete(id).await?;
+        tracing::info!(user.id = %id, "account deleted");
+        Ok(())
+    }
+}

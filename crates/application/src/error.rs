@@ -1,0 +1,97 @@
+use std::borrow::Cow;
+use std::time::Duration;
+
+use colloquy_domain::{FieldError, Run, RunError, ValidationError};
+
+use crate::permissions::Decision;
+use crate::ports::{Constraint, PortError};
+
+/// Why a use case did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The actor must sign in first, or their token does not count.
+    #[error("sign-in required")]
+    Unauthenticated,
+    /// Signing in failed; for which reason stays unsaid.
+    #[error("wrong email or password")]
+    InvalidCredentials,
+    /// The actor may not; the sentence says why.
+    #[error("forbidden: {0}")]
+    Forbidden(Cow<'static, str>),
+    /// There is no such thing, or the actor may not know of it.
+    #[error("not found")]
+    NotFound,
+    /// The input breaks rules; each is named with its field.
+    #[error("invalid input: {0}")]
+    Invalid(ValidationError),
+    /// Another record has this field's value already.
+    #[error("duplicate {0}")]
+    Duplicate(&'static str),
+    /// The thread has a run in progress.
+    #[error("the thread is busy")]
+    ThreadBusy,
+    /// Others changed the record all the time; nothing was written.
+    #[error("the record was changed meanwhile")]
+    RevisionConflict,
+    /// The run was carried out and failed; the message that began it is kept.
+    #[error("the run failed: {}", .0.error.message)]
+    RunFailed(Box<RunFailure>),
+    /// The service takes no new work because it is about to stop.
+    #[error("the service is stopping")]
+    Stopping,
+    /// A store or another port failed.
+    #[error(transparent)]
+    Port(PortError),
+}
+
+/// A run that failed, as the one who waited for it learns of it.
+#[derive(Debug)]
+pub struct RunFailure {
+    /// The run, ended.
+    pub run: Run,
+    /// Why it failed.
+    pub error: RunError,
+    /// How long the provider asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<PortError> for Error {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::NotFound => Self::NotFound,
+            PortError::Conflict(Constraint::UserEmail) => Self::Duplicate("email"),
+            PortError::Conflict(Constraint::AssistantSlug) => Self::Duplicate("slug"),
+            PortError::Conflict(Constraint::AssistantRevision) => Self::RevisionConflict,
+            PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy,
+            other => Self::Port(other),
+        }
+    }
+}
+
+impl From<ValidationError> for Error {
+    fn from(error: ValidationError) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl Decision {
+    /// Turns a refusal into the error that says so.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, `Forbidden` or `NotFound`.
+    pub fn require(self) -> Result<(), Error> {
+        match self {
+            Self::Allow => Ok(()),
+            Self::Unauthenticated => Err(Error::Unauthenticated),
+            Self::Forbidden(reason) => Err(Error::Forbidden(reason)),
+            Self::Hidden => Err(Error::NotFound),
+        }
+    }
+}

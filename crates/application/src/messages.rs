@@ -1,0 +1,105 @@
+//! What is said in threads.
+
+use std::sync::Arc;
+
+use colloquy_domain::{Actor, AssistantRef, Message, MessageContent, MessageId, ThreadId};
+
+use crate::access::{Access, AssistantAction, ThreadAction};
+use crate::ports::MessageRepository;
+use crate::runs::{RunEngine, RunJob, StartedRun};
+use crate::{Error, Slice};
+
+/// Posts, shows and removes messages.
+#[derive(Clone)]
+pub struct Messages {
+    /// Guards every thread and assistant.
+    pub access: Access,
+    /// Where the messages are kept.
+    pub messages: Arc<dyn MessageRepository>,
+    /// Answers them.
+    pub engine: RunEngine,
+}
+
+/// A message to post, and who shall answer it.
+#[derive(Debug, Clone)]
+pub struct PostMessage {
+    /// The assistant.
+    pub assistant: AssistantRef,
+    /// What is said.
+    pub content: MessageContent,
+}
+
+impl Messages {
+    /// Messages of the thread behind position `after`, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound` also for another user's thread.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        thread: ThreadId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Slice<Message>, Error> {
+        self.access
+            .thread(actor, thread, ThreadAction::View)
+            .await?;
+        let one_more = limit.saturating_add(1);
+        let messages = self.messages.list(thread, after, one_more).await?;
+        Ok(Slice::from_one_more(messages, limit))
+    }
+
+    /// Saves the message and starts the run that answers it. From then on the run goes its way,
+    /// whoever listens.
+    ///
+    /// # Errors
+    /// `NotFound` when the actor may not see the thread or the assistant, the policy's other
+    /// refusals, `ThreadBusy`.
+    pub async fn post(
+        &self,
+        actor: &Actor,
+        thread: ThreadId,
+        post: PostMessage,
+    ) -> Result<StartedRun, Error> {
+        let action = ThreadAction::CreateMessage;
+        let thread = self.access.thread(actor, thread, action).await?;
+        let action = AssistantAction::Run;
+        let assistant = self
+            .access
+            .assistant(actor, &post.assistant, action)
+            .await?;
+        let job = RunJob {
+            thread_id: thread.id,
+            user_id: actor.user_id(),
+            assistant,
+            content: post.content,
+        };
+        self.engine.start(job).await
+    }
+
+    /// Removes a message.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        thread: ThreadId,
+        id: MessageId,
+    ) -> Result<(), Error> {
+        let thread = self
+            .access
+            .thread(actor, thread, ThreadAction::View)
+            .await?;
+        let message = self
+            .messages
+            .get(thread.id, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let policy = self.access.policy();
+        let decision = policy.delete_message(actor, &thread, &message).await;
+        decision.require()?;
+        self.messages.delete(thread.id, id).await?;
+        Ok(())
+    }
+}

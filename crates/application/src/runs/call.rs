@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::RunLimits;
+use super::answer::Answer;
+use crate::ports::{ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind};
+
+/// How often a model is asked at the most, the first time included.
+const MAX_ATTEMPTS: u32 = 3;
+/// The wait before the second attempt where the provider names none; doubled before the third.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// Asks the model until it has answered into `answer`: under the run's limits, with at most
+/// three attempts, and no other attempt once some of the answer has come.
+///
+/// # Errors
+/// The last attempt's failure. What came of the answer stays in `answer`.
+pub(super) async fn ask(
+    model: &dyn ChatModel,
+    request: &ChatRequest,
+    limits: &RunLimits,
+    answer: &mut Answer,
+) -> Result<(), ModelError> {
+    let deadline = Instant::now() + limits.total;
+    let mut attempt = 1;
+    let (first, stream) = loop {
+        let error = match begin(model, request, limits, deadline).await {
+            Ok(begun) => break begun,
+            Err(error) => error,
+        };
+        let wait = error
+            .retry_after
+            .unwrap_or(FIRST_BACKOFF * 2_u32.pow(attempt - 1));
+        let in_time = Instant::now() + wait < deadline;
+        if attempt == MAX_ATTEMPTS || !error.kind.is_transient() || !in_time {
+            return Err(error);
+        }
+        tracing::warn!(
+            attempt,
+            error = &error as &dyn std::error::Error,
+            ?wait,
+            "model call repeated"
+        );
+        sleep(wait).await;
+        attempt += 1;
+    };
+    read(first, stream, limits, deadline, answer).await
+}
+
+/// Sends the request and waits for the first piece of the answer.
+async fn begin(
+    model: &dyn ChatModel,
+    request: &ChatRequest,
+    limits: &RunLimits,
+    deadline: Instant,
+) -> Result<(ChatEvent, ChatStream), ModelError> {
+    let first_token = deadline.min(Instant::now() + limits.first_token);
+    let attempt = async {
+        let mut stream = model.stream(request).await?;
+        let first = next_piece(&mut stream).await?;
+        Ok((first, stream))
+    };
+    within(first_token, attempt).await
+}
+
+/// Takes the rest of the answer, the first piece being here already.
+async fn read(
+    first: ChatEvent,
+    mut stream: ChatStream,
+    limits: &RunLimits,
+    deadline: Instant,
+    answer: &mut Answer,
+) -> Result<(), ModelError> {
+    let mut event = first;
+    loop {
+        match event {
+            ChatEvent::Text(text) => {
+                if !answer.push(&text, limits.max_answer_bytes) {
+                    answer.cut();
+                    return Ok(());
+                }
+            }
+            ChatEvent::End(end) => {
+                answer.end(end);
+                return Ok(());
+            }
+        }
+        let idle = deadline.min(Instant::now() + limits.idle);
+        event = within(idle, next_piece(&mut stream)).await?;
+    }
+}
+
+/// The next text or the end. Empty texts do not count: a provider that sends nothing else is
+/// silent.
+async fn next_piece(stream: &mut ChatStream) -> Result<ChatEvent, ModelError> {
+    loop {
+        match stream.next().await {
+            Some(Ok(ChatEvent::Text(text))) if text.is_empty() => tokio::task::yield_now().await,
+            Some(event) => return event,
+            None => return Err(ModelErrorKind::Broken.into()),
+        }
+    }
+}
+
+async fn within<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, ModelError>>,
+) -> Result<T, ModelError> {
+    timeout_at(deadline, work)
+        .await
+        .unwrap_or_else(|_| Err(ModelErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,168 @@
+use colloquy_domain::{Configuration, Message, MessageKind};
+
+use crate::ports::{ChatMessage, ChatRole};
+
+/// The most messages that are sent where the assistant sets no limit of its own.
+const DEFAULT_MAX_MESSAGES: u32 = 500;
+
+/// How many messages before the new one have to be read.
+pub(super) fn window(configuration: &Configuration) -> u32 {
+    configuration
+        .history_max_messages
+        .map_or(DEFAULT_MAX_MESSAGES, |limit| limit.get())
+}
+
+/// What the model is told: of the messages before `new` as many of the newest as the limits
+/// allow, then `new`. The roles alternate and begin with the user's, since many models' templates
+/// refuse anything else: neighbours of one role (a question that was never answered and the next
+/// one) become one utterance.
+pub(super) fn conversation(
+    earlier: &[Message],
+    new: &Message,
+    configuration: &Configuration,
+) -> Vec<ChatMessage> {
+    let max_messages = usize::try_from(window(configuration)).unwrap_or(usize::MAX);
+    let mut tokens_left = configuration
+        .history_max_tokens
+        .map_or(u64::MAX, |limit| u64::from(limit.get()))
+        .saturating_sub(approximate_tokens(new));
+    let before: Vec<&Message> = earlier
+        .iter()
+        .filter(|message| message.position < new.position)
+        .collect();
+    let fitting = before
+        .iter()
+        .rev()
+        .take(max_messages.saturating_sub(1))
+        .take_while(|message| {
+            let tokens = approximate_tokens(message);
+            let fits = tokens <= tokens_left;
+            tokens_left = tokens_left.saturating_sub(tokens);
+            fits
+        })
+        .count();
+    let newest = &before[before.len() - fitting..];
+    let chosen = newest.iter().copied().chain(std::iter::once(new));
+    alternate(chosen.skip_while(|message| message.kind != MessageKind::Human))
+}
+
+fn alternate<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<ChatMessage> {
+    let mut conversation: Vec<ChatMessage> = Vec::new();
+    for message in messages.filter(|message| !message.content.is_empty()) {
+        let role = role(message.kind);
+        match conversation.last_mut() {
+            Some(last) if last.role == role => {
+                last.content.push_str("\n\n");
+                last.content.push_str(&message.content);
+            }
+            _ => conversation.push(ChatMessage {
+                role,
+                content: message.content.clone(),
+            }),
+        }
+    }
+    conversation
+}
+
+fn role(kind: MessageKind) -> ChatRole {
+    match kind {
+        MessageKind::Human => ChatRole::User,
+        _ => ChatRole::Assistant,
+    }
+}
+
+/// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
+fn approximate_tokens(message: &Message) -> u64 {
+    u64::try_from(message.content.len().div_ceil(4)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use colloquy_domain::{
+        Configuration, HistoryLimit, Message, MessageId, MessageKind, MessageStatus, ThreadId,
+        TokenLimit,
+    };
+    use uuid::Uuid;
+
+    use super::conversation;
+    use crate::ports::ChatRole;
+
+    /// Messages at the positions 1, 2, ...; `>` begins a human's.
+    fn thread(texts: &[&str]) -> Vec<Message> {
+        let message = |(index, text): (usize, &&str)| Message {
+            id: MessageId::from_uuid(Uuid::from_u128(index as u128)),
+            thread_id: ThreadId::from_uuid(Uuid::nil()),
+            position: index as u64 + 1,
+            kind: if text.starts_with('>') {
+                MessageKind::Human
+            } else {
+                MessageKind::Ai
+            },
+            content: (*text).to_owned(),
+            status: MessageStatus::Completed,
+            run_id: None,
+            assistant_id: None,
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        texts.iter().enumerate().map(message).collect()
+    }
+
+    fn told(texts: &[&str], configuration: &Configuration) -> Vec<String> {
+        let messages = thread(texts);
+        let (new, earlier) = messages.split_last().unwrap();
+        let conversation = conversation(earlier, new, configuration);
+        let roles = conversation.iter().map(|message| message.role);
+        let expected = [ChatRole::User, ChatRole::Assistant].into_iter().cycle();
+        assert!(roles.zip(expected).all(|(role, expected)| role == expected));
+        conversation
+            .into_iter()
+            .map(|message| message.content)
+            .collect()
+    }
+
+    #[test]
+    fn the_model_is_told_everything_in_order() {
+        let all = [">hello", "hi", ">how are you?"];
+        assert_eq!(told(&all, &Configuration::default()), all);
+    }
+
+    #[test]
+    fn unanswered_questions_become_one_with_the_next() {
+        let texts = [">one", ">two", "", ">three"];
+        assert_eq!(
+            told(&texts, &Configuration::default()),
+            [">one\n\n>two\n\n>three"]
+        );
+    }
+
+    #[test]
+    fn the_message_limit_counts_the_new_one_and_leaves_no_answer_without_its_question() {
+        let texts = [">1", "2", ">3", "4", ">5"];
+        for (limit, expected) in [
+            (1, &texts[4..]),
+            (2, &texts[4..]),
+            (3, &texts[2..]),
+            (5, &texts),
+        ] {
+            let configuration = Configuration {
+                history_max_messages: Some(HistoryLimit::new(limit).unwrap()),
+                ..Configuration::default()
+            };
+            assert_eq!(told(&texts, &configuration), expected, "limit {limit}");
+        }
+    }
+
+    #[test]
+    fn the_token_limit_never_drops_the_new_message() {
+        let long = format!(">{}", "x".repeat(400));
+        let texts = [">old", "answer", long.as_str()];
+        for (limit, expected) in [(1, &texts[2..]), (102, &texts[2..]), (104, &texts)] {
+            let configuration = Configuration {
+                history_max_tokens: Some(TokenLimit::new(limit).unwrap()),
+                ..Configuration::default()
+            };
+            assert_eq!(told(&texts, &configuration), expected, "limit {limit}");
+        }
+    }
+}

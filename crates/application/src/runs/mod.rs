@@ -1,0 +1,89 @@
+//! Runs: what happens between a message and its answer.
+//!
+//! [`RunEngine`] carries runs out, [`Runs`] shows them. The engine saves the message and the run
+//! first, then works in a task of its own; [`answer`] is what a run has to show so far, [`call`]
+//! asks the model under time limits and with retries, [`history`] picks what the model is told.
+
+mod answer;
+mod call;
+mod engine;
+mod history;
+mod keeper;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use colloquy_domain::{Actor, Run, RunId, ThreadId};
+
+use crate::access::{Access, ThreadAction};
+use crate::ports::RunRepository;
+use crate::{Error, Slice};
+
+pub use engine::{RunEngine, RunEnginePorts, RunJob, RunOutcome, StartedRun};
+
+/// How long and how large a run may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunLimits {
+    /// From sending a request to the first text of the answer.
+    pub first_token: Duration,
+    /// From one text to the next.
+    pub idle: Duration,
+    /// The whole run, attempts and waits included.
+    pub total: Duration,
+    /// UTF-8 bytes of the answer; a longer one is cut there.
+    pub max_answer_bytes: usize,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            first_token: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(600),
+            max_answer_bytes: 2 * 1024 * 1024,
+        }
+    }
+}
+
+/// Shows runs.
+#[derive(Clone)]
+pub struct Runs {
+    /// Guards the threads.
+    pub access: Access,
+    /// Where the runs are kept.
+    pub runs: Arc<dyn RunRepository>,
+}
+
+impl Runs {
+    /// One run of the thread.
+    ///
+    /// # Errors
+    /// `NotFound` also for another user's thread.
+    pub async fn get(&self, actor: &Actor, thread: ThreadId, id: RunId) -> Result<Run, Error> {
+        self.access
+            .thread(actor, thread, ThreadAction::View)
+            .await?;
+        self.runs.get(thread, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Runs of the thread that are older than `after`, newest first.
+    ///
+    /// # Errors
+    /// `NotFound` also for another user's thread.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        thread: ThreadId,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Result<Slice<Run>, Error> {
+        self.access
+            .thread(actor, thread, ThreadAction::View)
+            .await?;
+        let runs = self
+            .runs
+            .list(thread, after, limit.saturating_add(1))
+            .await?;
+        Ok(Slice::from_one_more(runs, limit))
+    }
+}

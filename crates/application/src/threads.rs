@@ -1,0 +1,183 @@
+//! The conversations that people hold.
+
+use std::sync::Arc;
+
+use colloquy_domain::{Actor, AssistantId, AssistantRef, Thread, ThreadId, ThreadName, UserId};
+
+use crate::access::{Access, AssistantAction, ThreadAction};
+use crate::ports::{
+    AssistantRepository, Clock, IdGenerator, ThreadChanges, ThreadQuery, ThreadRepository,
+};
+use crate::{Error, Slice};
+
+/// Opens, shows, renames and removes threads.
+#[derive(Clone)]
+pub struct Threads {
+    /// Guards every thread and assistant.
+    pub access: Access,
+    /// Where the threads are kept.
+    pub threads: Arc<dyn ThreadRepository>,
+    /// Where slugs are looked up.
+    pub assistants: Arc<dyn AssistantRepository>,
+    /// Tells the time of changes.
+    pub clock: Arc<dyn Clock>,
+    /// Makes the ids.
+    pub ids: Arc<dyn IdGenerator>,
+}
+
+/// What a new thread is made from.
+#[derive(Debug, Clone, Default)]
+pub struct NewThread {
+    /// The time of opening when `None`.
+    pub name: Option<ThreadName>,
+    /// The assistant that it is opened for.
+    pub assistant: Option<AssistantRef>,
+}
+
+/// What to change of a thread; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ThreadUpdate {
+    /// Another name.
+    pub name: Option<ThreadName>,
+    /// Another assistant, or none.
+    pub assistant: Option<Option<AssistantRef>>,
+}
+
+/// Whose threads to list, within what the actor may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Owner {
+    /// The actor's own.
+    #[default]
+    Me,
+    /// Everyone's.
+    Anyone,
+    /// That user's.
+    User(UserId),
+}
+
+/// Which threads to list.
+#[derive(Debug, Clone)]
+pub struct ThreadFilter {
+    /// Whose.
+    pub owner: Owner,
+    /// Opened for which assistant.
+    pub assistant: Option<AssistantRef>,
+    /// Where the last page ended.
+    pub after: Option<ThreadId>,
+    /// How many at the most.
+    pub limit: u32,
+}
+
+impl Threads {
+    /// Threads that the actor may see, newest first.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for a guest.
+    pub async fn list(&self, actor: &Actor, filter: ThreadFilter) -> Result<Slice<Thread>, Error> {
+        let me = actor.user_id().ok_or(Error::Unauthenticated)?;
+        let assistant = match &filter.assistant {
+            None => None,
+            Some(reference) => match self.resolve(reference).await? {
+                Some(id) => Some(id),
+                None => return Ok(Slice::from_one_more(Vec::new(), filter.limit)),
+            },
+        };
+        let query = ThreadQuery {
+            scope: self.access.policy().thread_scope(actor).await,
+            owner: match filter.owner {
+                Owner::Me => Some(me),
+                Owner::User(user) => Some(user),
+                Owner::Anyone => None,
+            },
+            assistant,
+            after: filter.after,
+            limit: filter.limit.saturating_add(1),
+        };
+        let threads = self.threads.list(&query).await?;
+        Ok(Slice::from_one_more(threads, filter.limit))
+    }
+
+    /// A slug's id. An id is taken as it is: threads name their assistants by it.
+    async fn resolve(&self, reference: &AssistantRef) -> Result<Option<AssistantId>, Error> {
+        match reference {
+            AssistantRef::Id(id) => Ok(Some(*id)),
+            AssistantRef::Slug(_) => Ok(self.assistants.get(reference).await?.map(|a| a.id)),
+        }
+    }
+
+    /// Opens a thread of the actor's own.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for a guest, `NotFound` when the actor may not see the assistant.
+    pub async fn create(&self, actor: &Actor, new: NewThread) -> Result<Thread, Error> {
+        self.access.policy().create_thread(actor).await.require()?;
+        let assistant_id = self.visible(actor, new.assistant.as_ref()).await?;
+        let now = self.clock.now();
+        let thread = Thread {
+            id: ThreadId::from_uuid(self.ids.next_id()),
+            name: new.name.unwrap_or_else(|| ThreadName::from_time(now)),
+            owner_id: Some(actor.user_id().ok_or(Error::Unauthenticated)?),
+            assistant_id,
+            created_at: now,
+            updated_at: now,
+        };
+        self.threads.add(&thread).await?;
+        Ok(thread)
+    }
+
+    async fn visible(
+        &self,
+        actor: &Actor,
+        reference: Option<&AssistantRef>,
+    ) -> Result<Option<AssistantId>, Error> {
+        match reference {
+            None => Ok(None),
+            Some(reference) => {
+                let action = AssistantAction::View;
+                let assistant = self.access.assistant(actor, reference, action).await?;
+                Ok(Some(assistant.id))
+            }
+        }
+    }
+
+    /// One thread.
+    ///
+    /// # Errors
+    /// `NotFound` also for another user's.
+    pub async fn get(&self, actor: &Actor, id: ThreadId) -> Result<Thread, Error> {
+        self.access.thread(actor, id, ThreadAction::View).await
+    }
+
+    /// Changes a thread.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound` also when the actor may not see the assistant.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        id: ThreadId,
+        update: ThreadUpdate,
+    ) -> Result<Thread, Error> {
+        self.access.thread(actor, id, ThreadAction::Update).await?;
+        let assistant_id = match &update.assistant {
+            None => None,
+            Some(reference) => Some(self.visible(actor, reference.as_ref()).await?),
+        };
+        let changes = ThreadChanges {
+            name: update.name,
+            assistant_id,
+            updated_at: self.clock.now(),
+        };
+        Ok(self.threads.update(id, &changes).await?)
+    }
+
+    /// Removes a thread with its messages and runs.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn delete(&self, actor: &Actor, id: ThreadId) -> Result<(), Error> {
+        self.access.thread(actor, id, ThreadAction::Delete).await?;
+        self.threads.delete(id).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+use std::sync::Arc;
+
+use colloquy_domain::ModelName;
+
+use crate::Access;
+use crate::accounts::Accounts;
+use crate::assistants::Assistants;
+use crate::messages::Messages;
+use crate::passwords::PasswordHasher;
+use crate::permissions::PermissionPolicy;
+use crate::ports::{
+    AssistantRepository, ChatModel, Clock, IdGenerator, InstanceId, MessageRepository,
+    RunRepository, SecretGenerator, ThreadRepository, TokenRepository, UserRepository,
+};
+use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
+use crate::threads::Threads;
+use crate::tokens::{TokenSources, Tokens};
+use crate::users::Users;
+
+/// Every port that the use cases need, filled.
+#[derive(Clone)]
+pub struct Ports {
+    /// Keeps the accounts.
+    pub users: Arc<dyn UserRepository>,
+    /// Keeps the access tokens.
+    pub tokens: Arc<dyn TokenRepository>,
+    /// Keeps the assistants.
+    pub assistants: Arc<dyn AssistantRepository>,
+    /// Keeps the threads.
+    pub threads: Arc<dyn ThreadRepository>,
+    /// Reads the messages.
+    pub messages: Arc<dyn MessageRepository>,
+    /// Keeps the runs.
+    pub runs: Arc<dyn RunRepository>,
+    /// Answers.
+    pub model: Arc<dyn ChatModel>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Makes secrets.
+    pub secrets: Arc<dyn SecretGenerator>,
+}
+
+/// What an operator may set of the use cases.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// As what this process holds its leases.
+    pub instance: InstanceId,
+    /// How long and how large a run may become.
+    pub run_limits: RunLimits,
+    /// The model of an assistant that names none.
+    pub default_model: Option<ModelName>,
+    /// How many passwords are hashed at once; each takes 19 MiB and a thread.
+    pub password_slots: usize,
+}
+
+/// The whole service without a wire: every group of use cases, composed over the same ports and
+/// behind the same policy.
+#[derive(Clone)]
+pub struct UseCases {
+    /// The catalogue of assistants.
+    pub assistants: Assistants,
+    /// The conversations that people hold.
+    pub threads: Threads,
+    /// What is said in them.
+    pub messages: Messages,
+    /// How messages are answered.
+    pub runs: Runs,
+    /// Managing accounts over the API.
+    pub users: Users,
+    /// Signing in, and access tokens.
+    pub tokens: Tokens,
+    /// Accounts without the question who asks: for the machine's operator only.
+    pub accounts: Accounts,
+    /// Carries runs out; whoever serves starts, keeps and stops it.
+    pub engine: RunEngine,
+}
+
+impl UseCases {
+    /// Composes the use cases.
+    #[must_use]
+    pub fn new(ports: Ports, policy: Arc<dyn PermissionPolicy>, settings: Settings) -> Self {
+        let access = Access::new(
+            Arc::clone(&policy),
+            Arc::clone(&ports.assistants),
+            Arc::clone(&ports.threads),
+        );
+        let hasher = PasswordHasher::new(settings.password_slots, Arc::clone(&ports.secrets));
+        let accounts = Accounts::new(
+            Arc::clone(&ports.users),
+            hasher.clone(),
+            Arc::clone(&ports.clock),
+            Arc::clone(&ports.ids),
+        );
+        let engine = engine(&ports, &settings);
+        Self {
+            assistants: Assistants {
+                access: access.clone(),
+                assistants: Arc::clone(&ports.assistants),
+                models: Arc::clone(&ports.model),
+                default_model: settings.default_model,
+                clock: Arc::clone(&ports.clock),
+                ids: Arc::clone(&ports.ids),
+            },
+            threads: Threads {
+                access: access.clone(),
+                threads: Arc::clone(&ports.threads),
+                assistants: Arc::clone(&ports.assistants),
+                clock: Arc::clone(&ports.clock),
+                ids: Arc::clone(&ports.ids),
+            },
+            messages: Messages {
+                access: access.clone(),
+                messages: Arc::clone(&ports.messages),
+                engine: engine.clone(),
+            },
+            runs: Runs {
+                access,
+                runs: Arc::clone(&ports.runs),
+            },
+            users: Users::new(accounts.clone(), policy),
+            tokens: tokens(ports, hasher),
+            accounts,
+            engine,
+        }
+    }
+}
+
+fn engine(ports: &Ports, settings: &Settings) -> RunEngine {
+    let ports = RunEnginePorts {
+        runs: Arc::clone(&ports.runs),
+        messages: Arc::clone(&ports.messages),
+        model: Arc::clone(&ports.model),
+        clock: Arc::clone(&ports.clock),
+        ids: Arc::clone(&ports.ids),
+    };
+    RunEngine::new(ports, settings.instance, settings.run_limits)
+}
+
+fn tokens(ports: Ports, hasher: PasswordHasher) -> Tokens {
+    let sources = TokenSources {
+        clock: ports.clock,
+        ids: ports.ids,
+        secrets: ports.secrets,
+    };
+    Tokens::new(ports.users, ports.tokens, hasher, sources)
+}

@@ -1,0 +1,79 @@
+//! Accounts for those whom the policy lets manage them.
+
+use std::sync::Arc;
+
+use colloquy_domain::{Actor, User, UserId};
+
+use crate::Error;
+use crate::accounts::{AccountChanges, Accounts, NewAccount};
+use crate::permissions::PermissionPolicy;
+use crate::ports::{OffsetList, OffsetPage};
+
+/// Managing accounts over the API.
+#[derive(Clone)]
+pub struct Users {
+    accounts: Accounts,
+    policy: Arc<dyn PermissionPolicy>,
+}
+
+impl Users {
+    /// Puts the policy before the accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts, policy: Arc<dyn PermissionPolicy>) -> Self {
+        Self { accounts, policy }
+    }
+
+    /// A page of all accounts, oldest first.
+    ///
+    /// # Errors
+    /// The policy's refusal.
+    pub async fn list(&self, actor: &Actor, page: OffsetPage) -> Result<OffsetList<User>, Error> {
+        self.require(actor).await?;
+        self.accounts.list(page).await
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// The policy's refusal, `Duplicate("email")`.
+    pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<User, Error> {
+        self.require(actor).await?;
+        self.accounts.create(new).await
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn get(&self, actor: &Actor, id: UserId) -> Result<User, Error> {
+        self.require(actor).await?;
+        self.accounts.get(id).await
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`, `Duplicate("email")`.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        changes: AccountChanges,
+    ) -> Result<User, Error> {
+        self.require(actor).await?;
+        self.accounts.update(id, changes).await
+    }
+
+    /// Deletes an account; its threads stay, without an owner.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn delete(&self, actor: &Actor, id: UserId) -> Result<(), Error> {
+        self.require(actor).await?;
+        self.accounts.delete(id).await
+    }
+
+    async fn require(&self, actor: &Actor) -> Result<(), Error> {
+        self.policy.manage_users(actor).await.require()
+    }
+}
