@@ -1,1 +1,8 @@
-//! Fakes and contract suites.
+//! For tests: in-memory fakes of the ports, and the contracts that every adapter must keep.
+//!
+//! An adapter's test makes an empty store and hands it to the suites of [`contracts`]; the fakes
+//! keep the same contracts, so that what a use case does with a fake it does with an adapter.
+
+pub mod contracts;
+pub mod fakes;
+pub mod samples;

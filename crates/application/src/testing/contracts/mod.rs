@@ -1,0 +1,116 @@
+//! One contract suite per port: async functions over the trait object, each for an empty store of
+//! its own, that panic where the port's promise is broken.
+//!
+//! An adapter runs a suite as one `#[test]` per contract:
+//!
+//! ```ignore
+//! mod sqlite {
+//!     async fn stores() -> Option<(Stores, TempDir)> { /* an empty store and its guard */ }
+//!     colloquy_application::user_contracts!(stores);
+//!     colloquy_application::token_contracts!(stores);
+//! }
+//! ```
+//!
+//! The maker answers `None` when the store cannot be had here; it says so itself, and the test
+//! passes without having run. The adapter needs tokio with `macros` and `rt-multi-thread`.
+
+// The name of a contract is the sentence that it proves.
+#![expect(
+    missing_docs,
+    reason = "a contract's name says what it holds the port to"
+)]
+#![expect(clippy::unwrap_used, reason = "a broken contract ends the test")]
+
+use std::future::Future;
+use std::sync::Arc;
+
+use colloquy_domain::{Assistant, Thread, User};
+use futures_util::future::join_all;
+
+use super::samples::{Samples, password_hash};
+use crate::ports::{
+    AssistantRepository, Constraint, MessageRepository, PortError, RunRepository, ThreadRepository,
+    TokenRepository, UserRepository,
+};
+
+mod suites;
+pub mod tokens;
+pub mod users;
+
+/// Every repository port over one store.
+#[derive(Clone)]
+pub struct Stores {
+    /// The accounts.
+    pub users: Arc<dyn UserRepository>,
+    /// The access tokens.
+    pub tokens: Arc<dyn TokenRepository>,
+    /// The assistants.
+    pub assistants: Arc<dyn AssistantRepository>,
+    /// The threads.
+    pub threads: Arc<dyn ThreadRepository>,
+    /// The messages.
+    pub messages: Arc<dyn MessageRepository>,
+    /// The runs.
+    pub runs: Arc<dyn RunRepository>,
+}
+
+impl Stores {
+    async fn has_user(&self, make: &Samples, email: &str) -> User {
+        let user = make.user(email);
+        let hash = password_hash("stored");
+        self.users.add(&user, Some(&hash)).await.unwrap();
+        user
+    }
+
+    async fn has_assistant(&self, make: &Samples, name: &str) -> Assistant {
+        let assistant = make.assistant(name);
+        self.assistants.add(&assistant).await.unwrap();
+        assistant
+    }
+
+    async fn has_thread(&self, make: &Samples) -> Thread {
+        let email = format!("{}@example.org", make.user_id());
+        let owner = self.has_user(make, &email).await;
+        let thread = make.thread(owner.id);
+        self.threads.add(&thread).await.unwrap();
+        thread
+    }
+}
+
+/// Makes all the calls at the same time, each on a task of its own; the answers in their order.
+async fn at_once<T: Send + 'static>(
+    calls: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let tasks: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
+    let answers = join_all(tasks).await;
+    answers.into_iter().map(Result::unwrap).collect()
+}
+
+#[track_caller]
+fn assert_not_found<T: std::fmt::Debug>(answer: Result<T, PortError>) {
+    assert!(
+        matches!(answer, Err(PortError::NotFound)),
+        "expected NotFound, got {answer:?}"
+    );
+}
+
+#[track_caller]
+fn assert_conflict<T: std::fmt::Debug>(answer: Result<T, PortError>, constraint: Constraint) {
+    assert!(
+        matches!(answer, Err(PortError::Conflict(broken)) if broken == constraint),
+        "expected Conflict({constraint:?}), got {answer:?}"
+    );
+}
+
+/// Of competing calls, one is answered and the others meet the constraint; returns the winner's.
+#[track_caller]
+fn only_winner<T: std::fmt::Debug>(
+    answers: Vec<Result<T, PortError>>,
+    constraint: Constraint,
+) -> T {
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1, "exactly one call wins");
+    lost.into_iter()
+        .for_each(|answer| assert_conflict(answer, constraint));
+    won.into_iter().next().unwrap().unwrap()
+}

@@ -1,0 +1,329 @@
+//! The contract of [`UserRepository`](crate::ports::UserRepository).
+
+use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
+
+use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
+use crate::ports::{Constraint, OffsetPage, UserChanges};
+use crate::testing::samples::{Samples, moment, password_hash, token_hash};
+
+const NOTHING: UserChanges = UserChanges {
+    email: None,
+    name: None,
+    role: None,
+    is_active: None,
+    password: None,
+    updated_at: chrono::DateTime::UNIX_EPOCH,
+};
+
+fn changes() -> UserChanges {
+    UserChanges {
+        updated_at: moment(999_999),
+        ..NOTHING
+    }
+}
+
+fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+/// Emails are equal when they differ in case; a store must keep them as written, too.
+#[track_caller]
+fn assert_same(stored: &User, expected: &User) {
+    assert_eq!(stored, expected);
+    assert_eq!(stored.email.as_str(), expected.email.as_str());
+}
+
+pub async fn an_added_account_is_read_as_it_was_written(stores: &Stores) {
+    let make = Samples::new();
+    let plain = make.user("Ada@Example.org");
+    let full = User {
+        name: Some(PersonName::parse("Zoë \"𝄞\" O'Neil").unwrap()),
+        role: Role::Admin,
+        is_active: false,
+        created_at: moment(1),
+        updated_at: moment(999_999),
+        ..make.user("zoë@example.org")
+    };
+    for user in [plain, full] {
+        stores.users.add(&user, None).await.unwrap();
+        let stored = stores.users.get(user.id).await.unwrap();
+        assert_same(&stored.unwrap(), &user);
+    }
+}
+
+pub async fn an_absent_account_is_none(stores: &Stores) {
+    let make = Samples::new();
+    stores.has_user(&make, "ada@example.org").await;
+    assert_eq!(stores.users.get(make.user_id()).await.unwrap(), None);
+    let unknown = email("eve@example.org");
+    let found = stores.users.find_credentials(&unknown).await.unwrap();
+    assert!(found.is_none());
+}
+
+pub async fn an_email_is_taken_in_every_case(stores: &Stores) {
+    let make = Samples::new();
+    stores.has_user(&make, "Änne@Example.org").await;
+    let second = make.user("äNNE@example.ORG");
+    let answer = stores.users.add(&second, None).await;
+    assert_conflict(answer, Constraint::UserEmail);
+    assert_eq!(stores.users.get(second.id).await.unwrap(), None);
+}
+
+pub async fn one_of_many_accounts_with_one_email_is_added(stores: &Stores) {
+    let make = Samples::new();
+    let answers = at_once((0..8).map(|_| {
+        let (users, user) = (stores.users.clone(), make.user("ada@example.org"));
+        async move { users.add(&user, None).await }
+    }));
+    only_winner(answers.await, Constraint::UserEmail);
+    assert_eq!(total(stores).await, 1);
+}
+
+pub async fn credentials_are_found_in_every_case(stores: &Stores) {
+    let make = Samples::new();
+    let user = make.user("Ada@Example.org");
+    let hash = password_hash("ada");
+    stores.users.add(&user, Some(&hash)).await.unwrap();
+    for written in ["Ada@Example.org", "ada@example.org", "ADA@EXAMPLE.ORG"] {
+        let found = stores.users.find_credentials(&email(written)).await;
+        let found = found.unwrap().unwrap();
+        assert_same(&found.user, &user);
+        assert_eq!(found.password, Some(hash.clone()));
+    }
+}
+
+pub async fn an_account_may_have_no_password(stores: &Stores) {
+    let make = Samples::new();
+    let user = make.user("ada@example.org");
+    stores.users.add(&user, None).await.unwrap();
+    let found = stores.users.find_credentials(&user.email).await.unwrap();
+    assert_eq!(found.unwrap().password, None);
+}
+
+pub async fn the_first_administrator_is_added_once(stores: &Stores) {
+    let make = Samples::new();
+    let hash = password_hash("first");
+    stores.has_user(&make, "ordinary@example.org").await;
+    let first = make.administrator("first@example.org");
+    let added = stores.users.add_first_administrator(&first, &hash).await;
+    assert!(added.unwrap(), "an ordinary user is no administrator");
+    let found = stores.users.find_credentials(&first.email).await.unwrap();
+    assert_eq!(found.unwrap().password, Some(hash.clone()));
+
+    let second = make.administrator("second@example.org");
+    let added = stores.users.add_first_administrator(&second, &hash).await;
+    assert!(!added.unwrap());
+    assert_eq!(stores.users.get(second.id).await.unwrap(), None);
+}
+
+pub async fn an_inactive_administrator_is_one_too(stores: &Stores) {
+    let make = Samples::new();
+    let mut inactive = make.administrator("inactive@example.org");
+    inactive.is_active = false;
+    stores.users.add(&inactive, None).await.unwrap();
+    let next = make.administrator("next@example.org");
+    let hash = password_hash("next");
+    let added = stores.users.add_first_administrator(&next, &hash).await;
+    assert!(!added.unwrap());
+}
+
+pub async fn the_first_administrator_needs_a_free_email(stores: &Stores) {
+    let make = Samples::new();
+    stores.has_user(&make, "ada@example.org").await;
+    let first = make.administrator("ADA@example.org");
+    let hash = password_hash("first");
+    let answer = stores.users.add_first_administrator(&first, &hash).await;
+    assert_conflict(answer, Constraint::UserEmail);
+    assert_eq!(stores.users.get(first.id).await.unwrap(), None);
+}
+
+pub async fn one_of_many_first_administrators_is_added(stores: &Stores) {
+    let make = Samples::new();
+    let answers = at_once((0..8).map(|number| {
+        let users = stores.users.clone();
+        let user = make.administrator(&format!("admin{number}@example.org"));
+        async move {
+            users
+                .add_first_administrator(&user, &password_hash("a"))
+                .await
+        }
+    }))
+    .await;
+    let added = answers
+        .into_iter()
+        .map(Result::unwrap)
+        .filter(|added| *added);
+    assert_eq!(added.count(), 1);
+    assert_eq!(total(stores).await, 1);
+}
+
+pub async fn accounts_are_listed_oldest_first_in_pages(stores: &Stores) {
+    let make = Samples::new();
+    let mut users: Vec<_> = ["c", "a", "e", "b", "d"]
+        .map(|name| make.user(&format!("{name}@example.org")))
+        .into();
+    // Stored in another order than that of their ids.
+    users.rotate_left(2);
+    for user in &users {
+        stores.users.add(user, None).await.unwrap();
+    }
+    users.sort_by_key(|user| user.id);
+    for (skip, limit) in [(0, 2), (2, 2), (4, 2), (5, 2), (99, 2), (0, 1000)] {
+        let page = OffsetPage { skip, limit };
+        let list = stores.users.list(page).await.unwrap();
+        let rest = users.iter().skip(skip as usize).take(limit as usize);
+        assert_eq!(list.items, rest.cloned().collect::<Vec<_>>(), "{page:?}");
+        assert_eq!(list.total, 5, "{page:?}");
+    }
+}
+
+pub async fn a_change_writes_what_it_holds_and_nothing_else(stores: &Stores) {
+    let make = Samples::new();
+    let other = stores.has_user(&make, "other@example.org").await;
+    let mut user = stores.has_user(&make, "ada@example.org").await;
+
+    let update = changes();
+    user.updated_at = update.updated_at;
+    expect_update(stores, &user, &update).await;
+
+    user.email = email("Ada.Lovelace@example.org");
+    user.name = Some(PersonName::parse("Ada").unwrap());
+    user.role = Role::Admin;
+    user.is_active = false;
+    let update = UserChanges {
+        email: Some(user.email.clone()),
+        name: Some(user.name.clone()),
+        role: Some(user.role),
+        is_active: Some(user.is_active),
+        ..changes()
+    };
+    expect_update(stores, &user, &update).await;
+
+    user.name = None;
+    let update = UserChanges {
+        name: Some(None),
+        ..changes()
+    };
+    expect_update(stores, &user, &update).await;
+    let stored = stores.users.get(other.id).await.unwrap();
+    assert_same(&stored.unwrap(), &other);
+}
+
+async fn expect_update(stores: &Stores, expected: &User, update: &UserChanges) {
+    let answer = stores.users.update(expected.id, update).await.unwrap();
+    assert_same(&answer, expected);
+    let stored = stores.users.get(expected.id).await.unwrap();
+    assert_same(&stored.unwrap(), expected);
+}
+
+pub async fn a_changed_email_must_be_free(stores: &Stores) {
+    let make = Samples::new();
+    stores.has_user(&make, "ada@example.org").await;
+    let user = stores.has_user(&make, "bob@example.org").await;
+    let taken = UserChanges {
+        email: Some(email("ADA@example.org")),
+        is_active: Some(false),
+        password: Some(password_hash("new")),
+        ..changes()
+    };
+    let answer = stores.users.update(user.id, &taken).await;
+    assert_conflict(answer, Constraint::UserEmail);
+    let found = stores.users.find_credentials(&user.email).await.unwrap();
+    let found = found.unwrap();
+    assert_same(&found.user, &user);
+    assert_eq!(found.password, Some(password_hash("stored")));
+}
+
+pub async fn an_account_may_change_the_case_of_its_email(stores: &Stores) {
+    let make = Samples::new();
+    let user = stores.has_user(&make, "ada@example.org").await;
+    let update = UserChanges {
+        email: Some(email("ADA@example.org")),
+        ..changes()
+    };
+    let changed = stores.users.update(user.id, &update).await.unwrap();
+    assert_eq!(changed.email.as_str(), "ADA@example.org");
+}
+
+pub async fn a_change_of_an_absent_account_is_not_found(stores: &Stores) {
+    let make = Samples::new();
+    assert_not_found(stores.users.update(make.user_id(), &changes()).await);
+}
+
+pub async fn a_new_password_ends_the_sessions_and_no_others(stores: &Stores) {
+    let make = Samples::new();
+    let ada = stores.has_user(&make, "ada@example.org").await;
+    let bob = stores.has_user(&make, "bob@example.org").await;
+    let tokens = [
+        make.token(ada.id, TokenKind::Session),
+        make.token(ada.id, TokenKind::ApiKey),
+        make.token(bob.id, TokenKind::Session),
+    ];
+    for (token, byte) in tokens.iter().zip(1..) {
+        stores.tokens.add(token, &token_hash(byte)).await.unwrap();
+    }
+    let [_, key, foreign] = &tokens;
+
+    let rename = UserChanges {
+        name: Some(PersonName::parse("Ada").ok()),
+        ..changes()
+    };
+    stores.users.update(ada.id, &rename).await.unwrap();
+    assert_eq!(count_tokens(stores, ada.id, TokenKind::Session).await, 1);
+
+    let password = UserChanges {
+        password: Some(password_hash("new")),
+        ..changes()
+    };
+    stores.users.update(ada.id, &password).await.unwrap();
+    let found = stores.users.find_credentials(&ada.email).await.unwrap();
+    assert_eq!(found.unwrap().password, Some(password_hash("new")));
+    assert_eq!(count_tokens(stores, ada.id, TokenKind::Session).await, 0);
+    let keys = stores.tokens.list(ada.id, TokenKind::ApiKey).await;
+    assert_eq!(keys.unwrap(), [key.clone()]);
+    let sessions = stores.tokens.list(bob.id, TokenKind::Session).await;
+    assert_eq!(sessions.unwrap(), [foreign.clone()]);
+}
+
+pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores: &Stores) {
+    let make = Samples::new();
+    let thread = stores.has_thread(&make).await;
+    let owner = thread.owner_id.unwrap();
+    let other = stores.has_thread(&make).await;
+    for (kind, byte) in [(TokenKind::Session, 1), (TokenKind::ApiKey, 2)] {
+        let token = make.token(owner, kind);
+        stores.tokens.add(&token, &token_hash(byte)).await.unwrap();
+    }
+    let start = make.start(&thread, make.instance(), make.question("Who am I?"));
+    let message = stores.runs.start(&start).await.unwrap();
+
+    stores.users.delete(owner).await.unwrap();
+
+    assert_eq!(stores.users.get(owner).await.unwrap(), None);
+    assert_eq!(count_tokens(stores, owner, TokenKind::Session).await, 0);
+    assert_eq!(count_tokens(stores, owner, TokenKind::ApiKey).await, 0);
+    let orphan = stores.threads.get(thread.id).await.unwrap().unwrap();
+    assert_eq!(orphan.owner_id, None);
+    let run = stores.runs.get(thread.id, start.run.id).await.unwrap();
+    assert_eq!(run.unwrap().user_id, None);
+    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    assert_eq!(messages, [message]);
+    assert_eq!(stores.threads.get(other.id).await.unwrap(), Some(other));
+}
+
+pub async fn a_deleted_account_frees_its_email(stores: &Stores) {
+    let make = Samples::new();
+    let user = stores.has_user(&make, "ada@example.org").await;
+    stores.users.delete(user.id).await.unwrap();
+    stores.has_user(&make, "Ada@example.org").await;
+    assert_not_found(stores.users.delete(user.id).await);
+}
+
+async fn total(stores: &Stores) -> u64 {
+    let page = OffsetPage { skip: 0, limit: 1 };
+    stores.users.list(page).await.unwrap().total
+}
+
+async fn count_tokens(stores: &Stores, user: UserId, kind: TokenKind) -> usize {
+    stores.tokens.list(user, kind).await.unwrap().len()
+}

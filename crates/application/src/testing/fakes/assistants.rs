@@ -1,0 +1,75 @@
+use async_trait::async_trait;
+use colloquy_domain::{Assistant, AssistantId, AssistantRef};
+
+use super::memory::{Memory, Records, page_of};
+use crate::ports::{
+    AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
+};
+
+#[async_trait]
+impl AssistantRepository for Memory {
+    async fn add(&self, assistant: &Assistant) -> Result<(), PortError> {
+        self.with(|records| {
+            records.check_slug_is_free(assistant)?;
+            records.assistants.insert(assistant.id, assistant.clone());
+            Ok(())
+        })
+    }
+
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+        self.with(|records| {
+            let mut assistants = records.assistants.values();
+            let found = assistants.find(|it| match reference {
+                AssistantRef::Id(id) => it.id == *id,
+                AssistantRef::Slug(slug) => it.slug == *slug,
+            });
+            Ok(found.cloned())
+        })
+    }
+
+    async fn list(
+        &self,
+        scope: &AssistantScope,
+        page: OffsetPage,
+    ) -> Result<OffsetList<Assistant>, PortError> {
+        self.with(|records| {
+            let assistants = records.assistants.values();
+            let mut visible: Vec<_> = assistants.filter(|it| scope.contains(it)).collect();
+            visible.sort_by_key(|it| (&it.name, it.id));
+            Ok(page_of(visible.into_iter(), page))
+        })
+    }
+
+    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
+        self.with(|records| {
+            let stored = records.assistants.get(&assistant.id);
+            let revision = stored.ok_or(PortError::NotFound)?.revision;
+            if assistant.revision != revision + 1 {
+                return Err(PortError::Conflict(Constraint::AssistantRevision));
+            }
+            records.check_slug_is_free(assistant)?;
+            records.assistants.insert(assistant.id, assistant.clone());
+            Ok(())
+        })
+    }
+
+    async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
+        self.with(|records| {
+            records.assistants.remove(&id).ok_or(PortError::NotFound)?;
+            for stored in records.threads.values_mut() {
+                stored.thread.assistant_id.take_if(|it| *it == id);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Records {
+    fn check_slug_is_free(&self, assistant: &Assistant) -> Result<(), PortError> {
+        let mut others = self.assistants.values().filter(|it| it.id != assistant.id);
+        if others.any(|other| other.slug == assistant.slug) {
+            return Err(PortError::Conflict(Constraint::AssistantSlug));
+        }
+        Ok(())
+    }
+}

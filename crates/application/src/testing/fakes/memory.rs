@@ -1,0 +1,128 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use colloquy_domain::{
+    AccessToken, Assistant, AssistantId, Message, Run, RunId, RunStatus, Thread, ThreadId, TokenId,
+    User, UserId,
+};
+
+use crate::passwords::PasswordHash;
+use crate::ports::{HealthCheck, Lease, OffsetList, OffsetPage, PortError, TokenHash};
+use crate::testing::contracts::Stores;
+
+/// One store behind all repository ports. Clones share it.
+#[derive(Clone, Default)]
+pub struct Memory {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    records: Records,
+    is_down: bool,
+}
+
+/// Everything that is stored; a method that holds the lock on it is atomic.
+#[derive(Default)]
+pub(super) struct Records {
+    pub(super) users: BTreeMap<UserId, StoredUser>,
+    pub(super) tokens: BTreeMap<TokenId, StoredToken>,
+    pub(super) assistants: BTreeMap<AssistantId, Assistant>,
+    pub(super) threads: BTreeMap<ThreadId, StoredThread>,
+    pub(super) messages: BTreeMap<(ThreadId, u64), Message>,
+    pub(super) runs: BTreeMap<RunId, StoredRun>,
+}
+
+pub(super) struct StoredUser {
+    pub(super) user: User,
+    pub(super) password: Option<PasswordHash>,
+}
+
+pub(super) struct StoredToken {
+    pub(super) token: AccessToken,
+    pub(super) hash: TokenHash,
+}
+
+pub(super) struct StoredThread {
+    pub(super) thread: Thread,
+    /// Of all messages ever accepted, so that a deleted one's position is not used again.
+    pub(super) last_position: u64,
+}
+
+pub(super) struct StoredRun {
+    pub(super) run: Run,
+    pub(super) lease: Lease,
+}
+
+impl StoredRun {
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.run.status == RunStatus::InProgress
+    }
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every repository port over this store.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        let store = Arc::new(self.clone());
+        Stores {
+            users: store.clone(),
+            tokens: store.clone(),
+            assistants: store.clone(),
+            threads: store.clone(),
+            messages: store.clone(),
+            runs: store,
+        }
+    }
+
+    /// Takes the store away, or gives it back with all that it held: while it is down, every
+    /// method answers `Unavailable`.
+    pub fn set_down(&self, is_down: bool) {
+        self.state().is_down = is_down;
+    }
+
+    /// Does one atomic step on the records.
+    pub(super) fn with<T>(
+        &self,
+        step: impl FnOnce(&mut Records) -> Result<T, PortError>,
+    ) -> Result<T, PortError> {
+        let mut state = self.state();
+        if state.is_down {
+            return Err(PortError::unavailable("the store is down"));
+        }
+        step(&mut state.records)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn check(&self) -> Result<(), PortError> {
+        self.with(|_| Ok(()))
+    }
+}
+
+/// Cuts a page out of a whole list.
+pub(super) fn page_of<'a, T: Clone + 'a>(
+    all: impl ExactSizeIterator<Item = &'a T>,
+    page: OffsetPage,
+) -> OffsetList<T> {
+    let total = all.len() as u64;
+    let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
+    let items = all.skip(skip).take(page.limit as usize).cloned().collect();
+    OffsetList { items, total }
+}

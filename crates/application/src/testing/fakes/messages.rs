@@ -1,0 +1,51 @@
+use async_trait::async_trait;
+use colloquy_domain::{Message, MessageId, ThreadId};
+
+use super::memory::{Memory, Records};
+use crate::ports::{MessageRepository, PortError};
+
+#[async_trait]
+impl MessageRepository for Memory {
+    async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError> {
+        self.with(|records| Ok(records.messages_of(thread).find(|it| it.id == id).cloned()))
+    }
+
+    async fn list(
+        &self,
+        thread: ThreadId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Message>, PortError> {
+        self.with(|records| {
+            let messages = records.messages_of(thread);
+            let rest = messages.filter(|message| message.position > after);
+            Ok(rest.take(limit as usize).cloned().collect())
+        })
+    }
+
+    async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError> {
+        self.with(|records| {
+            let newest_first = records.messages_of(thread).rev();
+            let mut newest: Vec<_> = newest_first.take(limit as usize).cloned().collect();
+            newest.reverse();
+            Ok(newest)
+        })
+    }
+
+    async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError> {
+        self.with(|records| {
+            let found = records.messages_of(thread).find(|it| it.id == id);
+            let position = found.ok_or(PortError::NotFound)?.position;
+            records.messages.remove(&(thread, position));
+            Ok(())
+        })
+    }
+}
+
+impl Records {
+    /// A thread's messages in order of position.
+    fn messages_of(&self, thread: ThreadId) -> impl DoubleEndedIterator<Item = &Message> {
+        let positions = (thread, 0)..=(thread, u64::MAX);
+        self.messages.range(positions).map(|(_, message)| message)
+    }
+}

@@ -1,0 +1,17 @@
+//! In-memory stand-ins for the ports.
+
+mod assistants;
+mod blobs;
+mod memory;
+mod messages;
+mod models;
+mod runs;
+mod system;
+mod threads;
+mod tokens;
+mod users;
+
+pub use blobs::MemoryBlobs;
+pub use memory::Memory;
+pub use models::{Gate, Script, ScriptedModel};
+pub use system::{CountingSecrets, ManualClock, SequentialIds};

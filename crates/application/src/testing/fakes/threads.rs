@@ -1,0 +1,83 @@
+use async_trait::async_trait;
+use colloquy_domain::{AssistantId, Thread, ThreadId};
+
+use super::memory::{Memory, Records, StoredThread};
+use crate::ports::{PortError, ThreadChanges, ThreadQuery, ThreadRepository};
+
+#[async_trait]
+impl ThreadRepository for Memory {
+    async fn add(&self, thread: &Thread) -> Result<(), PortError> {
+        self.with(|records| {
+            records.check_assistant_exists(thread.assistant_id)?;
+            if thread
+                .owner_id
+                .is_some_and(|owner| !records.users.contains_key(&owner))
+            {
+                return Err(PortError::NotFound);
+            }
+            let stored = StoredThread {
+                thread: thread.clone(),
+                last_position: 0,
+            };
+            records.threads.insert(thread.id, stored);
+            Ok(())
+        })
+    }
+
+    async fn get(&self, id: ThreadId) -> Result<Option<Thread>, PortError> {
+        self.with(|records| Ok(records.threads.get(&id).map(|stored| stored.thread.clone())))
+    }
+
+    async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError> {
+        self.with(|records| {
+            let newest_first = records.threads.values().rev().map(|stored| &stored.thread);
+            let asked = newest_first.filter(|thread| is_asked_for(thread, query));
+            Ok(asked.take(query.limit as usize).cloned().collect())
+        })
+    }
+
+    async fn update(&self, id: ThreadId, changes: &ThreadChanges) -> Result<Thread, PortError> {
+        self.with(|records| {
+            records.check_assistant_exists(changes.assistant_id.flatten())?;
+            let stored = records.threads.get_mut(&id).ok_or(PortError::NotFound)?;
+            let thread = &mut stored.thread;
+            if let Some(name) = &changes.name {
+                thread.name = name.clone();
+            }
+            if let Some(assistant_id) = changes.assistant_id {
+                thread.assistant_id = assistant_id;
+            }
+            thread.updated_at = changes.updated_at;
+            Ok(thread.clone())
+        })
+    }
+
+    async fn delete(&self, id: ThreadId) -> Result<(), PortError> {
+        self.with(|records| {
+            records.threads.remove(&id).ok_or(PortError::NotFound)?;
+            records.messages.retain(|(thread, _), _| *thread != id);
+            records.runs.retain(|_, stored| stored.run.thread_id != id);
+            Ok(())
+        })
+    }
+}
+
+impl Records {
+    fn check_assistant_exists(&self, id: Option<AssistantId>) -> Result<(), PortError> {
+        match id {
+            Some(id) if !self.assistants.contains_key(&id) => Err(PortError::NotFound),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_asked_for(thread: &Thread, query: &ThreadQuery) -> bool {
+    query.scope.contains(thread)
+        && query
+            .owner
+            .is_none_or(|owner| thread.owner_id == Some(owner))
+        && query
+            .assistant
+            .is_none_or(|assistant| thread.assistant_id == Some(assistant))
+        && query.after.is_none_or(|after| thread.id < after)
+}

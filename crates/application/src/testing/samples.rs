@@ -1,0 +1,228 @@
+//! Records to test with: plausible in every field, with ids and times that differ.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use colloquy_domain::{
+    AccessToken, Assistant, AssistantId, AssistantName, Configuration, Email, FinishReason,
+    Instructions, MessageKind, MessageStatus, ModelName, Role, Run, RunStatus, Slug, Thread,
+    ThreadId, ThreadName, TokenId, TokenKind, TokenName, User, UserId,
+};
+use colloquy_domain::{MessageId, RunId};
+
+use super::fakes::SequentialIds;
+use crate::passwords::PasswordHash;
+use crate::ports::{IdGenerator, InstanceId, Lease, NewMessage, RunEnd, RunStart, TokenHash};
+
+/// So many microseconds after the first moment of 2026.
+#[must_use]
+pub fn moment(microseconds: i64) -> DateTime<Utc> {
+    const FIRST_OF_2026: i64 = 1_767_225_600_000_000;
+    DateTime::from_timestamp_micros(FIRST_OF_2026 + microseconds).unwrap()
+}
+
+/// So many seconds after the first moment of 2026.
+#[must_use]
+pub fn second(seconds: i64) -> DateTime<Utc> {
+    moment(0) + TimeDelta::seconds(seconds)
+}
+
+/// A hash in the form in which they are stored; no password fits it.
+#[must_use]
+pub fn password_hash(mark: &str) -> PasswordHash {
+    PasswordHash::from_stored(format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ${mark}"))
+}
+
+/// A token's hash that consists of one byte.
+#[must_use]
+pub const fn token_hash(byte: u8) -> TokenHash {
+    TokenHash([byte; 32])
+}
+
+/// Makes records whose ids ascend.
+#[derive(Debug, Default)]
+pub struct Samples {
+    ids: SequentialIds,
+}
+
+impl Samples {
+    /// Begins with the same ids each time.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An active user without a name.
+    #[must_use]
+    pub fn user(&self, email: &str) -> User {
+        User {
+            id: self.user_id(),
+            email: Email::parse(email).unwrap(),
+            name: None,
+            role: Role::User,
+            is_active: true,
+            created_at: moment(123_456),
+            updated_at: moment(123_457),
+        }
+    }
+
+    /// An active administrator.
+    #[must_use]
+    pub fn administrator(&self, email: &str) -> User {
+        User {
+            role: Role::Admin,
+            ..self.user(email)
+        }
+    }
+
+    /// A token that was never used and does not expire.
+    #[must_use]
+    pub fn token(&self, user: UserId, kind: TokenKind) -> AccessToken {
+        AccessToken {
+            id: TokenId::from_uuid(self.ids.next_id()),
+            user_id: user,
+            kind,
+            name: TokenName::parse("laptop").unwrap(),
+            created_at: moment(234_567),
+            last_used_at: None,
+            expires_at: None,
+        }
+    }
+
+    /// An enabled, public assistant of the echo model with a slug of its own.
+    #[must_use]
+    pub fn assistant(&self, name: &str) -> Assistant {
+        let id = self.assistant_id();
+        Assistant {
+            id,
+            slug: Slug::parse(format!("a-{id}")).unwrap(),
+            name: AssistantName::parse(name).unwrap(),
+            description: None,
+            instructions: Instructions::parse("Be brief.").unwrap(),
+            model: ModelName::parse("echo::echo").unwrap(),
+            configuration: Configuration::default(),
+            user_authentication: false,
+            is_enabled: true,
+            revision: 1,
+            created_at: moment(345_678),
+            updated_at: moment(345_679),
+        }
+    }
+
+    /// A thread for no assistant.
+    #[must_use]
+    pub fn thread(&self, owner: UserId) -> Thread {
+        Thread {
+            id: self.thread_id(),
+            name: ThreadName::parse("Plans").unwrap(),
+            owner_id: Some(owner),
+            assistant_id: None,
+            created_at: moment(456_789),
+            updated_at: moment(456_790),
+        }
+    }
+
+    /// A person's message.
+    #[must_use]
+    pub fn question(&self, content: &str) -> NewMessage {
+        self.message(MessageKind::Human, content)
+    }
+
+    /// An assistant's message.
+    #[must_use]
+    pub fn answer(&self, content: &str) -> NewMessage {
+        self.message(MessageKind::Ai, content)
+    }
+
+    fn message(&self, kind: MessageKind, content: &str) -> NewMessage {
+        NewMessage {
+            id: MessageId::from_uuid(self.ids.next_id()),
+            kind,
+            content: content.to_owned(),
+            status: MessageStatus::Completed,
+            assistant_id: None,
+            created_at: moment(567_891),
+        }
+    }
+
+    /// A run that begins with the message, held by `holder` until second 30.
+    #[must_use]
+    pub fn start(&self, thread: &Thread, holder: InstanceId, message: NewMessage) -> RunStart {
+        let run = Run {
+            id: self.run_id(),
+            thread_id: thread.id,
+            assistant_id: thread.assistant_id.unwrap_or_else(|| self.assistant_id()),
+            user_id: thread.owner_id,
+            status: RunStatus::InProgress,
+            finish_reason: None,
+            error: None,
+            usage: None,
+            created_at: message.created_at,
+            finished_at: None,
+        };
+        let lease = Lease {
+            holder,
+            expires_at: second(30),
+        };
+        RunStart {
+            run,
+            lease,
+            message,
+        }
+    }
+
+    /// The good end of a run that was started so.
+    #[must_use]
+    pub fn end(&self, start: &RunStart, messages: Vec<NewMessage>) -> RunEnd {
+        RunEnd {
+            run_id: start.run.id,
+            holder: start.lease.holder,
+            status: RunStatus::Completed,
+            finish_reason: Some(FinishReason::Stop),
+            error: None,
+            usage: None,
+            finished_at: moment(678_912),
+            messages,
+        }
+    }
+
+    /// Another instance than those before.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        InstanceId(self.ids.next_id())
+    }
+
+    /// The id of no record yet.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        UserId::from_uuid(self.ids.next_id())
+    }
+
+    /// The id of no record yet.
+    #[must_use]
+    pub fn token_id(&self) -> TokenId {
+        TokenId::from_uuid(self.ids.next_id())
+    }
+
+    /// The id of no record yet.
+    #[must_use]
+    pub fn assistant_id(&self) -> AssistantId {
+        AssistantId::from_uuid(self.ids.next_id())
+    }
+
+    /// The id of no record yet.
+    #[must_use]
+    pub fn thread_id(&self) -> ThreadId {
+        ThreadId::from_uuid(self.ids.next_id())
+    }
+
+    /// The id of no record yet.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        MessageId::from_uuid(self.ids.next_id())
+    }
+
+    /// The id of no record yet.
+    #[must_use]
+    pub fn run_id(&self) -> RunId {
+        RunId::from_uuid(self.ids.next_id())
+    }
+}
