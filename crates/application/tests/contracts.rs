@@ -9,3 +9,6 @@ async fn stores() -> Option<(Stores, ())> {
 
 colloquy_application::user_contracts!(stores);
 colloquy_application::token_contracts!(stores);
+colloquy_application::assistant_contracts!(stores);
+colloquy_application::thread_contracts!(stores);
+colloquy_application::message_contracts!(stores);

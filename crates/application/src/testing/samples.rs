@@ -37,6 +37,23 @@ pub const fn token_hash(byte: u8) -> TokenHash {
     TokenHash([byte; 32])
 }
 
+/// Texts that a careless store would change: all short, none blank.
+#[must_use]
+pub fn difficult_texts() -> Vec<String> {
+    let texts = [
+        "𝄞🦀 four bytes each",
+        "it's \"quoted\" `twice`; -- and $1 ? :name \\ \\n %_",
+        "line\r\nline\nline\rline\ttab",
+        "separators\u{2028}and\u{2029}",
+        "\u{feff}mark \u{202e}turned\u{200d} \u{1} control",
+        "e\u{301} is not \u{e9}",
+        "  spaces around  ",
+        "{\"json\": [null]}",
+        "null",
+    ];
+    texts.map(str::to_owned).into()
+}
+
 /// Makes records whose ids ascend.
 #[derive(Debug, Default)]
 pub struct Samples {

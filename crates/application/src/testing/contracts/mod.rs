@@ -33,7 +33,10 @@ use crate::ports::{
     TokenRepository, UserRepository,
 };
 
+pub mod assistants;
+pub mod messages;
 mod suites;
+pub mod threads;
 pub mod tokens;
 pub mod users;
 

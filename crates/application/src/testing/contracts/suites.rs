@@ -72,3 +72,69 @@ macro_rules! token_contracts {
         }
     };
 }
+
+/// Tests of [`AssistantRepository`](crate::ports::AssistantRepository) over the `Stores` that the function
+/// makes.
+#[macro_export]
+macro_rules! assistant_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, assistants:
+            an_assistant_is_read_as_it_was_written,
+            each_setting_is_kept_apart_from_the_others,
+            every_text_of_an_assistant_is_kept_to_the_letter,
+            an_assistant_is_found_by_id_and_by_slug,
+            a_slug_is_given_once,
+            slugs_that_differ_in_case_are_two,
+            one_of_many_assistants_with_one_slug_is_added,
+            assistants_are_listed_by_code_points_of_the_name_then_by_id,
+            assistants_of_one_name_are_listed_by_id,
+            a_page_holds_whole_assistants_and_the_total_of_all,
+            a_scope_lists_exactly_what_it_contains,
+            an_update_replaces_every_field,
+            an_update_names_the_revision_before_its_own,
+            one_of_many_updates_from_one_revision_is_written,
+            an_absent_assistant_is_neither_updated_nor_deleted,
+            deleting_an_assistant_keeps_what_was_said_to_it,
+            a_deleted_assistant_frees_its_slug,
+        }
+    };
+}
+
+/// Tests of [`ThreadRepository`](crate::ports::ThreadRepository) over the `Stores` that the function
+/// makes.
+#[macro_export]
+macro_rules! thread_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, threads:
+            a_thread_is_read_as_it_was_written,
+            every_name_is_kept_to_the_letter,
+            a_thread_needs_its_owner_and_its_assistant,
+            threads_are_listed_newest_first,
+            a_query_lists_exactly_what_it_describes,
+            pages_show_each_old_thread_once_whatever_comes_and_goes,
+            a_change_writes_what_it_holds,
+            a_change_needs_the_thread_and_the_assistant,
+            deleting_a_thread_takes_its_messages_and_runs,
+        }
+    };
+}
+
+/// Tests of [`MessageRepository`](crate::ports::MessageRepository) over the `Stores` that the function
+/// makes.
+#[macro_export]
+macro_rules! message_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, messages:
+            messages_are_read_as_they_were_written,
+            every_content_is_kept_to_the_letter,
+            a_message_is_found_in_its_own_thread_only,
+            a_list_begins_after_a_position,
+            the_latest_are_the_newest_in_order_of_position,
+            an_absent_thread_has_no_messages,
+            pages_show_each_old_message_once_whatever_comes_and_goes,
+            a_deleted_message_leaves_the_others_in_their_places,
+            the_place_of_a_deleted_message_is_not_given_again,
+            an_absent_message_is_not_deleted,
+        }
+    };
+}

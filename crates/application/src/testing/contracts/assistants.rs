@@ -1,0 +1,372 @@
+//! The contract of [`AssistantRepository`](crate::ports::AssistantRepository).
+
+use colloquy_domain::{
+    Assistant, AssistantId, AssistantName, AssistantRef, Configuration, Description,
+    FrequencyPenalty, HistoryLimit, Instructions, ModelName, PresencePenalty, Slug, Tag,
+    Temperature, TokenLimit, TopP,
+};
+
+use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
+use crate::ports::{AssistantScope, Constraint, OffsetPage};
+use crate::testing::samples::{Samples, difficult_texts, moment};
+
+async fn get(stores: &Stores, id: AssistantId) -> Option<Assistant> {
+    stores.assistants.get(&id.into()).await.unwrap()
+}
+
+async fn get_by_slug(stores: &Stores, text: &str) -> Option<Assistant> {
+    let reference = AssistantRef::Slug(slug(text));
+    stores.assistants.get(&reference).await.unwrap()
+}
+
+async fn expect_round_trip(stores: &Stores, assistant: Assistant) {
+    stores.assistants.add(&assistant).await.unwrap();
+    assert_eq!(get(stores, assistant.id).await, Some(assistant));
+}
+
+fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
+
+/// The same assistant, one write later.
+fn rewritten(assistant: &Assistant, instructions: &str) -> Assistant {
+    Assistant {
+        instructions: Instructions::parse(instructions).unwrap(),
+        revision: assistant.revision + 1,
+        updated_at: moment(999_999),
+        ..assistant.clone()
+    }
+}
+
+fn full_configuration() -> Configuration {
+    Configuration {
+        temperature: Temperature::new(0.1).ok(),
+        top_p: TopP::new(1.0 / 3.0).ok(),
+        presence_penalty: PresencePenalty::new(-2.0).ok(),
+        frequency_penalty: FrequencyPenalty::new(1.999_999_999_999_999_8).ok(),
+        max_output_tokens: TokenLimit::new(TokenLimit::MAX).ok(),
+        history_max_messages: HistoryLimit::new(1).ok(),
+        history_max_tokens: TokenLimit::new(4096).ok(),
+        tags: Some(
+            ["b", "a", "\"𝄞\", b"]
+                .map(|t| Tag::parse(t).unwrap())
+                .into(),
+        ),
+    }
+}
+
+pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
+    let make = Samples::new();
+    expect_round_trip(stores, make.assistant("Plain")).await;
+    let full = Assistant {
+        slug: slug("Travel_Guide-2"),
+        description: Description::parse("Knows the way").ok(),
+        instructions: Instructions::parse("").unwrap(),
+        model: ModelName::parse("local::org::modèle:1b").unwrap(),
+        configuration: full_configuration(),
+        user_authentication: true,
+        is_enabled: false,
+        revision: u32::try_from(i32::MAX).unwrap(),
+        created_at: moment(1),
+        updated_at: moment(999_999),
+        ..make.assistant("Full")
+    };
+    expect_round_trip(stores, full).await;
+}
+
+pub async fn each_setting_is_kept_apart_from_the_others(stores: &Stores) {
+    let make = Samples::new();
+    let full = full_configuration();
+    let none = Configuration::default;
+    #[rustfmt::skip]
+    let settings = [
+        Configuration { temperature: full.temperature, ..none() },
+        Configuration { top_p: full.top_p, ..none() },
+        Configuration { presence_penalty: full.presence_penalty, ..none() },
+        Configuration { frequency_penalty: full.frequency_penalty, ..none() },
+        Configuration { max_output_tokens: full.max_output_tokens, ..none() },
+        Configuration { history_max_messages: full.history_max_messages, ..none() },
+        Configuration { history_max_tokens: full.history_max_tokens, ..none() },
+        Configuration { tags: full.tags, ..none() },
+        Configuration { tags: Some(Vec::new()), ..none() },
+    ];
+    for configuration in settings {
+        let mut assistant = make.assistant("Guide");
+        assistant.configuration = configuration;
+        expect_round_trip(stores, assistant).await;
+    }
+}
+
+pub async fn every_text_of_an_assistant_is_kept_to_the_letter(stores: &Stores) {
+    let make = Samples::new();
+    for text in difficult_texts() {
+        let mut assistant = make.assistant("Guide");
+        assistant.name = AssistantName::parse(text.clone()).unwrap();
+        assistant.description = Description::parse(text.clone()).ok();
+        assistant.instructions = Instructions::parse(text).unwrap();
+        expect_round_trip(stores, assistant).await;
+    }
+    let mut longest = make.assistant(&"𝄞".repeat(AssistantName::MAX_CHARS));
+    longest.description = Description::parse("𝄞".repeat(Description::MAX_CHARS)).ok();
+    longest.instructions = Instructions::parse("𝄞".repeat(Instructions::MAX_CHARS)).unwrap();
+    expect_round_trip(stores, longest).await;
+}
+
+pub async fn an_assistant_is_found_by_id_and_by_slug(stores: &Stores) {
+    let make = Samples::new();
+    let mut assistant = make.assistant("Guide");
+    assistant.slug = slug("Guide");
+    stores.assistants.add(&assistant).await.unwrap();
+    stores.has_assistant(&make, "Other").await;
+    assert_eq!(get(stores, assistant.id).await.as_ref(), Some(&assistant));
+    assert_eq!(get_by_slug(stores, "Guide").await, Some(assistant));
+    for absent in ["guide", "Guid", "Guide-", "Guid_"] {
+        assert_eq!(get_by_slug(stores, absent).await, None, "{absent}");
+    }
+    assert_eq!(get(stores, make.assistant_id()).await, None);
+}
+
+pub async fn a_slug_is_given_once(stores: &Stores) {
+    let make = Samples::new();
+    let first = stores.has_assistant(&make, "First").await;
+    let second = Assistant {
+        slug: first.slug.clone(),
+        ..make.assistant("Second")
+    };
+    let answer = stores.assistants.add(&second).await;
+    assert_conflict(answer, Constraint::AssistantSlug);
+    assert_eq!(get(stores, second.id).await, None);
+
+    let third = stores.has_assistant(&make, "Third").await;
+    let taken = Assistant {
+        slug: first.slug.clone(),
+        ..rewritten(&third, "New")
+    };
+    let answer = stores.assistants.update(&taken).await;
+    assert_conflict(answer, Constraint::AssistantSlug);
+    assert_eq!(get(stores, third.id).await, Some(third));
+}
+
+pub async fn slugs_that_differ_in_case_are_two(stores: &Stores) {
+    let make = Samples::new();
+    for text in ["guide", "Guide"] {
+        let mut assistant = make.assistant("Guide");
+        assistant.slug = slug(text);
+        expect_round_trip(stores, assistant).await;
+    }
+}
+
+pub async fn one_of_many_assistants_with_one_slug_is_added(stores: &Stores) {
+    let make = Samples::new();
+    let answers = at_once((0..8).map(|_| {
+        let assistants = stores.assistants.clone();
+        let mut assistant = make.assistant("Guide");
+        assistant.slug = slug("guide");
+        async move { assistants.add(&assistant).await }
+    }));
+    only_winner(answers.await, Constraint::AssistantSlug);
+}
+
+pub async fn assistants_are_listed_by_code_points_of_the_name_then_by_id(stores: &Stores) {
+    let make = Samples::new();
+    // U+FFFD before U+1F980: so the code points say, and UTF-16 does not.
+    let names = [
+        "apple",
+        "Zebra",
+        "Äpfel",
+        "apple pie",
+        "Apple",
+        "äpfel",
+        "_",
+        "10",
+        "9",
+        "a-b",
+        "ab",
+        "\u{fffd}",
+        "🦀",
+        "北京",
+        "apple",
+        " apple",
+        "Apple",
+    ];
+    let mut expected = Vec::new();
+    for name in names {
+        expected.push(stores.has_assistant(&make, name).await);
+    }
+    expected.sort_by(|a, b| (a.name.as_str(), a.id).cmp(&(b.name.as_str(), b.id)));
+    expect_list(stores, &AssistantScope::All, &expected).await;
+}
+
+pub async fn assistants_of_one_name_are_listed_by_id(stores: &Stores) {
+    let make = Samples::new();
+    let mut expected: Vec<_> = (0..5).map(|_| make.assistant("Guide")).collect();
+    for assistant in expected.iter().rev() {
+        stores.assistants.add(assistant).await.unwrap();
+    }
+    expected.sort_by_key(|assistant| assistant.id);
+    expect_list(stores, &AssistantScope::All, &expected).await;
+}
+
+/// The list is as expected, whatever the pages by which it is read.
+async fn expect_list(stores: &Stores, scope: &AssistantScope, expected: &[Assistant]) {
+    let ids = |assistants: &[Assistant]| assistants.iter().map(|it| it.id).collect::<Vec<_>>();
+    for limit in [1, 3, 1000] {
+        let mut seen = Vec::new();
+        for skip in (0..=expected.len() as u64).step_by(limit) {
+            let limit = u32::try_from(limit).unwrap();
+            let page = OffsetPage { skip, limit };
+            let list = stores.assistants.list(scope, page).await.unwrap();
+            assert!(list.items.len() <= limit as usize);
+            assert_eq!(list.total, expected.len() as u64, "{scope:?}");
+            seen.extend(list.items);
+        }
+        assert_eq!(ids(&seen), ids(expected), "{scope:?} by {limit}");
+    }
+}
+
+pub async fn a_page_holds_whole_assistants_and_the_total_of_all(stores: &Stores) {
+    let make = Samples::new();
+    let page = |skip| OffsetPage { skip, limit: 1 };
+    let empty = stores.assistants.list(&AssistantScope::All, page(0)).await;
+    assert_eq!(empty.unwrap().total, 0);
+    let mut assistant = make.assistant("Guide");
+    assistant.configuration = full_configuration();
+    stores.assistants.add(&assistant).await.unwrap();
+    let list = stores.assistants.list(&AssistantScope::All, page(0)).await;
+    assert_eq!(list.unwrap().items, [assistant]);
+    for skip in [1, 99, u64::from(u32::MAX)] {
+        let list = stores.assistants.list(&AssistantScope::All, page(skip));
+        let list = list.await.unwrap();
+        assert_eq!((list.items.len(), list.total), (0, 1), "skip {skip}");
+    }
+}
+
+pub async fn a_scope_lists_exactly_what_it_contains(stores: &Stores) {
+    let make = Samples::new();
+    let mut all = Vec::new();
+    for number in 0..24_u32 {
+        let mut assistant = make.assistant(&format!("Guide {}", number * 7 % 10));
+        assistant.is_enabled = number % 2 == 0;
+        assistant.user_authentication = number % 3 == 0;
+        stores.assistants.add(&assistant).await.unwrap();
+        all.push(assistant);
+    }
+    all.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    let some = all.iter().step_by(5).map(|assistant| assistant.id);
+    let strangers = std::iter::repeat_with(|| make.assistant_id()).take(1000);
+    for scope in [
+        AssistantScope::All,
+        AssistantScope::Enabled,
+        AssistantScope::Public,
+        AssistantScope::Only(Vec::new()),
+        AssistantScope::Only(vec![make.assistant_id()]),
+        AssistantScope::Only(vec![all[3].id, all[3].id]),
+        AssistantScope::Only(some.chain(strangers).collect()),
+    ] {
+        let inside = all.iter().filter(|assistant| scope.contains(assistant));
+        expect_list(stores, &scope, &inside.cloned().collect::<Vec<_>>()).await;
+    }
+}
+
+pub async fn an_update_replaces_every_field(stores: &Stores) {
+    let make = Samples::new();
+    let other = stores.has_assistant(&make, "Other").await;
+    let plain = stores.has_assistant(&make, "Plain").await;
+    let full = Assistant {
+        slug: slug("new-slug"),
+        name: AssistantName::parse("Full").unwrap(),
+        description: Description::parse("Knows the way").ok(),
+        model: ModelName::parse("openai::gpt-4o-mini").unwrap(),
+        configuration: full_configuration(),
+        user_authentication: true,
+        is_enabled: false,
+        ..rewritten(&plain, "New")
+    };
+    stores.assistants.update(&full).await.unwrap();
+    assert_eq!(get(stores, plain.id).await, Some(full.clone()));
+    let plain = Assistant {
+        revision: full.revision + 1,
+        ..plain
+    };
+    stores.assistants.update(&plain).await.unwrap();
+    assert_eq!(get(stores, plain.id).await, Some(plain));
+    assert_eq!(get(stores, other.id).await, Some(other));
+}
+
+pub async fn an_update_names_the_revision_before_its_own(stores: &Stores) {
+    let make = Samples::new();
+    let first = stores.has_assistant(&make, "Guide").await;
+    let second = rewritten(&first, "Second");
+    stores.assistants.update(&second).await.unwrap();
+    for revision in [1, 2, 4, 9] {
+        let stale = Assistant {
+            revision,
+            ..rewritten(&first, "Stale")
+        };
+        let answer = stores.assistants.update(&stale).await;
+        assert_conflict(answer, Constraint::AssistantRevision);
+    }
+    assert_eq!(get(stores, first.id).await, Some(second));
+}
+
+pub async fn one_of_many_updates_from_one_revision_is_written(stores: &Stores) {
+    let make = Samples::new();
+    let first = stores.has_assistant(&make, "Guide").await;
+    let answers = at_once((0..16).map(|number| {
+        let assistants = stores.assistants.clone();
+        let update = rewritten(&first, &format!("Number {number}"));
+        async move { assistants.update(&update).await.map(|()| update) }
+    }));
+    let winner = only_winner(answers.await, Constraint::AssistantRevision);
+    assert_eq!(get(stores, first.id).await, Some(winner));
+}
+
+pub async fn an_absent_assistant_is_neither_updated_nor_deleted(stores: &Stores) {
+    let make = Samples::new();
+    let absent = make.assistant("Guide");
+    let update = rewritten(&absent, "New");
+    assert_not_found(stores.assistants.update(&update).await);
+    assert_not_found(stores.assistants.delete(absent.id).await);
+    assert_eq!(get(stores, absent.id).await, None);
+}
+
+pub async fn deleting_an_assistant_keeps_what_was_said_to_it(stores: &Stores) {
+    let make = Samples::new();
+    let assistant = stores.has_assistant(&make, "Guide").await;
+    let other = stores.has_assistant(&make, "Other").await;
+    let mut threads = Vec::new();
+    for id in [assistant.id, other.id] {
+        let mut thread = make.thread(stores.has_thread(&make).await.owner_id.unwrap());
+        thread.assistant_id = Some(id);
+        stores.threads.add(&thread).await.unwrap();
+        threads.push(thread);
+    }
+    let mut question = make.question("Where to?");
+    question.assistant_id = Some(assistant.id);
+    let start = make.start(&threads[0], make.instance(), question);
+    let message = stores.runs.start(&start).await.unwrap();
+
+    stores.assistants.delete(assistant.id).await.unwrap();
+
+    assert_eq!(get(stores, assistant.id).await, None);
+    let found = stores.threads.get(threads[0].id).await.unwrap().unwrap();
+    assert_eq!(found.assistant_id, None);
+    let run = stores.runs.get(threads[0].id, start.run.id).await.unwrap();
+    assert_eq!(run, Some(start.run));
+    let messages = stores.messages.list(threads[0].id, 0, 10).await.unwrap();
+    assert_eq!(messages, [message]);
+    let found = stores.threads.get(threads[1].id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&threads[1]));
+    assert_not_found(stores.assistants.delete(assistant.id).await);
+}
+
+pub async fn a_deleted_assistant_frees_its_slug(stores: &Stores) {
+    let make = Samples::new();
+    let assistant = stores.has_assistant(&make, "Guide").await;
+    stores.assistants.delete(assistant.id).await.unwrap();
+    let next = Assistant {
+        slug: assistant.slug,
+        ..make.assistant("Next")
+    };
+    expect_round_trip(stores, next).await;
+}

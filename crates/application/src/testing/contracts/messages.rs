@@ -1,0 +1,177 @@
+//! The contract of [`MessageRepository`](crate::ports::MessageRepository).
+
+use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
+
+use super::{Stores, assert_not_found};
+use crate::testing::samples::{Samples, difficult_texts, moment};
+
+/// A thread with `exchanges` questions and answers: twice as many messages.
+async fn has_conversation(
+    stores: &Stores,
+    make: &Samples,
+    exchanges: usize,
+) -> (Thread, Vec<Message>) {
+    let thread = stores.has_thread(make).await;
+    let mut messages = Vec::new();
+    for number in 0..exchanges {
+        let question = make.question(&format!("Question {number}"));
+        let start = make.start(&thread, make.instance(), question);
+        messages.push(stores.runs.start(&start).await.unwrap());
+        let end = make.end(&start, vec![make.answer(&format!("Answer {number}"))]);
+        messages.extend(stores.runs.finish(&end).await.unwrap().messages);
+    }
+    (thread, messages)
+}
+
+async fn list(stores: &Stores, thread: &Thread, after: u64, limit: u32) -> Vec<Message> {
+    stores.messages.list(thread.id, after, limit).await.unwrap()
+}
+
+async fn latest(stores: &Stores, thread: &Thread, limit: u32) -> Vec<Message> {
+    stores.messages.latest(thread.id, limit).await.unwrap()
+}
+
+pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
+    let make = Samples::new();
+    let thread = stores.has_thread(&make).await;
+    let mut question = make.question("Hello");
+    question.assistant_id = Some(make.assistant_id());
+    question.created_at = moment(1);
+    let mut answer = make.answer("");
+    answer.status = MessageStatus::Incomplete;
+    answer.created_at = moment(999_999);
+    let start = make.start(&thread, make.instance(), question.clone());
+    let end = make.end(&start, vec![answer.clone()]);
+    stores.runs.start(&start).await.unwrap();
+    stores.runs.finish(&end).await.unwrap();
+    let run = start.run.id;
+    let expected = [
+        question.placed(thread.id, run, 1),
+        answer.placed(thread.id, run, 2),
+    ];
+    assert_eq!(list(stores, &thread, 0, 10).await, expected);
+    assert_eq!(latest(stores, &thread, 10).await, expected);
+    for message in expected {
+        let found = stores.messages.get(thread.id, message.id).await.unwrap();
+        assert_eq!(found, Some(message));
+    }
+}
+
+pub async fn every_content_is_kept_to_the_letter(stores: &Stores) {
+    let make = Samples::new();
+    let thread = stores.has_thread(&make).await;
+    let longest = "𝄞".repeat(MessageContent::MAX_CHARS);
+    for text in difficult_texts().into_iter().chain([longest]) {
+        let start = make.start(&thread, make.instance(), make.question(&text));
+        let end = make.end(&start, vec![make.answer(&text)]);
+        stores.runs.start(&start).await.unwrap();
+        stores.runs.finish(&end).await.unwrap();
+        for message in latest(stores, &thread, 2).await {
+            assert!(message.content == text, "changed: {:.100}", text);
+        }
+    }
+}
+
+pub async fn a_message_is_found_in_its_own_thread_only(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 1).await;
+    let (other, _) = has_conversation(stores, &make, 1).await;
+    let id = messages[0].id;
+    for (thread, id) in [
+        (other.id, id),
+        (make.thread_id(), id),
+        (thread.id, make.message_id()),
+    ] {
+        assert_eq!(stores.messages.get(thread, id).await.unwrap(), None);
+    }
+}
+
+pub async fn a_list_begins_after_a_position(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 4).await;
+    has_conversation(stores, &make, 2).await;
+    for after in 0..=9 {
+        for limit in [1, 3, 8, 1000] {
+            let rest = messages.iter().skip(after).take(limit);
+            let expected: Vec<_> = rest.cloned().collect();
+            let (after, limit) = (after as u64, u32::try_from(limit).unwrap());
+            let found = list(stores, &thread, after, limit).await;
+            assert_eq!(found, expected, "{limit} after {after}");
+        }
+    }
+}
+
+pub async fn the_latest_are_the_newest_in_order_of_position(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 4).await;
+    has_conversation(stores, &make, 2).await;
+    for limit in [1, 3, 8, 1000] {
+        let newest = messages.len().saturating_sub(limit as usize);
+        let found = latest(stores, &thread, limit).await;
+        assert_eq!(found, messages[newest..], "{limit}");
+    }
+}
+
+pub async fn an_absent_thread_has_no_messages(stores: &Stores) {
+    let make = Samples::new();
+    has_conversation(stores, &make, 1).await;
+    let absent = make.thread(make.user_id());
+    assert_eq!(list(stores, &absent, 0, 10).await, []);
+    assert_eq!(latest(stores, &absent, 10).await, []);
+}
+
+pub async fn pages_show_each_old_message_once_whatever_comes_and_goes(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, old) = has_conversation(stores, &make, 4).await;
+    let mut seen: Vec<Message> = Vec::new();
+    while seen.len() < old.len() {
+        let after = seen.last().map_or(0, |message| message.position);
+        let page = list(stores, &thread, after, 3).await;
+        let last = page.last().unwrap().id;
+        seen.extend(page);
+        // New ones come, and the one that the next page begins after goes.
+        let start = make.start(&thread, make.instance(), make.question("New"));
+        let end = make.end(&start, vec![]);
+        stores.runs.start(&start).await.unwrap();
+        stores.runs.finish(&end).await.unwrap();
+        stores.messages.delete(thread.id, last).await.unwrap();
+    }
+    assert_eq!(seen[..old.len()], old);
+}
+
+pub async fn a_deleted_message_leaves_the_others_in_their_places(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 2).await;
+    let gone = &messages[1];
+    stores.messages.delete(thread.id, gone.id).await.unwrap();
+    let found = stores.messages.get(thread.id, gone.id).await.unwrap();
+    assert_eq!(found, None);
+    let left = [&messages[0], &messages[2], &messages[3]].map(Clone::clone);
+    assert_eq!(list(stores, &thread, 0, 10).await, left);
+    assert_eq!(list(stores, &thread, 1, 10).await, left[1..]);
+    assert_eq!(latest(stores, &thread, 10).await, left);
+}
+
+pub async fn the_place_of_a_deleted_message_is_not_given_again(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 1).await;
+    for message in &messages {
+        stores.messages.delete(thread.id, message.id).await.unwrap();
+    }
+    let start = make.start(&thread, make.instance(), make.question("New"));
+    let message = stores.runs.start(&start).await.unwrap();
+    assert_eq!(message.position, 3);
+    assert_eq!(list(stores, &thread, 0, 10).await, [message]);
+}
+
+pub async fn an_absent_message_is_not_deleted(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 1).await;
+    let (other, _) = has_conversation(stores, &make, 1).await;
+    let id = messages[0].id;
+    assert_not_found(stores.messages.delete(other.id, id).await);
+    assert_not_found(stores.messages.delete(thread.id, make.message_id()).await);
+    assert_eq!(list(stores, &thread, 0, 10).await, messages);
+    stores.messages.delete(thread.id, id).await.unwrap();
+    assert_not_found(stores.messages.delete(thread.id, id).await);
+}

@@ -1,0 +1,282 @@
+//! The contract of [`ThreadRepository`](crate::ports::ThreadRepository).
+
+use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
+
+use super::{Stores, assert_not_found};
+use crate::ports::{ThreadChanges, ThreadQuery, ThreadScope};
+use crate::testing::samples::{Samples, difficult_texts, moment};
+
+fn everything() -> ThreadQuery {
+    ThreadQuery {
+        scope: ThreadScope::All,
+        owner: None,
+        assistant: None,
+        after: None,
+        limit: 1000,
+    }
+}
+
+fn no_changes() -> ThreadChanges {
+    ThreadChanges {
+        name: None,
+        assistant_id: None,
+        updated_at: moment(999_999),
+    }
+}
+
+async fn get(stores: &Stores, id: ThreadId) -> Option<Thread> {
+    stores.threads.get(id).await.unwrap()
+}
+
+async fn list(stores: &Stores, query: &ThreadQuery) -> Vec<Thread> {
+    stores.threads.list(query).await.unwrap()
+}
+
+async fn has_owner(stores: &Stores, make: &Samples, name: &str) -> UserId {
+    let email = format!("{name}@example.org");
+    stores.has_user(make, &email).await.id
+}
+
+async fn has_assistant(stores: &Stores, make: &Samples) -> AssistantId {
+    stores.has_assistant(make, "Guide").await.id
+}
+
+pub async fn a_thread_is_read_as_it_was_written(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let plain = make.thread(owner);
+    let full = Thread {
+        assistant_id: Some(has_assistant(stores, &make).await),
+        created_at: moment(1),
+        updated_at: moment(999_999),
+        ..make.thread(owner)
+    };
+    let ownerless = Thread {
+        owner_id: None,
+        ..make.thread(owner)
+    };
+    for thread in [plain, full, ownerless] {
+        stores.threads.add(&thread).await.unwrap();
+        assert_eq!(get(stores, thread.id).await, Some(thread));
+    }
+    assert_eq!(get(stores, make.thread_id()).await, None);
+}
+
+pub async fn every_name_is_kept_to_the_letter(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let longest = "𝄞".repeat(ThreadName::MAX_CHARS);
+    for text in difficult_texts().into_iter().chain([longest]) {
+        let mut thread = make.thread(owner);
+        thread.name = ThreadName::parse(text).unwrap();
+        stores.threads.add(&thread).await.unwrap();
+        assert_eq!(get(stores, thread.id).await, Some(thread));
+    }
+}
+
+pub async fn a_thread_needs_its_owner_and_its_assistant(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let strangers = make.thread(make.user_id());
+    let nobodys = Thread {
+        assistant_id: Some(make.assistant_id()),
+        ..make.thread(owner)
+    };
+    for thread in [strangers, nobodys] {
+        assert_not_found(stores.threads.add(&thread).await);
+        assert_eq!(get(stores, thread.id).await, None);
+    }
+}
+
+pub async fn threads_are_listed_newest_first(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let mut threads: Vec<_> = (0..5).map(|_| make.thread(owner)).collect();
+    // Stored in another order than that of their ids.
+    threads.rotate_left(2);
+    for thread in &threads {
+        stores.threads.add(thread).await.unwrap();
+    }
+    threads.sort_by_key(|thread| std::cmp::Reverse(thread.id));
+    assert_eq!(list(stores, &everything()).await, threads);
+    let newest = ThreadQuery {
+        limit: 2,
+        ..everything()
+    };
+    assert_eq!(list(stores, &newest).await, threads[..2]);
+}
+
+pub async fn a_query_lists_exactly_what_it_describes(stores: &Stores) {
+    let make = Samples::new();
+    let ada = has_owner(stores, &make, "ada").await;
+    let bob = has_owner(stores, &make, "bob").await;
+    let eve = make.user_id();
+    let guides = [
+        has_assistant(stores, &make).await,
+        has_assistant(stores, &make).await,
+    ];
+    let mut all = Vec::new();
+    for number in 0..24 {
+        let thread = Thread {
+            owner_id: [Some(ada), Some(bob), None][number % 3],
+            assistant_id: [None, Some(guides[0]), Some(guides[1]), None][number / 3 % 4],
+            ..make.thread(ada)
+        };
+        stores.threads.add(&thread).await.unwrap();
+        all.insert(0, thread);
+    }
+    let strangers = std::iter::repeat_with(|| make.user_id()).take(1000);
+    let scopes = [
+        ThreadScope::All,
+        ThreadScope::OwnedBy(vec![]),
+        ThreadScope::OwnedBy(vec![ada]),
+        ThreadScope::OwnedBy(vec![eve]),
+        ThreadScope::OwnedBy([ada, bob].into_iter().chain(strangers).collect()),
+    ];
+    for scope in scopes {
+        for owner in [None, Some(ada), Some(eve)] {
+            for assistant in [None, Some(guides[0]), Some(make.assistant_id())] {
+                let query = ThreadQuery {
+                    scope: scope.clone(),
+                    owner,
+                    assistant,
+                    ..everything()
+                };
+                expect_list(stores, &query, &all).await;
+            }
+        }
+    }
+}
+
+/// The store's answer is what is left of all threads after asking of each whether it fits,
+/// whatever the pages by which it is read.
+async fn expect_list(stores: &Stores, query: &ThreadQuery, all: &[Thread]) {
+    let fits = |thread: &&Thread| {
+        query.scope.contains(thread)
+            && (query.owner.is_none() || query.owner == thread.owner_id)
+            && (query.assistant.is_none() || query.assistant == thread.assistant_id)
+    };
+    let expected: Vec<_> = all.iter().filter(fits).cloned().collect();
+    assert_eq!(list(stores, query).await, expected, "{query:?}");
+
+    let mut seen: Vec<Thread> = Vec::new();
+    loop {
+        let page = ThreadQuery {
+            after: seen.last().map(|thread| thread.id),
+            limit: 5,
+            ..query.clone()
+        };
+        match list(stores, &page).await {
+            rest if rest.is_empty() => break,
+            next => seen.extend(next),
+        }
+    }
+    assert_eq!(seen, expected, "by pages: {query:?}");
+}
+
+pub async fn pages_show_each_old_thread_once_whatever_comes_and_goes(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let mut old = Vec::new();
+    for _ in 0..10 {
+        let thread = make.thread(owner);
+        stores.threads.add(&thread).await.unwrap();
+        old.insert(0, thread.id);
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let query = ThreadQuery {
+            after,
+            limit: 3,
+            ..everything()
+        };
+        let page = list(stores, &query).await;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        seen.extend(page.iter().map(|thread| thread.id));
+        // A new one comes, and the one that the next page begins after goes.
+        stores.threads.add(&make.thread(owner)).await.unwrap();
+        stores.threads.delete(last.id).await.unwrap();
+    }
+    assert_eq!(seen, old);
+}
+
+pub async fn a_change_writes_what_it_holds(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let other = make.thread(owner);
+    let mut thread = make.thread(owner);
+    for thread in [&other, &thread] {
+        stores.threads.add(thread).await.unwrap();
+    }
+    thread.updated_at = no_changes().updated_at;
+    expect_update(stores, &thread, &no_changes()).await;
+
+    thread.name = ThreadName::parse("Plans 🦀").unwrap();
+    thread.assistant_id = Some(has_assistant(stores, &make).await);
+    let changes = ThreadChanges {
+        name: Some(thread.name.clone()),
+        assistant_id: Some(thread.assistant_id),
+        ..no_changes()
+    };
+    expect_update(stores, &thread, &changes).await;
+    expect_update(stores, &thread, &no_changes()).await;
+
+    thread.assistant_id = None;
+    let changes = ThreadChanges {
+        assistant_id: Some(None),
+        ..no_changes()
+    };
+    expect_update(stores, &thread, &changes).await;
+    assert_eq!(get(stores, other.id).await, Some(other));
+}
+
+async fn expect_update(stores: &Stores, expected: &Thread, changes: &ThreadChanges) {
+    let answer = stores.threads.update(expected.id, changes).await.unwrap();
+    assert_eq!(answer, *expected);
+    assert_eq!(get(stores, expected.id).await.as_ref(), Some(expected));
+}
+
+pub async fn a_change_needs_the_thread_and_the_assistant(stores: &Stores) {
+    let make = Samples::new();
+    let absent = make.thread_id();
+    assert_not_found(stores.threads.update(absent, &no_changes()).await);
+    let thread = stores.has_thread(&make).await;
+    let changes = ThreadChanges {
+        name: ThreadName::parse("Not written either").ok(),
+        assistant_id: Some(Some(make.assistant_id())),
+        ..no_changes()
+    };
+    assert_not_found(stores.threads.update(thread.id, &changes).await);
+    assert_eq!(get(stores, thread.id).await, Some(thread));
+}
+
+pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
+    let make = Samples::new();
+    let mut starts = Vec::new();
+    for _ in 0..2 {
+        let thread = stores.has_thread(&make).await;
+        let start = make.start(&thread, make.instance(), make.question("Hello"));
+        let message = stores.runs.start(&start).await.unwrap();
+        starts.push((thread, start.run, message));
+    }
+    let (kept, gone) = (starts.remove(1), starts.remove(0));
+    let (thread, run, message) = gone;
+
+    stores.threads.delete(thread.id).await.unwrap();
+
+    assert_eq!(get(stores, thread.id).await, None);
+    let found = stores.messages.get(thread.id, message.id).await.unwrap();
+    assert_eq!(found, None);
+    assert_eq!(stores.messages.list(thread.id, 0, 10).await.unwrap(), []);
+    assert_eq!(stores.messages.latest(thread.id, 10).await.unwrap(), []);
+    assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), None);
+    assert_eq!(stores.runs.list(thread.id, None, 10).await.unwrap(), []);
+    assert_not_found(stores.threads.delete(thread.id).await);
+
+    let (thread, run, message) = kept;
+    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    assert_eq!(messages, [message]);
+    assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), Some(run));
+    assert_eq!(get(stores, thread.id).await, Some(thread));
+}

@@ -1,0 +1,468 @@
+//! The run engine over the fakes: what is kept, what is repeated, what is given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use colloquy_application::messages::PostMessage;
+use colloquy_application::permissions::DefaultPolicy;
+use colloquy_application::ports::{Clock as _, InstanceId, ModelError, ModelErrorKind, TokenHash};
+use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
+use colloquy_application::testing::contracts::Stores;
+use colloquy_application::testing::fakes::{
+    CountingSecrets, Gate, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
+};
+use colloquy_application::testing::samples::{Samples, password_hash};
+use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
+use colloquy_domain::{
+    Actor, Assistant, AssistantRef, FinishReason, Message, MessageContent, MessageKind,
+    MessageStatus, RunErrorCode, RunStatus, Thread,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The use cases over one store, with a person, their thread and an assistant.
+struct Service {
+    memory: Memory,
+    model: Arc<ScriptedModel>,
+    clock: Arc<ManualClock>,
+    ids: Arc<SequentialIds>,
+    use_cases: UseCases,
+    person: Actor,
+    thread: Thread,
+    assistant: Assistant,
+}
+
+const INSTANCE: InstanceId = InstanceId(Uuid::from_u128(1));
+
+impl Service {
+    async fn with(scripts: impl IntoIterator<Item = Script>) -> Self {
+        let memory = Memory::new();
+        let stores = memory.stores();
+        let make = Samples::new();
+        let user = make.user("ada@example.org");
+        stores
+            .users
+            .add(&user, Some(&password_hash("x")))
+            .await
+            .unwrap();
+        let thread = make.thread(user.id);
+        stores.threads.add(&thread).await.unwrap();
+        let assistant = make.assistant("Guide");
+        stores.assistants.add(&assistant).await.unwrap();
+        let model = Arc::new(ScriptedModel::new(scripts));
+        let clock = Arc::new(ManualClock::default());
+        // Far from the samples' ids.
+        let first_id = clock.now() + TimeDelta::days(1);
+        let ids = Arc::new(SequentialIds::beginning_at(first_id));
+        let use_cases = compose(&stores, &model, &clock, &ids, INSTANCE);
+        Self {
+            memory,
+            model,
+            clock,
+            ids,
+            use_cases,
+            person: Actor::User(Arc::new(user)),
+            thread,
+            assistant,
+        }
+    }
+
+    /// Another process on the same store.
+    fn neighbour(&self, instance: InstanceId) -> UseCases {
+        compose(
+            &self.memory.stores(),
+            &self.model,
+            &self.clock,
+            &self.ids,
+            instance,
+        )
+    }
+
+    async fn post(&self, content: &str) -> Result<StartedRun, Error> {
+        let post = PostMessage {
+            assistant: AssistantRef::Id(self.assistant.id),
+            content: MessageContent::parse(content).unwrap(),
+        };
+        let messages = &self.use_cases.messages;
+        messages.post(&self.person, self.thread.id, post).await
+    }
+
+    async fn ask(&self, content: &str) -> Result<RunOutcome, Error> {
+        self.post(content).await.unwrap().wait().await
+    }
+
+    async fn fails(&self, content: &str) -> RunFailure {
+        match self.ask(content).await {
+            Err(Error::RunFailed(failure)) => *failure,
+            other => panic!("expected a failed run, got {other:?}"),
+        }
+    }
+
+    async fn stored(&self) -> Vec<(MessageKind, String, MessageStatus)> {
+        let stores = self.memory.stores();
+        let messages = stores.messages.list(self.thread.id, 0, 100).await.unwrap();
+        let row = |m: Message| (m.kind, m.content, m.status);
+        messages.into_iter().map(row).collect()
+    }
+}
+
+fn compose(
+    stores: &Stores,
+    model: &Arc<ScriptedModel>,
+    clock: &Arc<ManualClock>,
+    ids: &Arc<SequentialIds>,
+    instance: InstanceId,
+) -> UseCases {
+    let ports = Ports {
+        users: Arc::clone(&stores.users),
+        tokens: Arc::clone(&stores.tokens),
+        assistants: Arc::clone(&stores.assistants),
+        threads: Arc::clone(&stores.threads),
+        messages: Arc::clone(&stores.messages),
+        runs: Arc::clone(&stores.runs),
+        model: Arc::<ScriptedModel>::clone(model),
+        clock: Arc::<ManualClock>::clone(clock),
+        ids: Arc::<SequentialIds>::clone(ids),
+        secrets: Arc::new(CountingSecrets::default()),
+    };
+    let settings = Settings {
+        instance,
+        run_limits: RunLimits {
+            max_answer_bytes: 1_000,
+            ..RunLimits::default()
+        },
+        default_model: None,
+        password_slots: 1,
+    };
+    UseCases::new(ports, Arc::new(DefaultPolicy), settings)
+}
+
+fn human(text: &str) -> (MessageKind, String, MessageStatus) {
+    (
+        MessageKind::Human,
+        text.to_owned(),
+        MessageStatus::Completed,
+    )
+}
+
+fn ai(text: &str, status: MessageStatus) -> (MessageKind, String, MessageStatus) {
+    (MessageKind::Ai, text.to_owned(), status)
+}
+
+#[tokio::test]
+async fn an_answer_is_stored_behind_its_question() {
+    let service = Service::with([Script::new()
+        .text("Hello ")
+        .text("Ada")
+        .end(FinishReason::Stop)])
+    .await;
+    let outcome = service.ask("Hi").await.unwrap();
+    assert_eq!(outcome.run.status, RunStatus::Completed);
+    assert_eq!(outcome.run.finish_reason, Some(FinishReason::Stop));
+    assert_eq!(outcome.messages[0].content, "Hello Ada");
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("Hello Ada", MessageStatus::Completed)]
+    );
+}
+
+#[tokio::test]
+async fn the_message_is_saved_before_the_model_is_asked() {
+    let gate = Gate::new();
+    let service =
+        Service::with([Script::new().wait(&gate).text("ok").end(FinishReason::Stop)]).await;
+    let started = service.post("Hi").await.unwrap();
+    service.model.asked(1).await;
+    assert_eq!(service.stored().await, [human("Hi")]);
+    gate.open();
+    started.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_goes_on_when_nobody_waits_for_it() {
+    let gate = Gate::new();
+    let service =
+        Service::with([Script::new().wait(&gate).text("ok").end(FinishReason::Stop)]).await;
+    drop(service.post("Hi").await.unwrap());
+    gate.open();
+    service.use_cases.engine.stop(Duration::from_secs(60)).await;
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("ok", MessageStatus::Completed)]
+    );
+}
+
+#[tokio::test]
+async fn a_busy_thread_takes_no_message_and_is_free_after_the_run() {
+    let gate = Gate::new();
+    let service = Service::with([
+        Script::new().wait(&gate).text("1").end(FinishReason::Stop),
+        Script::answer("2"),
+    ])
+    .await;
+    let first = service.post("one").await.unwrap();
+    assert!(matches!(
+        service.post("meanwhile").await,
+        Err(Error::ThreadBusy)
+    ));
+    gate.open();
+    first.wait().await.unwrap();
+    service.ask("two").await.unwrap();
+    let texts: Vec<_> = service
+        .stored()
+        .await
+        .into_iter()
+        .map(|row| row.1)
+        .collect();
+    assert_eq!(texts, ["one", "1", "two", "2"]);
+}
+
+#[tokio::test]
+async fn the_model_is_told_the_instructions_and_the_history() {
+    let service = Service::with([Script::answer("first"), Script::answer("second")]).await;
+    service.ask("one").await.unwrap();
+    service.ask("two").await.unwrap();
+    let requests = service.model.requests();
+    assert_eq!(requests[1].instructions.as_deref(), Some("Be brief."));
+    let texts: Vec<_> = requests[1]
+        .messages
+        .iter()
+        .map(|m| m.content.as_str())
+        .collect();
+    assert_eq!(texts, ["one", "first", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_keeps_the_message_and_the_partial_text() {
+    let broken = Script::new()
+        .text("The answer is")
+        .fail(ModelErrorKind::Unreachable);
+    let service = Service::with([broken, Script::answer("fine")]).await;
+    let failure = service.fails("Hi").await;
+    assert_eq!(failure.error.code, RunErrorCode::ModelError);
+    assert_eq!(failure.run.status, RunStatus::Failed);
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("The answer is", MessageStatus::Incomplete)]
+    );
+    assert_eq!(
+        service.model.requests().len(),
+        1,
+        "no attempt after the first text"
+    );
+    service.ask("And now?").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failure_without_text_leaves_no_empty_message() {
+    let service = Service::with([Script::refusal(ModelErrorKind::Refused)]).await;
+    service.fails("Hi").await;
+    assert_eq!(service.stored().await, [human("Hi")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_failure_has_its_code_and_its_number_of_attempts() {
+    use ModelErrorKind as Kind;
+    for (kind, attempts, code) in [
+        (Kind::Unreachable, 3, RunErrorCode::ModelError),
+        (Kind::Unavailable, 3, RunErrorCode::ModelError),
+        (Kind::RateLimited, 3, RunErrorCode::ModelRateLimited),
+        (Kind::TimedOut, 1, RunErrorCode::ModelTimeout),
+        (Kind::NotConfigured, 1, RunErrorCode::ModelNotConfigured),
+        (Kind::ContextTooLong, 1, RunErrorCode::ContextTooLong),
+        (Kind::Refused, 1, RunErrorCode::ModelError),
+        (Kind::Broken, 1, RunErrorCode::ModelError),
+    ] {
+        let service = Service::with((0..9).map(|_| Script::refusal(kind))).await;
+        assert_eq!(service.fails("Hi").await.error.code, code, "{kind:?}");
+        assert_eq!(service.model.requests().len(), attempts, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_failure_is_answered_by_another_attempt() {
+    let service = Service::with([
+        Script::refusal(ModelErrorKind::Unavailable),
+        Script::new().fail(ModelErrorKind::Unreachable),
+        Script::answer("at last"),
+    ])
+    .await;
+    let outcome = service.ask("Hi").await.unwrap();
+    assert_eq!(outcome.messages[0].content, "at last");
+}
+
+fn rate_limited(retry_after: Duration) -> Script {
+    Script::refusal(ModelError {
+        kind: ModelErrorKind::RateLimited,
+        retry_after: Some(retry_after),
+        source: None,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_that_the_provider_asks_for_is_kept() {
+    let wait = Duration::from_secs(119);
+    let service = Service::with([rate_limited(wait), Script::answer("ok")]).await;
+    let begin = Instant::now();
+    service.ask("Hi").await.unwrap();
+    let took = begin.elapsed();
+    assert!(
+        (wait..wait + Duration::from_secs(1)).contains(&took),
+        "{took:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_does_not_fit_the_run_is_given_up_at_once_and_passed_on() {
+    let wait = Duration::from_secs(601);
+    let service = Service::with([rate_limited(wait), Script::answer("ok")]).await;
+    let begin = Instant::now();
+    let failure = service.fails("Hi").await;
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    assert_eq!(failure.retry_after, Some(wait));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_and_slowness_end_at_their_limits() {
+    let drip = (0..100).fold(Script::new(), |script, _| {
+        script.pause(Duration::from_secs(55)).text("x")
+    });
+    let empty = (0..100).fold(Script::new().text("x"), |script, _| {
+        script.pause(Duration::from_secs(50)).text("")
+    });
+    for (script, limit, text) in [
+        (Script::new().hang(), 60, ""),
+        (Script::new().text("x").hang(), 60, "x"),
+        (empty, 60, "x"),
+        (drip, 600, "xxxxxxxxxx"),
+    ] {
+        let service = Service::with([script]).await;
+        let begin = Instant::now();
+        let failure = service.fails("Hi").await;
+        assert_eq!(failure.error.code, RunErrorCode::ModelTimeout);
+        assert_eq!(begin.elapsed().as_secs(), limit);
+        let kept = (!text.is_empty()).then(|| ai(text, MessageStatus::Incomplete));
+        let expected: Vec<_> = std::iter::once(human("Hi")).chain(kept).collect();
+        assert_eq!(service.stored().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_an_end_is_a_failure() {
+    let service = Service::with([Script::new().text("half")]).await;
+    assert_eq!(
+        service.fails("Hi").await.error.code,
+        RunErrorCode::ModelError
+    );
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("half", MessageStatus::Incomplete)]
+    );
+}
+
+#[tokio::test]
+async fn an_answer_cut_by_a_limit_or_a_filter_completes_with_an_incomplete_message() {
+    for reason in [FinishReason::Length, FinishReason::ContentFilter] {
+        let service = Service::with([Script::new().text("some").end(reason)]).await;
+        let outcome = service.ask("Hi").await.unwrap();
+        assert_eq!(outcome.run.status, RunStatus::Completed);
+        assert_eq!(outcome.run.finish_reason, Some(reason));
+        assert_eq!(outcome.messages[0].status, MessageStatus::Incomplete);
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_at_its_byte_limit() {
+    let script = (0..20).fold(Script::new(), |script, _| script.text(&"é".repeat(33)));
+    let service = Service::with([script.hang()]).await;
+    let outcome = service.ask("Hi").await.unwrap();
+    assert_eq!(outcome.run.finish_reason, Some(FinishReason::Length));
+    assert_eq!(outcome.messages[0].content, "é".repeat(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_ends_what_is_left_as_interrupted_with_what_it_has() {
+    let service = Service::with([Script::new().text("so far").hang()]).await;
+    let started = service.post("Hi").await.unwrap();
+    // Paused time moves on only once the run has taken the text and waits for more.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    service.use_cases.engine.stop(Duration::ZERO).await;
+    let Err(Error::RunFailed(failure)) = started.wait().await else {
+        panic!("the run was not ended");
+    };
+    assert_eq!(failure.error.code, RunErrorCode::Interrupted);
+    assert!(matches!(service.post("Hi").await, Err(Error::Stopping)));
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("so far", MessageStatus::Incomplete)]
+    );
+}
+
+#[tokio::test]
+async fn a_restarted_process_ends_what_its_predecessor_left() {
+    let service = Service::with([Script::new().hang()]).await;
+    let started = service.post("Hi").await.unwrap();
+    let other = service.neighbour(InstanceId(Uuid::from_u128(2)));
+    other.engine.recover().await.unwrap();
+    let run = |id| {
+        service
+            .use_cases
+            .runs
+            .get(&service.person, service.thread.id, id)
+    };
+    assert_eq!(
+        run(started.run.id).await.unwrap().status,
+        RunStatus::InProgress
+    );
+    let successor = service.neighbour(INSTANCE);
+    successor.engine.recover().await.unwrap();
+    let run = run(started.run.id).await.unwrap();
+    assert_eq!(run.error.unwrap().code, RunErrorCode::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_while_the_run_lives_and_runs_out_when_its_instance_is_gone() {
+    let service = Service::with([Script::new().hang()]).await;
+    let started = service.post("Hi").await.unwrap();
+    let other = service.neighbour(InstanceId(Uuid::from_u128(2)));
+    let status = || async {
+        let run = service
+            .use_cases
+            .runs
+            .get(&service.person, service.thread.id, started.run.id);
+        run.await.unwrap().status
+    };
+    for _ in 0..10 {
+        service.clock.advance(TimeDelta::seconds(19));
+        let _ = tokio::time::timeout(Duration::ZERO, service.use_cases.engine.keep()).await;
+        other.engine.recover().await.unwrap();
+        assert_eq!(status().await, RunStatus::InProgress);
+    }
+    service.clock.advance(TimeDelta::seconds(21));
+    other.engine.recover().await.unwrap();
+    assert_eq!(status().await, RunStatus::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_run_waits_for_a_store_that_is_away() {
+    let gate = Gate::new();
+    let service =
+        Service::with([Script::new().text("ok").wait(&gate).end(FinishReason::Stop)]).await;
+    let started = service.post("Hi").await.unwrap();
+    service.model.asked(1).await;
+    service.memory.set_down(true);
+    gate.open();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    service.memory.set_down(false);
+    started.wait().await.unwrap();
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("ok", MessageStatus::Completed)]
+    );
+}
+
+#[test]
+fn a_token_hash_does_not_print() {
+    assert_eq!(format!("{:?}", TokenHash([7; 32])), "TokenHash(..)");
+}

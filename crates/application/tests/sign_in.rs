@@ -1,0 +1,191 @@
+//! Signing in and bearer tokens, with the clock in hand.
+
+use std::sync::Arc;
+
+use chrono::{Duration, TimeDelta};
+use colloquy_application::Error;
+use colloquy_application::accounts::{AccountChanges, Accounts, NewAccount};
+use colloquy_application::passwords::{Password, PasswordHasher};
+use colloquy_application::ports::Clock as _;
+use colloquy_application::system::OsSecretGenerator;
+use colloquy_application::testing::fakes::{ManualClock, Memory, SequentialIds};
+use colloquy_application::tokens::{SESSION_LIFETIME, TokenSources, Tokens};
+use colloquy_domain::{Actor, Email, Role, TokenKind, TokenName, User};
+
+struct Door {
+    clock: Arc<ManualClock>,
+    accounts: Accounts,
+    tokens: Tokens,
+}
+
+const PASSWORD: &str = "correct horse";
+
+impl Door {
+    fn new() -> Self {
+        let stores = Memory::new().stores();
+        let clock = Arc::new(ManualClock::default());
+        let ids = Arc::new(SequentialIds::default());
+        let secrets = Arc::new(OsSecretGenerator);
+        let hasher = PasswordHasher::new(2, secrets.clone());
+        let sources = TokenSources {
+            clock: clock.clone(),
+            ids: ids.clone(),
+            secrets,
+        };
+        let users = stores.users;
+        Self {
+            accounts: Accounts::new(users.clone(), hasher.clone(), clock.clone(), ids),
+            tokens: Tokens::new(users, stores.tokens, hasher, sources),
+            clock,
+        }
+    }
+
+    async fn account(&self, email: &str, password: Option<&str>) -> User {
+        let account = NewAccount {
+            email: Email::parse(email).unwrap(),
+            password: password.map(|text| Password::parse(text).unwrap()),
+            name: None,
+            role: Role::User,
+        };
+        self.accounts.create(account).await.unwrap()
+    }
+
+    async fn login(&self, email: &str, password: &str) -> Result<String, Error> {
+        let password = Password::presented(password);
+        let issued = self.tokens.login(email, password).await?;
+        Ok(issued.text.expose().to_owned())
+    }
+
+    async fn is_refused(&self, token: &str) -> bool {
+        matches!(
+            self.tokens.authenticate(token).await,
+            Err(Error::Unauthenticated)
+        )
+    }
+}
+
+#[tokio::test]
+async fn the_right_password_opens_in_any_case_of_the_email() {
+    let door = Door::new();
+    let user = door.account("Ada@Example.org", Some(PASSWORD)).await;
+    let token = door.login("ada@EXAMPLE.org", PASSWORD).await.unwrap();
+    let found = door.tokens.authenticate(&token).await.unwrap();
+    assert_eq!(*found.user, user);
+    assert_eq!(found.token.kind, TokenKind::Session);
+}
+
+#[tokio::test]
+async fn every_other_sign_in_is_refused_alike() {
+    let door = Door::new();
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    door.account("keyless@example.org", None).await;
+    let disabled = door.account("disabled@example.org", Some(PASSWORD)).await;
+    let disable = AccountChanges {
+        is_active: Some(false),
+        ..AccountChanges::default()
+    };
+    door.accounts.update(disabled.id, disable).await.unwrap();
+    for (email, password) in [
+        ("ada@example.org", "wrong password"),
+        ("nobody@example.org", PASSWORD),
+        ("not an address", PASSWORD),
+        ("keyless@example.org", PASSWORD),
+        ("keyless@example.org", ""),
+        ("disabled@example.org", PASSWORD),
+    ] {
+        let refused = door.login(email, password).await;
+        assert!(matches!(refused, Err(Error::InvalidCredentials)), "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_time_with_logout_and_with_a_new_password() {
+    let door = Door::new();
+    let user = door.account("ada@example.org", Some(PASSWORD)).await;
+    let expiring = door.login("ada@example.org", PASSWORD).await.unwrap();
+    door.clock
+        .advance(SESSION_LIFETIME - TimeDelta::microseconds(1));
+    assert!(!door.is_refused(&expiring).await);
+    door.clock.advance(TimeDelta::microseconds(1));
+    assert!(door.is_refused(&expiring).await);
+
+    let left = door.login("ada@example.org", PASSWORD).await.unwrap();
+    let session = door.tokens.authenticate(&left).await.unwrap();
+    door.tokens.logout(&session).await.unwrap();
+    assert!(door.is_refused(&left).await);
+
+    let replaced = door.login("ada@example.org", PASSWORD).await.unwrap();
+    let change = AccountChanges {
+        password: Some(Password::parse("another password").unwrap()),
+        ..AccountChanges::default()
+    };
+    door.accounts.update(user.id, change).await.unwrap();
+    assert!(door.is_refused(&replaced).await);
+}
+
+#[tokio::test]
+async fn an_inactive_users_tokens_do_not_count() {
+    let door = Door::new();
+    let user = door.account("ada@example.org", Some(PASSWORD)).await;
+    let token = door.login("ada@example.org", PASSWORD).await.unwrap();
+    let disable = AccountChanges {
+        is_active: Some(false),
+        ..AccountChanges::default()
+    };
+    door.accounts.update(user.id, disable).await.unwrap();
+    assert!(door.is_refused(&token).await);
+}
+
+#[tokio::test]
+async fn what_is_not_a_token_of_ours_is_refused() {
+    let door = Door::new();
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    let token = door.login("ada@example.org", PASSWORD).await.unwrap();
+    let mut forged = token.clone();
+    forged.pop();
+    forged.push(if token.ends_with('A') { 'B' } else { 'A' });
+    for text in [
+        "",
+        "clq_",
+        &token[1..],
+        &forged,
+        &"x".repeat(80),
+        &token.to_uppercase(),
+    ] {
+        assert!(door.is_refused(text).await, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn api_keys_are_their_owners_to_list_and_revoke() {
+    let door = Door::new();
+    let ada = Actor::User(Arc::new(door.account("ada@example.org", None).await));
+    let bob = Actor::User(Arc::new(door.account("bob@example.org", None).await));
+    let name = TokenName::parse("laptop").unwrap();
+    let lifetime = Some(Duration::days(30));
+    let issued = door
+        .tokens
+        .create_api_key(&ada, name, lifetime)
+        .await
+        .unwrap();
+    let id = issued.token.id;
+    assert_eq!(
+        issued.token.expires_at,
+        Some(door.clock.now() + Duration::days(30))
+    );
+    assert_eq!(
+        door.tokens.list_api_keys(&ada).await.unwrap(),
+        [issued.token]
+    );
+    assert_eq!(door.tokens.list_api_keys(&bob).await.unwrap(), []);
+    assert!(matches!(
+        door.tokens.revoke(&bob, id).await,
+        Err(Error::NotFound)
+    ));
+    door.tokens.revoke(&ada, id).await.unwrap();
+    assert!(door.is_refused(issued.text.expose()).await);
+    assert!(matches!(
+        door.tokens.list_api_keys(&Actor::Guest).await,
+        Err(Error::Unauthenticated)
+    ));
+}
