@@ -1,10 +1,17 @@
 //! The fakes keep every contract that the adapters keep.
 
+use std::sync::Arc;
+
+use colloquy_application::ports::BlobStore;
 use colloquy_application::testing::contracts::Stores;
-use colloquy_application::testing::fakes::Memory;
+use colloquy_application::testing::fakes::{Memory, MemoryBlobs};
 
 async fn stores() -> Option<(Stores, ())> {
     Some((Memory::new().stores(), ()))
+}
+
+async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
+    Some((Arc::new(MemoryBlobs::default()), ()))
 }
 
 colloquy_application::user_contracts!(stores);
@@ -12,3 +19,32 @@ colloquy_application::token_contracts!(stores);
 colloquy_application::assistant_contracts!(stores);
 colloquy_application::thread_contracts!(stores);
 colloquy_application::message_contracts!(stores);
+colloquy_application::run_contracts!(stores);
+
+mod memory_blobs {
+    use super::blobs;
+
+    colloquy_application::blob_contracts!(blobs);
+}
+
+#[test]
+fn every_contract_is_in_its_suite() {
+    let suites = include_str!("../src/testing/contracts/suites.rs");
+    let contracts = [
+        include_str!("../src/testing/contracts/assistants.rs"),
+        include_str!("../src/testing/contracts/blobs.rs"),
+        include_str!("../src/testing/contracts/leases.rs"),
+        include_str!("../src/testing/contracts/messages.rs"),
+        include_str!("../src/testing/contracts/runs.rs"),
+        include_str!("../src/testing/contracts/threads.rs"),
+        include_str!("../src/testing/contracts/tokens.rs"),
+        include_str!("../src/testing/contracts/users.rs"),
+    ];
+    for source in contracts {
+        for rest in source.split("\npub async fn ").skip(1) {
+            let name = rest.split('(').next().unwrap();
+            let listed = suites.matches(&format!(" {name},\n")).count();
+            assert_eq!(listed, 1, "{name}");
+        }
+    }
+}

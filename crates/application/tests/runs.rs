@@ -1,5 +1,11 @@
 //! The run engine over the fakes: what is kept, what is repeated, what is given up.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends the test"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Signing in and bearer tokens, with the clock in hand.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
 use std::sync::Arc;
 
 use chrono::{Duration, TimeDelta};

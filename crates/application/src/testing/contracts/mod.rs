@@ -34,7 +34,10 @@ use crate::ports::{
 };
 
 pub mod assistants;
+pub mod blobs;
+pub mod leases;
 pub mod messages;
+pub mod runs;
 mod suites;
 pub mod threads;
 pub mod tokens;

@@ -138,3 +138,63 @@ macro_rules! message_contracts {
         }
     };
 }
+
+/// Tests of [`RunRepository`](crate::ports::RunRepository) over the `Stores` that the function
+/// makes.
+#[macro_export]
+macro_rules! run_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, runs:
+            a_start_stores_the_run_and_its_message,
+            a_start_needs_its_thread,
+            a_thread_has_one_run_in_progress,
+            a_refused_start_leaves_no_gap,
+            one_of_many_starts_in_a_thread_is_accepted,
+            starts_in_different_threads_do_not_disturb_each_other,
+            positions_have_no_gap_over_many_runs,
+            a_finish_stores_the_end_and_the_messages_in_their_order,
+            every_kind_of_end_is_kept,
+            only_the_holder_finishes_a_run,
+            a_run_is_finished_once,
+            one_of_many_finishes_is_accepted,
+            a_run_without_its_thread_is_not_found,
+            a_finished_run_frees_its_thread,
+            a_run_is_found_in_its_own_thread_only,
+            runs_are_listed_newest_first_in_pages,
+        }
+        $crate::contract_tests! { $stores, leases:
+            runs_with_an_expired_lease_are_interrupted,
+            the_runs_of_a_lost_instance_are_interrupted,
+            an_interrupted_run_has_failed_and_keeps_its_message,
+            an_interrupted_run_frees_its_thread,
+            the_former_holder_writes_nothing_more,
+            a_holder_may_finish_until_the_run_is_interrupted,
+            either_the_holder_or_the_interruption_ends_a_run,
+            a_renewed_lease_counts_until_its_new_end,
+            only_what_is_still_held_is_renewed,
+            nothing_to_renew_is_no_error,
+            many_leases_are_renewed_at_once,
+        }
+    };
+}
+
+/// Tests of [`BlobStore`](crate::ports::BlobStore) over the `Arc<dyn BlobStore>` that the function
+/// makes.
+#[macro_export]
+macro_rules! blob_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, blobs:
+            a_blob_is_read_as_it_was_put,
+            an_absent_blob_is_none,
+            an_empty_blob_is_not_absent,
+            a_large_blob_is_kept_whole,
+            every_form_of_key_names_a_blob_of_its_own,
+            a_put_replaces_what_the_key_held,
+            a_reader_sees_old_bytes_or_new_ones,
+            a_deleted_blob_is_absent,
+            deleting_what_was_never_there_is_no_error,
+            a_list_holds_what_lies_under_the_prefix,
+            an_empty_store_lists_nothing,
+        }
+    };
+}

@@ -1,0 +1,164 @@
+//! The contract of [`BlobStore`](crate::ports::BlobStore).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::at_once;
+use crate::ports::{BlobKey, BlobStore};
+
+type Blobs = Arc<dyn BlobStore>;
+
+fn key(text: &str) -> BlobKey {
+    BlobKey::parse(text).unwrap()
+}
+
+async fn get(blobs: &Blobs, text: &str) -> Option<Bytes> {
+    blobs.get(&key(text)).await.unwrap()
+}
+
+async fn put(blobs: &Blobs, text: &str, bytes: impl Into<Bytes>) {
+    blobs.put(&key(text), bytes.into()).await.unwrap();
+}
+
+async fn list(blobs: &Blobs, prefix: &str) -> Vec<String> {
+    let keys = blobs.list(&key(prefix)).await.unwrap();
+    let mut keys: Vec<_> = keys.iter().map(|key| key.as_str().to_owned()).collect();
+    keys.sort();
+    keys
+}
+
+pub async fn a_blob_is_read_as_it_was_put(blobs: &Blobs) {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    put(blobs, "avatars/a1/every-byte", every_byte.clone()).await;
+    put(blobs, "avatars/a1/other", "other").await;
+    let found = get(blobs, "avatars/a1/every-byte").await;
+    assert_eq!(found, Some(every_byte.into()));
+}
+
+pub async fn an_absent_blob_is_none(blobs: &Blobs) {
+    put(blobs, "avatars/a1/one", "one").await;
+    for absent in [
+        "avatars/a1/on",
+        "avatars/a1/one.",
+        "avatars/a1",
+        "avatars",
+        "avatars/a1/one/two",
+        "other",
+    ] {
+        assert_eq!(get(blobs, absent).await, None, "{absent}");
+    }
+}
+
+pub async fn an_empty_blob_is_not_absent(blobs: &Blobs) {
+    put(blobs, "avatars/empty", "").await;
+    assert_eq!(get(blobs, "avatars/empty").await, Some(Bytes::new()));
+    assert_eq!(list(blobs, "avatars").await, ["avatars/empty"]);
+}
+
+pub async fn a_large_blob_is_kept_whole(blobs: &Blobs) {
+    let large: Bytes = (0..5 * 1024 * 1024).map(|n: u32| (n % 251) as u8).collect();
+    put(blobs, "avatars/large", large.clone()).await;
+    let found = get(blobs, "avatars/large").await.unwrap();
+    assert!(found == large, "5 MiB come back as they were");
+}
+
+pub async fn every_form_of_key_names_a_blob_of_its_own(blobs: &Blobs) {
+    let longest = vec!["a".repeat(63); 8].join("/");
+    let keys = [
+        "a", "a.b", ".a", "a..b", "a-b_c", "0", "x/a.", "x/a#", &longest,
+    ];
+    let keys: Vec<_> = keys
+        .iter()
+        .filter_map(|&text| BlobKey::parse(text).ok())
+        .collect();
+    assert_eq!(keys.len(), 8, "only `#` is refused");
+    for key in &keys {
+        let bytes = key.as_str().to_owned().into();
+        blobs.put(key, bytes).await.unwrap();
+    }
+    for key in &keys {
+        let found = blobs.get(key).await.unwrap();
+        assert_eq!(found.unwrap(), key.as_str(), "{key:?}");
+    }
+}
+
+pub async fn a_put_replaces_what_the_key_held(blobs: &Blobs) {
+    for bytes in ["a longer text", "short", "", "again"] {
+        put(blobs, "avatars/a1", bytes).await;
+        assert_eq!(get(blobs, "avatars/a1").await, Some(bytes.into()));
+    }
+    assert_eq!(list(blobs, "avatars").await, ["avatars/a1"]);
+}
+
+pub async fn a_reader_sees_old_bytes_or_new_ones(blobs: &Blobs) {
+    const LENGTH: usize = 256 * 1024;
+    put(blobs, "avatars/a1", vec![0; LENGTH]).await;
+    let writers = at_once((1..=4).map(|byte| {
+        let blobs = blobs.clone();
+        async move {
+            for _ in 0..8 {
+                put(&blobs, "avatars/a1", vec![byte; LENGTH]).await;
+            }
+        }
+    }));
+    let readers = at_once((0..4).map(|_| {
+        let blobs = blobs.clone();
+        async move {
+            for _ in 0..32 {
+                let bytes = get(&blobs, "avatars/a1").await.unwrap();
+                assert_eq!(bytes.len(), LENGTH);
+                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "mixed");
+            }
+        }
+    }));
+    tokio::join!(writers, readers);
+    assert_eq!(list(blobs, "avatars").await, ["avatars/a1"]);
+}
+
+pub async fn a_deleted_blob_is_absent(blobs: &Blobs) {
+    put(blobs, "avatars/a1", "one").await;
+    put(blobs, "avatars/a2", "two").await;
+    for _ in 0..2 {
+        // Absent already, the second time: no error.
+        blobs.delete(&key("avatars/a1")).await.unwrap();
+    }
+    assert_eq!(get(blobs, "avatars/a1").await, None);
+    assert_eq!(list(blobs, "avatars").await, ["avatars/a2"]);
+    put(blobs, "avatars/a1", "again").await;
+    assert_eq!(get(blobs, "avatars/a1").await, Some("again".into()));
+}
+
+pub async fn deleting_what_was_never_there_is_no_error(blobs: &Blobs) {
+    put(blobs, "avatars/a1/one", "one").await;
+    for absent in ["avatars/a1/two", "avatars/a2/one", "other"] {
+        blobs.delete(&key(absent)).await.unwrap();
+    }
+    assert_eq!(list(blobs, "avatars").await, ["avatars/a1/one"]);
+}
+
+pub async fn a_list_holds_what_lies_under_the_prefix(blobs: &Blobs) {
+    let keys = [
+        "avatars/a1/one",
+        "avatars/a1/two",
+        "avatars/a10/three",
+        "avatars/a1.d/four",
+        "other/avatars/five",
+    ];
+    for key in keys {
+        put(blobs, key, key).await;
+    }
+    assert_eq!(list(blobs, "avatars/a1").await, keys[..2]);
+    let mut avatars = keys[..4].to_vec();
+    avatars.sort_unstable();
+    assert_eq!(list(blobs, "avatars").await, avatars);
+    for empty in ["avatars/a1/one", "avatars/a", "avatar", "five"] {
+        assert!(list(blobs, empty).await.is_empty(), "{empty}");
+    }
+}
+
+pub async fn an_empty_store_lists_nothing(blobs: &Blobs) {
+    assert!(list(blobs, "avatars").await.is_empty());
+    blobs.delete(&key("avatars/a1")).await.unwrap();
+    assert_eq!(get(blobs, "avatars/a1").await, None);
+}
