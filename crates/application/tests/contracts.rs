@@ -31,6 +31,8 @@ mod memory_blobs {
 fn every_contract_is_in_its_suite() {
     let suites = include_str!("../src/testing/contracts/suites.rs");
     let contracts = [
+        include_str!("../src/testing/contracts/administrators.rs"),
+        include_str!("../src/testing/contracts/assistant_lists.rs"),
         include_str!("../src/testing/contracts/assistants.rs"),
         include_str!("../src/testing/contracts/blobs.rs"),
         include_str!("../src/testing/contracts/leases.rs"),

@@ -3,6 +3,8 @@
 //! An adapter's test makes an empty store and hands it to the suites of [`contracts`]; the fakes
 //! keep the same contracts, so that what a use case does with a fake it does with an adapter.
 
+#![expect(clippy::unwrap_used, reason = "what is wrong here ends the test")]
+
 pub mod contracts;
 pub mod fakes;
 pub mod samples;

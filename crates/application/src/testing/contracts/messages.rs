@@ -67,7 +67,7 @@ pub async fn every_content_is_kept_to_the_letter(stores: &Stores) {
         stores.runs.start(&start).await.unwrap();
         stores.runs.finish(&end).await.unwrap();
         for message in latest(stores, &thread, 2).await {
-            assert!(message.content == text, "changed: {:.100}", text);
+            assert!(message.content == text, "changed: {text:.100}");
         }
     }
 }

@@ -31,10 +31,6 @@ macro_rules! user_contracts {
             one_of_many_accounts_with_one_email_is_added,
             credentials_are_found_in_every_case,
             an_account_may_have_no_password,
-            the_first_administrator_is_added_once,
-            an_inactive_administrator_is_one_too,
-            the_first_administrator_needs_a_free_email,
-            one_of_many_first_administrators_is_added,
             accounts_are_listed_oldest_first_in_pages,
             a_change_writes_what_it_holds_and_nothing_else,
             a_changed_email_must_be_free,
@@ -43,6 +39,12 @@ macro_rules! user_contracts {
             a_new_password_ends_the_sessions_and_no_others,
             deleting_an_account_takes_its_tokens_and_orphans_its_threads,
             a_deleted_account_frees_its_email,
+        }
+        $crate::contract_tests! { $stores, administrators:
+            the_first_administrator_is_added_once,
+            an_inactive_administrator_is_one_too,
+            the_first_administrator_needs_a_free_email,
+            one_of_many_first_administrators_is_added,
         }
     };
 }
@@ -86,16 +88,18 @@ macro_rules! assistant_contracts {
             a_slug_is_given_once,
             slugs_that_differ_in_case_are_two,
             one_of_many_assistants_with_one_slug_is_added,
-            assistants_are_listed_by_code_points_of_the_name_then_by_id,
-            assistants_of_one_name_are_listed_by_id,
-            a_page_holds_whole_assistants_and_the_total_of_all,
-            a_scope_lists_exactly_what_it_contains,
             an_update_replaces_every_field,
             an_update_names_the_revision_before_its_own,
             one_of_many_updates_from_one_revision_is_written,
             an_absent_assistant_is_neither_updated_nor_deleted,
             deleting_an_assistant_keeps_what_was_said_to_it,
             a_deleted_assistant_frees_its_slug,
+        }
+        $crate::contract_tests! { $stores, assistant_lists:
+            assistants_are_listed_by_code_points_of_the_name_then_by_id,
+            assistants_of_one_name_are_listed_by_id,
+            a_page_holds_whole_assistants_and_the_total_of_all,
+            a_scope_lists_exactly_what_it_contains,
         }
     };
 }
