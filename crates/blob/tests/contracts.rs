@@ -1,5 +1,7 @@
 //! Every kind of store keeps the contract of the port.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where no store can be made")]
+
 use std::sync::Arc;
 
 use colloquy_application::ports::BlobStore;
