@@ -1,6 +1,7 @@
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -70,7 +71,7 @@ fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
     let path = url.to_file_path().map_err(|()| OpenError::NotAbsolute {
         url: url.to_string(),
     })?;
-    if let Err(source) = fs::create_dir_all(&path) {
+    if let Err(source) = make_folder(&path) {
         return Err(OpenError::Folder { path, source });
     }
     let folder = LocalFileSystem::new_with_prefix(path).map_err(|source| OpenError::Refused {
@@ -78,4 +79,18 @@ fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
         source,
     })?;
     Ok(Arc::new(folder.with_fsync(true)))
+}
+
+/// Makes the folder and those around it, and flushes their entries: otherwise a power cut could
+/// take the folder away with blobs in it that were flushed.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let Some(parent) = path.parent().filter(|_| !path.is_dir()) else {
+        return Ok(());
+    };
+    make_folder(parent)?;
+    fs::create_dir_all(path)?;
+    if cfg!(unix) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Opening a store, and what its folder looks like.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::fs;
 
 use bytes::Bytes;
