@@ -73,15 +73,26 @@ fn a_url_that_names_no_store_is_refused_in_one_line() {
         ("blobs", "the blob URL `blobs` is not a URL"),
         (
             "ftp://host/blobs",
-            "blobs cannot be kept at `ftp://`: use `file://` or `memory://`",
+            "blobs cannot be kept at `ftp://`: use `file://`, `s3://` or `memory://`",
         ),
         (
             "file://host/blobs",
             "the blob URL `file://host/blobs` must name an absolute path, as in `file:///var/lib/blobs`",
         ),
+        (
+            "s3:///prefix",
+            "the blob URL `s3:///prefix` must name a bucket, as in `s3://bucket/prefix`",
+        ),
     ] {
         let error = ObjectBlobStore::open(url).unwrap_err();
         assert_eq!(error.to_string(), line);
+    }
+}
+
+#[test]
+fn a_bucket_is_opened_without_being_asked() {
+    for url in ["s3://bucket", "s3://bucket/", "s3://bucket/some/prefix"] {
+        ObjectBlobStore::open(url).unwrap();
     }
 }
 
