@@ -251,6 +251,11 @@ impl Colloquy {
     /// Asks it to stop, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
         self.process.terminate();
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
         self.process.wait().await
     }
 

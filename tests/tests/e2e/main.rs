@@ -7,7 +7,11 @@
 
 mod assistants;
 mod auth;
+mod durability;
+mod faults;
+mod interrupted;
 mod messages;
+mod models;
 mod runs;
 mod threads;
 mod tokens;
