@@ -1,8 +1,8 @@
 //! Runs: what happens between a message and its answer.
 //!
 //! [`RunEngine`] carries runs out, [`Runs`] shows them. The engine saves the message and the run
-//! first, then works in a task of its own; [`answer`] is what a run has to show so far, [`call`]
-//! asks the model under time limits and with retries, [`history`] picks what the model is told.
+//! first, then works in a task of its own; `answer` is what a run has to show so far, `call`
+//! asks the model under time limits and with retries, `history` picks what the model is told.
 
 mod answer;
 mod call;
