@@ -8,6 +8,7 @@ mod health;
 mod messages;
 mod paging;
 mod runs;
+mod serve;
 mod support;
 mod threads;
 mod tokens;

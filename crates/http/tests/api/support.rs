@@ -26,7 +26,6 @@ pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) store: Memory,
     pub(crate) model: Arc<ScriptedModel>,
-    pub(crate) clock: Arc<ManualClock>,
     pub(crate) use_cases: UseCases,
 }
 
@@ -48,8 +47,7 @@ impl Api {
     ) -> Self {
         let store = Memory::new();
         let model = Arc::new(ScriptedModel::new([]));
-        let clock = Arc::new(ManualClock::default());
-        let mut ports = ports(&store, &model, &clock);
+        let mut ports = ports(&store, &model);
         change_ports(&mut ports);
         let mut options = HttpOptions::new(Arc::clone(&ports.ids));
         change_options(&mut options);
@@ -65,7 +63,6 @@ impl Api {
             router: colloquy_http::router(use_cases.clone(), health, options),
             store,
             model,
-            clock,
             use_cases,
         }
     }
@@ -118,7 +115,13 @@ impl Api {
     }
 
     /// A question that is answered; the whole answer to the post.
-    pub(crate) async fn ask(&self, caller: &Caller, thread: &str, assistant: &str, text: &str) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        assistant: &str,
+        text: &str,
+    ) -> Answer {
         self.model.add(Script::answer(&format!("You said: {text}")));
         self.post(&format!("/threads/{thread}/messages"))
             .by(caller)
@@ -164,7 +167,7 @@ impl Api {
     }
 }
 
-fn ports(store: &Memory, model: &Arc<ScriptedModel>, clock: &Arc<ManualClock>) -> Ports {
+fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
     let stores = store.stores();
     Ports {
         users: stores.users,
@@ -174,7 +177,7 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>, clock: &Arc<ManualClock>) -
         messages: stores.messages,
         runs: stores.runs,
         model: Arc::clone(model) as _,
-        clock: Arc::clone(clock) as _,
+        clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
         secrets: Arc::new(CountingSecrets::default()),
     }
