@@ -145,10 +145,11 @@ impl Parameters for OffsetPage {
 
 impl Parameters for Keyset {
     fn parameters() -> Vec<Parameter> {
+        let text = schema::string().pattern(Some("^[A-Za-z0-9_-]{23,44}$"));
         let cursor = "Where to go on; from the `Link` header of the stretch before.";
         vec![
             limit_parameter(),
-            schema::query_parameter("cursor", schema::string(), cursor),
+            schema::query_parameter("cursor", text, cursor),
         ]
     }
 }

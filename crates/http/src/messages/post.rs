@@ -84,6 +84,15 @@ impl Answered {
     responses(
         (status = 201, description = "The answer", body = Answered, headers(
             ("Location" = String, description = "Where the run is"),
+        ), links(
+            ("run" = (operation_id = "get_run", parameters(
+                ("thread_id" = "$request.path.thread_id"),
+                ("run_id" = "$response.body#/run/id"),
+            ))),
+            ("message" = (operation_id = "delete_message", parameters(
+                ("thread_id" = "$request.path.thread_id"),
+                ("message_id" = "$response.body#/messages/0/id"),
+            ))),
         )),
         (status = 403, description = "The caller may see the thread, but is not its owner"),
         (status = 409, description = "The thread has a run in progress already"),
