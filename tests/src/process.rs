@@ -146,6 +146,15 @@ impl Process {
         self.child.try_wait().expect("a status").is_some()
     }
 
+    /// How it ended, or that it runs.
+    pub(crate) fn status(&mut self) -> String {
+        match self.child.try_wait() {
+            Ok(Some(status)) => status.to_string(),
+            Ok(None) => "running".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Its id; `None` once it has ended and was waited for.
     #[must_use]
     pub fn id(&self) -> Option<u32> {

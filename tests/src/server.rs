@@ -17,6 +17,9 @@ pub const ADMIN_EMAIL: &str = "admin@example.org";
 /// The first administrator's password, and that of every user that the harness makes.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// How much of the service's log a failed test shows.
+const LAST_LINES: usize = 20;
+
 /// How long the service may take to become ready.
 const START_TIME: Duration = Duration::from_secs(30);
 /// The wait between two looks whether it is.
@@ -266,6 +269,20 @@ impl Colloquy {
     pub async fn restart(&mut self) {
         assert!(self.process.has_ended(), "it still runs");
         (self.process, self.origin) = self.installation.start().await;
+    }
+}
+
+impl Drop for Colloquy {
+    /// Shows, where a test fails, what the service had to say.
+    #[expect(clippy::print_stderr, reason = "for whoever reads the test's output")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let skipped = log.lines().count().saturating_sub(LAST_LINES);
+            let end: Vec<&str> = log.lines().skip(skipped).collect();
+            let state = self.process.status();
+            eprintln!("the service ({state}), at last:\n{}", end.join("\n"));
+        }
     }
 }
 
