@@ -89,6 +89,7 @@ impl Service {
         let post = PostMessage {
             assistant: AssistantRef::Id(self.assistant.id),
             content: MessageContent::parse(content).unwrap(),
+            idempotency_key: None,
         };
         let messages = &self.use_cases.messages;
         messages.post(&self.person, self.thread.id, post).await
@@ -127,6 +128,7 @@ fn compose(
         threads: Arc::clone(&stores.threads),
         messages: Arc::clone(&stores.messages),
         runs: Arc::clone(&stores.runs),
+        events: Arc::clone(&stores.events),
         model: Arc::<ScriptedModel>::clone(model),
         clock: Arc::<ManualClock>::clone(clock),
         ids: Arc::<SequentialIds>::clone(ids),
@@ -166,7 +168,7 @@ async fn an_answer_is_stored_behind_its_question() {
     let outcome = service.ask("Hi").await.unwrap();
     assert_eq!(outcome.run.status, RunStatus::Completed);
     assert_eq!(outcome.run.finish_reason, Some(FinishReason::Stop));
-    assert_eq!(outcome.messages[0].content, "Hello Ada");
+    assert_eq!(outcome.messages[1].content, "Hello Ada");
     assert_eq!(
         service.stored().await,
         [human("Hi"), ai("Hello Ada", MessageStatus::Completed)]
@@ -295,7 +297,7 @@ async fn a_passing_failure_is_answered_by_another_attempt() {
     ])
     .await;
     let outcome = service.ask("Hi").await.unwrap();
-    assert_eq!(outcome.messages[0].content, "at last");
+    assert_eq!(outcome.messages[1].content, "at last");
 }
 
 fn rate_limited(retry_after: Duration) -> Script {
@@ -374,7 +376,7 @@ async fn an_answer_cut_by_a_limit_or_a_filter_completes_with_an_incomplete_messa
         let outcome = service.ask("Hi").await.unwrap();
         assert_eq!(outcome.run.status, RunStatus::Completed);
         assert_eq!(outcome.run.finish_reason, Some(reason));
-        assert_eq!(outcome.messages[0].status, MessageStatus::Incomplete);
+        assert_eq!(outcome.messages[1].status, MessageStatus::Incomplete);
     }
 }
 
@@ -384,7 +386,7 @@ async fn an_endless_answer_is_cut_at_its_byte_limit() {
     let service = Service::with([script.hang()]).await;
     let outcome = service.ask("Hi").await.unwrap();
     assert_eq!(outcome.run.finish_reason, Some(FinishReason::Length));
-    assert_eq!(outcome.messages[0].content, "é".repeat(500));
+    assert_eq!(outcome.messages[1].content, "é".repeat(500));
 }
 
 #[tokio::test(start_paused = true)]
