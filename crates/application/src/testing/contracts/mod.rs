@@ -36,6 +36,8 @@ pub mod administrators;
 pub mod assistant_lists;
 pub mod assistants;
 pub mod blobs;
+pub mod events;
+pub mod idempotency;
 pub mod leases;
 pub mod messages;
 pub mod runs;
