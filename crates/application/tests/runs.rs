@@ -1,11 +1,5 @@
 //! The run engine over the fakes: what is kept, what is repeated, what is given up.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
-
 mod support;
 
 use std::time::Duration;

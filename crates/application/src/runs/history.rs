@@ -1,4 +1,4 @@
-use colloquy_domain::{Configuration, Message, MessageKind};
+use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind};
 
 use crate::ports::{ChatMessage, ChatRole};
 
@@ -9,7 +9,7 @@ const DEFAULT_MAX_MESSAGES: u32 = 500;
 pub(super) fn window(configuration: &Configuration) -> u32 {
     configuration
         .history_max_messages
-        .map_or(DEFAULT_MAX_MESSAGES, |limit| limit.get())
+        .map_or(DEFAULT_MAX_MESSAGES, HistoryLimit::get)
 }
 
 /// What the model is told: of the messages before `new` as many of the newest as the limits

@@ -86,16 +86,14 @@ impl RunEngine {
     /// Stores what has happened since the last time.
     async fn store_events(&self) -> Result<(), PortError> {
         let active = self.inner.active.all();
-        let (stored, events): (Vec<_>, Vec<_>) =
-            active.iter().filter_map(|run| unstored(run)).unzip();
+        let new = active.iter().filter_map(|run| Storing::begin(run));
+        let (storing, events): (Vec<_>, Vec<_>) = new.unzip();
         if events.is_empty() {
             return Ok(());
         }
         let store = &self.inner.ports.events;
         store.append(self.inner.instance, &events).await?;
-        for (run, _in_order, last) in stored {
-            run.log.mark_stored(last);
-        }
+        storing.into_iter().for_each(Storing::done);
         Ok(())
     }
 
@@ -116,14 +114,31 @@ impl RunEngine {
     }
 }
 
-/// A run's new events, and up to which number, while nobody else stores any of it: a run whose end
-/// is being stored takes its events along.
-fn unstored(run: &ActiveRun) -> Option<((&ActiveRun, MutexGuard<'_, ()>, u64), RunEvents)> {
-    let in_order = run.storing.try_lock().ok()?;
-    let events = run.log.unstored();
-    let last = events.last()?.number;
-    let run_id = run.id;
-    Some(((run, in_order, last), RunEvents { run_id, events }))
+/// A run whose new events are being stored, which nobody else does meanwhile.
+struct Storing<'a> {
+    run: &'a ActiveRun,
+    last: u64,
+    _in_order: MutexGuard<'a, ()>,
+}
+
+impl<'a> Storing<'a> {
+    /// Begins to store what is new of a run; not of one whose end is being stored, which takes
+    /// its events along.
+    fn begin(run: &'a ActiveRun) -> Option<(Self, RunEvents)> {
+        let in_order = run.storing.try_lock().ok()?;
+        let events = run.log.unstored();
+        let storing = Self {
+            run,
+            last: events.last()?.number,
+            _in_order: in_order,
+        };
+        let run_id = run.id;
+        Some((storing, RunEvents { run_id, events }))
+    }
+
+    fn done(self) {
+        self.run.log.mark_stored(self.last);
+    }
 }
 
 fn rounds(length: Duration) -> tokio::time::Interval {
