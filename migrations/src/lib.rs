@@ -1,1 +1,17 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
+
+mod dialect;
+mod m20261121_000001_first_schema;
+
+/// Every migration, oldest first. One that was released is never changed: the next one mends it.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_first_schema::Migration)]
+    }
+}

@@ -1,1 +1,18 @@
-//! x
+//! What the tests of several crates share. A failure in here is a failed test.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failure in here is a failed test"
+)]
+
+#[cfg(feature = "server")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod database;
+pub mod model_server;
+#[cfg(feature = "server")]
+pub mod process;
+#[cfg(feature = "server")]
+pub mod random;
+#[cfg(feature = "server")]
+pub mod server;

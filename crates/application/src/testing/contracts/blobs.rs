@@ -1,4 +1,4 @@
-//! The contract of [`BlobStore`](crate::ports::BlobStore).
+//! The contract of [`BlobStore`].
 
 use std::sync::Arc;
 
@@ -64,15 +64,9 @@ pub async fn a_large_blob_is_kept_whole(blobs: &Blobs) {
 }
 
 pub async fn every_form_of_key_names_a_blob_of_its_own(blobs: &Blobs) {
-    let longest = vec!["a".repeat(63); 8].join("/");
-    let keys = [
-        "a", "a.b", ".a", "a..b", "a-b_c", "0", "x/a.", "x/a#", &longest,
-    ];
-    let keys: Vec<_> = keys
-        .iter()
-        .filter_map(|&text| BlobKey::parse(text).ok())
-        .collect();
-    assert_eq!(keys.len(), 8, "only `#` is refused");
+    let longest = ["a"; 256].join("/");
+    let forms = ["a.b", ".a", "a..b", "b-c_d", "0", "x/a.", "x/-", &longest];
+    let keys = forms.map(key);
     for key in &keys {
         let bytes = key.as_str().to_owned().into();
         blobs.put(key, bytes).await.unwrap();

@@ -1,0 +1,138 @@
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, RetryConfig};
+use rustls::crypto::ring;
+use url::Url;
+
+/// Why there is no store at a URL; each is one line for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The text is no URL.
+    #[error("the blob URL `{url}` is not a URL")]
+    Malformed {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: url::ParseError,
+    },
+    /// The scheme is none of ours.
+    #[error("blobs cannot be kept at `{scheme}://`: use `file://`, `s3://` or `memory://`")]
+    UnknownScheme {
+        /// The scheme that was given.
+        scheme: String,
+    },
+    /// A `file` URL that does not name an absolute path on this machine.
+    #[error("the blob URL `{url}` must name an absolute path, as in `file:///var/lib/blobs`")]
+    NotAbsolute {
+        /// What was given.
+        url: String,
+    },
+    /// An `s3` URL without a bucket, or with a prefix that can be no part of a key.
+    #[error("the blob URL `{url}` must name a bucket, as in `s3://bucket/prefix`")]
+    NoBucket {
+        /// What was given.
+        url: String,
+    },
+    /// The folder is not there and cannot be made.
+    #[error("the blob folder `{}` cannot be made", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The store refuses the settings.
+    #[error("the blob store at `{url}` cannot be opened")]
+    Refused {
+        /// What was given.
+        url: String,
+        /// Why not.
+        #[source]
+        source: object_store::Error,
+    },
+}
+
+pub(crate) fn open(text: &str) -> Result<Arc<dyn ObjectStore>, OpenError> {
+    let url = Url::parse(text).map_err(|source| OpenError::Malformed {
+        url: text.to_owned(),
+        source,
+    })?;
+    match url.scheme() {
+        "file" => open_folder(&url),
+        "s3" => open_bucket(&url),
+        "memory" => Ok(Arc::new(InMemory::new())),
+        scheme => Err(OpenError::UnknownScheme {
+            scheme: scheme.to_owned(),
+        }),
+    }
+}
+
+fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
+    let path = url.to_file_path().map_err(|()| OpenError::NotAbsolute {
+        url: url.to_string(),
+    })?;
+    if let Err(source) = make_folder(&path) {
+        return Err(OpenError::Folder { path, source });
+    }
+    let folder = LocalFileSystem::new_with_prefix(path).map_err(|source| OpenError::Refused {
+        url: url.to_string(),
+        source,
+    })?;
+    Ok(Arc::new(folder.with_fsync(true)))
+}
+
+/// Makes the folder and those around it, and flushes their entries: otherwise a power cut could
+/// take the folder away with blobs in it that were flushed.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let Some(parent) = path.parent().filter(|_| !path.is_dir()) else {
+        return Ok(());
+    };
+    make_folder(parent)?;
+    fs::create_dir_all(path)?;
+    if cfg!(unix) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn open_bucket(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
+    let prefix = ObjectPath::from_url_path(url.path()).ok();
+    let (Some(bucket), Some(prefix)) = (url.host_str(), prefix) else {
+        return Err(OpenError::NoBucket {
+            url: url.to_string(),
+        });
+    };
+    choose_tls_provider();
+    let bucket = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_retry(RetryConfig {
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(10),
+            ..RetryConfig::default()
+        })
+        .build()
+        .map_err(|source| OpenError::Refused {
+            url: url.to_string(),
+            source,
+        })?;
+    Ok(Arc::new(PrefixStore::new(bucket, prefix)))
+}
+
+/// The HTTP client takes the process's TLS provider; where the program has chosen none, that is
+/// ring, as everywhere in Colloquy.
+fn choose_tls_provider() {
+    // It fails where there is one already, and that one is fine.
+    let _ = ring::default_provider().install_default();
+}

@@ -1,0 +1,105 @@
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use colloquy_application::ports::{BlobKey, BlobStore, HealthCheck, PortError};
+use futures_util::{StreamExt as _, TryStreamExt as _, future};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _};
+
+use crate::OpenError;
+
+/// Blobs in an object store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct ObjectBlobStore {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl ObjectBlobStore {
+    /// Opens the store at the URL: a folder, which is made when it is missing, for `file://`, or
+    /// one that lives as long as the process for `memory://`. Blocks for the time of a few file
+    /// system calls.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with the URL, or with what it names.
+    pub fn open(url: &str) -> Result<Self, OpenError> {
+        crate::open::open(url).map(|store| Self { store })
+    }
+}
+
+#[async_trait]
+impl BlobStore for ObjectBlobStore {
+    async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), PortError> {
+        let put = self.store.put(&path(key), bytes.into()).await;
+        put.map(drop).map_err(port_error)
+    }
+
+    async fn get(&self, key: &BlobKey) -> Result<Option<Bytes>, PortError> {
+        match self.store.get(&path(key)).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(port_error),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(port_error(error)),
+        }
+    }
+
+    async fn delete(&self, key: &BlobKey) -> Result<(), PortError> {
+        match self.store.delete(&path(key)).await {
+            Err(error) if !is_absent(&error) => Err(port_error(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn list(&self, prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError> {
+        let blobs = self.store.list(Some(&path(prefix)));
+        // What has no blob key's form lies there without our doing.
+        let keys = blobs
+            .try_filter_map(|blob| future::ready(Ok(BlobKey::parse(blob.location.as_ref()).ok())));
+        keys.map(|key| key.map_err(port_error)).try_collect().await
+    }
+}
+
+#[async_trait]
+impl HealthCheck for ObjectBlobStore {
+    fn name(&self) -> &'static str {
+        "blobs"
+    }
+
+    async fn check(&self) -> Result<(), PortError> {
+        match self.store.head(&Path::from("health")).await {
+            Err(error) if !is_absent(&error) => Err(PortError::unavailable(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A blob key is a path already: no character of it needs an escape.
+fn path(key: &BlobKey) -> Path {
+    Path::from(key.as_str())
+}
+
+/// Besides the plain answer, a local path may lead through a file, as no key of ours does.
+fn is_absent(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotFound { .. })
+        || io_kind(error) == Some(io::ErrorKind::NotADirectory)
+}
+
+fn io_kind(error: &StoreError) -> Option<io::ErrorKind> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// `Generic` is what a disk or a network did; the other cases are refusals of the request.
+fn port_error(error: StoreError) -> PortError {
+    match error {
+        StoreError::Generic { .. } => PortError::unavailable(error),
+        error => PortError::other(error),
+    }
+}

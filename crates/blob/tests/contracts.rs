@@ -1,0 +1,55 @@
+//! Every kind of store keeps the contract of the port.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where no store can be made")]
+
+use std::sync::Arc;
+
+use colloquy_application::ports::BlobStore;
+use colloquy_blob::ObjectBlobStore;
+
+mod memory {
+    use super::{Arc, BlobStore, ObjectBlobStore};
+
+    async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
+        Some((Arc::new(ObjectBlobStore::open("memory://").unwrap()), ()))
+    }
+
+    colloquy_application::blob_contracts!(blobs);
+}
+
+mod folder {
+    use tempfile::TempDir;
+
+    use super::{Arc, BlobStore, ObjectBlobStore};
+
+    async fn blobs() -> Option<(Arc<dyn BlobStore>, TempDir)> {
+        let folder = TempDir::new().unwrap();
+        let url = format!("file://{}/blobs", folder.path().display());
+        Some((Arc::new(ObjectBlobStore::open(&url).unwrap()), folder))
+    }
+
+    colloquy_application::blob_contracts!(blobs);
+}
+
+/// Runs where `TEST_S3_URL` names a new bucket, and the `AWS_*` variables say how to reach it.
+mod s3 {
+    use std::process;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::{Arc, BlobStore, ObjectBlobStore};
+
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+    #[expect(clippy::print_stdout, reason = "whoever reads the log must know")]
+    async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
+        let Ok(bucket) = std::env::var("TEST_S3_URL") else {
+            println!("not run: TEST_S3_URL is not set");
+            return None;
+        };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let url = format!("{bucket}/{}/{number}", process::id());
+        Some((Arc::new(ObjectBlobStore::open(&url).unwrap()), ()))
+    }
+
+    colloquy_application::blob_contracts!(blobs);
+}

@@ -1,0 +1,126 @@
+use async_trait::async_trait;
+use colloquy_application::ports::{
+    AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
+};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef};
+use sea_orm::{DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+
+use crate::Database;
+use crate::entities::assistants::{ActiveModel, COLUMN, Entity};
+use crate::error::Failure;
+use crate::rows::{expect_found, page};
+
+/// Keeps the assistants in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SeaAssistantRepository {
+    database: Database,
+}
+
+impl SeaAssistantRepository {
+    /// The assistants of that database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl AssistantRepository for SeaAssistantRepository {
+    async fn add(&self, assistant: &Assistant) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                Entity::insert(ActiveModel::try_from(assistant)?)
+                    .exec_without_returning(&transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+        self.database
+            .read(async {
+                let is_meant = match reference {
+                    AssistantRef::Id(id) => COLUMN.id.eq(id.as_uuid()),
+                    AssistantRef::Slug(slug) => COLUMN.slug.eq(slug.as_str()),
+                };
+                let model = Entity::find()
+                    .filter(is_meant)
+                    .one(self.database.reader())
+                    .await?;
+                Ok(model.map(Assistant::try_from).transpose()?)
+            })
+            .await
+    }
+
+    async fn list(
+        &self,
+        scope: &AssistantScope,
+        wanted: OffsetPage,
+    ) -> Result<OffsetList<Assistant>, PortError> {
+        let rows = rows(scope)?;
+        self.database
+            .read(async {
+                let transaction = self.database.begin_snapshot().await?;
+                page(transaction, rows, wanted).await
+            })
+            .await
+    }
+
+    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let before = i64::from(assistant.revision) - 1;
+                let update = Entity::update_many()
+                    .set(ActiveModel::try_from(assistant)?)
+                    .filter(COLUMN.id.eq(assistant.id.as_uuid()))
+                    .filter(COLUMN.revision.eq(before));
+                if update.exec(&transaction).await?.rows_affected == 0 {
+                    return Err(not_updated(&transaction, assistant.id).await);
+                }
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let deletion = Entity::delete_by_id(id.as_uuid());
+                expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
+    let rows = match scope {
+        AssistantScope::All => Entity::find(),
+        AssistantScope::Enabled => Entity::find().filter(COLUMN.is_enabled.eq(true)),
+        AssistantScope::Public => Entity::find()
+            .filter(COLUMN.is_enabled.eq(true))
+            .filter(COLUMN.user_authentication.eq(false)),
+        AssistantScope::Only(ids) => {
+            let ids = ids.iter().map(|id| id.as_uuid());
+            Entity::find().filter(COLUMN.id.is_in(ids))
+        }
+        _ => return Err(PortError::other("an assistant scope unknown to this store")),
+    };
+    Ok(rows.order_by_asc(COLUMN.name).order_by_asc(COLUMN.id))
+}
+
+/// Why no row had both the id and the revision.
+async fn not_updated(transaction: &DatabaseTransaction, id: AssistantId) -> Failure {
+    match Entity::find_by_id(id.as_uuid()).count(transaction).await {
+        Ok(0) => PortError::NotFound.into(),
+        Ok(_) => PortError::Conflict(Constraint::AssistantRevision).into(),
+        Err(error) => error.into(),
+    }
+}

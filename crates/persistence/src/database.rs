@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use colloquy_application::ports::{HealthCheck, PortError};
+use sea_orm::{
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::time::timeout;
+
+use crate::error::{ConnectError, Failure, is_repeatable};
+use crate::{postgres, sqlite};
+
+/// How to use a database.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DatabaseOptions {
+    /// The most connections to PostgreSQL; on SQLite, to read with.
+    pub max_connections: u32,
+    /// How long an operation may take, waiting for a connection included, before it is given up
+    /// as `Unavailable`. Migrations have no limit.
+    pub operation_timeout: Duration,
+}
+
+impl Default for DatabaseOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 10,
+            operation_timeout: Duration::from_secs(4),
+        }
+    }
+}
+
+/// An open database; clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// On SQLite connections that cannot write; on PostgreSQL the same as `writer`.
+    reader: DatabaseConnection,
+    /// On SQLite a single connection.
+    writer: DatabaseConnection,
+    operation_timeout: Duration,
+}
+
+/// How often a transaction is tried that PostgreSQL gives up for the sake of another.
+const ATTEMPTS: u32 = 5;
+
+/// How long a sign of life may take.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Database {
+    /// Opens `sqlite://<file>`, which is made with its folder if need be, or `postgres://...`.
+    /// The schema is left as it is: see [`migrate`](Self::migrate).
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(url: &str, options: DatabaseOptions) -> Result<Self, ConnectError> {
+        let (reader, writer) = if url.starts_with("sqlite:") {
+            sqlite::open(url, &options).await?
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = postgres::open(url, &options).await?;
+            (pool.clone(), pool)
+        } else {
+            return Err(ConnectError::UnsupportedUrl);
+        };
+        Ok(Self {
+            reader,
+            writer,
+            operation_timeout: options.operation_timeout,
+        })
+    }
+
+    /// Closes every connection; operations that are under way end first, later ones fail.
+    pub async fn close(&self) {
+        for connection in [&self.reader, &self.writer] {
+            if let Err(error) = connection.close_by_ref().await {
+                tracing::warn!(%error, "closing the database");
+            }
+        }
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// Where to read with single statements, within [`read`](Self::read).
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// A transaction that reads with several statements what was there at one moment, within
+    /// [`read`](Self::read).
+    pub(crate) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.backend() {
+            DbBackend::Postgres => {
+                let isolation = Some(IsolationLevel::RepeatableRead);
+                self.reader
+                    .begin_with_config(isolation, Some(AccessMode::ReadOnly))
+                    .await
+            }
+            // Every transaction of SQLite sees one moment.
+            _ => self.reader.begin().await,
+        }
+    }
+
+    /// A transaction that writes, within [`write`](Self::write); dropped, it is undone. SQLite
+    /// takes its write lock at once, so that a transaction which reads first cannot fail later
+    /// because another one wrote in between.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Does the work in the time there is for an operation.
+    pub(crate) async fn read<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, PortError> {
+        match timeout(self.operation_timeout, work).await {
+            Ok(result) => result.map_err(PortError::from),
+            Err(elapsed) => Err(PortError::unavailable(elapsed)),
+        }
+    }
+
+    /// Does the work, which is one transaction, in the time there is for an operation; again from
+    /// its beginning when PostgreSQL gave it up for the sake of another transaction.
+    pub(crate) async fn write<T, W>(
+        &self,
+        work: impl Fn() -> W + Send + Sync,
+    ) -> Result<T, PortError>
+    where
+        W: Future<Output = Result<T, Failure>> + Send,
+    {
+        self.read(async {
+            for _ in 1..ATTEMPTS {
+                match work().await {
+                    Err(Failure::Database(error)) if is_repeatable(&error) => {}
+                    result => return result,
+                }
+            }
+            work().await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn check(&self) -> Result<(), PortError> {
+        match timeout(HEALTH_TIMEOUT, self.reader.ping()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(PortError::unavailable(error)),
+            Err(elapsed) => Err(PortError::unavailable(elapsed)),
+        }
+    }
+}

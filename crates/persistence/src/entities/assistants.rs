@@ -1,0 +1,136 @@
+use colloquy_application::ports::PortError;
+use colloquy_domain::{
+    Assistant, AssistantId, AssistantName, Configuration, Description, FrequencyPenalty,
+    HistoryLimit, Instructions, ModelName, PresencePenalty, Slug, Tag, Temperature, TokenLimit,
+    TopP, Violation,
+};
+use sea_orm::Set;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Row;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
+#[sea_orm(table_name = "assistants")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub instructions: String,
+    pub model: String,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub configuration: Json,
+    pub user_authentication: bool,
+    pub is_enabled: bool,
+    pub revision: i64,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The JSON of `assistants.configuration`; a member that is missing is `None`.
+#[derive(Serialize, Deserialize)]
+struct StoredConfiguration {
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    presence_penalty: Option<f64>,
+    frequency_penalty: Option<f64>,
+    max_output_tokens: Option<u32>,
+    history_max_messages: Option<u32>,
+    history_max_tokens: Option<u32>,
+    tags: Option<Vec<String>>,
+}
+
+impl TryFrom<&Assistant> for ActiveModel {
+    type Error = PortError;
+
+    fn try_from(assistant: &Assistant) -> Result<Self, PortError> {
+        let configuration = StoredConfiguration::from(&assistant.configuration);
+        Ok(Self {
+            id: Set(assistant.id.as_uuid()),
+            slug: Set(assistant.slug.as_str().to_owned()),
+            name: Set(assistant.name.as_str().to_owned()),
+            description: Set(assistant.description.clone().map(Description::into_string)),
+            instructions: Set(assistant.instructions.as_str().to_owned()),
+            model: Set(assistant.model.as_str().to_owned()),
+            configuration: Set(serde_json::to_value(configuration).map_err(PortError::other)?),
+            user_authentication: Set(assistant.user_authentication),
+            is_enabled: Set(assistant.is_enabled),
+            revision: Set(assistant.revision.into()),
+            created_at: Set(assistant.created_at),
+            updated_at: Set(assistant.updated_at),
+        })
+    }
+}
+
+impl TryFrom<Model> for Assistant {
+    type Error = PortError;
+
+    fn try_from(model: Model) -> Result<Self, PortError> {
+        let row = Row {
+            table: "assistants",
+            id: model.id,
+        };
+        let description = model.description.map(Description::parse).transpose();
+        let stored: StoredConfiguration =
+            row.column("configuration", serde_json::from_value(model.configuration))?;
+        let instructions = Instructions::parse(model.instructions);
+        Ok(Self {
+            id: AssistantId::from_uuid(model.id),
+            slug: row.column("slug", Slug::parse(model.slug))?,
+            name: row.column("name", AssistantName::parse(model.name))?,
+            description: row.column("description", description)?,
+            instructions: row.column("instructions", instructions)?,
+            model: row.column("model", ModelName::parse(model.model))?,
+            configuration: row.column("configuration", stored.try_into())?,
+            user_authentication: model.user_authentication,
+            is_enabled: model.is_enabled,
+            revision: row.column("revision", u32::try_from(model.revision))?,
+            created_at: model.created_at,
+            updated_at: model.updated_at,
+        })
+    }
+}
+
+impl From<&Configuration> for StoredConfiguration {
+    fn from(configuration: &Configuration) -> Self {
+        let tags = configuration.tags.clone();
+        Self {
+            temperature: configuration.temperature.map(Temperature::get),
+            top_p: configuration.top_p.map(TopP::get),
+            presence_penalty: configuration.presence_penalty.map(PresencePenalty::get),
+            frequency_penalty: configuration.frequency_penalty.map(FrequencyPenalty::get),
+            max_output_tokens: configuration.max_output_tokens.map(TokenLimit::get),
+            history_max_messages: configuration.history_max_messages.map(HistoryLimit::get),
+            history_max_tokens: configuration.history_max_tokens.map(TokenLimit::get),
+            tags: tags.map(|tags| tags.into_iter().map(Tag::into_string).collect()),
+        }
+    }
+}
+
+impl TryFrom<StoredConfiguration> for Configuration {
+    type Error = Violation;
+
+    fn try_from(stored: StoredConfiguration) -> Result<Self, Violation> {
+        let presence_penalty = stored.presence_penalty.map(PresencePenalty::new);
+        let frequency_penalty = stored.frequency_penalty.map(FrequencyPenalty::new);
+        let history_max_messages = stored.history_max_messages.map(HistoryLimit::new);
+        let tags = stored
+            .tags
+            .map(|tags| tags.into_iter().map(Tag::parse).collect());
+        Ok(Self {
+            temperature: stored.temperature.map(Temperature::new).transpose()?,
+            top_p: stored.top_p.map(TopP::new).transpose()?,
+            presence_penalty: presence_penalty.transpose()?,
+            frequency_penalty: frequency_penalty.transpose()?,
+            max_output_tokens: stored.max_output_tokens.map(TokenLimit::new).transpose()?,
+            history_max_messages: history_max_messages.transpose()?,
+            history_max_tokens: stored.history_max_tokens.map(TokenLimit::new).transpose()?,
+            tags: tags.transpose()?,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+use colloquy_application::ports::PortError;
+use colloquy_domain::{
+    AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
+};
+use sea_orm::Set;
+use sea_orm::entity::prelude::*;
+
+use crate::error::Row;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
+#[sea_orm(table_name = "messages")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub thread_id: Uuid,
+    pub position: i64,
+    pub kind: String,
+    pub content: String,
+    pub status: String,
+    pub run_id: Option<Uuid>,
+    pub assistant_id: Option<Uuid>,
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<&Message> for ActiveModel {
+    type Error = PortError;
+
+    fn try_from(message: &Message) -> Result<Self, PortError> {
+        Ok(Self {
+            id: Set(message.id.as_uuid()),
+            thread_id: Set(message.thread_id.as_uuid()),
+            position: Set(i64::try_from(message.position).map_err(PortError::other)?),
+            kind: Set(message.kind.as_str().to_owned()),
+            content: Set(message.content.clone()),
+            status: Set(message.status.as_str().to_owned()),
+            run_id: Set(message.run_id.map(RunId::as_uuid)),
+            assistant_id: Set(message.assistant_id.map(AssistantId::as_uuid)),
+            created_at: Set(message.created_at),
+        })
+    }
+}
+
+impl TryFrom<Model> for Message {
+    type Error = PortError;
+
+    fn try_from(model: Model) -> Result<Self, PortError> {
+        let row = Row {
+            table: "messages",
+            id: model.id,
+        };
+        Ok(Self {
+            id: MessageId::from_uuid(model.id),
+            thread_id: ThreadId::from_uuid(model.thread_id),
+            position: row.column("position", u64::try_from(model.position))?,
+            kind: row.named("kind", &model.kind, MessageKind::from_name)?,
+            content: model.content,
+            status: row.named("status", &model.status, MessageStatus::from_name)?,
+            run_id: model.run_id.map(RunId::from_uuid),
+            assistant_id: model.assistant_id.map(AssistantId::from_uuid),
+            created_at: model.created_at,
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! One file per table: its row in plain values, and the way between row and domain.
+
+pub(crate) mod access_tokens;
+pub(crate) mod assistants;
+pub(crate) mod messages;
+pub(crate) mod runs;
+pub(crate) mod threads;
+pub(crate) mod users;

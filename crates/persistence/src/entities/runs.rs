@@ -1,0 +1,126 @@
+use colloquy_application::ports::{InstanceId, PortError, RunEnd, RunStart};
+use colloquy_domain::{
+    AssistantId, FinishReason, Run, RunError, RunErrorCode, RunId, RunStatus, ThreadId, Usage,
+    UserId,
+};
+use sea_orm::Set;
+use sea_orm::entity::prelude::*;
+
+use crate::error::Row;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, DeriveEntityModel)]
+#[sea_orm(table_name = "runs")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub thread_id: Uuid,
+    pub assistant_id: Uuid,
+    pub user_id: Option<Uuid>,
+    pub status: String,
+    pub finish_reason: Option<String>,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub input_tokens: Option<i64>,
+    pub output_tokens: Option<i64>,
+    pub lease_holder: Option<Uuid>,
+    pub lease_expires_at: Option<DateTimeUtc>,
+    pub created_at: DateTimeUtc,
+    pub finished_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl ActiveModel {
+    pub(crate) fn started(start: &RunStart) -> Self {
+        let run = &start.run;
+        let InstanceId(holder) = start.lease.holder;
+        Self {
+            id: Set(run.id.as_uuid()),
+            thread_id: Set(run.thread_id.as_uuid()),
+            assistant_id: Set(run.assistant_id.as_uuid()),
+            user_id: Set(run.user_id.map(UserId::as_uuid)),
+            status: Set(RunStatus::InProgress.as_str().to_owned()),
+            lease_holder: Set(Some(holder)),
+            lease_expires_at: Set(Some(start.lease.expires_at)),
+            created_at: Set(run.created_at),
+            ..Default::default()
+        }
+    }
+
+    /// What changes when a run ends, its lease included.
+    pub(crate) fn ended(end: &RunEnd) -> Self {
+        let reason = end.finish_reason.map(|reason| reason.as_str().to_owned());
+        Self {
+            finish_reason: Set(reason),
+            input_tokens: Set(end.usage.map(|usage| count(usage.input_tokens))),
+            output_tokens: Set(end.usage.map(|usage| count(usage.output_tokens))),
+            ..Self::stopped(end.status, end.error.as_ref(), end.finished_at)
+        }
+    }
+
+    /// See [`ended`](Self::ended); without what the model said.
+    pub(crate) fn stopped(
+        status: RunStatus,
+        error: Option<&RunError>,
+        finished_at: DateTimeUtc,
+    ) -> Self {
+        Self {
+            status: Set(status.as_str().to_owned()),
+            error_code: Set(error.map(|error| error.code.as_str().to_owned())),
+            error_message: Set(error.map(|error| error.message.clone())),
+            lease_holder: Set(None),
+            lease_expires_at: Set(None),
+            finished_at: Set(Some(finished_at)),
+            ..Default::default()
+        }
+    }
+}
+
+/// A number of tokens that no column holds is no count any more.
+fn count(tokens: u64) -> i64 {
+    i64::try_from(tokens).unwrap_or(i64::MAX)
+}
+
+impl TryFrom<Model> for Run {
+    type Error = PortError;
+
+    fn try_from(model: Model) -> Result<Self, PortError> {
+        let row = Row {
+            table: "runs",
+            id: model.id,
+        };
+        let named_reason =
+            |reason: &String| row.named("finish_reason", reason, FinishReason::from_name);
+        Ok(Self {
+            id: RunId::from_uuid(model.id),
+            thread_id: ThreadId::from_uuid(model.thread_id),
+            assistant_id: AssistantId::from_uuid(model.assistant_id),
+            user_id: model.user_id.map(UserId::from_uuid),
+            status: row.named("status", &model.status, RunStatus::from_name)?,
+            finish_reason: model.finish_reason.as_ref().map(named_reason).transpose()?,
+            usage: usage(&row, &model)?,
+            created_at: model.created_at,
+            finished_at: model.finished_at,
+            error: error(&row, model)?,
+        })
+    }
+}
+
+fn usage(row: &Row, model: &Model) -> Result<Option<Usage>, PortError> {
+    let (Some(input), Some(output)) = (model.input_tokens, model.output_tokens) else {
+        return Ok(None);
+    };
+    Ok(Some(Usage {
+        input_tokens: row.column("input_tokens", u64::try_from(input))?,
+        output_tokens: row.column("output_tokens", u64::try_from(output))?,
+    }))
+}
+
+fn error(row: &Row, model: Model) -> Result<Option<RunError>, PortError> {
+    let (Some(code), Some(message)) = (model.error_code, model.error_message) else {
+        return Ok(None);
+    };
+    let code = row.named("error_code", &code, RunErrorCode::from_name)?;
+    Ok(Some(RunError { code, message }))
+}

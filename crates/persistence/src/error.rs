@@ -1,0 +1,227 @@
+use std::path::PathBuf;
+
+use colloquy_application::ports::{BoxError, Constraint, PortError};
+use sea_orm::sqlx::{self, error::ErrorKind};
+use sea_orm::{DbErr, RuntimeErr};
+use uuid::Uuid;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address is not one of a database that is supported.
+    #[error("the database URL must be `sqlite://<file>` or `postgres://...`")]
+    UnsupportedUrl,
+    /// The folder of the SQLite file is not there and cannot be made.
+    #[error("cannot make the database folder {}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database cannot be reached or refuses us.
+    #[error("cannot open the database")]
+    Driver(#[from] sqlx::Error),
+    /// A connection does not have the settings that the promises rest on.
+    #[error("the database connection has {name} = {actual}, but needs {expected}")]
+    Setting {
+        /// The setting, in the database's words.
+        name: &'static str,
+        /// What it has to be.
+        expected: String,
+        /// What it is.
+        actual: String,
+    },
+}
+
+/// How the work within an operation fails: with an answer for the caller, or at the database.
+pub(crate) enum Failure {
+    Port(PortError),
+    Database(DbErr),
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::Port(error)
+    }
+}
+
+impl From<DbErr> for Failure {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for PortError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Port(error) => error,
+            Failure::Database(error) => from_database(error),
+        }
+    }
+}
+
+/// The unique constraints that ports promise to name: PostgreSQL's name, SQLite's columns.
+const UNIQUE: [(&str, &str, Constraint); 3] = [
+    (
+        "users_email_key_unique",
+        "users.email_key",
+        Constraint::UserEmail,
+    ),
+    (
+        "assistants_slug_unique",
+        "assistants.slug",
+        Constraint::AssistantSlug,
+    ),
+    (
+        "runs_active_thread_id_unique",
+        "runs.thread_id",
+        Constraint::ActiveRunPerThread,
+    ),
+];
+
+/// A reference to a record that is not there, and a change of one, are both `NotFound`.
+fn from_database(error: DbErr) -> PortError {
+    if matches!(error, DbErr::RecordNotUpdated | DbErr::RecordNotFound(_)) {
+        return PortError::NotFound;
+    }
+    if is_unavailable(&error) {
+        return PortError::unavailable(error);
+    }
+    let Some(cause) = database_error(&error) else {
+        return PortError::other(error);
+    };
+    match cause.kind() {
+        ErrorKind::ForeignKeyViolation => PortError::NotFound,
+        ErrorKind::UniqueViolation => match violated(cause) {
+            Some(constraint) => PortError::Conflict(constraint),
+            None => PortError::other(error),
+        },
+        _ => PortError::other(error),
+    }
+}
+
+fn violated(error: &dyn sqlx::error::DatabaseError) -> Option<Constraint> {
+    let by_name = error.constraint();
+    let by_columns = error.message().strip_prefix("UNIQUE constraint failed: ");
+    UNIQUE
+        .iter()
+        .find(|(name, columns, _)| by_name == Some(*name) || by_columns == Some(*columns))
+        .map(|(_, _, constraint)| *constraint)
+}
+
+/// Whether PostgreSQL gave up a transaction that may succeed when it is repeated as a whole:
+/// serialization failure or deadlock.
+pub(crate) fn is_repeatable(error: &DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("40001" | "40P01"))
+}
+
+/// Whether SQLite waited in vain for a lock that another process holds.
+pub(crate) fn is_locked(error: &DbErr) -> bool {
+    sqlx_error(error).is_some_and(is_sqlite_lock)
+}
+
+/// See [`is_locked`].
+pub(crate) fn is_sqlite_lock(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    error
+        .as_database_error()
+        .is_some_and(|error| matches!(sqlite_code(error), Some(BUSY | LOCKED)))
+}
+
+fn is_unavailable(error: &DbErr) -> bool {
+    if matches!(error, DbErr::ConnectionAcquire(_)) {
+        return true;
+    }
+    match sqlx_error(error) {
+        Some(
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed,
+        ) => true,
+        Some(sqlx::Error::Database(error)) => {
+            is_postgres_outage(&**error) || is_sqlite_outage(&**error)
+        }
+        _ => false,
+    }
+}
+
+fn is_postgres_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let Some(code) = error.code().filter(|code| code.len() == 5) else {
+        return false;
+    };
+    // A standby that was not promoted yet, timeouts of ours, and what is worth repeating but
+    // failed too often.
+    const SINGLE: [&str; 6] = ["25006", "25P03", "40001", "40P01", "55P03", "57014"];
+    // Connection, resources, shutdown, the operating system.
+    const CLASSES: [&str; 4] = ["08", "53", "57P", "58"];
+    SINGLE.contains(&&*code) || CLASSES.iter().any(|class| code.starts_with(class))
+}
+
+fn is_sqlite_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
+    // Busy, locked, read-only, input/output, full, cannot open.
+    matches!(sqlite_code(error), Some(5 | 6 | 8 | 10 | 13 | 14))
+}
+
+/// SQLite's primary result code: the low byte of the extended one.
+fn sqlite_code(error: &dyn sqlx::error::DatabaseError) -> Option<i32> {
+    error
+        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+        .and_then(|error| sqlx::error::DatabaseError::code(error)?.parse().ok())
+        .map(|code: i32| code & 0xff)
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    Some(database_error(error)?.code()?.into_owned())
+}
+
+fn database_error(error: &DbErr) -> Option<&dyn sqlx::error::DatabaseError> {
+    sqlx_error(error)?.as_database_error()
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Which row is being read, for saying where a stored value does not fit the domain.
+pub(crate) struct Row {
+    pub(crate) table: &'static str,
+    pub(crate) id: Uuid,
+}
+
+impl Row {
+    /// The value, or that this column is corrupt.
+    pub(crate) fn column<T>(
+        &self,
+        column: &'static str,
+        value: Result<T, impl Into<BoxError>>,
+    ) -> Result<T, PortError> {
+        value.map_err(|source| PortError::Corrupt {
+            table: self.table,
+            column,
+            row: self.id.to_string(),
+            source: source.into(),
+        })
+    }
+
+    /// The value that has this name, or that the column is corrupt.
+    pub(crate) fn named<T>(
+        &self,
+        column: &'static str,
+        name: &str,
+        from_name: fn(&str) -> Option<T>,
+    ) -> Result<T, PortError> {
+        let value = from_name(name).ok_or_else(|| format!("unknown word {name:?}"));
+        self.column(column, value)
+    }
+}

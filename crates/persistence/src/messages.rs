@@ -1,0 +1,90 @@
+use async_trait::async_trait;
+use colloquy_application::ports::{MessageRepository, PortError};
+use colloquy_domain::{Message, MessageId, ThreadId};
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use crate::Database;
+use crate::entities::messages::{COLUMN, Entity};
+use crate::rows::{all, expect_found};
+
+/// Reads and removes messages in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SeaMessageRepository {
+    database: Database,
+}
+
+impl SeaMessageRepository {
+    /// The messages of that database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl MessageRepository for SeaMessageRepository {
+    async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError> {
+        self.database
+            .read(async {
+                let found = of_thread(thread).filter(COLUMN.id.eq(id.as_uuid()));
+                let model = found.one(self.database.reader()).await?;
+                Ok(model.map(Message::try_from).transpose()?)
+            })
+            .await
+    }
+
+    async fn list(
+        &self,
+        thread: ThreadId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Message>, PortError> {
+        let rows = rows_after(thread, after, limit);
+        self.database
+            .read(async { Ok(all(rows.all(self.database.reader()).await?)?) })
+            .await
+    }
+
+    async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError> {
+        let rows = newest_rows(thread, limit);
+        self.database
+            .read(async {
+                let mut models = rows.all(self.database.reader()).await?;
+                models.reverse();
+                Ok(all(models)?)
+            })
+            .await
+    }
+
+    async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let deletion = Entity::delete_many()
+                    .filter(COLUMN.id.eq(id.as_uuid()))
+                    .filter(COLUMN.thread_id.eq(thread.as_uuid()));
+                expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn of_thread(thread: ThreadId) -> Select<Entity> {
+    Entity::find().filter(COLUMN.thread_id.eq(thread.as_uuid()))
+}
+
+fn rows_after(thread: ThreadId, after: u64, limit: u32) -> Select<Entity> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    of_thread(thread)
+        .filter(COLUMN.position.gt(after))
+        .order_by_asc(COLUMN.position)
+        .limit(u64::from(limit))
+}
+
+fn newest_rows(thread: ThreadId, limit: u32) -> Select<Entity> {
+    of_thread(thread)
+        .order_by_desc(COLUMN.position)
+        .limit(u64::from(limit))
+}

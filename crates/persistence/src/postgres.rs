@@ -1,0 +1,114 @@
+//! PostgreSQL: one pool, with limits on both ends of the line.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sea_orm::sqlx::{self, ConnectOptions, Connection, Postgres};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
+use tokio::time::timeout;
+
+use crate::database::DatabaseOptions;
+use crate::error::ConnectError;
+
+/// What the server may spend on us, in milliseconds. An operation is given up sooner; these end
+/// what was left behind when the line broke.
+const LIMITS: [(&str, &str); 3] = [
+    ("statement_timeout", "30000"),
+    ("lock_timeout", "10000"),
+    ("idle_in_transaction_session_timeout", "30000"),
+];
+
+/// 15.0, as `server_version_num` counts.
+const OLDEST_VERSION: u32 = 150_000;
+
+/// How long a connection that comes back may take to show that it still works.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(crate) async fn open(
+    url: &str,
+    options: &DatabaseOptions,
+) -> Result<DatabaseConnection, ConnectError> {
+    let connection = connection_options(url)?;
+    prepare(&connection, options.operation_timeout).await?;
+    let pool = pool_options(options).connect_with(connection).await?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
+    let options: PgConnectOptions = url.parse()?;
+    Ok(options.application_name("colloquy").options(LIMITS))
+}
+
+/// Tells plainly what is wrong with the database; a pool would only time out.
+async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), ConnectError> {
+    let attempt = async {
+        let mut connection = options.connect().await?;
+        check_settings(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    };
+    match timeout(limit, attempt).await {
+        Ok(result) => result,
+        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into()).into()),
+    }
+}
+
+fn pool_options(options: &DatabaseOptions) -> PoolOptions<Postgres> {
+    PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(options.operation_timeout)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                check_settings(connection)
+                    .await
+                    .map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
+        })
+        // Without this a connection whose line is cut would hold its place in the pool until the
+        // operating system notices, which takes minutes.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                timeout(RELEASE_TIMEOUT, connection.ping())
+                    .await
+                    .map_err(|elapsed| sqlx::Error::Io(elapsed.into()))??;
+                Ok(true)
+            })
+        })
+}
+
+/// Reads back what [`connection_options`] asked for, and the version.
+async fn check_settings(connection: &mut PgConnection) -> Result<(), ConnectError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT name, setting FROM pg_settings WHERE name = ANY($1) OR name = 'server_version_num'",
+    )
+    .bind(LIMITS.map(|(name, _)| name))
+    .fetch_all(connection)
+    .await?;
+    let mut settings: HashMap<_, _> = rows.into_iter().collect();
+    let mut take = |name| settings.remove(name).unwrap_or_default();
+    for (name, expected) in LIMITS {
+        let actual = take(name);
+        if actual != expected {
+            return Err(ConnectError::Setting {
+                name,
+                expected: expected.to_owned(),
+                actual,
+            });
+        }
+    }
+    let version = take("server_version_num");
+    if version
+        .parse()
+        .is_ok_and(|number: u32| number >= OLDEST_VERSION)
+    {
+        Ok(())
+    } else {
+        Err(ConnectError::Setting {
+            name: "server_version_num",
+            expected: format!("{OLDEST_VERSION} (PostgreSQL 15) or more"),
+            actual: version,
+        })
+    }
+}

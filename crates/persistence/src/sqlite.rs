@@ -1,0 +1,150 @@
+//! SQLite: one connection that writes, several that read, all with the same settings.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Row, Sqlite};
+use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+
+use crate::database::DatabaseOptions;
+use crate::error::{ConnectError, is_sqlite_lock};
+
+/// How long a statement waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often, and how long apart, a new file is switched to WAL: SQLite does not wait for the
+/// other processes that are doing so.
+const FIRST_ATTEMPTS: u32 = 100;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+pub(crate) async fn open(
+    url: &str,
+    options: &DatabaseOptions,
+) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+    // Every connection to a database in memory would have one of its own.
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(ConnectError::UnsupportedUrl);
+    }
+    let file: SqliteConnectOptions = url.parse()?;
+    make_folder(file.get_filename()).await?;
+    prepare(&connection_options(&file, Access::Write)).await?;
+    let writer = pool(&file, Access::Write, 1, options).await?;
+    let reader = pool(&file, Access::Read, options.max_connections, options).await?;
+    Ok((reader, writer))
+}
+
+async fn make_folder(file: &Path) -> Result<(), ConnectError> {
+    let Some(folder) = file.parent() else {
+        return Ok(());
+    };
+    tokio::fs::create_dir_all(folder)
+        .await
+        .map_err(|source| ConnectError::Folder {
+            folder: folder.to_owned(),
+            source,
+        })
+}
+
+/// Makes the file and tells plainly what is wrong with it; a pool would only time out.
+async fn prepare(options: &SqliteConnectOptions) -> Result<(), ConnectError> {
+    let mut attempt = 1;
+    let mut connection = loop {
+        match options.connect().await {
+            Err(error) if attempt < FIRST_ATTEMPTS && is_sqlite_lock(&error) => {
+                attempt += 1;
+                tokio::time::sleep(FIRST_PAUSE).await;
+            }
+            result => break result?,
+        }
+    };
+    check_settings(&mut connection, Access::Write).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+async fn pool(
+    file: &SqliteConnectOptions,
+    access: Access,
+    max_connections: u32,
+    options: &DatabaseOptions,
+) -> Result<DatabaseConnection, ConnectError> {
+    let pool = pool_options(access, max_connections, options)
+        .connect_with(connection_options(file, access))
+        .await?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+fn pool_options(
+    access: Access,
+    max_connections: u32,
+    options: &DatabaseOptions,
+) -> PoolOptions<Sqlite> {
+    SqlitePoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(options.operation_timeout)
+        // There is no line that could break meanwhile.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                check_settings(connection, access)
+                    .await
+                    .map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
+        })
+}
+
+fn connection_options(file: &SqliteConnectOptions, access: Access) -> SqliteConnectOptions {
+    let options = file
+        .clone()
+        .create_if_missing(access == Access::Write)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    match access {
+        Access::Read => options.pragma("query_only", "ON"),
+        Access::Write => options,
+    }
+}
+
+/// Reads back what [`connection_options`] asked for, in the words in which SQLite answers.
+async fn check_settings(
+    connection: &mut SqliteConnection,
+    access: Access,
+) -> Result<(), ConnectError> {
+    let query_only = if access == Access::Read { "1" } else { "0" };
+    let expected = [
+        ("journal_mode", "wal".to_owned()),
+        ("synchronous", "2".to_owned()),
+        ("foreign_keys", "1".to_owned()),
+        ("busy_timeout", BUSY_TIMEOUT.as_millis().to_string()),
+        ("query_only", query_only.to_owned()),
+    ];
+    for (name, expected) in expected {
+        let row = sqlx::query(AssertSqlSafe(format!("PRAGMA {name}")))
+            .fetch_one(&mut *connection)
+            .await?;
+        // Some are numbers; SQLite turns them into text.
+        let actual: String = row.try_get_unchecked(0)?;
+        if actual != expected {
+            return Err(ConnectError::Setting {
+                name,
+                expected,
+                actual,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+use async_trait::async_trait;
+use colloquy_application::ports::{
+    PortError, ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope,
+};
+use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName};
+use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
+use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use crate::Database;
+use crate::entities::threads::{ActiveModel, COLUMN, Entity};
+use crate::rows::{all, expect_found};
+
+/// Keeps the threads in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SeaThreadRepository {
+    database: Database,
+}
+
+impl SeaThreadRepository {
+    /// The threads of that database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl ThreadRepository for SeaThreadRepository {
+    async fn add(&self, thread: &Thread) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                Entity::insert(ActiveModel::from(thread))
+                    .exec_without_returning(&transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn get(&self, id: ThreadId) -> Result<Option<Thread>, PortError> {
+        self.database
+            .read(async {
+                let model = Entity::find_by_id(id.as_uuid())
+                    .one(self.database.reader())
+                    .await?;
+                Ok(model.map(Thread::try_from).transpose()?)
+            })
+            .await
+    }
+
+    async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError> {
+        let rows = rows(query)?;
+        self.database
+            .read(async { Ok(all(rows.all(self.database.reader()).await?)?) })
+            .await
+    }
+
+    async fn update(&self, id: ThreadId, changes: &ThreadChanges) -> Result<Thread, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let model = changed(id, changes).update(&transaction).await?;
+                transaction.commit().await?;
+                Ok(model.try_into()?)
+            })
+            .await
+    }
+
+    async fn delete(&self, id: ThreadId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let deletion = Entity::delete_by_id(id.as_uuid());
+                expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn rows(query: &ThreadQuery) -> Result<Select<Entity>, PortError> {
+    let mut rows = match &query.scope {
+        ThreadScope::All => Entity::find(),
+        ThreadScope::OwnedBy(users) => {
+            let users = users.iter().map(|user| user.as_uuid());
+            Entity::find().filter(COLUMN.owner_id.is_in(users))
+        }
+        _ => return Err(PortError::other("a thread scope unknown to this store")),
+    };
+    if let Some(owner) = query.owner {
+        rows = rows.filter(COLUMN.owner_id.eq(owner.as_uuid()));
+    }
+    if let Some(assistant) = query.assistant {
+        rows = rows.filter(COLUMN.assistant_id.eq(assistant.as_uuid()));
+    }
+    if let Some(after) = query.after {
+        rows = rows.filter(COLUMN.id.lt(after.as_uuid()));
+    }
+    Ok(rows.order_by_desc(COLUMN.id).limit(u64::from(query.limit)))
+}
+
+fn changed(id: ThreadId, changes: &ThreadChanges) -> ActiveModel {
+    let name = changes.name.clone().map(ThreadName::into_string);
+    let assistant = |id: Option<AssistantId>| Set(id.map(AssistantId::as_uuid));
+    ActiveModel {
+        id: Unchanged(id.as_uuid()),
+        name: name.map_or(NotSet, Set),
+        assistant_id: changes.assistant_id.map_or(NotSet, assistant),
+        updated_at: Set(changes.updated_at),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
+use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
+use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, Set};
+
+use crate::Database;
+use crate::entities::{access_tokens, users};
+use crate::rows::{all, expect_found};
+
+/// A use is not noted again within this time, so that authenticating usually only reads.
+const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
+
+/// Keeps the access tokens in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SeaTokenRepository {
+    database: Database,
+}
+
+impl SeaTokenRepository {
+    /// The access tokens of that database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn find(&self, hash: &TokenHash) -> Result<Option<(AccessToken, User)>, PortError> {
+        self.database
+            .read(async {
+                let found = access_tokens::Entity::find()
+                    .filter(access_tokens::COLUMN.hash.eq(hash.0.to_vec()))
+                    .find_also_related(users::Entity)
+                    .one(self.database.reader())
+                    .await?;
+                let Some((token, Some(user))) = found else {
+                    return Ok(None);
+                };
+                Ok(Some((token.try_into()?, user.try_into()?)))
+            })
+            .await
+    }
+
+    /// Notes the use unless somebody else has just done so.
+    async fn note_use(&self, token: TokenId, now: DateTime<Utc>) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let last_used_at = access_tokens::COLUMN.last_used_at;
+                let is_due = Condition::any()
+                    .add(last_used_at.is_null())
+                    .add(last_used_at.lte(now - USE_PRECISION));
+                let use_noted = access_tokens::ActiveModel {
+                    last_used_at: Set(Some(now)),
+                    ..Default::default()
+                };
+                access_tokens::Entity::update_many()
+                    .set(use_noted)
+                    .filter(access_tokens::COLUMN.id.eq(token.as_uuid()))
+                    .filter(is_due)
+                    .exec(&transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl TokenRepository for SeaTokenRepository {
+    async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                access_tokens::Entity::insert(access_tokens::ActiveModel::new(token, hash))
+                    .exec_without_returning(&transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn authenticate(
+        &self,
+        hash: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Authenticated>, PortError> {
+        let Some((mut token, user)) = self.find(hash).await? else {
+            return Ok(None);
+        };
+        let is_due = |last| now - last >= USE_PRECISION;
+        if token.last_used_at.is_none_or(is_due) {
+            self.note_use(token.id, now).await?;
+            token.last_used_at = Some(now);
+        }
+        let user = Arc::new(user);
+        Ok(Some(Authenticated { token, user }))
+    }
+
+    async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {
+        self.database
+            .read(async {
+                let models = access_tokens::Entity::find()
+                    .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
+                    .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
+                    .order_by_asc(access_tokens::COLUMN.id)
+                    .all(self.database.reader())
+                    .await?;
+                Ok(all(models)?)
+            })
+            .await
+    }
+
+    async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let deletion = access_tokens::Entity::delete_many()
+                    .filter(access_tokens::COLUMN.id.eq(id.as_uuid()))
+                    .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()));
+                expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let deletion = access_tokens::Entity::delete_many()
+                    .filter(access_tokens::COLUMN.expires_at.lt(now));
+                let removed = deletion.exec(&transaction).await?.rows_affected;
+                transaction.commit().await?;
+                Ok(removed)
+            })
+            .await
+    }
+}

@@ -1,0 +1,179 @@
+use async_trait::async_trait;
+use colloquy_application::passwords::PasswordHash;
+use colloquy_application::ports::{
+    Credentials, OffsetList, OffsetPage, PortError, UserChanges, UserRepository,
+};
+use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
+use sea_orm::ActiveValue::{self, NotSet, Set, Unchanged};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder,
+};
+
+use crate::Database;
+use crate::entities::{access_tokens, users};
+use crate::error::Failure;
+use crate::rows::{expect_found, page};
+
+/// Keeps the accounts in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SeaUserRepository {
+    database: Database,
+}
+
+impl SeaUserRepository {
+    /// The accounts of that database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl UserRepository for SeaUserRepository {
+    async fn add(&self, user: &User, password: Option<&PasswordHash>) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                insert(&transaction, user, password).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn add_first_administrator(
+        &self,
+        user: &User,
+        password: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                await_other_administrators(&transaction).await?;
+                let administrators =
+                    users::Entity::find().filter(users::COLUMN.role.eq(Role::Admin.as_str()));
+                if administrators.count(&transaction).await? > 0 {
+                    return Ok(false);
+                }
+                insert(&transaction, user, Some(password)).await?;
+                transaction.commit().await?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn get(&self, id: UserId) -> Result<Option<User>, PortError> {
+        self.database
+            .read(async {
+                let found = users::Entity::find_by_id(id.as_uuid());
+                let model = found.one(self.database.reader()).await?;
+                Ok(model.map(User::try_from).transpose()?)
+            })
+            .await
+    }
+
+    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
+        self.database
+            .read(async {
+                let found = users::Entity::find().filter(users::COLUMN.email_key.eq(email.key()));
+                let model = found.one(self.database.reader()).await?;
+                Ok(model.map(credentials).transpose()?)
+            })
+            .await
+    }
+
+    async fn list(&self, wanted: OffsetPage) -> Result<OffsetList<User>, PortError> {
+        self.database
+            .read(async {
+                let transaction = self.database.begin_snapshot().await?;
+                let rows = users::Entity::find().order_by_asc(users::COLUMN.id);
+                page(transaction, rows, wanted).await
+            })
+            .await
+    }
+
+    async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let model = changed(id, changes).update(&transaction).await?;
+                if changes.password.is_some() {
+                    end_sessions(&transaction, id).await?;
+                }
+                transaction.commit().await?;
+                Ok(model.try_into()?)
+            })
+            .await
+    }
+
+    async fn delete(&self, id: UserId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let deletion = users::Entity::delete_by_id(id.as_uuid());
+                expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+async fn insert(
+    transaction: &DatabaseTransaction,
+    user: &User,
+    password: Option<&PasswordHash>,
+) -> Result<(), DbErr> {
+    users::Entity::insert(users::ActiveModel::new(user, password))
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(())
+}
+
+/// On PostgreSQL two transactions could both find no administrator and add one; this makes the
+/// second wait for the first. SQLite has one writer anyway.
+async fn await_other_administrators(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let lock = "SELECT pg_advisory_xact_lock(hashtext('colloquy: first administrator'))";
+        transaction.execute_unprepared(lock).await?;
+    }
+    Ok(())
+}
+
+fn credentials(model: users::Model) -> Result<Credentials, PortError> {
+    let password = model.password();
+    let user = model.try_into()?;
+    Ok(Credentials { user, password })
+}
+
+fn changed(id: UserId, changes: &UserChanges) -> users::ActiveModel {
+    let email = changes.email.as_ref();
+    let password = changes.password.as_ref();
+    let name = changes.name.clone();
+    users::ActiveModel {
+        id: Unchanged(id.as_uuid()),
+        email: set(email.map(|email| email.as_str().to_owned())),
+        email_key: set(email.map(|email| email.key().to_owned())),
+        name: set(name.map(|name| name.map(PersonName::into_string))),
+        role: set(changes.role.map(|role| role.as_str().to_owned())),
+        is_active: set(changes.is_active),
+        password_hash: set(password.map(|hash| Some(hash.as_str().to_owned()))),
+        created_at: NotSet,
+        updated_at: Set(changes.updated_at),
+    }
+}
+
+/// A column to write, if there is something to write.
+fn set<V: Into<sea_orm::Value>>(value: Option<V>) -> ActiveValue<V> {
+    value.map_or(NotSet, Set)
+}
+
+async fn end_sessions(transaction: &DatabaseTransaction, user: UserId) -> Result<(), Failure> {
+    access_tokens::Entity::delete_many()
+        .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
+        .filter(access_tokens::COLUMN.kind.eq(TokenKind::Session.as_str()))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+use sea_orm_migration::prelude::*;
+
+use crate::dialect::translate;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait elides it, and `async_trait` tells `<'_>` from that"
+)]
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = translate(
+            include_str!("m20261121_000001_first_schema.sql"),
+            manager.get_database_backend(),
+        );
+        manager.get_connection().execute_unprepared(&sql).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in [
+            "runs",
+            "messages",
+            "threads",
+            "assistants",
+            "access_tokens",
+            "users",
+        ] {
+            manager
+                .drop_table(Table::drop().table(table).to_owned())
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

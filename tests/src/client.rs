@@ -1,0 +1,385 @@
+//! Speaks HTTP to the service as any client would.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request as HttpRequest};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client as HttpClient, Error as TransportError};
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// Where the API begins.
+pub const API: &str = "/api/v1";
+
+/// One person's way to the service: an address, and a token unless they are a guest.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    origin: String,
+    base: &'static str,
+    token: Option<String>,
+}
+
+impl Client {
+    /// A guest of the service at `origin` (`http://host:port`).
+    #[must_use]
+    pub fn guest(origin: &str) -> Self {
+        Self {
+            http: HttpClient::builder(TokioExecutor::new()).build_http(),
+            origin: origin.to_owned(),
+            base: API,
+            token: None,
+        }
+    }
+
+    /// The same with that token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same person at another address: a service that was started again has another port.
+    #[must_use]
+    pub fn at(&self, origin: &str) -> Self {
+        Self {
+            token: self.token.clone(),
+            base: self.base,
+            ..Self::guest(origin)
+        }
+    }
+
+    /// The same for paths outside the API, such as `/health/live`.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        Self {
+            base: "",
+            ..self.clone()
+        }
+    }
+
+    /// The token in use.
+    ///
+    /// # Panics
+    /// For a guest.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("a guest has no token")
+    }
+
+    /// A request to be completed and sent.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        let request = HttpRequest::builder()
+            .method(method)
+            .uri(format!("{}{}{path}", self.origin, self.base))
+            .body(Bytes::new())
+            .expect("a valid request");
+        let request = Request {
+            http: self.http.clone(),
+            request,
+        };
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION.as_str(), &format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    /// Reads.
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await
+    }
+
+    /// Posts JSON.
+    pub async fn post(&self, path: &str, body: Value) -> Response {
+        self.request(Method::POST, path).json(&body).send().await
+    }
+
+    /// Patches with JSON.
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
+        self.request(Method::PATCH, path).json(&body).send().await
+    }
+
+    /// Deletes.
+    pub async fn delete(&self, path: &str) -> Response {
+        self.request(Method::DELETE, path).send().await
+    }
+}
+
+/// What people do all the time.
+impl Client {
+    /// Signs in with a password; what came back.
+    pub async fn log_in(&self, email: &str, password: &str) -> Response {
+        self.request(Method::POST, "/auth/login")
+            .form(&[("username", email), ("password", password)])
+            .send()
+            .await
+    }
+
+    /// The client of somebody who has signed in.
+    pub async fn sign_in(&self, email: &str, password: &str) -> Self {
+        let session = self.log_in(email, password).await.expect(200);
+        self.with_token(text(&session["access_token"]))
+    }
+
+    /// Makes an assistant that answers with the echo model unless `fields` say otherwise.
+    pub async fn create_assistant(&self, mut fields: Value) -> Value {
+        if fields.get("model").is_none() {
+            fields["model"] = "echo::echo".into();
+        }
+        self.post("/assistants", fields).await.expect(201)
+    }
+
+    /// Opens a thread; its id.
+    pub async fn create_thread(&self) -> String {
+        let thread = self.post("/threads", json!({})).await.expect(201);
+        text(&thread["id"]).to_owned()
+    }
+
+    /// Says something in a thread and waits for the answer.
+    pub async fn say(&self, thread: &str, assistant: &str, content: &str) -> Response {
+        let body = json!({"assistant_id": assistant, "content": content});
+        self.post(&format!("/threads/{thread}/messages"), body)
+            .await
+    }
+}
+
+/// A request under way.
+#[derive(Debug, Clone)]
+pub struct Request {
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    request: HttpRequest<Bytes>,
+}
+
+impl Request {
+    /// Sets a header, in the place of what it was.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().expect("a header name");
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header value");
+        self.request.headers_mut().insert(name, value);
+        self
+    }
+
+    /// Sets the body and says what it is.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
+        *self.request.body_mut() = body.into();
+        self.header(CONTENT_TYPE.as_str(), content_type)
+    }
+
+    /// Sets a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// Sets a form as the body.
+    #[must_use]
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        let form = form.extend_pairs(fields).finish();
+        self.body("application/x-www-form-urlencoded", form)
+    }
+
+    /// Sends it and reads the whole answer.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn send(self) -> Response {
+        let described = format!("{} {}", self.request.method(), self.request.uri());
+        match self.try_send().await {
+            Ok(response) => response,
+            Err(error) => panic!("no answer to {described}: {error:?}"),
+        }
+    }
+
+    /// Sends it to a service that may be gone.
+    ///
+    /// # Errors
+    /// The connection's, when no whole answer comes.
+    pub async fn try_send(self) -> Result<Response, Unanswered> {
+        let described = format!("{} {}", self.request.method(), self.request.uri());
+        let response = self.http.request(self.request.map(Full::new)).await?;
+        let (head, body) = response.into_parts();
+        Ok(Response {
+            request: described,
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+}
+
+/// No whole answer has come: whether the request counted is unknown.
+#[derive(Debug)]
+pub struct Unanswered(#[expect(dead_code, reason = "for the test's output")] String);
+
+impl From<TransportError> for Unanswered {
+    fn from(error: TransportError) -> Self {
+        Self(format!("{error:?}"))
+    }
+}
+
+impl From<hyper::Error> for Unanswered {
+    fn from(error: hyper::Error) -> Self {
+        Self(format!("{error:?}"))
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    request: String,
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// The one header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON; null when there is none.
+    ///
+    /// # Panics
+    /// When it is something else.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => value,
+            Err(_) => panic!("{}: not JSON: {}", self.request, self.text()),
+        }
+    }
+
+    /// The JSON body of an answer that has this status.
+    ///
+    /// # Panics
+    /// When the status is another, or there is a body that is not JSON.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.request, self.text());
+        self.json()
+    }
+
+    /// The problem document of an answer that has this status and code.
+    ///
+    /// # Panics
+    /// When it is anything else, or any part that every problem has is missing or wrong.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Value {
+        let problem = self.any_problem();
+        let found = (self.status, text(&problem["code"]));
+        assert_eq!(found, (status, code), "{}: {problem}", self.request);
+        problem
+    }
+
+    /// The problem document of an answer of 400 or more.
+    ///
+    /// # Panics
+    /// When it is anything else, or any part that every problem has is missing or wrong.
+    #[must_use]
+    #[track_caller]
+    pub fn any_problem(&self) -> Value {
+        let about = format!("{}: {} {}", self.request, self.status, self.text());
+        assert!(self.status >= 400, "{about}");
+        let content_type = self.header("content-type");
+        assert_eq!(content_type, Some("application/problem+json"), "{about}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status, "{about}");
+        assert_eq!(
+            problem["request_id"].as_str(),
+            self.header("x-request-id"),
+            "{about}"
+        );
+        assert_eq!(problem["message"], problem["detail"], "{about}");
+        for member in ["type", "title", "detail", "code"] {
+            assert!(!text(&problem[member]).is_empty(), "{about}");
+        }
+        let category = text(&problem["category"]);
+        assert!(["functional", "technical"].contains(&category), "{about}");
+        problem
+    }
+
+    /// The fields that a refusal for invalid input names, in its order.
+    ///
+    /// # Panics
+    /// When it is not such a refusal.
+    #[track_caller]
+    #[must_use]
+    pub fn invalid_fields(self) -> Vec<String> {
+        let problem = self.problem(422, "validation_error");
+        let errors = problem["errors"].as_array().expect("a list of errors");
+        for error in errors {
+            assert!(!text(&error["code"]).is_empty(), "{problem}");
+            assert!(!text(&error["message"]).is_empty(), "{problem}");
+        }
+        let field = |error: &Value| text(&error["field"]).to_owned();
+        errors.iter().map(field).collect()
+    }
+
+    /// Status, headers and body without what differs from answer to answer by itself: the date
+    /// and the request's id.
+    #[must_use]
+    pub fn anonymous(&self) -> (u16, Vec<(String, String)>, String) {
+        let headers = self.headers.iter().filter_map(|(name, value)| {
+            let shown = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let differs = ["date", "x-request-id"].contains(&name.as_str());
+            (!differs).then(|| (name.to_string(), shown))
+        });
+        let body = match self.header("x-request-id") {
+            Some(id) => self.text().replace(id, ""),
+            None => self.text(),
+        };
+        (self.status, headers.collect(), body)
+    }
+
+    /// The path and query of the next page, as `Link` names it.
+    #[must_use]
+    pub fn next_page(&self) -> Option<String> {
+        let link = self.header("link")?;
+        let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
+        assert_eq!(relation.trim_start_matches([';', ' ']), "rel=\"next\"");
+        let path = match target.split_once("://") {
+            Some((_, rest)) => &rest[rest.find('/')?..],
+            None => target,
+        };
+        Some(
+            path.strip_prefix(API)
+                .expect("a path of the API")
+                .to_owned(),
+        )
+    }
+}
+
+/// The text of a JSON string.
+///
+/// # Panics
+/// When the value is something else.
+#[must_use]
+#[track_caller]
+pub fn text(value: &Value) -> &str {
+    match value.as_str() {
+        Some(text) => text,
+        None => panic!("not a text: {value}"),
+    }
+}

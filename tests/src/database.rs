@@ -1,0 +1,163 @@
+//! Where the service under test keeps its data.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use url::Url;
+
+/// Which database the service runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A file in the data directory.
+    Sqlite,
+    /// A database of its own on the server of `TEST_POSTGRES_URL`.
+    Postgres,
+}
+
+/// Where a PostgreSQL server is that tests may make databases on.
+const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
+/// Set to `1` where a suite that did not run must not pass.
+const REQUIRE_POSTGRES: &str = "COLLOQUY_REQUIRE_POSTGRES";
+
+impl Backend {
+    /// Whether it can be tested here; where it cannot, the output says so.
+    ///
+    /// # Panics
+    /// When PostgreSQL is missing although `COLLOQUY_REQUIRE_POSTGRES` is 1.
+    #[must_use]
+    #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
+    pub fn is_at_hand(self) -> bool {
+        if self == Self::Sqlite || postgres_url().is_some() {
+            return true;
+        }
+        let is_required = std::env::var(REQUIRE_POSTGRES).is_ok_and(|value| value == "1");
+        assert!(!is_required, "{POSTGRES_URL} is not set");
+        println!("not run: {POSTGRES_URL} is not set");
+        false
+    }
+}
+
+fn postgres_url() -> Option<String> {
+    std::env::var(POSTGRES_URL)
+        .ok()
+        .filter(|url| !url.is_empty())
+}
+
+/// A database for one service, removed when dropped.
+#[derive(Debug)]
+pub struct Database {
+    url: String,
+    backend: Backend,
+}
+
+impl Database {
+    /// A new one; SQLite's file appears in `directory` once the service opens it.
+    pub async fn create(backend: Backend, directory: &Path) -> Self {
+        let url = match backend {
+            Backend::Sqlite => format!("sqlite://{}", sqlite_file(directory).display()),
+            Backend::Postgres => create_postgres().await,
+        };
+        Self { url, backend }
+    }
+
+    /// What the service is configured with.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Has SQLite check its file. PostgreSQL keeps watch over foreign keys itself.
+    ///
+    /// # Panics
+    /// When the file is damaged or a row names another that does not exist.
+    pub async fn check_integrity(&self) {
+        let Some(file) = self.url.strip_prefix("sqlite://") else {
+            return;
+        };
+        let options = SqliteConnectOptions::new().filename(file);
+        let mut connection = SqliteConnection::connect_with(&options)
+            .await
+            .expect("the file opens");
+        let findings: String = sqlx::query("PRAGMA integrity_check")
+            .fetch_one(&mut connection)
+            .await
+            .expect("a check")
+            .get(0);
+        assert_eq!(findings, "ok");
+        let dangling = sqlx::query("PRAGMA foreign_key_check")
+            .fetch_all(&mut connection)
+            .await
+            .expect("a check");
+        assert!(dangling.is_empty(), "{} dangling rows", dangling.len());
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.backend == Backend::Postgres {
+            let url = self.url.clone();
+            // A runtime of its own: the test's cannot be waited for from within.
+            let dropped = std::thread::spawn(move || drop_postgres(&url)).join();
+            assert!(
+                dropped.is_ok() || std::thread::panicking(),
+                "the database is dropped"
+            );
+        }
+    }
+}
+
+/// The file in a data directory.
+#[must_use]
+pub fn sqlite_file(directory: &Path) -> PathBuf {
+    directory.join("colloquy.db")
+}
+
+async fn create_postgres() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let server = postgres_url().expect("PostgreSQL is at hand");
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("colloquy_e2e_{}_{number}", std::process::id());
+    execute(&server, format!("DROP DATABASE IF EXISTS {name}")).await;
+    execute(&server, format!("CREATE DATABASE {name}")).await;
+    let mut url: Url = server.parse().expect("a URL");
+    url.set_path(&name);
+    url.into()
+}
+
+fn drop_postgres(url: &str) {
+    let name = url
+        .parse::<Url>()
+        .expect("a URL")
+        .path()
+        .trim_start_matches('/')
+        .to_owned();
+    let server = postgres_url().expect("PostgreSQL is at hand");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(execute(
+        &server,
+        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+    ));
+}
+
+async fn execute(server: &str, statement: String) {
+    let mut connection = PgConnection::connect(server)
+        .await
+        .expect("PostgreSQL answers");
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .expect("the statement is carried out");
+    connection.close().await.expect("a proper end");
+}

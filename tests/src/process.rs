@@ -1,0 +1,161 @@
+//! The binary, and processes that run it.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// How long any process of a test may take to do what it is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary `colloquy`: that of `COLLOQUY_BIN`, or built now, once for all tests.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var_os("COLLOQUY_BIN").map_or_else(build, PathBuf::from))
+}
+
+/// Has Cargo build the binary in the profile of the tests and say where it is.
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(cargo);
+    command
+        .args(["build", "--package", "colloquy-server", "--bin", "colloquy"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit());
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "the binary does not build");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+    executable.expect("cargo names the binary")
+}
+
+/// The binary in that directory with these arguments, and no environment but `env`.
+pub(crate) fn command<'a>(
+    directory: &Path,
+    arguments: &[&str],
+    env: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .env_clear()
+        .envs(env)
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it does not end within a minute.
+pub(crate) async fn run(mut command: Command) -> Output {
+    let output = command.stdin(Stdio::null()).output();
+    let output = tokio::time::timeout(PATIENCE, output).await;
+    output.expect("the command ends").expect("the binary runs")
+}
+
+/// A process in the background, killed when dropped.
+pub struct Process {
+    child: Child,
+    log: watch::Receiver<String>,
+}
+
+impl Process {
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let log = watch::Sender::default();
+        let seen = log.subscribe();
+        tokio::spawn(collect(child.stdout.take().expect("piped"), log.clone()));
+        tokio::spawn(collect(child.stderr.take().expect("piped"), log));
+        Self { child, log: seen }
+    }
+
+    /// Everything it has printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.borrow().clone()
+    }
+
+    /// Waits for a line that `wanted` makes something of.
+    ///
+    /// # Panics
+    /// When the process ends without one, or takes more than a minute.
+    pub async fn line<T>(&self, wanted: fn(&str) -> Option<T>) -> T {
+        let mut log = self.log.clone();
+        let has_it = |log: &String| log.lines().any(|line| wanted(line).is_some());
+        let search = async { log.wait_for(has_it).await.is_ok() };
+        let found = tokio::time::timeout(PATIENCE, search).await;
+        let log = self.log();
+        match log.lines().find_map(wanted) {
+            Some(found) => found,
+            None => panic!("no such line in the log ({found:?}):\n{log}"),
+        }
+    }
+
+    /// Asks it to stop (SIGTERM).
+    pub fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Ends it at once (SIGKILL), as a power cut would.
+    pub async fn kill9(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait().await;
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When that takes more than a minute.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        status.expect("the process ends").expect("a status")
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_some()
+    }
+
+    /// Its id; `None` once it has ended and was waited for.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("the process runs");
+        let id = Pid::from_raw(id.try_into().expect("a process id"));
+        kill(id, signal).expect("the process is ours");
+    }
+}
+
+async fn collect(output: impl AsyncRead + Unpin, log: watch::Sender<String>) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        log.send_modify(|log| {
+            log.push_str(&line);
+            log.push('\n');
+        });
+    }
+}

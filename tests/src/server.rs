@@ -1,0 +1,290 @@
+//! The real service on data of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::client::{Client, text};
+use crate::database::{Backend, Database, sqlite_file};
+use crate::process::{self, Process};
+
+/// The first administrator's address.
+pub const ADMIN_EMAIL: &str = "admin@example.org";
+/// The first administrator's password, and that of every user that the harness makes.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// How long the service may take to become ready.
+const START_TIME: Duration = Duration::from_secs(30);
+/// The wait between two looks whether it is.
+const START_POLL: Duration = Duration::from_millis(10);
+
+/// Data and settings, on which the binary can be run; removed when dropped.
+pub struct Installation {
+    database: Database,
+    directory: Directory,
+    env: Vec<(String, String)>,
+}
+
+/// A directory of its own, removed when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("colloquy-e2e-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Installation {
+    /// Nothing stored yet, and no settings but where to store.
+    pub async fn empty(backend: Backend) -> Self {
+        let directory = Directory::create();
+        let database = Database::create(backend, &directory.0).await;
+        let env = vec![
+            (
+                "COLLOQUY_DATA_DIR".to_owned(),
+                directory.0.display().to_string(),
+            ),
+            (
+                "COLLOQUY_DATABASE_URL".to_owned(),
+                database.url().to_owned(),
+            ),
+        ];
+        Self {
+            database,
+            directory,
+            env,
+        }
+    }
+
+    /// Sets a setting, in the place of what it was.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.retain(|(name, _)| name != key);
+        self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs a command of the binary to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let command = process::command(&self.directory.0, arguments, self.settings());
+        process::run(command).await
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub async fn serve(self) -> Colloquy {
+        let (process, origin) = self.start().await;
+        Colloquy {
+            process,
+            origin,
+            installation: self,
+            admin_token: OnceCell::new(),
+        }
+    }
+
+    /// Where everything but PostgreSQL's data lies.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory.0
+    }
+
+    /// SQLite's file.
+    #[must_use]
+    pub fn sqlite_file(&self) -> PathBuf {
+        sqlite_file(&self.directory.0)
+    }
+
+    /// The database.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    async fn start(&self) -> (Process, String) {
+        let settings = self.settings().chain([
+            ("COLLOQUY_LISTEN", "127.0.0.1:0"),
+            ("COLLOQUY_LOG_FORMAT", "json"),
+        ]);
+        let mut process = Process::spawn(process::command(&self.directory.0, &["serve"], settings));
+        let origin = process.line(listening_at).await;
+        wait_until_ready(&mut process, &Client::guest(&origin)).await;
+        (process, origin)
+    }
+}
+
+/// Finds in a line of the log where the service listens.
+fn listening_at(line: &str) -> Option<String> {
+    let (_, address) = line.split_once("127.0.0.1:")?;
+    let end = address.find(|c: char| !c.is_ascii_digit());
+    let port = &address[..end.unwrap_or(address.len())];
+    (line.contains("listening") && port != "0").then(|| format!("http://127.0.0.1:{port}"))
+}
+
+async fn wait_until_ready(process: &mut Process, guest: &Client) {
+    let deadline = Instant::now() + START_TIME;
+    let root = guest.root();
+    loop {
+        let request = root.request(hyper::Method::GET, "/health/ready");
+        if matches!(request.try_send().await, Ok(response) if response.status == 200) {
+            return;
+        }
+        let is_late = Instant::now() > deadline;
+        assert!(
+            !is_late && !process.has_ended(),
+            "the service does not become ready:\n{}",
+            process.log()
+        );
+        tokio::time::sleep(START_POLL).await;
+    }
+}
+
+/// The service, running; killed when dropped.
+pub struct Colloquy {
+    // Before the installation: the process ends before its data goes.
+    process: Process,
+    origin: String,
+    installation: Installation,
+    admin_token: OnceCell<String>,
+}
+
+impl Colloquy {
+    /// A new service with an administrator.
+    pub async fn start(backend: Backend) -> Self {
+        Self::installed(backend).await.serve().await
+    }
+
+    /// The data and settings of a new service with an administrator, to add settings to.
+    pub async fn installed(backend: Backend) -> Installation {
+        Installation::empty(backend)
+            .await
+            .env("COLLOQUY_ADMIN_EMAIL", ADMIN_EMAIL)
+            .env("COLLOQUY_ADMIN_PASSWORD", PASSWORD)
+    }
+
+    /// Its data and settings.
+    #[must_use]
+    pub const fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Its process.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// `http://127.0.0.1:<port>`, another one after every start.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Everything it has logged since its last start.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Somebody without a token.
+    #[must_use]
+    pub fn guest(&self) -> Client {
+        Client::guest(&self.origin)
+    }
+
+    /// The first administrator.
+    pub async fn admin(&self) -> Client {
+        let guest = self.guest();
+        let sign_in = async || {
+            let admin = guest.sign_in(ADMIN_EMAIL, PASSWORD).await;
+            admin.token().to_owned()
+        };
+        guest.with_token(self.admin_token.get_or_init(sign_in).await)
+    }
+
+    /// A new user `<name>@example.org`.
+    pub async fn user(&self, name: &str) -> Client {
+        let email = format!("{name}@example.org");
+        let user = json!({"email": email, "password": PASSWORD});
+        self.admin().await.post("/users", user).await.expect(201);
+        self.guest().sign_in(&email, PASSWORD).await
+    }
+
+    /// Makes a public assistant on the echo model; its id.
+    pub async fn assistant(&self, name: &str) -> String {
+        let fields = json!({"name": name, "user_authentication": false});
+        let assistant = self.admin().await.create_assistant(fields).await;
+        text(&assistant["id"]).to_owned()
+    }
+
+    /// Makes an assistant on that model; its id.
+    pub async fn assistant_on(&self, model: &str) -> String {
+        let fields = json!({"name": "Tested", "model": model});
+        let assistant = self.admin().await.create_assistant(fields).await;
+        text(&assistant["id"]).to_owned()
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub async fn kill9(&mut self) {
+        self.process.kill9().await;
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.process.terminate();
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.wait().await
+    }
+
+    /// Starts it again on the same data, once it has ended.
+    pub async fn restart(&mut self) {
+        assert!(self.process.has_ended(), "it still runs");
+        (self.process, self.origin) = self.installation.start().await;
+    }
+}
+
+/// Makes of each test function that takes a [`Backend`] two tests, `<name>::on_sqlite` and
+/// `<name>::on_postgres`.
+#[macro_export]
+macro_rules! on_both_backends {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use $crate::database::Backend;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$name(Backend::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if Backend::Postgres.is_at_hand() {
+                    super::$name(Backend::Postgres).await;
+                }
+            }
+        }
+    )+};
+}

@@ -1,0 +1,46 @@
+//! The real binary over HTTP, from outside, on both databases.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure in here is a failed test"
+)]
+
+mod assistants;
+mod auth;
+mod durability;
+mod faults;
+mod interrupted;
+mod messages;
+mod models;
+mod runs;
+mod threads;
+mod tokens;
+mod users;
+
+use colloquy_tests::database::Backend;
+use colloquy_tests::model_server::ModelServer;
+use colloquy_tests::server::{Colloquy, Installation};
+use serde_json::Value;
+
+/// An id that nothing has.
+const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
+/// A model of the provider that [`with_models`] sets up.
+const SCRIPTED: &str = "scripted::model";
+/// The key that the service has for that provider.
+const SCRIPTED_KEY: &str = "sk-scripted-0123456789";
+
+/// A new service with that server as its provider `scripted`.
+async fn with_models(backend: Backend, models: &ModelServer) -> Installation {
+    Colloquy::installed(backend)
+        .await
+        .env("COLLOQUY_PROVIDERS__SCRIPTED__BASE_URL", &models.base_url())
+        .env("COLLOQUY_PROVIDERS__SCRIPTED__API_KEY", SCRIPTED_KEY)
+}
+
+/// The names of an object's members, in alphabetical order.
+fn members(object: &Value) -> Vec<&str> {
+    let members = object.as_object().unwrap().keys();
+    let mut names: Vec<&str> = members.map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,198 @@
+//! What models are asked, and which can be.
+
+use colloquy_tests::client::text;
+use colloquy_tests::database::Backend;
+use colloquy_tests::model_server::{ModelServer, Reply};
+use colloquy_tests::on_both_backends;
+use colloquy_tests::server::Colloquy;
+use serde_json::{Value, json};
+
+use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
+
+on_both_backends![
+    the_model_is_told_the_instructions_and_the_thread_in_order,
+    the_model_is_run_with_the_assistants_settings,
+    what_is_not_set_is_left_to_the_provider,
+    the_model_is_told_no_more_than_the_history_limit,
+    a_deleted_message_is_not_told,
+    an_edited_assistant_answers_the_next_message,
+    a_model_must_be_known_here,
+    a_default_model_serves_assistants_that_name_none,
+    the_answers_of_a_model_are_kept_as_they_came,
+];
+
+async fn the_model_is_told_the_instructions_and_the_thread_in_order(backend: Backend) {
+    let replies = ["first answer", "second answer", "third answer"];
+    let models = ModelServer::start(replies.map(Reply::answer)).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let fields = json!({"name": "Guide", "model": SCRIPTED, "instructions": "Be brief.\n✓"});
+    let assistant = server.admin().await.create_assistant(fields).await;
+    let assistant = text(&assistant["id"]);
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let mut expected = vec![json!({"role": "system", "content": "Be brief.\n✓"})];
+    for (turn, reply) in replies.iter().enumerate() {
+        let question = format!("question {turn}");
+        let said = user.say(&thread, assistant, &question).await.expect(201);
+        assert_eq!(said["output"], *reply);
+        expected.push(json!({"role": "user", "content": question}));
+        let request = &models.requests()[turn];
+        assert_eq!(request.body["messages"], Value::from(expected.clone()));
+        assert_eq!(request.path, "/v1/chat/completions");
+        let key = format!("Bearer {SCRIPTED_KEY}");
+        assert_eq!(request.header("authorization"), Some(key.as_str()));
+        expected.push(json!({"role": "assistant", "content": reply}));
+    }
+    assert_eq!(models.requests().len(), 3);
+}
+
+async fn the_model_is_run_with_the_assistants_settings(backend: Backend) {
+    let models = ModelServer::start(Reply::answer("ok")).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let fields = json!({
+        "name": "Guide",
+        "model": "scripted::org/model:1",
+        "configuration": {
+            "temperature": 0.3,
+            "top_p": 0.9,
+            "presence_penalty": -1.5,
+            "frequency_penalty": 0.25,
+            "max_output_tokens": 77,
+        },
+    });
+    let assistant = server.admin().await.create_assistant(fields).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let said = user.say(&thread, text(&assistant["id"]), "hi").await;
+    said.expect(201);
+    let body = &models.requests()[0].body;
+    assert_eq!(body["model"], "org/model:1");
+    assert_eq!(body["temperature"], 0.3);
+    assert_eq!(body["top_p"], 0.9);
+    assert_eq!(body["presence_penalty"], -1.5);
+    assert_eq!(body["frequency_penalty"], 0.25);
+    assert_eq!(body["max_tokens"], 77);
+    let only = json!([{"role": "user", "content": "hi"}]);
+    assert_eq!(body["messages"], only);
+}
+
+async fn what_is_not_set_is_left_to_the_provider(backend: Backend) {
+    let models = ModelServer::start(Reply::answer("ok")).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let assistant = server.assistant_on(SCRIPTED).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    user.say(&thread, &assistant, "hi").await.expect(201);
+    let body = &models.requests()[0].body;
+    assert_eq!(body["model"], "model");
+    for setting in [
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "max_tokens",
+        "stop",
+    ] {
+        assert_eq!(body.get(setting), None, "{setting}");
+    }
+}
+
+async fn the_model_is_told_no_more_than_the_history_limit(backend: Backend) {
+    let models = ModelServer::start(Reply::answer("answer")).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let fields = json!({
+        "name": "Guide",
+        "model": SCRIPTED,
+        "configuration": {"history_max_messages": 3},
+    });
+    let assistant = server.admin().await.create_assistant(fields).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    for question in ["one", "two", "three"] {
+        let said = user.say(&thread, text(&assistant["id"]), question).await;
+        said.expect(201);
+    }
+    let told = json!([
+        {"role": "user", "content": "two"},
+        {"role": "assistant", "content": "answer"},
+        {"role": "user", "content": "three"},
+    ]);
+    assert_eq!(models.requests()[2].body["messages"], told);
+}
+
+async fn a_deleted_message_is_not_told(backend: Backend) {
+    let models = ModelServer::start(Reply::answer("answer")).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let assistant = server.assistant_on(SCRIPTED).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let said = user.say(&thread, &assistant, "a secret").await.expect(201);
+    for message in said["messages"].as_array().unwrap() {
+        let path = format!("/threads/{thread}/messages/{}", text(&message["id"]));
+        user.delete(&path).await.expect(204);
+    }
+    user.say(&thread, &assistant, "hello").await.expect(201);
+    let told = json!([{"role": "user", "content": "hello"}]);
+    assert_eq!(models.requests()[1].body["messages"], told);
+}
+
+async fn an_edited_assistant_answers_the_next_message(backend: Backend) {
+    let models = ModelServer::start(Reply::answer("answer")).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let assistant = server.assistant_on(SCRIPTED).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    user.say(&thread, &assistant, "one").await.expect(201);
+    let change = json!({"instructions": "New.", "model": "scripted::other"});
+    let path = format!("/assistants/{assistant}");
+    server.admin().await.patch(&path, change).await.expect(200);
+    user.say(&thread, &assistant, "two").await.expect(201);
+    let body = &models.requests()[1].body;
+    assert_eq!(body["model"], "other");
+    let instructions = json!({"role": "system", "content": "New."});
+    assert_eq!(body["messages"][0], instructions);
+}
+
+async fn a_model_must_be_known_here(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    for model in ["nobody::knows", "openai::gpt-4o-mini", "echo::other"] {
+        let fields = json!({"name": "Guide", "model": model});
+        let refused = admin.post("/assistants", fields).await;
+        assert_eq!(refused.invalid_fields(), ["model"], "{model}");
+    }
+    let fields = json!({"name": "Guide", "model": "echo::echo"});
+    admin.post("/assistants", fields).await.expect(201);
+}
+
+async fn a_default_model_serves_assistants_that_name_none(backend: Backend) {
+    let site = Colloquy::installed(backend).await;
+    let server = site
+        .env("COLLOQUY_DEFAULT_MODEL", "echo::echo")
+        .serve()
+        .await;
+    let admin = server.admin().await;
+    let assistant = admin.post("/assistants", json!({"name": "Guide"})).await;
+    let assistant = assistant.expect(201);
+    assert_eq!(assistant["model"], "echo::echo");
+    assert_eq!(assistant["model_provider"], "echo");
+}
+
+async fn the_answers_of_a_model_are_kept_as_they_came(backend: Backend) {
+    let pieces = [
+        "data: x\n\n",
+        "a\r\nb",
+        "\u{2028}",
+        "event: end",
+        " 👩‍👩‍👧 ",
+        "\n",
+    ];
+    let models = ModelServer::start(Reply::stream(&pieces)).await;
+    let server = with_models(backend, &models).await.serve().await;
+    let assistant = server.assistant_on(SCRIPTED).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let said = user.say(&thread, &assistant, "hi").await.expect(201);
+    assert_eq!(said["output"], pieces.concat());
+    let messages = user.get(&format!("/threads/{thread}/messages")).await;
+    assert_eq!(messages.expect(200)[1]["content"], pieces.concat());
+}
