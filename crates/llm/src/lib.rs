@@ -1,1 +1,16 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod api_key;
+mod client;
+mod echo;
+mod failure;
+mod openai;
+mod providers;
+mod settings;
+mod text;
+mod translated;
+
+pub use api_key::{ApiKey, InvalidApiKey};
+pub use providers::ModelProviders;
+pub use settings::{ProviderKind, ProviderSettings, SettingsError};

@@ -1,0 +1,47 @@
+//! The built-in model that repeats what it is told.
+
+use colloquy_application::ports::{ChatEnd, ChatEvent, ChatRequest, ChatStream};
+use colloquy_domain::{FinishReason, Usage};
+use futures_util::stream;
+
+pub(crate) const PROVIDER: &str = "echo";
+pub(crate) const MODEL: &str = "echo";
+
+/// An answer comes in about so many pieces, however long it is.
+const PIECES: usize = 32;
+/// The least a piece has, in characters.
+const PIECE_CHARS: usize = 8;
+
+/// `Echo: ` and the last message, in pieces; counts words as tokens.
+pub(crate) fn answer(request: &ChatRequest) -> ChatStream {
+    let said = request.messages.last();
+    let text = format!("Echo: {}", said.map_or("", |message| &message.content));
+    let read = request.messages.iter().map(|message| &message.content);
+    let input_tokens = read
+        .chain(&request.instructions)
+        .map(|text| words(text))
+        .sum();
+    let end = ChatEnd {
+        finish_reason: FinishReason::Stop,
+        usage: Some(Usage {
+            input_tokens,
+            output_tokens: words(&text),
+        }),
+    };
+    let events = pieces(&text).into_iter().map(ChatEvent::Text);
+    let events: Vec<_> = events.chain([ChatEvent::End(end)]).map(Ok).collect();
+    Box::pin(stream::iter(events))
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let size = (chars.len() / PIECES).max(PIECE_CHARS);
+    chars
+        .chunks(size)
+        .map(|piece| piece.iter().collect())
+        .collect()
+}
+
+fn words(text: &str) -> u64 {
+    text.split_whitespace().count() as u64
+}

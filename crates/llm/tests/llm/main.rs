@@ -1,0 +1,15 @@
+//! Every wire against a provider that follows a script.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure in here is a failed test"
+)]
+
+mod answers;
+mod checks;
+mod faults;
+mod logs;
+mod other_wires;
+mod support;
+mod tls;

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# A tour of the API with curl. Without BASE it starts a server of its own on data that goes away:
+#
+#   scripts/demo.sh
+#   BASE=http://127.0.0.1:8080 EMAIL=admin@localhost PASSWORD=... scripts/demo.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TOKEN=""
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+# Sends a request, shows it and its answer, and leaves the answer in $ANSWER.
+call() {
+    local method=$1 path=$2 body=${3:-} arguments=()
+    [ -z "$TOKEN" ] || arguments+=(--header "Authorization: Bearer $TOKEN")
+    [ -z "$body" ] || arguments+=(--header "Content-Type: application/json" --data "$body")
+    printf '> %s %s %s\n' "$method" "$path" "$body"
+    ANSWER=$(curl --silent --show-error --request "$method" "${arguments[@]}" \
+        --write-out '\n< %{http_code}' "$BASE/api/v1$path")
+    show "${ANSWER##*$'\n'}" "${ANSWER%$'\n'*}"
+    ANSWER=${ANSWER%$'\n'*}
+}
+
+show() {
+    echo "$1"
+    if [ -n "$2" ] && command -v jq >/dev/null; then jq . <<<"$2"; else echo "$2"; fi
+}
+
+# The first member of that name in the answer.
+member() { grep --only-matching "\"$1\":\"[^\"]*\"" <<<"$ANSWER" | head -n 1 | cut -d '"' -f 4; }
+
+start_server() {
+    local data log
+    data=$(mktemp -d)
+    log=$data/log
+    EMAIL=admin@example.org PASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
+    echo "building..."
+    cargo build --quiet --locked --package colloquy-server
+    COLLOQUY_DATA_DIR=$data COLLOQUY_ADMIN_EMAIL=$EMAIL COLLOQUY_ADMIN_PASSWORD=$PASSWORD \
+        "${CARGO_TARGET_DIR:-target}/debug/colloquy" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
+    # shellcheck disable=SC2064 # as they are now
+    trap "kill $! 2>/dev/null; wait $! 2>/dev/null; rm -rf '$data'" EXIT
+    for _ in {1..100}; do
+        BASE=$(grep --only-matching --max-count 1 'http://127.0.0.1:[0-9]*' "$log") && return
+        sleep 0.1
+    done
+    cat "$log"
+    exit 1
+}
+
+[ -n "${BASE:-}" ] || start_server
+: "${EMAIL:?set EMAIL and PASSWORD of an administrator}" "${PASSWORD:?set EMAIL and PASSWORD of an administrator}"
+echo "the server is at $BASE"
+
+step "Sign in: an opaque token, good for a day"
+ANSWER=$(curl --silent --show-error --fail-with-body "$BASE/api/v1/auth/login" \
+    --data-urlencode "username=$EMAIL" --data-urlencode "password=$PASSWORD")
+TOKEN=$(member access_token)
+echo "signed in as $EMAIL: ${TOKEN:0:12}..."
+
+step "Define an assistant (administrators do)"
+call POST /assistants '{"name": "Echo of the tour", "model": "echo::echo", "instructions": "Say it again."}'
+ASSISTANT=$(member id)
+
+step "Open a thread with it"
+call POST /threads "{\"name\": \"A tour\", \"assistant_id\": \"$ASSISTANT\"}"
+THREAD=$(member id)
+
+step "Say something, and wait for the answer"
+call POST "/threads/$THREAD/messages" "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"Is anybody there?\"}"
+
+step "Everything is stored"
+call GET "/threads/$THREAD/messages"
+call GET "/threads/$THREAD/runs"
+
+step "What is wrong is said field by field"
+call POST /assistants '{"name": "", "model": "nobody::home", "configuration": {"temperature": 9}}'
+
+step "A guest has no threads"
+SIGNED_IN=$TOKEN TOKEN=""
+call GET /threads
+TOKEN=$SIGNED_IN
+
+step "Tidy up"
+call DELETE "/threads/$THREAD"
+call DELETE "/assistants/$ASSISTANT"
+call POST /auth/logout

@@ -1,0 +1,278 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Gate, Request};
+
+/// What a request is answered with. Either a whole response ([`answer`](Self::answer),
+/// [`status`](Self::status), [`body`](Self::body)), or a stream that begins with
+/// [`events`](Self::events) or [`silence`](Self::silence), is continued step by step and ends
+/// with the connection, properly unless [`reset`](Self::reset).
+#[derive(Debug, Clone)]
+pub struct Reply {
+    before: Vec<Step>,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// An answer in the form that the request asks for.
+    Answer(String),
+    Whole {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
+    Steps(Vec<Step>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Send(Vec<u8>),
+    Repeat {
+        bytes: Vec<u8>,
+        /// `None` is for ever.
+        times: Option<usize>,
+        every: Duration,
+    },
+    Wait(Gate),
+    Pause(Duration),
+    Reset,
+}
+
+/// Whole responses.
+impl Reply {
+    /// The text as a complete answer, streamed or not as the request asks.
+    #[must_use]
+    pub fn answer(text: &str) -> Self {
+        Self::of(Content::Answer(text.to_owned()))
+    }
+
+    /// An error as OpenAI words it.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        let error = json!({"error": {"message": "scripted failure", "type": "scripted"}});
+        Self::body(status, "application/json", &error.to_string())
+    }
+
+    /// Any response.
+    #[must_use]
+    pub fn body(status: u16, content_type: &str, body: &str) -> Self {
+        Self::of(Content::Whole {
+            status,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.to_owned(),
+        })
+    }
+
+    /// Adds a header to a [`status`](Self::status) or [`body`](Self::body).
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let Content::Whole { headers, .. } = &mut self.content else {
+            panic!("only a status or body takes headers");
+        };
+        headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// Streams.
+impl Reply {
+    /// A complete streamed answer in these pieces.
+    #[must_use]
+    pub fn stream(pieces: &[&str]) -> Self {
+        let whole = pieces
+            .iter()
+            .fold(Self::events(), |reply, piece| reply.text(piece));
+        whole.finish("stop").usage(7, pieces.len()).done()
+    }
+
+    /// The head of an event stream, and no event yet.
+    #[must_use]
+    pub fn events() -> Self {
+        Self::silence().bytes(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n",
+        )
+    }
+
+    /// Nothing at all, not even a status line: with [`wait`](Self::wait) a server that never
+    /// answers, with [`reset`](Self::reset) one that hangs up.
+    #[must_use]
+    pub fn silence() -> Self {
+        Self::of(Content::Steps(Vec::new()))
+    }
+
+    /// A piece of text.
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.data(&chunk(&json!({"content": text}), None))
+    }
+
+    /// The model's own end, such as `stop`, `length` or `content_filter`.
+    #[must_use]
+    pub fn finish(self, reason: &str) -> Self {
+        self.data(&chunk(&json!({}), Some(reason)))
+    }
+
+    /// The count of tokens, as an event without choices.
+    #[must_use]
+    pub fn usage(self, input: usize, output: usize) -> Self {
+        let usage = json!({
+            "prompt_tokens": input,
+            "completion_tokens": output,
+            "total_tokens": input + output,
+        });
+        self.data(&json!({"object": "chat.completion.chunk", "choices": [], "usage": usage}))
+    }
+
+    /// The end mark.
+    #[must_use]
+    pub fn done(self) -> Self {
+        self.bytes("data: [DONE]\n\n")
+    }
+
+    /// An event with this data.
+    #[must_use]
+    pub fn data(self, data: &Value) -> Self {
+        self.bytes(format!("data: {data}\n\n"))
+    }
+
+    /// An event with a name.
+    #[must_use]
+    pub fn event(self, name: &str, data: &Value) -> Self {
+        self.bytes(format!("event: {name}\ndata: {data}\n\n"))
+    }
+
+    /// These very bytes.
+    #[must_use]
+    pub fn bytes(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.step(Step::Send(bytes.into()))
+    }
+
+    /// These very bytes, so many times.
+    #[must_use]
+    pub fn repeated(self, bytes: impl Into<Vec<u8>>, times: usize) -> Self {
+        self.step(Step::Repeat {
+            bytes: bytes.into(),
+            times: Some(times),
+            every: Duration::ZERO,
+        })
+    }
+
+    /// This text for ever, a piece each time that `every` has passed.
+    #[must_use]
+    pub fn endless(self, text: &str, every: Duration) -> Self {
+        let data = chunk(&json!({"content": text}), None);
+        self.step(Step::Repeat {
+            bytes: format!("data: {data}\n\n").into_bytes(),
+            times: None,
+            every,
+        })
+    }
+
+    /// Stands still until the test opens the gate.
+    #[must_use]
+    pub fn wait(self, gate: &Gate) -> Self {
+        self.step(Step::Wait(gate.clone()))
+    }
+
+    /// Stands still for good, the connection open.
+    #[must_use]
+    pub fn hang(self) -> Self {
+        self.wait(&Gate::new())
+    }
+
+    /// Breaks the connection off, as a crashed peer does.
+    #[must_use]
+    pub fn reset(self) -> Self {
+        self.step(Step::Reset)
+    }
+}
+
+/// Before the first byte.
+impl Reply {
+    /// Begins when the gate is open.
+    #[must_use]
+    pub fn held(mut self, gate: &Gate) -> Self {
+        self.before.push(Step::Wait(gate.clone()));
+        self
+    }
+
+    /// Begins after this time.
+    #[must_use]
+    pub fn delayed(mut self, delay: Duration) -> Self {
+        self.before.push(Step::Pause(delay));
+        self
+    }
+}
+
+impl Reply {
+    const fn of(content: Content) -> Self {
+        Self {
+            before: Vec::new(),
+            content,
+        }
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        let Content::Steps(steps) = &mut self.content else {
+            panic!("a whole response has no further steps");
+        };
+        steps.push(step);
+        self
+    }
+
+    /// The steps to take, and whether the connection serves another request after them.
+    pub(super) fn into_steps(self, request: &Request) -> (Vec<Step>, bool) {
+        let (rest, reusable) = match self.content {
+            Content::Steps(steps) => (steps, false),
+            Content::Whole {
+                status,
+                headers,
+                body,
+            } => (vec![whole(status, &headers, &body)], true),
+            Content::Answer(text) => (vec![answer(&text, request)], true),
+        };
+        let mut steps = self.before;
+        steps.extend(rest);
+        (steps, reusable)
+    }
+}
+
+fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
+    json!({
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "scripted",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+    })
+}
+
+fn whole(status: u16, headers: &[(String, String)], body: &str) -> Step {
+    let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    Step::Send(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes())
+}
+
+fn answer(text: &str, request: &Request) -> Step {
+    let usage = json!({"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8});
+    let (content_type, body) = if request.body["stream"] == true {
+        let events = [
+            chunk(&json!({"role": "assistant", "content": text}), None),
+            chunk(&json!({}), Some("stop")),
+            json!({"object": "chat.completion.chunk", "choices": [], "usage": usage}),
+        ];
+        let events = events.map(|event| format!("data: {event}\n\n")).concat();
+        ("text/event-stream", format!("{events}data: [DONE]\n\n"))
+    } else {
+        let message = json!({"role": "assistant", "content": text});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+        let completion = json!({"object": "chat.completion", "choices": [choice], "usage": usage});
+        ("application/json", completion.to_string())
+    };
+    let headers = [("content-type".to_owned(), content_type.to_owned())];
+    whole(200, &headers, &body)
+}
