@@ -1,1 +1,39 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod assistants;
+mod auth;
+mod cors;
+mod created;
+mod cursor;
+mod deadline;
+mod docs;
+mod health;
+mod input;
+mod logging;
+mod messages;
+mod openapi;
+mod options;
+mod paging;
+mod path;
+mod problem;
+mod request_id;
+mod router;
+mod runs;
+mod schema;
+mod security_headers;
+mod serve;
+mod state;
+mod threads;
+mod timestamp;
+mod tokens;
+mod users;
+
+pub use cors::{InvalidOrigin, Origin};
+pub use openapi::openapi;
+pub use options::HttpOptions;
+pub use router::router;
+pub use serve::{ServeOptions, serve};
+
+/// What every path of the API begins with.
+const BASE: &str = "/api/v1";

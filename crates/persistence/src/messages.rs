@@ -88,3 +88,21 @@ fn newest_rows(thread: ThreadId, limit: u32) -> Select<Entity> {
         .order_by_desc(COLUMN.position)
         .limit(u64::from(limit))
 }
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn both_ends_of_a_thread_are_found_by_the_index_of_positions() {
+        let thread = Samples::new().thread_id();
+        let index = "messages_thread_id_position_unique";
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows_after(thread, 7, 100), index).await;
+            assert_served_by(&database, &newest_rows(thread, 100), index).await;
+        }
+    }
+}

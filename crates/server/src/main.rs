@@ -1,1 +1,67 @@
-fn main() {}
+//! The program `colloquy`: reads the configuration, composes the service and serves it.
+
+mod address;
+mod cli;
+mod commands;
+mod config;
+mod failure;
+mod first_steps;
+mod instance;
+mod logging;
+mod password;
+mod service;
+mod signals;
+mod store;
+mod supervision;
+mod terminal;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Task};
+use crate::config::{Configuration, Environment, Flags, Logging};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let (cli, flags) = cli::read();
+    match run(cli, &flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli, flags: &Flags) -> Result<(), Failure> {
+    let environment = Environment::new(std::env::vars_os())?;
+    let configuration = Configuration::load(&environment, flags)?;
+    logging::start(&logging_for(&cli.task, &configuration));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(carry_out(cli.task, &configuration))
+}
+
+async fn carry_out(task: Task, configuration: &Configuration) -> Result<(), Failure> {
+    match task {
+        Task::Serve => commands::serve(configuration).await,
+        Task::Migrate => commands::migrate(configuration).await,
+        Task::User(task) => commands::user(configuration, task).await,
+        Task::Token(task) => commands::token(configuration, task).await,
+        Task::Openapi => commands::openapi(),
+        Task::Config => commands::config(configuration),
+        Task::Healthcheck => commands::healthcheck(configuration).await,
+    }
+}
+
+/// Commands other than `serve` have their output; unless told to, they log only what goes wrong.
+fn logging_for(task: &Task, configuration: &Configuration) -> Logging {
+    let logging = configuration.settings.logging.clone();
+    if matches!(task, Task::Serve) || configuration.is_set("log") {
+        return logging;
+    }
+    Logging {
+        directives: "warn".to_owned(),
+        ..logging
+    }
+}

@@ -1,9 +1,9 @@
 //! Runs: what happens between a message and its answer.
 //!
 //! [`RunEngine`] carries runs out, [`Runs`] shows them. The engine saves the message and the run
-//! first, then works in a task of its own ([`work`]): [`history`] picks what the model is told,
-//! [`call`] asks it under time limits and with retries, [`answer`] takes what it says into the
-//! run's event [`log`]. [`follow`] reads that log, [`keeper`] stores it and renews the leases.
+//! first, then works in a task of its own (`work`): `history` picks what the model is told,
+//! `call` asks it under time limits and with retries, `answer` takes what it says into the
+//! run's event `log`. `follow` reads that log, `keeper` stores it and renews the leases.
 
 mod active;
 mod answer;

@@ -170,6 +170,7 @@ async fn expect_list(stores: &Stores, query: &ThreadQuery, all: &[Thread]) {
             rest if rest.is_empty() => break,
             next => seen.extend(next),
         }
+        assert!(seen.len() <= expected.len(), "by pages: {query:?}");
     }
     assert_eq!(seen, expected, "by pages: {query:?}");
 }
@@ -194,6 +195,7 @@ pub async fn pages_show_each_old_thread_once_whatever_comes_and_goes(stores: &St
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         seen.extend(page.iter().map(|thread| thread.id));
+        assert!(seen.len() <= old.len(), "more than there were");
         // A new one comes, and the one that the next page begins after goes.
         stores.threads.add(&make.thread(owner)).await.unwrap();
         stores.threads.delete(last.id).await.unwrap();

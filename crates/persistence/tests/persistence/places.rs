@@ -1,14 +1,9 @@
 //! Empty databases to test with, which go when the test is over.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use colloquy_application::testing::contracts::Stores;
-use colloquy_persistence::{
-    Database, DatabaseOptions, SeaAssistantRepository, SeaMessageRepository, SeaRunRepository,
-    SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
-};
-use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
+use colloquy_persistence::{Database, DatabaseOptions};
+use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 /// Where an empty database is to be had, for as long as this lives.
@@ -19,15 +14,12 @@ pub(crate) struct Place {
 
 enum Guard {
     Sqlite { _folder: TempDir },
-    Postgres { _database: PostgresDatabase },
+    Postgres { _schema: PostgresSchema },
 }
 
 impl Place {
     pub(crate) async fn open(&self) -> Database {
-        self.open_with(DatabaseOptions::default()).await
-    }
-
-    pub(crate) async fn open_with(&self, options: DatabaseOptions) -> Database {
+        let options = DatabaseOptions::default();
         Database::connect(&self.url, options).await.unwrap()
     }
 
@@ -39,16 +31,17 @@ impl Place {
     }
 }
 
-pub(crate) fn sqlite() -> Place {
+/// A file of its own in a folder that is not there yet.
+pub(crate) async fn sqlite() -> Option<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data").join("colloquy.db");
-    Place {
+    Some(Place {
         url: format!("sqlite://{}", file.display()),
         _guard: Guard::Sqlite { _folder: folder },
-    }
+    })
 }
 
-/// A database of its own on the server that `TEST_POSTGRES_URL` names, if it does.
+/// A schema of its own in the database that `TEST_POSTGRES_URL` names, if it does.
 pub(crate) async fn postgres() -> Option<Place> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
@@ -57,26 +50,26 @@ pub(crate) async fn postgres() -> Option<Place> {
     };
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("colloquy_persistence_{}_{number}", std::process::id());
-    execute(&server, &format!("CREATE DATABASE {name}")).await;
+    execute(&server, &format!("CREATE SCHEMA {name}")).await;
     let mut url = url::Url::parse(&server).unwrap();
-    url.set_path(&name);
-    let database = PostgresDatabase { server, name };
+    url.query_pairs_mut()
+        .append_pair("application_name", &name)
+        .append_pair("options", &format!("-c search_path={name}"));
+    let schema = PostgresSchema { server, name };
     Some(Place {
         url: url.to_string(),
-        _guard: Guard::Postgres {
-            _database: database,
-        },
+        _guard: Guard::Postgres { _schema: schema },
     })
 }
 
-struct PostgresDatabase {
+struct PostgresSchema {
     server: String,
     name: String,
 }
 
-impl Drop for PostgresDatabase {
+impl Drop for PostgresSchema {
     fn drop(&mut self) {
-        let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        let statement = format!("DROP SCHEMA {} CASCADE", self.name);
         let server = self.server.clone();
         // The test's own runtime cannot be waited for here.
         let dropping = std::thread::spawn(move || {
@@ -88,22 +81,16 @@ impl Drop for PostgresDatabase {
     }
 }
 
-async fn execute(server: &str, statement: &str) {
-    let mut connection = PgConnection::connect(server).await.unwrap();
-    sqlx::query(AssertSqlSafe(statement))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-}
-
-pub(crate) fn stores(database: &Database) -> Stores {
-    Stores {
-        users: Arc::new(SeaUserRepository::new(database.clone())),
-        tokens: Arc::new(SeaTokenRepository::new(database.clone())),
-        assistants: Arc::new(SeaAssistantRepository::new(database.clone())),
-        threads: Arc::new(SeaThreadRepository::new(database.clone())),
-        messages: Arc::new(SeaMessageRepository::new(database.clone())),
-        runs: Arc::new(SeaRunRepository::new(database.clone())),
+/// Runs a statement past the adapter.
+pub(crate) async fn execute(url: &str, statement: &str) {
+    let statement = AssertSqlSafe(statement);
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
     }
 }

@@ -1,0 +1,28 @@
+use axum::extract::State;
+use axum::response::NoContent;
+use colloquy_application::assistants::Assistants;
+
+use crate::auth::SignedIn;
+use crate::path::AssistantPath;
+use crate::problem::Problem;
+
+/// Delete an assistant. The threads that were opened for it stay.
+#[utoipa::path(
+    delete,
+    path = "/assistants/{assistant_id}",
+    tag = "assistants",
+    security(("bearer" = [])),
+    params(("assistant_id" = String, Path, description = "Id or slug")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
+pub(crate) async fn delete_assistant(
+    caller: SignedIn,
+    State(assistants): State<Assistants>,
+    AssistantPath(reference): AssistantPath,
+) -> Result<NoContent, Problem> {
+    assistants.delete(&caller.actor, &reference).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,27 @@
+//! The catalogue of assistants.
+
+mod configuration;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod update;
+mod view;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list_assistants, create::create_assistant))
+        .routes(routes!(
+            get::get_assistant,
+            update::update_assistant,
+            delete::delete_assistant
+        ))
+}
+
+/// What a client may send back of an assistant, to no effect.
+const READ_ONLY: [&str; 4] = ["id", "model_provider", "created_at", "updated_at"];

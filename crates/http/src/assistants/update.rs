@@ -1,0 +1,95 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::assistants::{AssistantChanges, Assistants, ConfigurationChanges};
+use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
+use utoipa::openapi::schema::ObjectBuilder;
+
+use super::READ_ONLY;
+use super::configuration::{cleared, configuration_schema};
+use super::view::AssistantView;
+use crate::auth::SignedIn;
+use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
+use crate::path::AssistantPath;
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+type UpdateAssistant = JsonBody<AssistantChanges>;
+
+impl Input for AssistantChanges {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        Some(Self {
+            name: fields.optional("name", text(AssistantName::parse)),
+            slug: fields.optional("slug", text(Slug::parse)),
+            description: fields.nullable("description", text(Description::parse)),
+            instructions: fields.optional("instructions", text(Instructions::parse)),
+            model: fields.optional("model", text(ModelName::parse)),
+            configuration: fields
+                .nullable("configuration", object(ConfigurationChanges::read))
+                .map_or_else(ConfigurationChanges::default, |settings| {
+                    settings.unwrap_or_else(cleared)
+                }),
+            user_authentication: fields.optional("user_authentication", boolean),
+            is_enabled: fields.optional("is_enabled", boolean),
+        })
+    }
+}
+
+impl Body for AssistantChanges {
+    const NAME: &str = "UpdateAssistant";
+
+    fn schema() -> BodySchema {
+        BodySchema::new(
+            "What to change of an assistant; what is left out stays as it is, also with `PUT`.",
+        )
+        .optional("name", schema::text(AssistantName::MAX_CHARS))
+        .optional("slug", slug_schema())
+        .optional(
+            "description",
+            schema::nullable(schema::free_text(Description::MAX_CHARS)),
+        )
+        .optional("instructions", schema::free_text(Instructions::MAX_CHARS))
+        .optional("model", model_schema())
+        .optional("configuration", configuration_schema())
+        .optional("user_authentication", schema::boolean())
+        .optional("is_enabled", schema::boolean())
+        .ignored(&READ_ONLY)
+    }
+}
+
+pub(super) fn slug_schema() -> ObjectBuilder {
+    schema::assistant_reference()
+}
+
+pub(super) fn model_schema() -> ObjectBuilder {
+    schema::string()
+        .max_length(Some(ModelName::MAX_CHARS))
+        .pattern(Some(r"^[a-z0-9_-]+::[^\s\x00-\x1f\x7f-\x9f]+$"))
+}
+
+/// Change an assistant.
+#[utoipa::path(
+    method(put, patch),
+    path = "/assistants/{assistant_id}",
+    tag = "assistants",
+    security(("bearer" = [])),
+    params(("assistant_id" = String, Path, description = "Id or slug")),
+    request_body = UpdateAssistant,
+    responses(
+        (status = 200, description = "The assistant as it is now", body = AssistantView),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 409, description = "Another assistant has the slug"),
+        (status = 412, description = "Others changed the assistant all the while"),
+    ),
+)]
+pub(crate) async fn update_assistant(
+    caller: SignedIn,
+    State(assistants): State<Assistants>,
+    AssistantPath(reference): AssistantPath,
+    JsonBody(changes): UpdateAssistant,
+) -> Result<Json<AssistantView>, Problem> {
+    let assistant = assistants
+        .update(&caller.actor, &reference, changes)
+        .await?;
+    Ok(Json(AssistantView::whole(assistant)))
+}

@@ -1,0 +1,97 @@
+use axum::Json;
+use axum::extract::State;
+use chrono::TimeDelta;
+use colloquy_application::passwords::Password;
+use colloquy_application::tokens::{IssuedToken, SESSION_LIFETIME, Tokens};
+use serde::Serialize;
+
+use crate::input::{Body, Fields, FormOrJson, Input, text};
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+/// Fields of the `OAuth2` password form that say nothing here.
+const OAUTH2_EXTRAS: [&str; 4] = ["grant_type", "scope", "client_id", "client_secret"];
+
+pub(super) struct Login {
+    email: String,
+    password: Password,
+}
+
+type LoginBody = FormOrJson<Login>;
+
+impl Input for Login {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&OAUTH2_EXTRAS);
+        let email = fields.required("username", text(Ok));
+        let password = fields.required("password", text(|text| Ok(Password::presented(text))));
+        Some(Self {
+            email: email?,
+            password: password?,
+        })
+    }
+}
+
+impl Body for Login {
+    const NAME: &str = "LoginBody";
+
+    fn schema() -> BodySchema {
+        BodySchema::new("Email and password, as in the OAuth2 password form.")
+            .required("username", schema::string().description(Some("The email.")))
+            .required("password", schema::string())
+            .ignored(&OAUTH2_EXTRAS)
+    }
+}
+
+/// A token to send as `Authorization: Bearer <access_token>`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Session {
+    /// The token itself.
+    access_token: String,
+    /// Always `bearer`.
+    #[schema(schema_with = token_types)]
+    token_type: &'static str,
+    /// How long it counts, in seconds.
+    #[schema(minimum = 1)]
+    expires_in: i64,
+}
+
+fn token_types() -> utoipa::openapi::schema::ObjectBuilder {
+    schema::one_of(["bearer"])
+}
+
+impl From<IssuedToken> for Session {
+    fn from(issued: IssuedToken) -> Self {
+        let lifetime = |end| -> TimeDelta { end - issued.token.created_at };
+        Self {
+            access_token: issued.text.expose().to_owned(),
+            token_type: "bearer",
+            expires_in: issued
+                .token
+                .expires_at
+                .map_or(SESSION_LIFETIME, lifetime)
+                .num_seconds(),
+        }
+    }
+}
+
+/// Sign in with email and password.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "auth",
+    request_body(content(
+        (LoginBody = "application/x-www-form-urlencoded"),
+        (LoginBody = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "Signed in", body = Session),
+        (status = 401, description = "The email or the password is wrong"),
+    ),
+)]
+pub(crate) async fn login(
+    State(tokens): State<Tokens>,
+    FormOrJson(login): LoginBody,
+) -> Result<Json<Session>, Problem> {
+    let issued = tokens.login(&login.email, login.password).await?;
+    Ok(Json(Session::from(issued)))
+}

@@ -1,0 +1,22 @@
+use axum::extract::State;
+use axum::response::NoContent;
+use colloquy_application::tokens::Tokens;
+
+use crate::auth::SignedIn;
+use crate::problem::Problem;
+
+/// Sign out: the token of this very request is dead from then on.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    tag = "auth",
+    security(("bearer" = [])),
+    responses((status = 204, description = "Signed out")),
+)]
+pub(crate) async fn logout(
+    caller: SignedIn,
+    State(tokens): State<Tokens>,
+) -> Result<NoContent, Problem> {
+    tokens.logout(&caller.session).await?;
+    Ok(NoContent)
+}

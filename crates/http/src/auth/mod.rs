@@ -1,0 +1,18 @@
+//! Signing in and out, and who is asking.
+
+mod actor;
+mod login;
+mod logout;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::App;
+
+pub(crate) use actor::{CurrentActor, SignedIn};
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(login::login))
+        .routes(routes!(logout::logout))
+}

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::ports::HealthCheck;
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::{Health, OK};
+use crate::problem::Problem;
+use crate::state::Readiness;
+
+/// How long everything that is checked may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the service can do its work and goes on doing it.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "health",
+    responses(
+        (status = 200, description = "It can", body = Health),
+        (status = 503, description = "A part of it does not answer, or it is about to stop"),
+    ),
+)]
+pub(crate) async fn health_ready(
+    State(readiness): State<Readiness>,
+) -> Result<Json<Health>, Problem> {
+    if readiness.draining.is_cancelled() {
+        return Err(Problem::unavailable("The service is stopping."));
+    }
+    let checks = readiness.checks.iter().map(|check| passes(&**check));
+    if join_all(checks).await.into_iter().all(|passes| passes) {
+        Ok(Json(OK))
+    } else {
+        Err(Problem::unavailable(
+            "A part of the service does not answer.",
+        ))
+    }
+}
+
+async fn passes(check: &dyn HealthCheck) -> bool {
+    match timeout(PATIENCE, check.check()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, check = check.name(), "not ready");
+            false
+        }
+        Err(_) => {
+            tracing::warn!(check = check.name(), "not ready: no answer in time");
+            false
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What requests bring, read field by field: everything that is wrong is found at once and named
+//! by its path.
+
+mod body;
+mod fields;
+mod query;
+mod values;
+
+use utoipa::openapi::path::Parameter;
+
+use crate::schema::BodySchema;
+
+pub(crate) use body::{FormOrJson, JsonBody};
+pub(crate) use fields::{Fields, Place};
+pub(crate) use query::Query;
+pub(crate) use values::{boolean, choice, decimal, list, object, text, whole_number};
+
+/// Something that is read from the fields of a JSON object, a form or a query string.
+pub(crate) trait Input: Sized {
+    /// The input, or `None` after noting what is wrong with it.
+    fn read(fields: &mut Fields<'_>) -> Option<Self>;
+}
+
+/// An [`Input`] that is a request's body, as the document describes it.
+pub(crate) trait Body: Input {
+    /// What the document calls it.
+    const NAME: &str;
+
+    /// The members that `read` asks for.
+    fn schema() -> BodySchema;
+}
+
+/// An [`Input`] that is a query string, as the document describes it.
+pub(crate) trait Parameters: Input {
+    /// The parameters that `read` asks for.
+    fn parameters() -> Vec<Parameter>;
+}

@@ -1,0 +1,22 @@
+//! What is said in threads.
+
+mod delete;
+mod list;
+mod post;
+mod view;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list_messages))
+        .routes(routes!(delete::delete_message))
+}
+
+/// The routes that wait for a model.
+pub(crate) fn waiting_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(post::post_message))
+}

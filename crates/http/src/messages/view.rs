@@ -1,0 +1,61 @@
+use colloquy_domain::{Message, MessageKind, MessageStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
+use uuid::Uuid;
+
+use crate::schema;
+use crate::timestamp::Timestamp;
+
+/// One utterance in a thread.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Message)]
+pub(crate) struct MessageView {
+    /// The message's id.
+    id: Uuid,
+    /// The thread it stands in.
+    thread_id: Uuid,
+    #[serde(rename = "type")]
+    #[schema(schema_with = kinds)]
+    kind: &'static str,
+    /// What is said.
+    content: String,
+    #[schema(schema_with = statuses)]
+    status: &'static str,
+    /// The run that it belongs to.
+    #[schema(required = true)]
+    run_id: Option<Uuid>,
+    /// The assistant that it was sent to, or that speaks.
+    #[schema(required = true)]
+    assistant_id: Option<Uuid>,
+    /// When it was accepted.
+    created_at: Timestamp,
+}
+
+impl From<Message> for MessageView {
+    fn from(message: Message) -> Self {
+        Self {
+            id: message.id.as_uuid(),
+            thread_id: message.thread_id.as_uuid(),
+            kind: message.kind.as_str(),
+            content: message.content,
+            status: message.status.as_str(),
+            run_id: message.run_id.map(colloquy_domain::RunId::as_uuid),
+            assistant_id: message
+                .assistant_id
+                .map(colloquy_domain::AssistantId::as_uuid),
+            created_at: message.created_at.into(),
+        }
+    }
+}
+
+fn kinds() -> ObjectBuilder {
+    schema::one_of(MessageKind::ALL.iter().map(|kind| kind.as_str()))
+        .description(Some("Who speaks."))
+}
+
+fn statuses() -> ObjectBuilder {
+    schema::one_of(MessageStatus::ALL.iter().map(|status| status.as_str())).description(Some(
+        "`incomplete` when the run failed, or a limit or a filter cut the answer.",
+    ))
+}

@@ -1,0 +1,192 @@
+//! The document that describes the API. What a route does stands at its handler; what is true of
+//! all of them is added here.
+
+use axum::http::StatusCode;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Response, ResponseBuilder,
+};
+use utoipa::{PartialSchema as _, ToSchema as _};
+
+use crate::problem::{PROBLEM_JSON, ProblemBody};
+use crate::request_id::X_REQUEST_ID;
+use crate::router;
+
+const TAGS: [(&str, &str); 8] = [
+    ("auth", "Signing in and out"),
+    ("users", "Accounts"),
+    ("tokens", "API keys of the caller"),
+    ("assistants", "The catalogue of assistants"),
+    ("threads", "The conversations that people hold"),
+    ("messages", "What is said in them"),
+    ("runs", "How messages were answered"),
+    ("health", "Signs of life"),
+];
+
+/// The document that describes the API, the same each time. `to_pretty_json` writes it out.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    router::api().into_openapi()
+}
+
+/// The document before the routes are added.
+pub(crate) fn frame() -> OpenApi {
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    let mut info = Info::new("Colloquy", env!("CARGO_PKG_VERSION"));
+    info.description = Some("An organisation's own assistants.".to_owned());
+    info.license = Some(license);
+    let tags = TAGS.map(|(name, description)| {
+        TagBuilder::new()
+            .name(name)
+            .description(Some(description))
+            .build()
+    });
+    OpenApiBuilder::new()
+        .info(info)
+        .tags(Some(tags))
+        .components(Some(components()))
+        .build()
+}
+
+fn components() -> Components {
+    let mut components = Components::new();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The token of a sign-in, or an API key."))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let mut problems = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
+    ProblemBody::schemas(&mut problems);
+    components.schemas.extend(problems);
+    components
+}
+
+/// Adds to every operation what holds for it by its kind.
+pub(crate) fn complete(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        tell_apart(item);
+        for operation in operations(item) {
+            for (status, description) in common_problems(operation) {
+                operation
+                    .responses
+                    .responses
+                    .entry(status.as_str().to_owned())
+                    .or_insert_with(|| ResponseBuilder::new().description(description).into());
+            }
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response {
+                    describe(status, response);
+                }
+            }
+        }
+    }
+}
+
+/// `PUT` does the same as `PATCH`, but no two operations may have one id.
+fn tell_apart(item: &mut PathItem) {
+    if let Some(id) = item.put.as_mut().and_then(|put| put.operation_id.as_mut()) {
+        id.push_str("_by_put");
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
+    let parameters = operation.parameters.iter().flatten();
+    let has_parameter = |place: ParameterIn| {
+        parameters.clone().any(
+            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place),
+        )
+    };
+    let has_body = operation.request_body.is_some();
+    [
+        (
+            has_body,
+            StatusCode::BAD_REQUEST,
+            "The body is not valid JSON, or did not arrive whole",
+        ),
+        (
+            operation.security.is_some(),
+            StatusCode::UNAUTHORIZED,
+            "No token where one is needed, or one that does not verify",
+        ),
+        (
+            has_parameter(ParameterIn::Path),
+            StatusCode::NOT_FOUND,
+            "There is no such thing, or the caller may not see it",
+        ),
+        (
+            has_body,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is too large",
+        ),
+        (
+            has_body,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The body is of another media type",
+        ),
+        (
+            has_body || has_parameter(ParameterIn::Query),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Fields or parameters break rules; `errors` names them",
+        ),
+        (
+            true,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "A fault of the service",
+        ),
+        (
+            true,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "A part of the service does not answer, or it is stopping",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(applies, status, description)| applies.then_some((status, description)))
+    .collect()
+}
+
+/// Adds the headers and the problem that go with the status.
+fn describe(status: &str, response: &mut Response) {
+    let mut header = |name: &str, kind: Type, description: &str| {
+        let header = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(kind)))
+            .description(Some(description))
+            .build();
+        response.headers.insert(name.to_owned(), header.into());
+    };
+    header(
+        X_REQUEST_ID.as_str(),
+        Type::String,
+        "Names the request in the service's logs; the client's own when it sent a sane one",
+    );
+    match status {
+        "401" => header("www-authenticate", Type::String, "Always `Bearer`"),
+        "503" => header("retry-after", Type::Integer, "Seconds to wait"),
+        _ => {}
+    }
+    if status >= "400" && response.content.is_empty() {
+        let problem = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(ProblemBody::name())))
+            .build();
+        response
+            .content
+            .insert(PROBLEM_JSON.to_owned(), problem.into());
+    }
+}

@@ -1,0 +1,29 @@
+use std::sync::Arc;
+
+use colloquy_application::ports::IdGenerator;
+use tokio_util::sync::CancellationToken;
+
+use crate::Origin;
+
+/// What an operator may set of the API, and what it takes from its surroundings.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// Names the requests that bring no usable `x-request-id`.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Web origins whose pages may call the API; without one no page of another origin may.
+    pub cors_origins: Vec<Origin>,
+    /// Cancelled when the service is about to stop: from then on it is not ready any more.
+    pub draining: CancellationToken,
+}
+
+impl HttpOptions {
+    /// No cross-origin access, never draining.
+    #[must_use]
+    pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
+        Self {
+            ids,
+            cors_origins: Vec::new(),
+            draining: CancellationToken::new(),
+        }
+    }
+}

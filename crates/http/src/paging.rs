@@ -1,0 +1,167 @@
+//! Lists in stretches: by `skip` and `limit` with the total in a header, or by `limit` and
+//! `cursor` with the way on in a `Link` header.
+
+use std::num::IntErrorKind;
+
+use axum::Json;
+use axum::http::HeaderName;
+use axum::http::header::LINK;
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use colloquy_application::Slice;
+use colloquy_application::ports::{OffsetList, OffsetPage};
+use colloquy_domain::Violation;
+use serde::Serialize;
+use utoipa::openapi::path::Parameter;
+
+use crate::cursor::Cursor;
+use crate::input::{Fields, Input, Parameters, text};
+use crate::problem::Problem;
+use crate::schema;
+
+/// How long the whole list is.
+pub(crate) const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+const DEFAULT_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 1_000;
+
+impl Input for OffsetPage {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            skip: fields
+                .optional("skip", text(|text| skip(&text)))
+                .unwrap_or(0),
+            limit: read_limit(fields),
+        })
+    }
+}
+
+/// `limit` and `cursor` of a list that is read from one end to the other.
+pub(crate) struct Keyset {
+    pub(crate) limit: u32,
+    cursor: Option<Cursor>,
+}
+
+impl Input for Keyset {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let cursor = |text: String| Cursor::decode(&text).ok_or_else(not_of_this_list);
+        Some(Self {
+            limit: read_limit(fields),
+            cursor: fields.optional("cursor", text(cursor)),
+        })
+    }
+}
+
+impl Keyset {
+    /// Behind which item to begin, where `item` knows the cursors of the list at hand.
+    pub(crate) fn after<T>(
+        &self,
+        item: impl FnOnce(Cursor) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        match self.cursor {
+            None => Ok(None),
+            Some(cursor) => match item(cursor) {
+                None => Err(Problem::invalid(not_of_this_list().at("cursor").into())),
+                found => Ok(found),
+            },
+        }
+    }
+}
+
+fn read_limit(fields: &mut Fields<'_>) -> u32 {
+    fields
+        .optional("limit", text(|text| limit(&text)))
+        .unwrap_or(DEFAULT_LIMIT)
+}
+
+fn not_of_this_list() -> Violation {
+    Violation::new(
+        "invalid_format",
+        "must be a cursor that this list has given",
+    )
+}
+
+fn limit(text: &str) -> Result<u32, Violation> {
+    let range = || Violation::new("out_of_range", format!("must be from 1 to {MAX_LIMIT}"));
+    let number = whole_number(text).ok_or_else(range)?;
+    u32::try_from(number)
+        .ok()
+        .filter(|number| (1..=MAX_LIMIT).contains(number))
+        .ok_or_else(range)
+}
+
+fn skip(text: &str) -> Result<u64, Violation> {
+    let number =
+        whole_number(text).ok_or_else(|| Violation::new("wrong_type", "must be a whole number"))?;
+    u64::try_from(number).map_err(|_| Violation::new("out_of_range", "must not be negative"))
+}
+
+/// A number of any size; one beyond 64 bits becomes the nearest within: no list is as long.
+fn whole_number(text: &str) -> Option<i64> {
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(error) => match std::num::ParseIntError::kind(&error) {
+            IntErrorKind::PosOverflow => Some(i64::MAX),
+            IntErrorKind::NegOverflow => Some(i64::MIN),
+            _ => None,
+        },
+    }
+}
+
+/// A page and the number of all items.
+pub(crate) fn counted<T, V: Serialize>(list: OffsetList<T>, view: impl Fn(T) -> V) -> Response {
+    let items: Vec<V> = list.items.into_iter().map(view).collect();
+    ([(X_TOTAL_COUNT, list.total)], Json(items)).into_response()
+}
+
+/// A stretch of the list at `path`, and the way to the next while there is one, with the request's
+/// other parameters.
+pub(crate) fn stretch<T, V: Serialize>(
+    slice: Slice<T>,
+    path: &str,
+    query: Option<&str>,
+    cursor: impl Fn(&T) -> Cursor,
+    view: impl Fn(T) -> V,
+) -> Response {
+    let last = slice.items.last().filter(|_| slice.has_more);
+    let next = last.map(|last| (LINK, next_link(path, query, cursor(last))));
+    let items: Vec<V> = slice.items.into_iter().map(view).collect();
+    (AppendHeaders(next), Json(items)).into_response()
+}
+
+fn next_link(path: &str, query: Option<&str>, cursor: Cursor) -> String {
+    let asked = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(asked.filter(|(name, _)| name != "cursor"))
+        .append_pair("cursor", &cursor.encode())
+        .finish();
+    format!("<{path}?{query}>; rel=\"next\"")
+}
+
+impl Parameters for OffsetPage {
+    fn parameters() -> Vec<Parameter> {
+        let skip = schema::whole_number()
+            .minimum(Some(0))
+            .default(Some(0.into()));
+        vec![
+            schema::query_parameter("skip", skip, "How many items to pass over."),
+            limit_parameter(),
+        ]
+    }
+}
+
+impl Parameters for Keyset {
+    fn parameters() -> Vec<Parameter> {
+        let cursor = "Where to go on; from the `Link` header of the stretch before.";
+        vec![
+            limit_parameter(),
+            schema::query_parameter("cursor", schema::string(), cursor),
+        ]
+    }
+}
+
+fn limit_parameter() -> Parameter {
+    let limit = schema::whole_number()
+        .minimum(Some(1))
+        .maximum(Some(MAX_LIMIT))
+        .default(Some(DEFAULT_LIMIT.into()));
+    schema::query_parameter("limit", limit, "How many items at the most.")
+}

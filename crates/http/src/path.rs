@@ -1,0 +1,35 @@
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use colloquy_domain::AssistantRef;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// The ids in a path: one, or a tuple in their order. What cannot be an id names nothing, and is
+/// answered like an id that nothing has.
+pub(crate) struct Ids<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(ids)) => Ok(Self(ids)),
+            Err(_) => Err(Problem::not_found()),
+        }
+    }
+}
+
+/// The assistant that a path names by id or slug.
+pub(crate) struct AssistantPath(pub(crate) AssistantRef);
+
+impl<S: Send + Sync> FromRequestParts<S> for AssistantPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ids(text) = Ids::<String>::from_request_parts(parts, state).await?;
+        AssistantRef::parse(&text)
+            .map(Self)
+            .ok_or_else(Problem::not_found)
+    }
+}

@@ -1,0 +1,86 @@
+use axum::http::StatusCode;
+use colloquy_domain::RunErrorCode;
+
+/// Declares the codes with the status that each answers with.
+macro_rules! problem_codes {
+    ($($variant:ident = $text:literal, $status:ident;)+) => {
+        /// What kind of problem it is, for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum ProblemCode { $($variant,)+ }
+
+        impl ProblemCode {
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    MalformedRequest = "malformed_request", BAD_REQUEST;
+    AuthenticationRequired = "authentication_required", UNAUTHORIZED;
+    InvalidCredentials = "invalid_credentials", UNAUTHORIZED;
+    Forbidden = "forbidden", FORBIDDEN;
+    EntityNotFound = "entity_not_found", NOT_FOUND;
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
+    ThreadBusy = "thread_busy", CONFLICT;
+    DuplicateResource = "duplicate_resource", CONFLICT;
+    RevisionConflict = "revision_conflict", PRECONDITION_FAILED;
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE;
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
+    ValidationError = "validation_error", UNPROCESSABLE_ENTITY;
+    InternalError = "internal_error", INTERNAL_SERVER_ERROR;
+    ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE;
+    ModelError = "model_error", BAD_GATEWAY;
+    ModelNotConfigured = "model_not_configured", BAD_GATEWAY;
+    ModelRateLimited = "model_rate_limited", SERVICE_UNAVAILABLE;
+    ModelTimeout = "model_timeout", GATEWAY_TIMEOUT;
+    ContextTooLong = "context_too_long", UNPROCESSABLE_ENTITY;
+    Interrupted = "interrupted", SERVICE_UNAVAILABLE;
+}
+
+impl ProblemCode {
+    /// `functional`: the caller can do something about it; `technical`: they cannot.
+    pub(crate) fn category(self) -> &'static str {
+        if self.status().is_server_error() {
+            "technical"
+        } else {
+            "functional"
+        }
+    }
+}
+
+impl From<RunErrorCode> for ProblemCode {
+    fn from(code: RunErrorCode) -> Self {
+        match code {
+            RunErrorCode::ModelError => Self::ModelError,
+            RunErrorCode::ModelNotConfigured => Self::ModelNotConfigured,
+            RunErrorCode::ModelRateLimited => Self::ModelRateLimited,
+            RunErrorCode::ModelTimeout => Self::ModelTimeout,
+            RunErrorCode::ContextTooLong => Self::ContextTooLong,
+            RunErrorCode::Interrupted => Self::Interrupted,
+            // The enum may grow; a code without a status of its own is a fault of ours.
+            _ => Self::InternalError,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use colloquy_domain::RunErrorCode;
+
+    use super::ProblemCode;
+
+    #[test]
+    fn every_run_error_is_a_problem_of_the_same_name() {
+        for code in RunErrorCode::ALL {
+            assert_eq!(ProblemCode::from(*code).as_str(), code.as_str());
+        }
+    }
+}

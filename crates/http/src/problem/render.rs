@@ -1,0 +1,66 @@
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::{PROBLEM_JSON, Problem, ProblemBody};
+use crate::request_id::RequestId;
+
+/// When to come back where nobody has said.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+
+impl IntoResponse for Problem {
+    /// A response without a body: [`render`] writes it.
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let mut response = status.into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let wait = self.retry_after.unwrap_or(RETRY_SOON);
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    let started = u64::from(wait.subsec_nanos() > 0);
+    (wait.as_secs() + started).max(1)
+}
+
+/// Writes the bodies of problems, and logs what is the service's fault.
+pub(crate) async fn render(request: Request, next: Next) -> Response {
+    let request_id = RequestId::of(request.extensions());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem.log();
+        let body = serde_json::to_vec(&ProblemBody::new(&problem, &request_id));
+        // These fields serialise always; an empty body would still carry status and id.
+        *response.body_mut() = Body::from(body.unwrap_or_default());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    }
+    response
+}
+
+impl Problem {
+    fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let cause: &(dyn StdError + 'static) = &**cause;
+        let code = self.code.as_str();
+        if self.code.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = cause, code, "request failed");
+        } else {
+            tracing::warn!(error = cause, code, "request failed");
+        }
+    }
+}

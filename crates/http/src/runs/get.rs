@@ -1,0 +1,27 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::runs::Runs;
+use colloquy_domain::{RunId, ThreadId};
+
+use super::view::RunView;
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// One run of a thread.
+#[utoipa::path(
+    get,
+    path = "/threads/{thread_id}/runs/{run_id}",
+    tag = "runs",
+    security(("bearer" = [])),
+    params(("thread_id" = uuid::Uuid, Path), ("run_id" = uuid::Uuid, Path)),
+    responses((status = 200, description = "The run", body = RunView)),
+)]
+pub(crate) async fn get_run(
+    caller: SignedIn,
+    State(runs): State<Runs>,
+    Ids((thread, run)): Ids<(ThreadId, RunId)>,
+) -> Result<Json<RunView>, Problem> {
+    let run = runs.get(&caller.actor, thread, run).await?;
+    Ok(Json(RunView::from(run)))
+}

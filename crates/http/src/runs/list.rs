@@ -1,0 +1,45 @@
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use colloquy_application::runs::Runs;
+use colloquy_domain::ThreadId;
+
+use super::view::RunView;
+use crate::BASE;
+use crate::auth::SignedIn;
+use crate::cursor::Cursor;
+use crate::input::Query;
+use crate::paging::{Keyset, stretch};
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// The runs of a thread, newest first.
+#[utoipa::path(
+    get,
+    path = "/threads/{thread_id}/runs",
+    tag = "runs",
+    security(("bearer" = [])),
+    params(("thread_id" = uuid::Uuid, Path), Query<Keyset>),
+    responses((status = 200, description = "A stretch of the runs", body = Vec<RunView>)),
+)]
+pub(crate) async fn list_runs(
+    caller: SignedIn,
+    State(runs): State<Runs>,
+    Ids(thread): Ids<ThreadId>,
+    Query(keyset): Query<Keyset>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let after = keyset.after(|cursor| match cursor {
+        Cursor::Runs(of, run) if of == thread => Some(run),
+        _ => None,
+    })?;
+    let slice = runs
+        .list(&caller.actor, thread, after, keyset.limit)
+        .await?;
+    Ok(stretch(
+        slice,
+        &format!("{BASE}/threads/{thread}/runs"),
+        query.as_deref(),
+        |run| Cursor::Runs(thread, run.id),
+        RunView::from,
+    ))
+}

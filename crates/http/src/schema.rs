@@ -1,0 +1,130 @@
+//! Building blocks of the document's schemas, fed with the limits of the domain's types.
+
+use serde_json::Value;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Required, Schema};
+
+/// Any text.
+pub(crate) fn string() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Text of at most so many characters; without NUL.
+pub(crate) fn free_text(max: usize) -> ObjectBuilder {
+    string().max_length(Some(max)).pattern(Some(r"^[^\x00]*$"))
+}
+
+/// Text of at most so many characters, not all of them white space; without NUL.
+pub(crate) fn text(max: usize) -> ObjectBuilder {
+    string()
+        .min_length(Some(1))
+        .max_length(Some(max))
+        .pattern(Some(r"^[^\x00]*\S[^\x00]*$"))
+}
+
+/// One of several names.
+pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+    string().enum_values(Some(names))
+}
+
+/// An id or a slug of an assistant.
+pub(crate) fn assistant_reference() -> ObjectBuilder {
+    string().pattern(Some("^[a-zA-Z0-9_-]{1,64}$"))
+}
+
+/// `true` or `false`.
+pub(crate) fn boolean() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean)
+}
+
+/// A whole number.
+pub(crate) fn whole_number() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer)
+}
+
+/// A whole number from 1 on.
+pub(crate) fn up_to(max: u32) -> ObjectBuilder {
+    whole_number().minimum(Some(1)).maximum(Some(max))
+}
+
+/// A number in a closed range.
+pub(crate) fn between(min: f64, max: f64) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Number)
+        .minimum(Some(min))
+        .maximum(Some(max))
+}
+
+/// The same, or `null`.
+pub(crate) fn nullable(schema: ObjectBuilder) -> ObjectBuilder {
+    let mut object = schema.build();
+    if let SchemaType::Type(kind) = object.schema_type {
+        object.schema_type = SchemaType::from_iter([kind, Type::Null]);
+    }
+    if let Some(values) = &mut object.enum_values {
+        values.push(Value::Null);
+    }
+    object.into()
+}
+
+/// A request's body: an object that takes the named members and no others.
+#[derive(Default)]
+pub(crate) struct BodySchema(ObjectBuilder);
+
+impl BodySchema {
+    pub(crate) fn new(description: &str) -> Self {
+        Self(
+            ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .description(Some(description))
+                .additional_properties(Some(AdditionalProperties::FreeForm(false))),
+        )
+    }
+
+    /// A member that must be there.
+    pub(crate) fn required(self, name: &str, schema: impl Into<RefOr<Schema>>) -> Self {
+        Self(self.optional(name, schema).0.required(name))
+    }
+
+    /// A member that may be left out.
+    pub(crate) fn optional(self, name: &str, schema: impl Into<RefOr<Schema>>) -> Self {
+        Self(self.0.property(name, schema))
+    }
+
+    /// Members of the resource that may be sent back as they were read: any value will do.
+    pub(crate) fn ignored(self, names: &[&str]) -> Self {
+        let anything = || {
+            ObjectBuilder::new()
+                .schema_type(SchemaType::AnyValue)
+                .description(Some("Ignored: read-only."))
+        };
+        Self(
+            names
+                .iter()
+                .fold(self.0, |body, name| body.property(*name, anything())),
+        )
+    }
+
+    /// The same, or `null`.
+    pub(crate) fn or_null(self) -> RefOr<Schema> {
+        nullable(self.0).into()
+    }
+}
+
+impl From<BodySchema> for RefOr<Schema> {
+    fn from(body: BodySchema) -> Self {
+        body.0.into()
+    }
+}
+
+/// A parameter that may be left out.
+pub(crate) fn query_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .schema(Some(schema))
+        .description(Some(description))
+        .build()
+}

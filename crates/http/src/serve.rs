@@ -1,0 +1,104 @@
+mod activity;
+mod connection;
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait when no connection can be accepted, for example without descriptors left.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
+
+/// What an operator may set of serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// How long a client may take to send a request's head, and how long a connection may be
+    /// idle, at the least; twice as long at the most.
+    pub idle: Duration,
+    /// How long requests under way have to end once the service stops.
+    pub grace: Duration,
+}
+
+impl Default for ServeOptions {
+    /// 15 seconds of idleness, 25 of grace.
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(15),
+            grace: Duration::from_secs(25),
+        }
+    }
+}
+
+/// Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 until `shutdown` comes: then it
+/// takes no more connections, closes the idle ones, lets requests under way end within the grace
+/// and cuts the rest.
+///
+/// # Errors
+/// Only the listener's own, when it has no address any more; a failure to accept a connection
+/// does not end the service.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let stop = CancellationToken::new();
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(_ended) = connections.join_next() => {}
+            stream = accept(&listener) => {
+                connections.spawn(connection::run(
+                    stream,
+                    router.clone(),
+                    options.idle,
+                    stop.clone(),
+                ));
+            }
+        }
+    }
+    drop(listener);
+    stop.cancel();
+    tracing::info!(connections = connections.len(), "no more connections taken");
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(options.grace, ended).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections cut");
+    }
+    Ok(())
+}
+
+/// The next connection. Failures to accept one are waited out.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // The client's own doing: it has gone away already.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "connection not accepted"
+                );
+                sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

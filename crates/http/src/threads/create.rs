@@ -1,0 +1,68 @@
+use axum::extract::State;
+use axum::response::Response;
+use colloquy_application::threads::{NewThread, Threads};
+use colloquy_domain::ThreadName;
+
+use super::view::ThreadView;
+use super::{READ_ONLY, assistant_reference};
+use crate::BASE;
+use crate::auth::SignedIn;
+use crate::created::created;
+use crate::input::{Body, Fields, Input, JsonBody, text};
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+type CreateThread = JsonBody<NewThread>;
+
+impl Input for NewThread {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        Some(Self {
+            name: fields.optional("name", text(ThreadName::parse)),
+            assistant: fields
+                .nullable("assistant_id", text(|text| assistant_reference(&text)))
+                .flatten(),
+        })
+    }
+}
+
+impl Body for NewThread {
+    const NAME: &str = "CreateThread";
+
+    fn schema() -> BodySchema {
+        let name = schema::text(ThreadName::MAX_CHARS)
+            .description(Some("The time as `YYYY-MM-DD HH:MM` (UTC) unless given."));
+        let assistant = schema::nullable(schema::assistant_reference());
+        BodySchema::new("What a new thread is made from.")
+            .optional("name", name)
+            .optional(
+                "assistant_id",
+                assistant.description(Some("The assistant it is opened for, by id or slug.")),
+            )
+            .ignored(&READ_ONLY)
+    }
+}
+
+/// Open a thread of the caller's own.
+#[utoipa::path(
+    post,
+    path = "/threads",
+    tag = "threads",
+    security(("bearer" = [])),
+    request_body = CreateThread,
+    responses(
+        (status = 201, description = "The thread", body = ThreadView, headers(
+            ("Location" = String, description = "Where the thread is"),
+        )),
+        (status = 404, description = "There is no such assistant, or the caller may not see it"),
+    ),
+)]
+pub(crate) async fn create_thread(
+    caller: SignedIn,
+    State(threads): State<Threads>,
+    JsonBody(new): CreateThread,
+) -> Result<Response, Problem> {
+    let thread = threads.create(&caller.actor, new).await?;
+    let location = format!("{BASE}/threads/{}", thread.id);
+    Ok(created(location, ThreadView::from(thread)))
+}

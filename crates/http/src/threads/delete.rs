@@ -1,0 +1,26 @@
+use axum::extract::State;
+use axum::response::NoContent;
+use colloquy_application::threads::Threads;
+use colloquy_domain::ThreadId;
+
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// Delete a thread with its messages and runs.
+#[utoipa::path(
+    delete,
+    path = "/threads/{thread_id}",
+    tag = "threads",
+    security(("bearer" = [])),
+    params(("thread_id" = uuid::Uuid, Path)),
+    responses((status = 204, description = "Deleted")),
+)]
+pub(crate) async fn delete_thread(
+    caller: SignedIn,
+    State(threads): State<Threads>,
+    Ids(id): Ids<ThreadId>,
+) -> Result<NoContent, Problem> {
+    threads.delete(&caller.actor, id).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,27 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::threads::Threads;
+use colloquy_domain::ThreadId;
+
+use super::view::ThreadView;
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// One thread.
+#[utoipa::path(
+    get,
+    path = "/threads/{thread_id}",
+    tag = "threads",
+    security(("bearer" = [])),
+    params(("thread_id" = uuid::Uuid, Path)),
+    responses((status = 200, description = "The thread", body = ThreadView)),
+)]
+pub(crate) async fn get_thread(
+    caller: SignedIn,
+    State(threads): State<Threads>,
+    Ids(id): Ids<ThreadId>,
+) -> Result<Json<ThreadView>, Problem> {
+    let thread = threads.get(&caller.actor, id).await?;
+    Ok(Json(ThreadView::from(thread)))
+}

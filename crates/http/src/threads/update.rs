@@ -1,0 +1,62 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::threads::{ThreadUpdate, Threads};
+use colloquy_domain::{ThreadId, ThreadName};
+
+use super::view::ThreadView;
+use super::{READ_ONLY, assistant_reference};
+use crate::auth::SignedIn;
+use crate::input::{Body, Fields, Input, JsonBody, text};
+use crate::path::Ids;
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+type UpdateThread = JsonBody<ThreadUpdate>;
+
+impl Input for ThreadUpdate {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        Some(Self {
+            name: fields.optional("name", text(ThreadName::parse)),
+            assistant: fields.nullable("assistant_id", text(|text| assistant_reference(&text))),
+        })
+    }
+}
+
+impl Body for ThreadUpdate {
+    const NAME: &str = "UpdateThread";
+
+    fn schema() -> BodySchema {
+        let assistant = schema::nullable(schema::assistant_reference());
+        BodySchema::new("What to change of a thread; what is left out stays as it is.")
+            .optional("name", schema::text(ThreadName::MAX_CHARS))
+            .optional(
+                "assistant_id",
+                assistant.description(Some("Another assistant, by id or slug, or none.")),
+            )
+            .ignored(&READ_ONLY)
+    }
+}
+
+/// Change a thread.
+#[utoipa::path(
+    patch,
+    path = "/threads/{thread_id}",
+    tag = "threads",
+    security(("bearer" = [])),
+    params(("thread_id" = uuid::Uuid, Path)),
+    request_body = UpdateThread,
+    responses(
+        (status = 200, description = "The thread as it is now", body = ThreadView),
+        (status = 403, description = "The caller may see the thread, but is not its owner"),
+    ),
+)]
+pub(crate) async fn update_thread(
+    caller: SignedIn,
+    State(threads): State<Threads>,
+    Ids(id): Ids<ThreadId>,
+    JsonBody(update): UpdateThread,
+) -> Result<Json<ThreadView>, Problem> {
+    let thread = threads.update(&caller.actor, id, update).await?;
+    Ok(Json(ThreadView::from(thread)))
+}

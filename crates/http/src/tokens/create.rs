@@ -1,0 +1,105 @@
+use axum::extract::State;
+use axum::response::Response;
+use chrono::Duration;
+use colloquy_application::tokens::Tokens;
+use colloquy_domain::{TokenName, Violation};
+use serde::Serialize;
+
+use super::view::TokenView;
+use crate::BASE;
+use crate::auth::SignedIn;
+use crate::created::created;
+use crate::input::{Body, Fields, Input, JsonBody, text, whole_number};
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+/// What a client may send back of a token, to no effect.
+const READ_ONLY: [&str; 6] = [
+    "id",
+    "kind",
+    "created_at",
+    "last_used_at",
+    "expires_at",
+    "token",
+];
+/// The longest lifetime that is not for ever: ten years.
+const MAX_DAYS: u32 = 3_650;
+
+pub(super) struct NewToken {
+    name: TokenName,
+    lifetime: Option<Duration>,
+}
+
+type CreateToken = JsonBody<NewToken>;
+
+impl Input for NewToken {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        let name = fields.required("name", text(TokenName::parse));
+        let lifetime = fields.nullable("expires_in_days", whole_number(days));
+        Some(Self {
+            name: name?,
+            lifetime: lifetime.flatten(),
+        })
+    }
+}
+
+impl Body for NewToken {
+    const NAME: &str = "CreateToken";
+
+    fn schema() -> BodySchema {
+        let days = schema::nullable(schema::up_to(MAX_DAYS));
+        BodySchema::new("What a new API key is made from.")
+            .required("name", schema::text(TokenName::MAX_CHARS))
+            .optional(
+                "expires_in_days",
+                days.description(Some("Without it the key never expires.")),
+            )
+            .ignored(&READ_ONLY)
+    }
+}
+
+fn days(days: u32) -> Result<Duration, Violation> {
+    if (1..=MAX_DAYS).contains(&days) {
+        Ok(Duration::days(i64::from(days)))
+    } else {
+        let range = format!("must be from 1 to {MAX_DAYS}");
+        Err(Violation::new("out_of_range", range))
+    }
+}
+
+/// A new token, at the one moment when it is shown.
+#[derive(Serialize, utoipa::ToSchema)]
+struct CreatedToken {
+    #[serde(flatten)]
+    view: TokenView,
+    /// The token itself, to send as `Authorization: Bearer <token>`. It is not shown again.
+    token: String,
+}
+
+/// Make an API key, which carries the caller's own rights.
+#[utoipa::path(
+    post,
+    path = "/users/me/tokens",
+    tag = "tokens",
+    security(("bearer" = [])),
+    request_body = CreateToken,
+    responses((status = 201, description = "The API key", body = CreatedToken, headers(
+        ("Location" = String, description = "Where it can be revoked"),
+    ))),
+)]
+pub(crate) async fn create_token(
+    caller: SignedIn,
+    State(tokens): State<Tokens>,
+    JsonBody(new): CreateToken,
+) -> Result<Response, Problem> {
+    let issued = tokens
+        .create_api_key(&caller.actor, new.name, new.lifetime)
+        .await?;
+    let location = format!("{BASE}/users/me/tokens/{}", issued.token.id);
+    let created_token = CreatedToken {
+        view: issued.token.into(),
+        token: issued.text.expose().to_owned(),
+    };
+    Ok(created(location, created_token))
+}

@@ -1,0 +1,26 @@
+use axum::extract::State;
+use axum::response::NoContent;
+use colloquy_application::tokens::Tokens;
+use colloquy_domain::TokenId;
+
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// Revoke one of the caller's tokens.
+#[utoipa::path(
+    delete,
+    path = "/users/me/tokens/{token_id}",
+    tag = "tokens",
+    security(("bearer" = [])),
+    params(("token_id" = uuid::Uuid, Path)),
+    responses((status = 204, description = "Revoked")),
+)]
+pub(crate) async fn delete_token(
+    caller: SignedIn,
+    State(tokens): State<Tokens>,
+    Ids(id): Ids<TokenId>,
+) -> Result<NoContent, Problem> {
+    tokens.revoke(&caller.actor, id).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,74 @@
+use axum::extract::State;
+use axum::response::Response;
+use colloquy_application::accounts::NewAccount;
+use colloquy_application::passwords::Password;
+use colloquy_application::users::Users;
+use colloquy_domain::{Email, PersonName, Role};
+
+use super::view::UserView;
+use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
+use crate::BASE;
+use crate::auth::SignedIn;
+use crate::created::created;
+use crate::input::{Body, Fields, Input, JsonBody, text};
+use crate::problem::Problem;
+use crate::schema::BodySchema;
+
+type CreateUser = JsonBody<NewAccount>;
+
+impl Input for NewAccount {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        let email = fields.required("email", text(Email::parse));
+        let password = fields.required("password", text(Password::parse));
+        let name = fields.nullable("name", text(PersonName::parse));
+        let role = fields.optional("role", role);
+        Some(Self {
+            email: email?,
+            password: Some(password?),
+            name: name.flatten(),
+            role: role.unwrap_or(Role::User),
+        })
+    }
+}
+
+impl Body for NewAccount {
+    const NAME: &str = "CreateUser";
+
+    fn schema() -> BodySchema {
+        BodySchema::new("What a new account is made from.")
+            .required("email", email_schema())
+            .required("password", password_schema())
+            .optional("name", name_schema())
+            .optional(
+                "role",
+                role_schema().default(Some(Role::User.as_str().into())),
+            )
+            .ignored(&READ_ONLY)
+    }
+}
+
+/// Make an account.
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = "users",
+    security(("bearer" = [])),
+    request_body = CreateUser,
+    responses(
+        (status = 201, description = "The account", body = UserView, headers(
+            ("Location" = String, description = "Where the account is"),
+        )),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 409, description = "Another account has the email"),
+    ),
+)]
+pub(crate) async fn create_user(
+    caller: SignedIn,
+    State(users): State<Users>,
+    JsonBody(new): CreateUser,
+) -> Result<Response, Problem> {
+    let user = users.create(&caller.actor, new).await?;
+    let location = format!("{BASE}/users/{}", user.id);
+    Ok(created(location, UserView::from(&user)))
+}

@@ -1,0 +1,29 @@
+use axum::extract::State;
+use axum::response::NoContent;
+use colloquy_application::users::Users;
+use colloquy_domain::UserId;
+
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// Delete an account. Its threads stay, without an owner.
+#[utoipa::path(
+    delete,
+    path = "/users/{user_id}",
+    tag = "users",
+    security(("bearer" = [])),
+    params(("user_id" = uuid::Uuid, Path)),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
+pub(crate) async fn delete_user(
+    caller: SignedIn,
+    State(users): State<Users>,
+    Ids(id): Ids<UserId>,
+) -> Result<NoContent, Problem> {
+    users.delete(&caller.actor, id).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,30 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::users::Users;
+use colloquy_domain::UserId;
+
+use super::view::UserView;
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// One account.
+#[utoipa::path(
+    get,
+    path = "/users/{user_id}",
+    tag = "users",
+    security(("bearer" = [])),
+    params(("user_id" = uuid::Uuid, Path)),
+    responses(
+        (status = 200, description = "The account", body = UserView),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
+pub(crate) async fn get_user(
+    caller: SignedIn,
+    State(users): State<Users>,
+    Ids(id): Ids<UserId>,
+) -> Result<Json<UserView>, Problem> {
+    let user = users.get(&caller.actor, id).await?;
+    Ok(Json(UserView::from(&user)))
+}

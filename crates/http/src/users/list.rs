@@ -1,0 +1,33 @@
+use axum::extract::State;
+use axum::response::Response;
+use colloquy_application::ports::OffsetPage;
+use colloquy_application::users::Users;
+
+use super::view::UserView;
+use crate::auth::SignedIn;
+use crate::input::Query;
+use crate::paging::counted;
+use crate::problem::Problem;
+
+/// All accounts, oldest first.
+#[utoipa::path(
+    get,
+    path = "/users",
+    tag = "users",
+    security(("bearer" = [])),
+    params(Query<OffsetPage>),
+    responses(
+        (status = 200, description = "A page of the accounts", body = Vec<UserView>, headers(
+            ("x-total-count" = u64, description = "How many accounts there are"),
+        )),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
+pub(crate) async fn list_users(
+    caller: SignedIn,
+    State(users): State<Users>,
+    Query(page): Query<OffsetPage>,
+) -> Result<Response, Problem> {
+    let list = users.list(&caller.actor, page).await?;
+    Ok(counted(list, |user| UserView::from(&user)))
+}

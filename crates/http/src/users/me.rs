@@ -1,0 +1,16 @@
+use axum::Json;
+
+use super::view::UserView;
+use crate::auth::SignedIn;
+
+/// Who the token's user is.
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    tag = "users",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The user", body = UserView)),
+)]
+pub(crate) async fn get_me(caller: SignedIn) -> Json<UserView> {
+    Json(UserView::from(&*caller.session.user))
+}

@@ -1,0 +1,63 @@
+//! Accounts.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod me;
+mod update;
+mod view;
+
+use colloquy_application::passwords::Password;
+use colloquy_domain::{Email, PersonName, Role};
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::input::{Place, choice};
+use crate::schema;
+use crate::state::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(me::get_me))
+        .routes(routes!(list::list_users, create::create_user))
+        .routes(routes!(
+            get::get_user,
+            update::update_user,
+            delete::delete_user
+        ))
+}
+
+/// What a client may send back of a user, to no effect.
+const READ_ONLY: [&str; 3] = ["id", "created_at", "updated_at"];
+
+fn role(value: serde_json::Value, place: &mut Place<'_>) -> Option<Role> {
+    choice(Role::from_name, "admin or user")(value, place)
+}
+
+fn role_schema() -> ObjectBuilder {
+    schema::one_of(Role::ALL.iter().map(|role| role.as_str()))
+        .description(Some("Administrators manage assistants and users."))
+}
+
+fn email_schema() -> ObjectBuilder {
+    schema::string()
+        .max_length(Some(Email::MAX_CHARS))
+        .pattern(Some(
+            r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$",
+        ))
+        .description(Some("Unique without regard to case."))
+}
+
+fn name_schema() -> ObjectBuilder {
+    schema::nullable(schema::text(PersonName::MAX_CHARS)).description(Some("What to call them."))
+}
+
+fn password_schema() -> ObjectBuilder {
+    schema::string()
+        .min_length(Some(Password::MIN_CHARS))
+        .max_length(Some(Password::MAX_CHARS))
+        .write_only(true)
+        .description(Some("Only its length is judged."))
+}

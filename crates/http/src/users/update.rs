@@ -1,0 +1,67 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::accounts::AccountChanges;
+use colloquy_application::passwords::Password;
+use colloquy_application::users::Users;
+use colloquy_domain::{Email, PersonName, UserId};
+
+use super::view::UserView;
+use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
+use crate::auth::SignedIn;
+use crate::input::{Body, Fields, Input, JsonBody, boolean, text};
+use crate::path::Ids;
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+type UpdateUser = JsonBody<AccountChanges>;
+
+impl Input for AccountChanges {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        Some(Self {
+            email: fields.optional("email", text(Email::parse)),
+            password: fields.optional("password", text(Password::parse)),
+            name: fields.nullable("name", text(PersonName::parse)),
+            role: fields.optional("role", role),
+            is_active: fields.optional("is_active", boolean),
+        })
+    }
+}
+
+impl Body for AccountChanges {
+    const NAME: &str = "UpdateUser";
+
+    fn schema() -> BodySchema {
+        BodySchema::new("What to change of an account; what is left out stays as it is.")
+            .optional("email", email_schema())
+            .optional("password", password_schema())
+            .optional("name", name_schema())
+            .optional("role", role_schema())
+            .optional("is_active", schema::boolean())
+            .ignored(&READ_ONLY)
+    }
+}
+
+/// Change an account. A new password ends its sessions; API keys stay.
+#[utoipa::path(
+    patch,
+    path = "/users/{user_id}",
+    tag = "users",
+    security(("bearer" = [])),
+    params(("user_id" = uuid::Uuid, Path)),
+    request_body = UpdateUser,
+    responses(
+        (status = 200, description = "The account as it is now", body = UserView),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 409, description = "Another account has the email"),
+    ),
+)]
+pub(crate) async fn update_user(
+    caller: SignedIn,
+    State(users): State<Users>,
+    Ids(id): Ids<UserId>,
+    JsonBody(changes): UpdateUser,
+) -> Result<Json<UserView>, Problem> {
+    let user = users.update(&caller.actor, id, changes).await?;
+    Ok(Json(UserView::from(&user)))
+}

@@ -1,0 +1,27 @@
+//! The contracts of the ports, on both databases.
+
+macro_rules! contracts {
+    ($database:ident) => {
+        mod $database {
+            use colloquy_application::testing::contracts::Stores;
+
+            use crate::places::{self, Place};
+
+            async fn stores() -> Option<(Stores, Place)> {
+                let place = places::$database().await?;
+                let database = place.migrated().await;
+                Some((crate::stores(&database), place))
+            }
+
+            colloquy_application::user_contracts!(stores);
+            colloquy_application::token_contracts!(stores);
+            colloquy_application::assistant_contracts!(stores);
+            colloquy_application::thread_contracts!(stores);
+            colloquy_application::message_contracts!(stores);
+            colloquy_application::run_contracts!(stores);
+        }
+    };
+}
+
+contracts!(sqlite);
+contracts!(postgres);

@@ -1,0 +1,140 @@
+//! The command line.
+
+use std::str::FromStr as _;
+
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use colloquy_domain::{Email, PersonName, TokenId, TokenName};
+
+use crate::config::{Flags, add_flags};
+
+/// Assistants of your own: an API that holds threads with them, on any language model.
+#[derive(Debug, Parser)]
+#[command(name = "colloquy", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Serve the API
+    Serve,
+    /// Bring the database's schema up to date, as `serve` does when it starts
+    Migrate,
+    /// Manage accounts, also while the server runs
+    #[command(subcommand)]
+    User(UserTask),
+    /// Manage API keys, also while the server runs
+    #[command(subcommand)]
+    Token(TokenTask),
+    /// Print the API's OpenAPI document
+    Openapi,
+    /// Print the effective settings as TOML, secrets masked
+    Config,
+    /// Ask the running server whether it is ready: exit code 0 or 1
+    Healthcheck,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserTask {
+    /// Make an account; unless told otherwise with a generated password, printed once
+    Create(NewUser),
+    /// List the accounts, oldest first
+    List,
+    /// Give an account another password, which ends its sign-ins
+    SetPassword {
+        #[arg(value_parser = parse_email)]
+        email: Email,
+        /// Read the password from the first line of standard input instead of generating one
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Disable an account: it cannot sign in and its tokens do not count
+    Disable {
+        #[arg(value_parser = parse_email)]
+        email: Email,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewUser {
+    #[arg(value_parser = parse_email)]
+    pub(crate) email: Email,
+    /// What to call the user
+    #[arg(long, value_parser = parse_person_name)]
+    pub(crate) name: Option<PersonName>,
+    /// Make an administrator
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// Read the password from the first line of standard input instead of generating one
+    #[arg(long, conflicts_with = "no_password")]
+    pub(crate) password_stdin: bool,
+    /// Make an account that cannot sign in, for programs with an API key
+    #[arg(long)]
+    pub(crate) no_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenTask {
+    /// Make an API key, which carries the account's rights; it is printed once
+    Create {
+        #[arg(value_parser = parse_email)]
+        email: Email,
+        /// What to call the key
+        #[arg(value_parser = parse_token_name)]
+        name: TokenName,
+        /// When it stops to count; never unless said
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        expires_in_days: Option<u16>,
+    },
+    /// List an account's API keys, oldest first
+    List {
+        #[arg(value_parser = parse_email)]
+        email: Email,
+    },
+    /// Revoke one of an account's API keys
+    Revoke {
+        #[arg(value_parser = parse_email)]
+        email: Email,
+        #[arg(value_parser = parse_token_id)]
+        id: TokenId,
+    },
+}
+
+fn parse_email(text: &str) -> Result<Email, String> {
+    Email::parse(text).map_err(|violation| violation.message)
+}
+
+fn parse_person_name(text: &str) -> Result<PersonName, String> {
+    PersonName::parse(text).map_err(|violation| violation.message)
+}
+
+fn parse_token_name(text: &str) -> Result<TokenName, String> {
+    TokenName::parse(text).map_err(|violation| violation.message)
+}
+
+fn parse_token_id(text: &str) -> Result<TokenId, String> {
+    TokenId::from_str(text).map_err(|violation| violation.message)
+}
+
+/// The whole command line: every command with the flags of the settings.
+fn command() -> Command {
+    add_flags(Cli::command())
+}
+
+/// Reads the program's arguments; ends the program where they ask for help or cannot be read.
+pub(crate) fn read() -> (Cli, Flags) {
+    let matches = command().get_matches();
+    match Cli::from_arg_matches(&matches) {
+        Ok(cli) => (cli, Flags::of(&matches)),
+        Err(error) => error.format(&mut command()).exit(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::command().debug_assert();
+    }
+}

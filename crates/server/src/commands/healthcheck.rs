@@ -1,0 +1,46 @@
+//! `colloquy healthcheck`: for containers, which have no curl.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::address::reachable;
+use crate::config::Configuration;
+use crate::failure::Failure;
+
+/// How long the answer may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// More than any status line has.
+const MAX_ANSWER: u64 = 512;
+
+pub(crate) async fn healthcheck(configuration: &Configuration) -> Result<(), Failure> {
+    let address = reachable(configuration.settings.listen);
+    let status = match timeout(LIMIT, ask(address)).await {
+        Ok(answer) => answer.map_err(|error| refused(address, &error.to_string()))?,
+        Err(elapsed) => return Err(refused(address, &elapsed.to_string())),
+    };
+    if status.split(' ').nth(1) == Some("200") {
+        return Ok(());
+    }
+    Err(refused(address, &status))
+}
+
+/// The status line of the answer.
+async fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request =
+        format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+fn refused(address: SocketAddr, why: &str) -> Failure {
+    Failure::Refused(format!("{address} is not ready: {why}"))
+}

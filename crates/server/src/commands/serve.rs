@@ -1,0 +1,129 @@
+//! `colloquy serve`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use colloquy_application::UseCases;
+use colloquy_http::{HttpOptions, ServeOptions};
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::address::reachable;
+use crate::config::{Configuration, Settings};
+use crate::failure::Failure;
+use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
+use crate::service::Service;
+use crate::signals;
+use crate::supervision::{clean_tokens, supervise};
+use crate::terminal::print;
+
+/// How long requests may still take once the last run has ended: to hand over its answer.
+const ANSWER_TIME: Duration = Duration::from_secs(4);
+/// How long closing the stores may take.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// Serves until a signal says stop, then lets runs end within the grace.
+pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> {
+    let settings = &configuration.settings;
+    let stop = signals::stop_token()?;
+    let service = Service::open(configuration).await?;
+    let first_sign_in = prepare(&service, settings).await?;
+    let listener = listen(settings.listen).await?;
+    welcome(listener.local_addr()?, first_sign_in.as_ref())?;
+    let background = start_background(&service.use_cases);
+    serve_until(&stop, listener, &service, settings).await?;
+    for task in background {
+        task.abort();
+    }
+    let _ = timeout(CLOSE_TIME, service.close()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What comes before the first request.
+async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstSignIn>, Failure> {
+    let use_cases = &service.use_cases;
+    let first_sign_in = create_first_administrator(
+        &use_cases.accounts,
+        settings.first_administrator.clone(),
+        &*service.sources.secrets,
+    )
+    .await?;
+    if settings.demo {
+        create_demo_assistant(&use_cases.assistants).await?;
+    }
+    use_cases.engine.recover().await?;
+    Ok(first_sign_in)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Failure::Listen { address, source })
+}
+
+/// Tells a person where to go. Everything else is in the log.
+fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Result<()> {
+    let url = format!("http://{}", reachable(address));
+    print(&format!(
+        "Colloquy {} serves {url}",
+        env!("CARGO_PKG_VERSION")
+    ))?;
+    print(&format!("  try it:  {url}/docs"))?;
+    match first_sign_in {
+        Some(FirstSignIn {
+            email,
+            password: Some(password),
+        }) => print(&format!(
+            "  sign in: {email}, password {password} (generated, shown only this once)"
+        )),
+        Some(FirstSignIn { email, .. }) => {
+            print(&format!("  sign in: {email}, with the configured password"))
+        }
+        None => print("  sign in: with any account of `colloquy user list`"),
+    }
+}
+
+fn start_background(use_cases: &UseCases) -> [AbortHandle; 2] {
+    let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
+    [
+        supervise("keep leases", move || {
+            let engine = engine.clone();
+            async move { engine.keep().await }
+        }),
+        supervise("clean tokens", move || clean_tokens(tokens.clone())),
+    ]
+}
+
+/// When told to stop: not ready at once, no more connections, and runs have the grace to end.
+async fn serve_until(
+    stop: &CancellationToken,
+    listener: TcpListener,
+    service: &Service,
+    settings: &Settings,
+) -> io::Result<()> {
+    let router = colloquy_http::router(
+        service.use_cases.clone(),
+        service.health.clone(),
+        HttpOptions {
+            cors_origins: settings.cors_origins.clone(),
+            draining: stop.clone(),
+            ..HttpOptions::new(service.sources.ids.clone())
+        },
+    );
+    let options = ServeOptions {
+        grace: settings.shutdown_grace + ANSWER_TIME,
+        ..ServeOptions::default()
+    };
+    let serving = colloquy_http::serve(listener, router, options, stop.cancelled());
+    let stopping = async {
+        stop.cancelled().await;
+        service.use_cases.engine.stop(settings.shutdown_grace).await;
+        Ok(())
+    };
+    tokio::try_join!(serving, stopping)?;
+    Ok(())
+}

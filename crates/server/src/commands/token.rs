@@ -1,0 +1,83 @@
+//! `colloquy token`: API keys, without the question who asks.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use colloquy_application::Error;
+use colloquy_application::tokens::Tokens;
+use colloquy_domain::{AccessToken, TokenId, TokenName, User, UserId};
+
+use super::user::find;
+use crate::cli::TokenTask;
+use crate::config::Configuration;
+use crate::failure::Failure;
+use crate::store::Store;
+use crate::terminal::{print, visible};
+
+pub(crate) async fn token(configuration: &Configuration, task: TokenTask) -> Result<(), Failure> {
+    let store = Store::open(&configuration.settings).await?;
+    let (accounts, tokens) = (store.accounts(), store.tokens());
+    match task {
+        TokenTask::Create {
+            email,
+            name,
+            expires_in_days,
+        } => {
+            create(
+                &tokens,
+                &find(&accounts, &email).await?,
+                name,
+                expires_in_days,
+            )
+            .await
+        }
+        TokenTask::List { email } => list(&tokens, find(&accounts, &email).await?.id).await,
+        TokenTask::Revoke { email, id } => {
+            revoke(&tokens, &find(&accounts, &email).await?, id).await
+        }
+    }
+}
+
+/// Prints the key and nothing else to standard output, so that a script can take it from there.
+async fn create(
+    tokens: &Tokens,
+    user: &User,
+    name: TokenName,
+    days: Option<u16>,
+) -> Result<(), Failure> {
+    let lifetime = days.map(|days| TimeDelta::days(days.into()));
+    let issued = tokens.issue_api_key(user.id, name, lifetime).await?;
+    print(issued.text.expose())?;
+    Ok(())
+}
+
+async fn list(tokens: &Tokens, user: UserId) -> Result<(), Failure> {
+    for token in tokens.api_keys_of(user).await? {
+        print(&line(&token))?;
+    }
+    Ok(())
+}
+
+async fn revoke(tokens: &Tokens, user: &User, id: TokenId) -> Result<(), Failure> {
+    tokens
+        .revoke_of(user.id, id)
+        .await
+        .map_err(|error| match error {
+            Error::NotFound => Failure::Refused(format!("{} has no token {id}", user.email)),
+            error => error.into(),
+        })?;
+    print(&format!("revoked {id}"))?;
+    Ok(())
+}
+
+fn line(token: &AccessToken) -> String {
+    let expires = token.expires_at.map_or("never".to_owned(), date);
+    let used = token.last_used_at.map_or("never".to_owned(), date);
+    let name = &token.name;
+    visible(&format!(
+        "{}  expires {expires:<10}  used {used:<10}  {name}",
+        token.id
+    ))
+}
+
+fn date(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,126 @@
+//! `colloquy user`: accounts, without the question who asks.
+
+use std::io;
+
+use colloquy_application::Error;
+use colloquy_application::accounts::{AccountChanges, Accounts, NewAccount};
+use colloquy_application::ports::OffsetPage;
+use colloquy_application::system::OsSecretGenerator;
+use colloquy_domain::{Email, Role, User};
+
+use crate::cli::{NewUser, UserTask};
+use crate::config::Configuration;
+use crate::failure::Failure;
+use crate::password::ChosenPassword;
+use crate::store::Store;
+use crate::terminal::{print, visible};
+
+/// How many accounts are read at once.
+const PAGE: u32 = 500;
+
+pub(crate) async fn user(configuration: &Configuration, task: UserTask) -> Result<(), Failure> {
+    let accounts = Store::open(&configuration.settings).await?.accounts();
+    match task {
+        UserTask::Create(new) => create(&accounts, new).await,
+        UserTask::List => list(&accounts).await,
+        UserTask::SetPassword {
+            email,
+            password_stdin,
+        } => set_password(&accounts, &email, password_stdin).await,
+        UserTask::Disable { email } => disable(&accounts, &email).await,
+    }
+}
+
+async fn create(accounts: &Accounts, new: NewUser) -> Result<(), Failure> {
+    let chosen = if new.no_password {
+        None
+    } else {
+        Some(choose(new.password_stdin)?)
+    };
+    let account = NewAccount {
+        email: new.email.clone(),
+        password: chosen.as_ref().map(|chosen| chosen.password.clone()),
+        name: new.name,
+        role: if new.admin { Role::Admin } else { Role::User },
+    };
+    let user = accounts
+        .create(account)
+        .await
+        .map_err(|error| match error {
+            Error::Duplicate(_) => Failure::Refused(format!("there is {} already", new.email)),
+            error => error.into(),
+        })?;
+    let role = user.role.as_str();
+    print(&format!("created {role} {} ({})", user.email, user.id))?;
+    tell(chosen.as_ref())?;
+    Ok(())
+}
+
+async fn list(accounts: &Accounts) -> Result<(), Failure> {
+    let mut skip = 0;
+    loop {
+        let page = accounts.list(OffsetPage { skip, limit: PAGE }).await?;
+        for user in &page.items {
+            print(&line(user))?;
+        }
+        skip += u64::from(PAGE);
+        if skip >= page.total {
+            return Ok(());
+        }
+    }
+}
+
+async fn set_password(accounts: &Accounts, email: &Email, stdin: bool) -> Result<(), Failure> {
+    let user = find(accounts, email).await?;
+    let chosen = choose(stdin)?;
+    let changes = AccountChanges {
+        password: Some(chosen.password.clone()),
+        ..AccountChanges::default()
+    };
+    accounts.update(user.id, changes).await?;
+    print(&format!("changed the password of {}", user.email))?;
+    tell(Some(&chosen))?;
+    Ok(())
+}
+
+async fn disable(accounts: &Accounts, email: &Email) -> Result<(), Failure> {
+    let user = find(accounts, email).await?;
+    let changes = AccountChanges {
+        is_active: Some(false),
+        ..AccountChanges::default()
+    };
+    accounts.update(user.id, changes).await?;
+    print(&format!("disabled {}", user.email))?;
+    Ok(())
+}
+
+/// The account that the operator named.
+pub(super) async fn find(accounts: &Accounts, email: &Email) -> Result<User, Failure> {
+    accounts.find(email).await.map_err(|error| match error {
+        Error::NotFound => Failure::Refused(format!("there is no account {email}")),
+        error => error.into(),
+    })
+}
+
+fn line(user: &User) -> String {
+    let role = user.role.as_str();
+    let state = if user.is_active { "active" } else { "disabled" };
+    let name = user.name.as_ref().map_or("", |name| name.as_str());
+    let line = format!("{}  {role:<5}  {state:<8}  {}  {name}", user.id, user.email);
+    visible(line.trim_end())
+}
+
+fn choose(from_stdin: bool) -> Result<ChosenPassword, Failure> {
+    if from_stdin {
+        ChosenPassword::from_stdin()
+    } else {
+        ChosenPassword::generate(&OsSecretGenerator)
+    }
+}
+
+fn tell(chosen: Option<&ChosenPassword>) -> io::Result<()> {
+    match chosen.and_then(|chosen| chosen.generated.as_ref()) {
+        Some(generated) => print(&format!("password: {generated}")),
+        None => Ok(()),
+    }
+}

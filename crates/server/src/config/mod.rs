@@ -1,0 +1,106 @@
+//! Settings from four sources, each outranking the one before: defaults, `colloquy.toml`,
+//! environment variables, flags.
+//!
+//! [`setting`] is the table of all of them: one row makes a key, a variable and a flag. The
+//! sources bring text into [`values`], which remembers where it was set; [`settings`] checks and
+//! types it. Whatever is wrong is told as one line that names the setting and its source.
+
+mod environment;
+mod error;
+mod file;
+mod flags;
+mod parse;
+mod report;
+mod secret;
+mod setting;
+mod settings;
+mod units;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use colloquy_application::ports::{ChatModel as _, Clock};
+use colloquy_domain::ModelName;
+use colloquy_llm::{ModelProviders, SettingsError};
+
+pub(crate) use environment::Environment;
+pub(crate) use error::ConfigError;
+pub(crate) use flags::{Flags, add_flags};
+pub(crate) use settings::{FirstAdministrator, LogFormat, Logging, Settings};
+use values::Values;
+
+use crate::terminal::in_one_line;
+
+/// The settings and where each was made.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    pub(crate) settings: Settings,
+    values: Values,
+}
+
+impl Configuration {
+    /// Puts the sources on top of each other and checks the result.
+    pub(crate) fn load(environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
+        let mut values = Values::default();
+        let named = flags.file.as_deref();
+        file::read(named.or(environment.file().map(Path::new)), &mut values)?;
+        environment.read(&mut values)?;
+        flags.read(&mut values)?;
+        let settings = Settings::read(&mut values)?;
+        Ok(Self { settings, values })
+    }
+
+    /// Whether a setting was made at all.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        self.values.is_set(key)
+    }
+
+    /// The effective settings as TOML, secrets masked.
+    pub(crate) fn report(&self) -> String {
+        report::report(&self.values)
+    }
+
+    /// Sets up the model providers and checks that every configured one, and the default model,
+    /// can be asked.
+    pub(crate) fn models(&self, clock: &Arc<dyn Clock>) -> Result<ModelProviders, ConfigError> {
+        let Settings {
+            providers,
+            connect_timeout,
+            default_model,
+            ..
+        } = &self.settings;
+        let models = ModelProviders::new(providers.clone(), *connect_timeout, clock)
+            .map_err(|error| self.wrong_provider(&error))?;
+        for provider in providers {
+            self.check_provider(&models, &provider.name)?;
+        }
+        if let Some(model) = default_model {
+            let refused = |why| self.values.wrong("default_model", format!("{why}"));
+            models.check(model).map_err(refused)?;
+        }
+        Ok(models)
+    }
+
+    fn wrong_provider(&self, error: &SettingsError) -> ConfigError {
+        let key = match error {
+            SettingsError::Name(name) | SettingsError::BaseUrl(name) => {
+                self.values.first_of_provider(name)
+            }
+            _ => "providers".to_owned(),
+        };
+        self.values.wrong(&key, in_one_line(error))
+    }
+
+    fn check_provider(&self, models: &ModelProviders, name: &str) -> Result<(), ConfigError> {
+        let key = self.values.first_of_provider(name);
+        // The check is about the provider; any model of it will do.
+        let model = ModelName::parse(format!("{name}::any"));
+        model
+            .and_then(|model| models.check(&model))
+            .map_err(|why| self.values.wrong(&key, why.message))
+    }
+}

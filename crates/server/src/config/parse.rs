@@ -1,0 +1,126 @@
+//! Values of single settings. Errors repeat the value only where it cannot be a secret.
+
+use std::net::SocketAddr;
+
+use colloquy_domain::ModelName;
+use colloquy_http::Origin;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use url::Url;
+
+use super::secret::Secret;
+use super::settings::LogFormat;
+
+pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an address; write it like 127.0.0.1:8080 or [::]:8080")
+    })
+}
+
+pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
+pub(super) fn parse_model(text: &str) -> Result<ModelName, String> {
+    ModelName::parse(text).map_err(|violation| violation.message)
+}
+
+pub(super) fn parse_database_url(text: &str) -> Result<Secret, String> {
+    let is_known = ["sqlite://", "postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    is_known
+        .then(|| Secret::new(text))
+        .ok_or_else(|| "must begin with sqlite:// or postgres://".to_owned())
+}
+
+pub(super) fn parse_blob_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "file" && url.to_file_path().is_ok() => Ok(url),
+        Ok(url) if url.scheme() == "memory" => Ok(url),
+        _ => Err("must be file:// with an absolute path, or memory://".to_owned()),
+    }
+}
+
+pub(super) fn parse_http_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(url),
+        _ => Err("must begin with http:// or https://".to_owned()),
+    }
+}
+
+/// Reads origins separated by commas.
+pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
+    let origins = text.split(',').map(str::trim).filter(|o| !o.is_empty());
+    origins.map(parse_origin).collect()
+}
+
+fn parse_origin(text: &str) -> Result<Origin, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an origin; write it like https://chat.example.org"))
+}
+
+/// Accepts what `EnvFilter` does, except a bare word that is no level: it would name a target,
+/// and so a slip of the pen in `debug` would turn everything off.
+pub(super) fn parse_directives(text: &str) -> Result<String, String> {
+    let is_slip = |part: &str| {
+        !part.is_empty() && !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err()
+    };
+    if text.split(',').any(|part| is_slip(part.trim())) || EnvFilter::try_new(text).is_err() {
+        return Err(format!(
+            "{text:?} is not a filter; write a level (error, warn, info, debug, trace, off) or target=level, separated by commas"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is neither pretty nor json")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_directives, parse_listen, parse_origins};
+
+    #[test]
+    fn origins_are_separated_by_commas() {
+        assert_eq!(
+            parse_origins("https://a.example, http://localhost:3000")
+                .unwrap()
+                .len(),
+            2
+        );
+        assert_eq!(parse_origins(""), Ok(vec![]));
+        for text in ["*", "https://a.example/path", "https://a.example,b"] {
+            assert!(parse_origins(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn log_directives_are_levels_and_targets_with_levels() {
+        for text in [
+            "info",
+            "warn,colloquy_http=debug",
+            "off",
+            "info,run[assistant]=trace",
+        ] {
+            assert!(parse_directives(text).is_ok(), "{text}");
+        }
+        for text in ["debgu", "info,colloquy_http", "info=loud"] {
+            assert!(parse_directives(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        assert!(parse_listen("[::]:80").is_ok());
+        for text in ["8080", "127.0.0.1", "localhost:8080", "127.0.0.1:99999"] {
+            assert!(parse_listen(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::fmt;
+
+use url::Url;
+
+/// A value that must not be seen: it prints as dots.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+/// What stands in print where a secret is.
+pub(super) const MASK: &str = "***";
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The value, to hand over to whoever needs it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// The address without the credentials that it may carry; what is no address is masked whole.
+pub(super) fn masked_url(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else {
+        return MASK.to_owned();
+    };
+    if url.cannot_be_a_base() {
+        return MASK.to_owned();
+    }
+    if !carries_credentials(&url) {
+        return text.to_owned();
+    }
+    if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
+        return MASK.to_owned();
+    }
+    mask_query(&mut url);
+    url.into()
+}
+
+fn carries_credentials(url: &Url) -> bool {
+    url.password().is_some() || url.query_pairs().any(|(name, _)| names_a_secret(&name))
+}
+
+fn mask_query(url: &mut Url) {
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    if pairs.is_empty() {
+        return;
+    }
+    let mut query = url.query_pairs_mut();
+    query.clear();
+    for (name, value) in pairs {
+        let value = if names_a_secret(&name) { MASK } else { &value };
+        query.append_pair(&name, value);
+    }
+}
+
+fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "key", "token", "secret", "sig"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secret, masked_url};
+
+    #[test]
+    fn a_secret_does_not_print() {
+        assert_eq!(format!("{:?}", Secret::new("hunter22")), "Secret(..)");
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_credentials() {
+        for (address, shown) in [
+            (
+                "postgres://ada:s3cret@db:5432/colloquy?sslmode=require",
+                "postgres://ada:***@db:5432/colloquy?sslmode=require",
+            ),
+            (
+                "postgres://db/colloquy?user=ada&password=s3cret",
+                "postgres://db/colloquy?user=ada&password=***",
+            ),
+            ("sqlite://data/colloquy.db", "sqlite://data/colloquy.db"),
+            ("ada:s3cret@db", "***"),
+            ("no address", "***"),
+        ] {
+            assert_eq!(masked_url(address), shown);
+        }
+    }
+}

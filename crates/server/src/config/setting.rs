@@ -1,0 +1,235 @@
+//! The table of settings: each row is a key of `colloquy.toml`, an environment variable and a flag.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its key in the file, dotted: `run.idle_timeout`.
+    pub(crate) key: &'static str,
+    /// What kind of value it takes.
+    pub(crate) kind: Kind,
+    /// What stands for the value in the list of flags.
+    pub(crate) placeholder: &'static str,
+    /// What counts when it is not set; `None` when that is nothing, or follows from others.
+    pub(crate) default: Option<&'static str>,
+    /// What it is for.
+    pub(crate) help: &'static str,
+}
+
+/// What kind of value a setting takes, as far as reading and printing it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Switch,
+    /// Separated by commas, or an array in the file.
+    List,
+    /// Never printed.
+    Secret,
+    /// Printed without its credentials.
+    Address,
+}
+
+/// What every variable of ours begins with.
+pub(super) const ENV_PREFIX: &str = "COLLOQUY_";
+/// Names the configuration file; the only variable that is not a setting.
+pub(super) const ENV_CONFIG: &str = "COLLOQUY_CONFIG";
+
+impl Setting {
+    /// The environment variable: `COLLOQUY_RUN__IDLE_TIMEOUT`.
+    pub(crate) fn variable(&self) -> String {
+        let name = self.key.replace('.', "__").to_ascii_uppercase();
+        format!("{ENV_PREFIX}{name}")
+    }
+
+    /// The flag without its dashes: `run-idle-timeout`.
+    pub(crate) fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+
+    /// With that default.
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    const fn of(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+}
+
+/// The setting of that key.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+const fn text(key: &'static str, placeholder: &'static str, help: &'static str) -> Setting {
+    Setting {
+        key,
+        kind: Kind::Text,
+        placeholder,
+        default: None,
+        help,
+    }
+}
+
+/// Every setting but those of the providers, in the order in which they are listed: first those
+/// that stand in no section of the file.
+pub(crate) const SETTINGS: &[Setting] = &[
+    text("listen", "HOST:PORT", "The address to serve on").or("127.0.0.1:8080"),
+    text(
+        "data_dir",
+        "DIR",
+        "Where the database, the files and this instance's identity lie unless said otherwise",
+    )
+    .or("./data"),
+    text(
+        "database_url",
+        "URL",
+        "sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME; else colloquy.db in the data directory",
+    )
+    .of(Kind::Address),
+    text(
+        "blob_url",
+        "URL",
+        "file:///PATH or memory://; else the folder blobs in the data directory",
+    )
+    .of(Kind::Address),
+    text(
+        "admin_email",
+        "EMAIL",
+        "The first administrator, made when there is none",
+    ),
+    text(
+        "admin_password",
+        "PASSWORD",
+        "The first administrator's password; better in the environment than in a flag",
+    )
+    .of(Kind::Secret),
+    text("demo", "BOOL", "Make a demo assistant when there is none")
+        .of(Kind::Switch)
+        .or("false"),
+    text(
+        "default_model",
+        "PROVIDER::MODEL",
+        "The model of an assistant that names none",
+    ),
+    text(
+        "shutdown_grace",
+        "DURATION",
+        "How long runs may go on after a stop signal",
+    )
+    .or("25s"),
+    text(
+        "log",
+        "DIRECTIVES",
+        "What to log: a level or target=level, separated by commas",
+    )
+    .or("info"),
+    text("log_format", "FORMAT", "pretty or json").or("pretty"),
+    text(
+        "run.connect_timeout",
+        "DURATION",
+        "How long connecting to a model provider may take",
+    )
+    .or("10s"),
+    text(
+        "run.first_token_timeout",
+        "DURATION",
+        "How long the first text of an answer may take",
+    )
+    .or("60s"),
+    text(
+        "run.idle_timeout",
+        "DURATION",
+        "How long an answer may pause",
+    )
+    .or("60s"),
+    text(
+        "run.total_timeout",
+        "DURATION",
+        "How long a run may take in all",
+    )
+    .or("600s"),
+    text("run.max_answer_bytes", "SIZE", "Where an answer is cut").or("2MiB"),
+    text(
+        "http.cors_origins",
+        "ORIGIN,...",
+        "The web origins whose pages may use the API",
+    )
+    .of(Kind::List)
+    .or(""),
+];
+
+/// What can be set of each model provider, under `providers.<name>`.
+pub(crate) const PROVIDER_FIELDS: &[(&str, Kind)] = &[
+    ("base_url", Kind::Address),
+    ("api_key", Kind::Secret),
+    ("kind", Kind::Text),
+];
+
+/// The usual variables of the providers that need nothing but a key.
+pub(super) const PROVIDER_KEY_VARIABLES: &[(&str, &str)] = &[
+    ("OPENAI_API_KEY", "providers.openai.api_key"),
+    ("ANTHROPIC_API_KEY", "providers.anthropic.api_key"),
+    ("GEMINI_API_KEY", "providers.gemini.api_key"),
+    ("MISTRAL_API_KEY", "providers.mistral.api_key"),
+];
+
+/// The kind of value that this key takes; `None` when there is no such setting.
+pub(super) fn kind_of(key: &str) -> Option<Kind> {
+    match key.strip_prefix("providers.") {
+        Some(rest) => {
+            let (name, field) = rest.rsplit_once('.')?;
+            let known = PROVIDER_FIELDS.iter().find(|(known, _)| *known == field);
+            known
+                .filter(|_| is_provider_name(name))
+                .map(|(_, kind)| *kind)
+        }
+        None => find(key).map(|setting| setting.kind),
+    }
+}
+
+fn is_provider_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, SETTINGS, find, kind_of};
+
+    #[test]
+    fn a_setting_has_the_same_name_in_every_source() {
+        let setting = find("run.first_token_timeout").unwrap();
+        assert_eq!(setting.variable(), "COLLOQUY_RUN__FIRST_TOKEN_TIMEOUT");
+        assert_eq!(setting.flag(), "run-first-token-timeout");
+    }
+
+    #[test]
+    fn no_two_settings_share_a_flag_or_a_variable() {
+        let mut names: Vec<String> = SETTINGS
+            .iter()
+            .flat_map(|setting| [setting.flag(), setting.variable()])
+            .collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 2 * SETTINGS.len());
+    }
+
+    #[test]
+    fn provider_settings_are_known_by_their_field() {
+        assert_eq!(kind_of("providers.local.api_key"), Some(Kind::Secret));
+        assert_eq!(kind_of("providers.my-own_2.kind"), Some(Kind::Text));
+        for key in [
+            "providers.local.colour",
+            "providers.base_url",
+            "providers.Local.kind",
+            "providers.a.b.kind",
+            "providers",
+        ] {
+            assert_eq!(kind_of(key), None, "{key}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use colloquy_application::passwords::Password;
+use colloquy_application::runs::RunLimits;
+use colloquy_domain::{Email, ModelName};
+use colloquy_http::Origin;
+use colloquy_llm::{ApiKey, ProviderKind, ProviderSettings};
+use url::Url;
+
+use super::error::ConfigError;
+use super::parse::{
+    parse_blob_url, parse_database_url, parse_directives, parse_http_url, parse_listen,
+    parse_log_format, parse_model, parse_origins, parse_switch,
+};
+use super::secret::Secret;
+use super::units::{parse_duration, parse_size, parse_time_limit};
+use super::values::Values;
+
+/// The effective settings, each of them checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where to serve.
+    pub(crate) listen: SocketAddr,
+    /// Where this instance keeps what is its own.
+    pub(crate) data_dir: PathBuf,
+    /// The database, with its credentials.
+    pub(crate) database_url: Secret,
+    /// The blob store.
+    pub(crate) blob_url: Url,
+    /// Made when there is no administrator.
+    pub(crate) first_administrator: Option<FirstAdministrator>,
+    /// Whether to make a demo assistant when there is no assistant.
+    pub(crate) demo: bool,
+    /// The model providers as configured.
+    pub(crate) providers: Vec<ProviderSettings>,
+    /// The model of an assistant that names none.
+    pub(crate) default_model: Option<ModelName>,
+    /// How long connecting to a provider may take.
+    pub(crate) connect_timeout: Duration,
+    /// How long and how large a run may become.
+    pub(crate) run_limits: RunLimits,
+    /// The web origins whose pages may use the API.
+    pub(crate) cors_origins: Vec<Origin>,
+    /// How long runs may go on after a stop signal.
+    pub(crate) shutdown_grace: Duration,
+    /// How to log.
+    pub(crate) logging: Logging,
+}
+
+/// An administrator to begin with.
+#[derive(Debug, Clone)]
+pub(crate) struct FirstAdministrator {
+    pub(crate) email: Email,
+    pub(crate) password: Password,
+}
+
+/// What to log, and in which form.
+#[derive(Debug, Clone)]
+pub(crate) struct Logging {
+    /// Directives that `EnvFilter` accepts.
+    pub(crate) directives: String,
+    pub(crate) format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs.
+    Json,
+}
+
+impl Settings {
+    /// Checks everything that can be checked without touching anything.
+    pub(super) fn read(values: &mut Values) -> Result<Self, ConfigError> {
+        let data_dir = values.required("data_dir", |text| {
+            std::path::absolute(text).map_err(|error| format!("{text:?} is no path: {error}"))
+        })?;
+        set_storage_defaults(&data_dir, values)?;
+        Ok(Self {
+            listen: values.required("listen", parse_listen)?,
+            data_dir,
+            database_url: values.required("database_url", parse_database_url)?,
+            blob_url: values.required("blob_url", parse_blob_url)?,
+            first_administrator: first_administrator(values)?,
+            demo: values.required("demo", parse_switch)?,
+            providers: providers(values)?,
+            default_model: values.optional("default_model", parse_model)?,
+            connect_timeout: values.required("run.connect_timeout", parse_time_limit)?,
+            run_limits: run_limits(values)?,
+            cors_origins: values.required("http.cors_origins", parse_origins)?,
+            shutdown_grace: values.required("shutdown_grace", parse_duration)?,
+            logging: Logging {
+                directives: values.required("log", parse_directives)?,
+                format: values.required("log_format", parse_log_format)?,
+            },
+        })
+    }
+}
+
+/// In URLs, so that a folder with a space or a question mark in its name keeps its meaning.
+fn set_storage_defaults(data_dir: &Path, values: &mut Values) -> Result<(), ConfigError> {
+    let folder = Url::from_directory_path(data_dir)
+        .map_err(|()| values.wrong("data_dir", "is no path on this machine"))?;
+    values.set_default(
+        "database_url",
+        format!("sqlite://{}colloquy.db", folder.path()),
+    );
+    values.set_default("blob_url", format!("{folder}blobs"));
+    Ok(())
+}
+
+fn first_administrator(values: &Values) -> Result<Option<FirstAdministrator>, ConfigError> {
+    let email = values.optional("admin_email", |text| {
+        Email::parse(text).map_err(|violation| violation.message)
+    })?;
+    let password = values.optional("admin_password", |text| {
+        Password::parse(text).map_err(|violation| violation.message)
+    })?;
+    match (email, password) {
+        (Some(email), Some(password)) => Ok(Some(FirstAdministrator { email, password })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(values.wrong("admin_email", "needs admin_password beside it")),
+        (None, Some(_)) => Err(values.wrong("admin_password", "needs admin_email beside it")),
+    }
+}
+
+fn providers(values: &Values) -> Result<Vec<ProviderSettings>, ConfigError> {
+    let names = values.provider_names();
+    names.iter().map(|name| provider(name, values)).collect()
+}
+
+fn provider(name: &str, values: &Values) -> Result<ProviderSettings, ConfigError> {
+    let key = |field: &str| format!("providers.{name}.{field}");
+    let kind = values.optional(&key("kind"), |text| {
+        ProviderKind::from_name(text).ok_or_else(|| {
+            format!("{text:?} is not one of openai, anthropic, gemini, mistral, ollama")
+        })
+    })?;
+    Ok(ProviderSettings {
+        name: name.to_owned(),
+        kind: kind.unwrap_or_else(|| ProviderKind::usual_for(name)),
+        base_url: values.optional(&key("base_url"), parse_http_url)?,
+        api_key: values.optional(&key("api_key"), |text| {
+            ApiKey::parse(text).map_err(|_| "must be visible ASCII characters".to_owned())
+        })?,
+    })
+}
+
+fn run_limits(values: &Values) -> Result<RunLimits, ConfigError> {
+    Ok(RunLimits {
+        first_token: values.required("run.first_token_timeout", parse_time_limit)?,
+        idle: values.required("run.idle_timeout", parse_time_limit)?,
+        total: values.required("run.total_timeout", parse_time_limit)?,
+        max_answer_bytes: values.required("run.max_answer_bytes", parse_size)?,
+    })
+}

@@ -1,0 +1,116 @@
+//! Durations and sizes as people write them.
+
+use std::time::Duration;
+
+/// No setting has a use for more, and it keeps every sum of times within bounds.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads `250ms`, `10s`, `5m` or `1h`, up to 24 hours.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration; write it like 250ms, 10s, 5m or 1h");
+    let (number, unit) = split_unit(text).ok_or_else(wrong)?;
+    let milliseconds = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let milliseconds = milliseconds.ok_or_else(wrong)?;
+    let duration = number.checked_mul(milliseconds).map(Duration::from_millis);
+    duration
+        .filter(|duration| *duration <= MAX_DURATION)
+        .ok_or_else(|| format!("{text:?} is too long; at most 24h"))
+}
+
+/// Like [`parse_duration`], but zero is refused: a limit of nothing would let nothing happen.
+pub(super) fn parse_time_limit(text: &str) -> Result<Duration, String> {
+    let limit = parse_duration(text)?;
+    if limit.is_zero() {
+        return Err(format!("{text:?} leaves no time at all"));
+    }
+    Ok(limit)
+}
+
+/// Reads a size in bytes, `1048576`, or with a unit, `64KiB`, `2MiB`, `1GiB`; from 1 byte to 1 GiB.
+pub(super) fn parse_size(text: &str) -> Result<usize, String> {
+    let wrong = || format!("{text:?} is not a size; write it like 1048576, 512KiB or 2MiB");
+    let (number, unit) = split_unit(text).ok_or_else(wrong)?;
+    let bytes: u64 = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(bytes)
+        .filter(|size| (1..=1 << 30).contains(size))
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or_else(|| format!("{text:?} is out of range; from 1 to 1GiB"))
+}
+
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    Some((number.parse().ok()?, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{parse_duration, parse_size, parse_time_limit};
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn other_durations_are_refused() {
+        for text in [
+            "",
+            "10",
+            "s",
+            "1.5s",
+            "-1s",
+            "10 s",
+            "1d",
+            "10S",
+            "25h",
+            "99999999999999999h",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+        assert!(parse_time_limit("0ms").is_err());
+    }
+
+    #[test]
+    fn sizes_are_read_with_or_without_a_unit() {
+        assert_eq!(parse_size("1"), Ok(1));
+        assert_eq!(parse_size("1048576"), Ok(1 << 20));
+        assert_eq!(parse_size("64KiB"), Ok(64 << 10));
+        assert_eq!(parse_size("1GiB"), Ok(1 << 30));
+    }
+
+    #[test]
+    fn other_sizes_are_refused() {
+        for text in [
+            "",
+            "0",
+            "2MB",
+            "2 MiB",
+            "1.5MiB",
+            "-1",
+            "2GiB",
+            "99999999999GiB",
+        ] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

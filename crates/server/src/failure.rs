@@ -1,0 +1,58 @@
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use colloquy_persistence::{ConnectError, MigrateError};
+
+use crate::config::ConfigError;
+use crate::instance::InstanceError;
+
+/// Why the program ends before its task is done. It is told on one line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A setting is wrong or unknown.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The task cannot be done as it was given.
+    #[error("{0}")]
+    Refused(String),
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {}", path.display())]
+    DataDir {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The address cannot be served on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Blobs(#[from] colloquy_blob::OpenError),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error(transparent)]
+    UseCase(#[from] colloquy_application::Error),
+    #[error(transparent)]
+    Port(#[from] colloquy_application::ports::PortError),
+    #[error("cannot read or write")]
+    Io(#[from] io::Error),
+}
+
+impl Failure {
+    /// 2 for what the operator wrote, as for a command line that cannot be read; 1 for the rest.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

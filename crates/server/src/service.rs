@@ -1,0 +1,90 @@
+//! The service, composed from its settings: the one place that knows every adapter.
+
+use std::sync::Arc;
+
+use colloquy_application::permissions::DefaultPolicy;
+use colloquy_application::ports::HealthCheck;
+use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
+use colloquy_blob::ObjectBlobStore;
+use colloquy_cache::CachedTokenRepository;
+use colloquy_persistence::{
+    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunRepository, SeaThreadRepository,
+    SeaTokenRepository, SeaUserRepository,
+};
+
+use crate::config::Configuration;
+use crate::failure::Failure;
+use crate::instance::InstanceSlot;
+use crate::store::{Sources, Store};
+
+/// Everything that is served.
+pub(crate) struct Service {
+    pub(crate) use_cases: UseCases,
+    /// What must answer for the service to be ready.
+    pub(crate) health: Vec<Arc<dyn HealthCheck>>,
+    pub(crate) sources: Sources,
+    database: Database,
+    /// Held for as long as the service works on runs.
+    _slot: InstanceSlot,
+}
+
+impl Service {
+    /// Opens the stores and puts the use cases on top of them.
+    pub(crate) async fn open(configuration: &Configuration) -> Result<Self, Failure> {
+        let settings = &configuration.settings;
+        let sources = Sources::default();
+        // Before anything is touched: a wrong model is a wrong setting.
+        let model = configuration.models(&sources.clock)?;
+        let store = Store::open(settings).await?;
+        let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
+        let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
+        let database = store.database;
+        let use_cases = UseCases::new(
+            ports(&database, Arc::new(model), &sources),
+            Arc::new(DefaultPolicy),
+            UseCaseSettings {
+                instance: slot.id(),
+                run_limits: settings.run_limits,
+                default_model: settings.default_model.clone(),
+                password_slots: password_slots(),
+            },
+        );
+        Ok(Self {
+            use_cases,
+            health: vec![Arc::new(database.clone()), Arc::new(blobs)],
+            sources,
+            database,
+            _slot: slot,
+        })
+    }
+
+    /// Closes the stores, once nothing works with them any more.
+    pub(crate) async fn close(self) {
+        self.database.close().await;
+    }
+}
+
+fn ports(
+    database: &Database,
+    model: Arc<dyn colloquy_application::ports::ChatModel>,
+    sources: &Sources,
+) -> Ports {
+    let tokens = SeaTokenRepository::new(database.clone());
+    Ports {
+        users: Arc::new(SeaUserRepository::new(database.clone())),
+        tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
+        assistants: Arc::new(SeaAssistantRepository::new(database.clone())),
+        threads: Arc::new(SeaThreadRepository::new(database.clone())),
+        messages: Arc::new(SeaMessageRepository::new(database.clone())),
+        runs: Arc::new(SeaRunRepository::new(database.clone())),
+        model,
+        clock: Arc::clone(&sources.clock),
+        ids: Arc::clone(&sources.ids),
+        secrets: Arc::clone(&sources.secrets),
+    }
+}
+
+/// As many passwords at once as there are processors: more would only take memory.
+fn password_slots() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,82 @@
+//! Text for terminals and logs: on one line, whatever it is made from.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+/// The error and its causes, joined by colons.
+pub(crate) fn in_one_line(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Many errors repeat their cause in their own words.
+        if !text.ends_with(&said) {
+            let _ = write!(text, ": {said}");
+        }
+        cause = error.source();
+    }
+    visible(&text)
+}
+
+/// The text with everything that could move the cursor or end the line made visible.
+pub(crate) fn visible(text: &str) -> String {
+    visible_except(None, text)
+}
+
+/// [`visible`], but that one character stays as it is.
+pub(crate) fn visible_except(kept: Option<char>, text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if may_forge(character) && Some(character) != kept {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Control characters, the line and paragraph separators, and what turns the writing direction.
+fn may_forge(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Prints lines to standard output.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// Prints why the program ends to standard error, which is all that is left to do then.
+pub(crate) fn complain(error: &dyn Error) {
+    let _ = writeln!(io::stderr().lock(), "colloquy: {}", in_one_line(error));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{in_one_line, visible};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open\nthe door")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn an_error_is_told_with_its_causes_on_one_line() {
+        let error = Outer(io::Error::other("no key"));
+        assert_eq!(in_one_line(&error), "cannot open\\nthe door: no key");
+    }
+
+    #[test]
+    fn only_what_could_forge_output_is_escaped() {
+        assert_eq!(visible("Zoë 'x' \"y\""), "Zoë 'x' \"y\"");
+        assert_eq!(
+            visible("a\r\nb\u{1b}[2J\u{2028}"),
+            "a\\r\\nb\\u{1b}[2J\\u{2028}"
+        );
+    }
+}
