@@ -36,6 +36,12 @@ impl RunFollower {
         }
     }
 
+    /// Whether this process works on the run, and will tell of its end before it stops.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.engine.active.get(self.run).is_some()
+    }
+
     /// The next events, as many as there are up to a page; `None` behind the last one. Waits for
     /// them as long as the run lasts. Dropping the future loses nothing.
     ///

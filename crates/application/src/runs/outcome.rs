@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_domain::{Message, Run, RunStatus};
+use colloquy_domain::{Message, MessageKind, Run, RunStatus};
 use tokio::sync::oneshot;
 
 use super::engine::Inner;
@@ -32,12 +32,13 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
-    /// The answer of a run that completed: the text of its last message.
+    /// The answer of a run that completed: the text of its last message, unless that is deleted.
     #[must_use]
     pub fn output(&self) -> Option<&str> {
         let is_complete = self.run.status == RunStatus::Completed;
         let last = self.messages.last().filter(|_| is_complete);
-        last.map(|message| message.content.as_str())
+        let answer = last.filter(|message| message.kind == MessageKind::Ai);
+        answer.map(|message| message.content.as_str())
     }
 }
 

@@ -118,7 +118,13 @@ impl Api {
     }
 
     /// A question that is answered; the whole answer to the post.
-    pub(crate) async fn ask(&self, caller: &Caller, thread: &str, assistant: &str, text: &str) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        assistant: &str,
+        text: &str,
+    ) -> Answer {
         self.model.add(Script::answer(&format!("You said: {text}")));
         self.post(&format!("/threads/{thread}/messages"))
             .by(caller)
@@ -173,6 +179,7 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>, clock: &Arc<ManualClock>) -
         threads: stores.threads,
         messages: stores.messages,
         runs: stores.runs,
+        events: stores.events,
         model: Arc::clone(model) as _,
         clock: Arc::clone(clock) as _,
         ids: Arc::new(SequentialIds::default()),
