@@ -8,14 +8,14 @@ cd "$(dirname "$0")/.."
 
 TOKEN=""
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
 
 # Sends a request, shows it and its answer, and leaves the answer in $ANSWER.
 call() {
     local method=$1 path=$2 body=${3:-} arguments=()
     [ -z "$TOKEN" ] || arguments+=(--header "Authorization: Bearer $TOKEN")
     [ -z "$body" ] || arguments+=(--header "Content-Type: application/json" --data "$body")
-    printf '> %s %s %s\n' "$method" "$path" "$body"
+    echo "> $method $path${body:+ $body}"
     ANSWER=$(curl --silent --show-error --request "$method" "${arguments[@]}" \
         --write-out '\n< %{http_code}' "$BASE/api/v1$path")
     show "${ANSWER##*$'\n'}" "${ANSWER%$'\n'*}"
@@ -24,7 +24,8 @@ call() {
 
 show() {
     echo "$1"
-    if [ -n "$2" ] && command -v jq >/dev/null; then jq . <<<"$2"; else echo "$2"; fi
+    if [ -z "$2" ]; then return; fi
+    if command -v jq >/dev/null; then jq . <<<"$2"; else echo "$2"; fi
 }
 
 # The first member of that name in the answer.

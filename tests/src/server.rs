@@ -139,8 +139,8 @@ impl Installation {
 
 /// Finds in a line of the output where the service listens.
 fn listening_at(line: &str) -> Option<String> {
-    let (_, origin) = line.split_once(" serves ")?;
-    Some(origin.trim_end().to_owned())
+    let (_, origin) = line.strip_prefix("Colloquy ")?.split_once(" serves ")?;
+    Some(origin.to_owned())
 }
 
 async fn wait_until_ready(process: &mut Process, guest: &Client) {

@@ -23,7 +23,7 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
     let _entered = span.entered();
     tracing::info!(
         status = response.status().as_u16(),
-        latency_ms = started.elapsed().as_secs_f64() * 1_000.0,
+        latency_ms = started.elapsed().as_micros() as f64 / 1_000.0,
         "answered"
     );
     response

@@ -125,6 +125,7 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
         )
     };
     let has_body = operation.request_body.is_some();
+    let uses_the_store = operation.tags.iter().flatten().all(|tag| tag != "health");
     [
         (
             has_body,
@@ -162,7 +163,7 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
             "A fault of the service",
         ),
         (
-            true,
+            uses_the_store,
             StatusCode::SERVICE_UNAVAILABLE,
             "A part of the service does not answer, or it is stopping",
         ),

@@ -80,30 +80,25 @@ fn not_of_this_list() -> Violation {
 }
 
 fn limit(text: &str) -> Result<u32, Violation> {
-    let range = || Violation::new("out_of_range", format!("must be from 1 to {MAX_LIMIT}"));
-    let number = whole_number(text).ok_or_else(range)?;
-    u32::try_from(number)
+    u32::try_from(whole_number(text)?)
         .ok()
         .filter(|number| (1..=MAX_LIMIT).contains(number))
-        .ok_or_else(range)
+        .ok_or_else(|| Violation::new("out_of_range", format!("must be from 1 to {MAX_LIMIT}")))
 }
 
 /// A number of items.
 pub(crate) fn count(text: &str) -> Result<u64, Violation> {
-    let number =
-        whole_number(text).ok_or_else(|| Violation::new("wrong_type", "must be a whole number"))?;
-    u64::try_from(number).map_err(|_| Violation::new("out_of_range", "must not be negative"))
+    u64::try_from(whole_number(text)?)
+        .map_err(|_| Violation::new("out_of_range", "must not be negative"))
 }
 
 /// A number of any size; one beyond 64 bits becomes the nearest within: no list is as long.
-fn whole_number(text: &str) -> Option<i64> {
-    match text.parse() {
-        Ok(number) => Some(number),
-        Err(error) => match std::num::ParseIntError::kind(&error) {
-            IntErrorKind::PosOverflow => Some(i64::MAX),
-            IntErrorKind::NegOverflow => Some(i64::MIN),
-            _ => None,
-        },
+fn whole_number(text: &str) -> Result<i64, Violation> {
+    match text.parse::<i64>().map_err(|error| *error.kind()) {
+        Ok(number) => Ok(number),
+        Err(IntErrorKind::PosOverflow) => Ok(i64::MAX),
+        Err(IntErrorKind::NegOverflow) => Ok(i64::MIN),
+        Err(_) => Err(Violation::new("wrong_type", "must be a whole number")),
     }
 }
 
@@ -151,10 +146,11 @@ impl Parameters for OffsetPage {
 
 impl Parameters for Keyset {
     fn parameters() -> Vec<Parameter> {
+        let text = schema::string().pattern(Some("^[A-Za-z0-9_-]{23,44}$"));
         let cursor = "Where to go on; from the `Link` header of the stretch before.";
         vec![
             limit_parameter(),
-            schema::query_parameter("cursor", schema::string(), cursor),
+            schema::query_parameter("cursor", text, cursor),
         ]
     }
 }

@@ -92,12 +92,12 @@ impl BodySchema {
         Self(self.0.property(name, schema))
     }
 
-    /// Members of the resource that may be sent back as they were read: any value will do.
+    /// Members that may be sent to no effect, with any value.
     pub(crate) fn ignored(self, names: &[&str]) -> Self {
         let anything = || {
             ObjectBuilder::new()
                 .schema_type(SchemaType::AnyValue)
-                .description(Some("Ignored: read-only."))
+                .description(Some("Ignored."))
         };
         Self(
             names

@@ -2,6 +2,7 @@
 
 use std::str::FromStr as _;
 
+use clap::error::ErrorKind;
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use colloquy_domain::{Email, PersonName, TokenId, TokenName};
 
@@ -43,6 +44,7 @@ pub(crate) enum UserTask {
     List,
     /// Give an account another password, which ends its sign-ins
     SetPassword {
+        /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
         /// Read the password from the first line of standard input instead of generating one
@@ -51,6 +53,7 @@ pub(crate) enum UserTask {
     },
     /// Disable an account: it cannot sign in and its tokens do not count
     Disable {
+        /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
     },
@@ -58,6 +61,7 @@ pub(crate) enum UserTask {
 
 #[derive(Debug, Args)]
 pub(crate) struct NewUser {
+    /// The account's email
     #[arg(value_parser = parse_email)]
     pub(crate) email: Email,
     /// What to call the user
@@ -78,6 +82,7 @@ pub(crate) struct NewUser {
 pub(crate) enum TokenTask {
     /// Make an API key, which carries the account's rights; it is printed once
     Create {
+        /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
         /// What to call the key
@@ -89,13 +94,16 @@ pub(crate) enum TokenTask {
     },
     /// List an account's API keys, oldest first
     List {
+        /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
     },
     /// Revoke one of an account's API keys
     Revoke {
+        /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
+        /// The key's id, as `token list` shows it
         #[arg(value_parser = parse_token_id)]
         id: TokenId,
     },
@@ -122,12 +130,34 @@ fn command() -> Command {
     add_flags(Cli::command())
 }
 
-/// Reads the program's arguments; ends the program where they ask for help or cannot be read.
-pub(crate) fn read() -> (Cli, Flags) {
-    let matches = command().get_matches();
-    match Cli::from_arg_matches(&matches) {
-        Ok(cli) => (cli, Flags::of(&matches)),
-        Err(error) => error.format(&mut command()).exit(),
+/// Reads the program's arguments; ends the program where they ask for help.
+pub(crate) fn read() -> Result<(Cli, Flags), UsageError> {
+    let matches = command().try_get_matches()?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok((cli, Flags::of(&matches)))
+}
+
+/// The command line cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(String);
+
+impl From<clap::Error> for UsageError {
+    /// Tells what is wrong without the summary of the usage, so that a wrong flag takes one line
+    /// like every other wrong setting. Where help was asked for, prints it and ends the program.
+    fn from(error: clap::Error) -> Self {
+        let asks_for_help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        if !error.use_stderr() || error.kind() == asks_for_help {
+            error.exit();
+        }
+        let text = error.to_string();
+        let lines = text.lines().map(str::trim);
+        let problem: Vec<&str> = lines
+            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+            .filter(|line| !line.is_empty())
+            .collect();
+        let problem = problem.join("; ").replace(":; ", ": ");
+        Self(problem.trim_start_matches("error: ").to_owned())
     }
 }
 

@@ -5,12 +5,16 @@ use std::process::ExitCode;
 
 use colloquy_persistence::{ConnectError, MigrateError};
 
+use crate::cli::UsageError;
 use crate::config::ConfigError;
 use crate::instance::InstanceError;
 
 /// Why the program ends before its task is done. It is told on one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// The command line cannot be read.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
     /// A setting is wrong or unknown.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -48,10 +52,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// 2 for what the operator wrote, as for a command line that cannot be read; 1 for the rest.
+    /// 2 for what the operator wrote, 1 for the rest.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) => ExitCode::from(2),
+            Self::Usage(_) | Self::Config(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }

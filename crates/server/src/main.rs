@@ -17,13 +17,12 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Task};
-use crate::config::{Configuration, Environment, Flags, Logging};
+use crate::cli::Task;
+use crate::config::{Configuration, Environment, Logging};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let (cli, flags) = cli::read();
-    match run(cli, &flags) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             terminal::complain(&failure);
@@ -32,9 +31,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, flags: &Flags) -> Result<(), Failure> {
+fn run() -> Result<(), Failure> {
+    let (cli, flags) = cli::read()?;
     let environment = Environment::new(std::env::vars_os())?;
-    let configuration = Configuration::load(&environment, flags)?;
+    let configuration = Configuration::load(&environment, &flags)?;
     logging::start(&logging_for(&cli.task, &configuration));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

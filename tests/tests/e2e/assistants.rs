@@ -245,16 +245,19 @@ async fn a_page_out_of_range_is_refused(backend: Backend) {
         ("limit=-1", "limit"),
         ("limit=", "limit"),
         ("limit=ten", "limit"),
-        ("limit=99999999999999999999", "limit"),
         ("skip=-1", "skip"),
         ("skip=1.5", "skip"),
-        ("skip=99999999999999999999", "skip"),
     ] {
         let refused = server.guest().get(&format!("/assistants?{query}")).await;
         assert_eq!(refused.invalid_fields(), [field], "{query}");
     }
-    let far = server.guest().get("/assistants?skip=2147483648").await;
-    assert_eq!(far.expect(200), json!([]));
+    for skip in ["2147483648", "9223372036854775808", "99999999999999999999"] {
+        let far = server
+            .guest()
+            .get(&format!("/assistants?skip={skip}"))
+            .await;
+        assert_eq!(far.expect(200), json!([]), "{skip}");
+    }
 }
 
 async fn a_slug_is_derived_and_counted_on(backend: Backend) {

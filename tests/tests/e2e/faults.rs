@@ -9,6 +9,7 @@ use colloquy_tests::on_both_backends;
 use colloquy_tests::server::Colloquy;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::{SCRIPTED_KEY, with_models};
 
@@ -21,6 +22,10 @@ on_both_backends![
 
 /// What the scripted provider says of itself in its errors; nobody but the operator may read it.
 const UPSTREAM: &str = "upstream words";
+
+/// The connection breaks off within the answer. That may overtake what was sent before: some text
+/// or, in which case the service asks again, even the answer's beginning.
+const RESET: &str = "reset";
 
 /// One way to fail: how the provider behaves in turn, and how the run ends.
 struct Fault {
@@ -98,7 +103,7 @@ fn broken_answers() -> Vec<Fault> {
         model_error("empty", Reply::body(200, "text/event-stream", "")),
         model_error("empty-json", Reply::body(200, "application/json", "")),
         model_error("no-choices", Reply::events().usage(1, 0).done()),
-        model_error("reset", some_text().reset()).keeping("some text"),
+        model_error(RESET, some_text().reset()).keeping("some text"),
         model_error("cut", some_text()).keeping("some text"),
         model_error(
             "malformed",
@@ -146,7 +151,7 @@ fn script(faults: &[Fault]) -> Script {
     })
 }
 
-fn attempts(models: &ModelServer, name: &str) -> usize {
+fn times_asked(models: &ModelServer, name: &str) -> usize {
     let requests = models.requests();
     let of_model = requests.iter().filter(|r| r.body["model"] == name);
     of_model.count()
@@ -171,13 +176,10 @@ async fn a_failure_keeps_the_message_and_says_no_more_than_it_should(backend: Ba
         .iter()
         .map(|fault| try_fault(&server, &user, &echo, fault));
     join_all(tries).await;
-    for fault in &faults {
-        assert_eq!(
-            attempts(&models, fault.name),
-            fault.attempts,
-            "{}",
-            fault.name
-        );
+    for Fault { name, attempts, .. } in &faults {
+        let asked = times_asked(&models, name);
+        let is_retried = *name == RESET && (1..=3).contains(&asked);
+        assert!(asked == *attempts || is_retried, "{name}: {asked} times");
     }
     assert!(
         !server.log().contains(SCRIPTED_KEY),
@@ -214,7 +216,9 @@ async fn try_fault(server: &Colloquy, user: &Client, echo: &str, fault: &Fault) 
     });
     assert_eq!(shown.next(), Some(("human", "question", "completed")));
     let partial = (!fault.partial.is_empty()).then_some(("ai", fault.partial, "incomplete"));
-    assert_eq!(shown.next(), partial, "{name}");
+    let kept = shown.next();
+    let is_lost = name == RESET && kept.is_none();
+    assert!(kept == partial || is_lost, "{name}: {kept:?}");
     assert_eq!(shown.next(), None, "{name}");
 
     let next = user.say(&thread, echo, "and now?").await.expect(201);
@@ -254,13 +258,15 @@ async fn a_passing_failure_is_not_noticed(backend: Backend) {
         let said = said.expect(201);
         assert_eq!(said["output"], "fine", "{}", fault.name);
         assert_eq!(said["messages"].as_array().unwrap().len(), 2);
-        assert_eq!(attempts(&models, fault.name), 2, "{}", fault.name);
+        assert_eq!(times_asked(&models, fault.name), 2, "{}", fault.name);
     }
 }
 
 async fn a_provider_out_of_reach_fails_the_run(backend: Backend) {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = closed.local_addr().unwrap();
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
     let server = Colloquy::installed(backend)
         .await
         .env(
@@ -298,5 +304,5 @@ async fn the_provider_says_when_to_come_back(backend: Backend) {
     let failed = user.say(&thread, &assistant, "question").await;
     assert_eq!(failed.header("retry-after"), Some("3600"));
     failed.problem(503, "model_rate_limited");
-    assert_eq!(attempts(&models, "busy"), 1);
+    assert_eq!(times_asked(&models, "busy"), 1);
 }

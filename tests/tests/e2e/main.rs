@@ -22,6 +22,9 @@ mod threads;
 mod tokens;
 mod users;
 
+use std::time::{Duration, Instant};
+
+use colloquy_tests::client::{Client, Response};
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::ModelServer;
 use colloquy_tests::server::{Colloquy, Installation};
@@ -40,6 +43,22 @@ async fn with_models(backend: Backend, models: &ModelServer) -> Installation {
         .await
         .env("COLLOQUY_PROVIDERS__SCRIPTED__BASE_URL", &models.base_url())
         .env("COLLOQUY_PROVIDERS__SCRIPTED__API_KEY", SCRIPTED_KEY)
+}
+
+/// How long what an account was allowed may still count after it was taken away.
+const REVOCATION_LAG: Duration = Duration::from_secs(5);
+
+/// Reads again and again until the answer has that status, for as long as [`REVOCATION_LAG`].
+async fn answer_soon(client: &Client, path: &str, status: u16) -> Response {
+    let deadline = Instant::now() + REVOCATION_LAG;
+    loop {
+        let answer = client.get(path).await;
+        if answer.status == status {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{path}: still {}", answer.status);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The names of an object's members, in alphabetical order.

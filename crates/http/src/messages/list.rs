@@ -19,7 +19,9 @@ use crate::problem::Problem;
     tag = "messages",
     security(("bearer" = [])),
     params(("thread_id" = uuid::Uuid, Path), Query<Keyset>),
-    responses((status = 200, description = "A stretch of the messages", body = Vec<MessageView>)),
+    responses((status = 200, description = "A stretch of the messages", body = Vec<MessageView>, headers(
+        ("Link" = String, description = "Where the list goes on, while it does"),
+    ))),
 )]
 pub(crate) async fn list_messages(
     caller: SignedIn,

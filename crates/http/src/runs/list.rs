@@ -19,7 +19,9 @@ use crate::problem::Problem;
     tag = "runs",
     security(("bearer" = [])),
     params(("thread_id" = uuid::Uuid, Path), Query<Keyset>),
-    responses((status = 200, description = "A stretch of the runs", body = Vec<RunView>)),
+    responses((status = 200, description = "A stretch of the runs", body = Vec<RunView>, headers(
+        ("Link" = String, description = "Where the list goes on, while it does"),
+    ))),
 )]
 pub(crate) async fn list_runs(
     caller: SignedIn,

@@ -19,7 +19,7 @@ pub(crate) struct RunView {
     assistant_id: Uuid,
     #[schema(schema_with = statuses)]
     status: &'static str,
-    #[schema(schema_with = finish_reasons)]
+    #[schema(schema_with = finish_reasons, required = true)]
     finish_reason: Option<&'static str>,
     /// Why it failed; set on failed runs.
     #[schema(required = true)]

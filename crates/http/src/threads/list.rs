@@ -47,7 +47,7 @@ impl Parameters for ListThreads {
     fn parameters() -> Vec<Parameter> {
         let owner = schema::string()
             .pattern(Some(
-                "^(me|all|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$",
+                "^(me|all|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
             ))
             .default(Some("me".into()));
         let mut parameters = vec![
@@ -74,7 +74,9 @@ impl Parameters for ListThreads {
     tag = "threads",
     security(("bearer" = [])),
     params(Query<ListThreads>),
-    responses((status = 200, description = "A stretch of the threads", body = Vec<ThreadView>)),
+    responses((status = 200, description = "A stretch of the threads", body = Vec<ThreadView>, headers(
+        ("Link" = String, description = "Where the list goes on, while it does"),
+    ))),
 )]
 pub(crate) async fn list_threads(
     caller: SignedIn,

@@ -364,3 +364,15 @@ async fn pages_of_listed_origins_only_may_call_the_api() {
     assert_eq!(allowed(&closed, Method::OPTIONS, origin).await, (405, None));
     assert_eq!(allowed(&closed, Method::GET, origin).await, (401, None));
 }
+
+#[tokio::test]
+async fn a_body_of_very_many_values_is_malformed() {
+    let api = Api::new();
+    let user = api.user("ada@example.org").await;
+    let body = format!("{{\"tags\": [{}0]}}", "0,".repeat(500_000));
+    let call = api
+        .post("/threads")
+        .by(&user)
+        .body("application/json", body);
+    call.send().await.problem(400, "malformed_request");
+}

@@ -1,13 +1,25 @@
 //! The API through its whole router, over in-memory fakes of the ports.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends its test"
+)]
+
 mod assistants;
 mod auth;
+mod conversation;
 mod document;
 mod framework;
 mod health;
+mod idempotency;
 mod messages;
 mod paging;
 mod runs;
+mod serve;
+mod sse;
+mod streams;
 mod support;
 mod threads;
 mod tokens;

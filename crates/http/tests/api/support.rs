@@ -21,12 +21,13 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
+use crate::sse::Events;
+
 /// The API over a store of its own.
 pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) store: Memory,
     pub(crate) model: Arc<ScriptedModel>,
-    pub(crate) clock: Arc<ManualClock>,
     pub(crate) use_cases: UseCases,
 }
 
@@ -46,10 +47,21 @@ impl Api {
         change_ports: impl FnOnce(&mut Ports),
         change_options: impl FnOnce(&mut HttpOptions),
     ) -> Self {
-        let store = Memory::new();
+        Self::over(Memory::new(), change_ports, change_options)
+    }
+
+    /// Another instance of the service on the same store.
+    pub(crate) fn neighbour(&self, change_options: impl FnOnce(&mut HttpOptions)) -> Self {
+        Self::over(self.store.clone(), |_| {}, change_options)
+    }
+
+    fn over(
+        store: Memory,
+        change_ports: impl FnOnce(&mut Ports),
+        change_options: impl FnOnce(&mut HttpOptions),
+    ) -> Self {
         let model = Arc::new(ScriptedModel::new([]));
-        let clock = Arc::new(ManualClock::default());
-        let mut ports = ports(&store, &model, &clock);
+        let mut ports = ports(&store, &model);
         change_ports(&mut ports);
         let mut options = HttpOptions::new(Arc::clone(&ports.ids));
         change_options(&mut options);
@@ -65,7 +77,6 @@ impl Api {
             router: colloquy_http::router(use_cases.clone(), health, options),
             store,
             model,
-            clock,
             use_cases,
         }
     }
@@ -170,7 +181,7 @@ impl Api {
     }
 }
 
-fn ports(store: &Memory, model: &Arc<ScriptedModel>, clock: &Arc<ManualClock>) -> Ports {
+fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
     let stores = store.stores();
     Ports {
         users: stores.users,
@@ -181,7 +192,7 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>, clock: &Arc<ManualClock>) -
         runs: stores.runs,
         events: stores.events,
         model: Arc::clone(model) as _,
-        clock: Arc::clone(clock) as _,
+        clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
         secrets: Arc::new(CountingSecrets::default()),
     }
@@ -212,6 +223,11 @@ impl Call {
     pub(crate) fn body(mut self, media_type: &str, body: impl Into<Body>) -> Self {
         *self.request.body_mut() = body.into();
         self.header(CONTENT_TYPE.as_str(), media_type)
+    }
+
+    /// Sends the request and reads the answer's body as events.
+    pub(crate) async fn open(self) -> Events {
+        Events::new(self.router.oneshot(self.request).await.unwrap())
     }
 
     pub(crate) async fn send(self) -> Answer {

@@ -38,8 +38,11 @@ pub(super) fn parse_database_url(text: &str) -> Result<Secret, String> {
 pub(super) fn parse_blob_url(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if url.scheme() == "file" && url.to_file_path().is_ok() => Ok(url),
+        Ok(url) if url.scheme() == "s3" && url.has_host() => Ok(url),
         Ok(url) if url.scheme() == "memory" => Ok(url),
-        _ => Err("must be file:// with an absolute path, or memory://".to_owned()),
+        _ => {
+            Err("must be file:// with an absolute path, s3://bucket/prefix or memory://".to_owned())
+        }
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text(
         "blob_url",
         "URL",
-        "file:///PATH or memory://; else the folder blobs in the data directory",
+        "file:///PATH, s3://BUCKET/PREFIX or memory://; else blobs in the data directory",
     )
     .of(Kind::Address),
     text(

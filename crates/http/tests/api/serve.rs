@@ -1,0 +1,370 @@
+//! Serving over real sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::get;
+use colloquy_application::testing::fakes::{Gate, Script};
+use colloquy_domain::FinishReason;
+use colloquy_http::{ServeOptions, serve};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::conversation::Conversation;
+use crate::sse::names;
+use crate::support::Api;
+
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: test\r\n\r\n";
+const SLOW: &str = "GET /slow HTTP/1.1\r\nhost: test\r\n\r\n";
+
+struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+    /// A request for `/slow` has begun.
+    begun: Arc<Notify>,
+    /// Lets it end.
+    released: Arc<Notify>,
+}
+
+impl Server {
+    async fn start(idle: Duration, grace: Duration) -> Self {
+        let options = ServeOptions {
+            idle,
+            grace,
+            stall: PATIENCE,
+        };
+        Self::of(Api::new().router, options).await
+    }
+
+    async fn of(router: Router, options: ServeOptions) -> Self {
+        let (begun, released) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begin, release) = (Arc::clone(&begun), Arc::clone(&released));
+        let slow = async move || {
+            begin.notify_one();
+            release.notified().await;
+            "slow but whole"
+        };
+        let router = Router::new()
+            .route("/hello", get(async || "hello"))
+            .route("/slow", get(slow))
+            .merge(router);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let stop = shutdown.clone().cancelled_owned();
+        Self {
+            address,
+            shutdown,
+            task: tokio::spawn(serve(listener, router, options, stop)),
+            begun,
+            released,
+        }
+    }
+
+    async fn patient() -> Self {
+        Self::start(PATIENCE, PATIENCE).await
+    }
+
+    async fn connect(&self) -> Connection {
+        Connection(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    async fn ended(self) {
+        timeout(PATIENCE, self.task)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}
+
+struct Connection(TcpStream);
+
+impl Connection {
+    async fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Reads until the text has come.
+    async fn read_until(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            let byte = timeout(PATIENCE, self.0.read_u8()).await.unwrap();
+            text.push(char::from(
+                byte.unwrap_or_else(|_| panic!("cut after {text:?}")),
+            ));
+        }
+        text
+    }
+
+    /// Reads until the server closes the connection.
+    async fn read_to_end(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let read = timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await;
+        // A reset is an end as well.
+        let _ = read.expect("the connection is still open");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_the_other() {
+    let server = Server::patient().await;
+    let mut connection = server.connect().await;
+    for _ in 0..3 {
+        connection.send(HELLO).await;
+        let answer = connection.read_until("hello").await;
+        assert!(answer.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_begins_with_http_2_is_served_http_2() {
+    let server = Server::patient().await;
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let handshake =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut client, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::get("http://test/hello")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.version(), hyper::Version::HTTP_2);
+    let body = response.into_body().collect().await.unwrap();
+    assert_eq!(body.to_bytes(), "hello");
+}
+
+#[tokio::test]
+async fn connections_that_send_no_whole_head_are_closed() {
+    let server = Server::start(Duration::from_millis(100), PATIENCE).await;
+    for beginning in [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n",
+        "GET /hello HTTP/1.1\r\nhost: te",
+    ] {
+        let mut connection = server.connect().await;
+        connection.send(beginning).await;
+        let rest = connection.read_to_end().await;
+        assert!(!rest.contains("200"), "{beginning:?} was answered {rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_between_requests_is_closed_after_a_while() {
+    let server = Server::start(Duration::from_millis(100), PATIENCE).await;
+    let mut connection = server.connect().await;
+    connection.send(HELLO).await;
+    assert!(connection.read_to_end().await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_not_idle() {
+    let server = Server::start(Duration::from_millis(50), PATIENCE).await;
+    let mut slow = server.connect().await;
+    slow.send(SLOW).await;
+    server.begun.notified().await;
+    // Other connections are found idle meanwhile, twice one after the other.
+    server.connect().await.read_to_end().await;
+    server.connect().await.read_to_end().await;
+    server.released.notify_one();
+    slow.read_until("slow but whole").await;
+}
+
+#[tokio::test]
+async fn heads_beyond_the_limits_are_refused() {
+    let server = Server::patient().await;
+    let long = format!(
+        "GET /hello HTTP/1.1\r\nx: {}\r\n\r\n",
+        "x".repeat(100 * 1024)
+    );
+    let many = "x: y\r\n".repeat(101);
+    let many = format!("GET /hello HTTP/1.1\r\n{many}\r\n");
+    for head in [long, many] {
+        let mut connection = server.connect().await;
+        // The server may close before it has taken all of it.
+        let _ = connection.0.write_all(head.as_bytes()).await;
+        let answer = connection.read_to_end().await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_read_up_to_the_limit_and_no_further() {
+    let server = Server::patient().await;
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\
+                content-type: application/json\r\n\r\n";
+    let mut connection = server.connect().await;
+    connection.send(head).await;
+    connection.send("1\r\n{\r\n1\r\n}\r\n0\r\n\r\n").await;
+    let answer = connection.read_until("}]}").await;
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+
+    let mut connection = server.connect().await;
+    connection.send(head).await;
+    for _ in 0..4 {
+        connection
+            .send(&format!("1000\r\n{}\r\n", " ".repeat(4096)))
+            .await;
+    }
+    connection.send("1\r\n \r\n").await;
+    let answer = connection.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("payload_too_large"));
+}
+
+#[tokio::test]
+async fn odd_requests_are_refused_or_answered_and_harm_nobody() {
+    let server = Server::patient().await;
+    for request in [
+        "OPTIONS * HTTP/1.1\r\nhost: test\r\n\r\n",
+        "CONNECT test:80 HTTP/1.1\r\nhost: test\r\n\r\n",
+        "GET http://other/nonsense HTTP/1.1\r\nhost: test\r\n\r\n",
+        "GET //// HTTP/1.1\r\nhost: test\r\n\r\n",
+        "GET /%ff%00/%2e%2e HTTP/1.1\r\nhost: test\r\n\r\n",
+        "GET /nonsense HTTP/1.1\r\n\r\n",
+        "GET /nonsense HTTP/1.0\r\n\r\n",
+        "GET /nonsense HTTP/9.9\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+    ] {
+        let mut connection = server.connect().await;
+        connection.send(request).await;
+        connection.0.shutdown().await.unwrap();
+        let answer = connection.read_to_end().await;
+        assert!(
+            answer.is_empty()
+                || answer.starts_with("HTTP/1.1 4")
+                || answer.starts_with("HTTP/1.0 4"),
+            "{request:?}: {answer}"
+        );
+    }
+    let mut connection = server.connect().await;
+    connection.send(HELLO).await;
+    connection.read_until("hello").await;
+}
+
+#[tokio::test]
+async fn stopping_closes_idle_connections_and_lets_requests_end() {
+    let server = Server::patient().await;
+    let mut silent = server.connect().await;
+    let mut halfway = server.connect().await;
+    halfway.send("GET /hello HTTP/1.1\r\n").await;
+    let mut idle = server.connect().await;
+    idle.send(HELLO).await;
+    idle.read_until("hello").await;
+    let mut slow = server.connect().await;
+    slow.send(SLOW).await;
+    server.begun.notified().await;
+
+    server.shutdown.cancel();
+    for connection in [&mut silent, &mut halfway, &mut idle] {
+        assert_eq!(connection.read_to_end().await, "");
+    }
+    assert!(TcpStream::connect(server.address).await.is_err());
+    server.released.notify_one();
+    assert!(slow.read_to_end().await.ends_with("slow but whole"));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn requests_that_do_not_end_within_the_grace_are_cut() {
+    let server = Server::start(PATIENCE, Duration::from_millis(100)).await;
+    let mut slow = server.connect().await;
+    slow.send(SLOW).await;
+    server.begun.notified().await;
+    server.shutdown.cancel();
+    assert_eq!(slow.read_to_end().await, "");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_behind_a_stream_that_has_ended() {
+    let c = Conversation::new().await;
+    let id = c.start(Script::answer("Hi")).await;
+    let server = Server::of(c.api.router.clone(), ServeOptions::default()).await;
+    let mut connection = server.connect().await;
+    connection.send(&follow(&c, &id)).await;
+    let stream = connection.read_until("0\r\n\r\n").await;
+    assert!(stream.starts_with("HTTP/1.1 200"));
+    assert!(stream.contains("event: run.completed\n"));
+    connection.send(HELLO).await;
+    connection.read_until("hello").await;
+}
+
+#[tokio::test]
+async fn stopping_lets_a_stream_come_to_its_end() {
+    let c = Conversation::new().await;
+    let gate = Gate::new();
+    let script = Script::new().text("Hi").wait(&gate).end(FinishReason::Stop);
+    let id = c.start(script).await;
+    let server = Server::of(c.api.router.clone(), ServeOptions::default()).await;
+    let mut connection = server.connect().await;
+    connection.send(&follow(&c, &id)).await;
+    connection.read_until("event: message.delta\n").await;
+    let mut idle = server.connect().await;
+    server.shutdown.cancel();
+    // Closed once the service has begun to stop.
+    idle.read_to_end().await;
+    gate.open();
+    let rest = connection.read_to_end().await;
+    assert!(rest.contains("event: run.completed\n"));
+    assert!(rest.ends_with("0\r\n\r\n"));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_takes_nothing_is_cut_and_delays_nobody() {
+    let c = Conversation::new().await;
+    let gate = Gate::new();
+    let text = "word ".repeat(2_000);
+    let script = (0..180).fold(Script::new().wait(&gate), |s, _| s.text(&text));
+    let id = c.start(script.end(FinishReason::Stop)).await;
+    let options = ServeOptions {
+        stall: Duration::from_millis(200),
+        grace: PATIENCE * 3,
+        ..ServeOptions::default()
+    };
+    let server = Server::of(c.api.router.clone(), options).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut connection = Connection(socket.connect(server.address).await.unwrap());
+    connection.send(&follow(&c, &id)).await;
+    connection.read_until("event: run.started\n").await;
+    gate.open();
+    let events = c.events(&id).await;
+    assert_eq!(names(&events).last(), Some(&"run.completed"));
+    let sent: usize = events
+        .iter()
+        .map(|event| event.data.to_string().len())
+        .sum();
+    assert!(sent > 5 * 1024 * 1024, "more than sockets hold: {sent}");
+    // The stream is under way until it is cut, and well before the grace is over.
+    server.shutdown.cancel();
+    server.ended().await;
+    assert!(!connection.read_to_end().await.contains("run.completed"));
+}
+
+/// The request for the run's events.
+fn follow(c: &Conversation, run: &str) -> String {
+    format!(
+        "GET /api/v1{} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\r\n",
+        c.events_path(run),
+        c.user.token
+    )
+}
