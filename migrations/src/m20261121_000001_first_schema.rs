@@ -22,6 +22,7 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in [
+            "run_events",
             "runs",
             "messages",
             "threads",

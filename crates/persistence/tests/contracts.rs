@@ -2,32 +2,28 @@
 
 mod support;
 
-mod sqlite {
-    use colloquy_application::testing::contracts::Stores;
+macro_rules! contracts {
+    ($database:ident) => {
+        mod $database {
+            use colloquy_application::testing::contracts::Stores;
 
-    use crate::support::{self, Place};
+            use crate::support::{self, Place};
 
-    async fn stores() -> Option<(Stores, Place)> {
-        let place = support::sqlite();
-        let database = place.migrated().await;
-        Some((support::stores(&database), place))
-    }
+            async fn stores() -> Option<(Stores, Place)> {
+                let place = support::$database().await?;
+                let database = place.migrated().await;
+                Some((support::stores(&database), place))
+            }
 
-    colloquy_application::user_contracts!(stores);
-    colloquy_application::token_contracts!(stores);
+            colloquy_application::user_contracts!(stores);
+            colloquy_application::token_contracts!(stores);
+            colloquy_application::assistant_contracts!(stores);
+            colloquy_application::thread_contracts!(stores);
+            colloquy_application::message_contracts!(stores);
+            colloquy_application::run_contracts!(stores);
+        }
+    };
 }
 
-mod postgres {
-    use colloquy_application::testing::contracts::Stores;
-
-    use crate::support::{self, Place};
-
-    async fn stores() -> Option<(Stores, Place)> {
-        let place = support::postgres().await?;
-        let database = place.migrated().await;
-        Some((support::stores(&database), place))
-    }
-
-    colloquy_application::user_contracts!(stores);
-    colloquy_application::token_contracts!(stores);
-}
+contracts!(sqlite);
+contracts!(postgres);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use colloquy_application::testing::contracts::Stores;
 use colloquy_persistence::{
-    Database, DatabaseOptions, SeaAssistantRepository, SeaMessageRepository, SeaRunRepository,
-    SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
+    Database, DatabaseOptions, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
+    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
 };
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
@@ -39,13 +39,14 @@ impl Place {
     }
 }
 
-pub(crate) fn sqlite() -> Place {
+#[expect(clippy::unused_async, reason = "made like the other one")]
+pub(crate) async fn sqlite() -> Option<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data").join("colloquy.db");
-    Place {
+    Some(Place {
         url: format!("sqlite://{}", file.display()),
         _guard: Guard::Sqlite { _folder: folder },
-    }
+    })
 }
 
 /// A database of its own on the server that `TEST_POSTGRES_URL` names, if it does.
@@ -105,5 +106,6 @@ pub(crate) fn stores(database: &Database) -> Stores {
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
+        events: Arc::new(SeaRunEventRepository::new(database.clone())),
     }
 }
