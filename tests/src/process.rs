@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
@@ -59,14 +59,23 @@ pub(crate) fn command<'a>(
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end with that standard input.
 ///
 /// # Panics
 /// When it does not end within a minute.
-pub(crate) async fn run(mut command: Command) -> Output {
-    let output = command.stdin(Stdio::null()).output();
-    let output = tokio::time::timeout(PATIENCE, output).await;
-    output.expect("the command ends").expect("the binary runs")
+pub(crate) async fn run(mut command: Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // A command that does not read may be gone already.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    output.expect("the command ends").expect("its output")
 }
 
 /// A process in the background, killed when dropped.

@@ -81,8 +81,13 @@ impl Installation {
 
     /// Runs a command of the binary to its end.
     pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with_input(arguments, "").await
+    }
+
+    /// Runs a command that reads its standard input.
+    pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let command = process::command(&self.directory.0, arguments, self.settings());
-        process::run(command).await
+        process::run(command, input).await
     }
 
     /// Starts the service and waits until it is ready.
@@ -132,12 +137,10 @@ impl Installation {
     }
 }
 
-/// Finds in a line of the log where the service listens.
+/// Finds in a line of the output where the service listens.
 fn listening_at(line: &str) -> Option<String> {
-    let (_, address) = line.split_once("127.0.0.1:")?;
-    let end = address.find(|c: char| !c.is_ascii_digit());
-    let port = &address[..end.unwrap_or(address.len())];
-    (line.contains("listening") && port != "0").then(|| format!("http://127.0.0.1:{port}"))
+    let (_, origin) = line.split_once(" serves ")?;
+    Some(origin.trim_end().to_owned())
 }
 
 async fn wait_until_ready(process: &mut Process, guest: &Client) {

@@ -124,3 +124,22 @@ async fn not_updated(transaction: &DatabaseTransaction, id: AssistantId) -> Fail
         Err(error) => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_scope_has_an_index_in_the_order_of_the_list() {
+        for (_place, database) in databases().await {
+            for (scope, index) in [
+                (AssistantScope::All, "assistants_name_id_idx"),
+                (AssistantScope::Enabled, "assistants_enabled_name_id_idx"),
+                (AssistantScope::Public, "assistants_public_name_id_idx"),
+            ] {
+                assert_served_by(&database, &rows(&scope).unwrap(), index).await;
+            }
+        }
+    }
+}

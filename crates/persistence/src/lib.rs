@@ -20,6 +20,14 @@ mod threads;
 mod tokens;
 mod users;
 
+#[cfg(test)]
+extern crate self as colloquy_persistence;
+#[cfg(test)]
+#[path = "../tests/persistence/places.rs"]
+mod places;
+#[cfg(test)]
+mod plans;
+
 pub use assistants::SeaAssistantRepository;
 pub use database::{Database, DatabaseOptions};
 pub use error::ConnectError;

@@ -106,3 +106,29 @@ fn rows_of_run(thread: ThreadId, run: RunId) -> Select<Entity> {
         .filter(COLUMN.run_id.eq(run.as_uuid()))
         .order_by_asc(COLUMN.position)
 }
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn both_ends_of_a_thread_are_found_by_the_index_of_positions() {
+        let thread = Samples::new().thread_id();
+        let index = "messages_thread_id_position_unique";
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows_after(thread, 7, 100), index).await;
+            assert_served_by(&database, &newest_rows(thread, 100), index).await;
+        }
+    }
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_messages_of_a_run_are_found_by_the_run() {
+        let make = Samples::new();
+        let rows = rows_of_run(make.thread_id(), make.run_id());
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows, "messages_run_id_position_idx").await;
+        }
+    }
+}

@@ -38,7 +38,11 @@ pub(crate) async fn open(
 
 fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let options: PgConnectOptions = url.parse()?;
-    Ok(options.application_name("colloquy").options(LIMITS))
+    let name = options
+        .get_application_name()
+        .unwrap_or("colloquy")
+        .to_owned();
+    Ok(options.application_name(&name).options(LIMITS))
 }
 
 /// Tells plainly what is wrong with the database; a pool would only time out.
@@ -110,5 +114,53 @@ async fn check_settings(connection: &mut PgConnection) -> Result<(), ConnectErro
             expected: format!("{OLDEST_VERSION} (PostgreSQL 15) or more"),
             actual: version,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::places;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_connection_has_the_settings_also_after_reconnecting() {
+        let Some(place) = places::postgres().await else {
+            return;
+        };
+        let pool = open(&place.url, &DatabaseOptions::default()).await.unwrap();
+        let pool = pool.get_postgres_connection_pool();
+        for _ in 0..3 {
+            let mut connections = Vec::new();
+            for _ in 0..10 {
+                connections.push(pool.acquire().await.unwrap());
+            }
+            for mut connection in connections {
+                check_settings(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_with_another_setting_is_refused_by_its_name() {
+        let Some(place) = places::postgres().await else {
+            return;
+        };
+        let options = connection_options(&place.url).unwrap();
+        let options = options.options([("lock_timeout", "0")]);
+        let error = prepare(&options, Duration::from_secs(4)).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("lock_timeout = 0, but needs 10000"), "{text}");
+    }
+
+    #[test]
+    fn a_connection_bears_the_name_that_the_url_gives_it() {
+        let name = |url| {
+            let options = connection_options(url).unwrap();
+            options.get_application_name().map(str::to_owned)
+        };
+        assert_eq!(name("postgres://db/x").as_deref(), Some("colloquy"));
+        let named = name("postgres://db/x?application_name=blue");
+        assert_eq!(named.as_deref(), Some("blue"));
     }
 }

@@ -117,19 +117,21 @@ async fn last_numbers(
     transaction: &DatabaseTransaction,
     runs: &[RunId],
 ) -> Result<HashMap<RunId, u64>, Failure> {
-    let last: Vec<(Uuid, Option<i64>)> = runs::Entity::find()
-        .select_only()
-        .column(runs::Column::Id)
-        .expr_as(last_number_in_log(), "last_number")
-        .filter(runs::COLUMN.id.is_in(runs.iter().map(|run| run.as_uuid())))
-        .into_tuple()
-        .all(transaction)
-        .await?;
+    let rows = rows_of_last_numbers(runs).into_tuple();
+    let last: Vec<(Uuid, Option<i64>)> = rows.all(transaction).await?;
     let last = last.into_iter().map(|(run, last)| {
         let last = last.map_or(Ok(FIRST), u64::try_from);
         Ok((RunId::from_uuid(run), last.map_err(PortError::other)?))
     });
     last.collect()
+}
+
+fn rows_of_last_numbers(runs: &[RunId]) -> Select<runs::Entity> {
+    runs::Entity::find()
+        .select_only()
+        .column(runs::Column::Id)
+        .expr_as(last_number_in_log(), "last_number")
+        .filter(runs::COLUMN.id.is_in(runs.iter().map(|run| run.as_uuid())))
 }
 
 fn last_number_in_log() -> SelectStatement {
@@ -222,4 +224,29 @@ pub(crate) async fn forget(
         .exec(transaction)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_lies_behind_a_number_is_one_range_of_the_key() {
+        let rows = rows_after(Samples::new().run_id(), 7, 100);
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows, "run_events_pkey").await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_end_of_a_log_is_found_by_the_key() {
+        let run = Samples::new().run_id();
+        for (_place, database) in databases().await {
+            let rows = rows_of_last_numbers(&[run]);
+            assert_served_by(&database, &rows, "run_events_pkey").await;
+        }
+    }
 }

@@ -211,3 +211,29 @@ fn rows_after(thread: ThreadId, after: Option<RunId>, limit: u32) -> Select<Enti
     }
     rows.order_by_desc(COLUMN.id).limit(u64::from(limit))
 }
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::{Samples, moment};
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn runs_of_a_thread_and_abandoned_ones_are_found_by_indexes() {
+        let make = Samples::new();
+        let (thread, after) = (make.thread_id(), Some(make.run_id()));
+        let abandoned = |how| Entity::find().filter(is_abandoned(how));
+        let expired = abandoned(AbandonedRuns::ExpiredBefore(moment(0)));
+        let lost = abandoned(AbandonedRuns::HeldBy(make.instance()));
+        for (_place, database) in databases().await {
+            for (rows, index) in [
+                (&rows_after(thread, after, 100), "runs_thread_id_id_idx"),
+                (&expired, "runs_lease_expires_at_idx"),
+                (&lost, "runs_lease_holder_idx"),
+            ] {
+                assert_served_by(&database, rows, index).await;
+            }
+        }
+    }
+}

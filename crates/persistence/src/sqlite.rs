@@ -148,3 +148,81 @@ async fn check_settings(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::ConnectionTrait;
+    use sea_orm::sqlx::pool::PoolConnection;
+
+    use super::*;
+    use crate::places;
+
+    const RECONNECTS: usize = 100;
+
+    async fn pools() -> (places::Place, DatabaseConnection, DatabaseConnection) {
+        let place = places::sqlite().await.unwrap();
+        let (reader, writer) = open(&place.url, &DatabaseOptions::default()).await.unwrap();
+        (place, reader, writer)
+    }
+
+    /// Takes every connection that the pool gives out at a time.
+    async fn all_of(pool: &DatabaseConnection) -> Vec<PoolConnection<Sqlite>> {
+        let pool = pool.get_sqlite_connection_pool();
+        let mut connections = Vec::new();
+        for _ in 0..pool.options().get_max_connections() {
+            connections.push(pool.acquire().await.unwrap());
+        }
+        connections
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_connection_has_the_settings_also_after_reconnecting() {
+        let (_place, reader, writer) = pools().await;
+        for (pool, access, count) in [(reader, Access::Read, 10), (writer, Access::Write, 1)] {
+            for _ in 0..RECONNECTS / count {
+                let connections = all_of(&pool).await;
+                assert_eq!(connections.len(), count);
+                for mut connection in connections {
+                    check_settings(&mut connection, access).await.unwrap();
+                    connection.close().await.unwrap();
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_with_another_setting_is_refused_by_its_name() {
+        let (place, _reader, _writer) = pools().await;
+        let file: SqliteConnectOptions = place.url.parse().unwrap();
+        let good = connection_options(&file, Access::Write);
+        for (name, options, actual) in [
+            (
+                "synchronous",
+                good.clone().synchronous(SqliteSynchronous::Normal),
+                "1",
+            ),
+            ("foreign_keys", good.clone().foreign_keys(false), "0"),
+            (
+                "busy_timeout",
+                good.clone().busy_timeout(Duration::ZERO),
+                "0",
+            ),
+            ("query_only", good.clone().pragma("query_only", "ON"), "1"),
+        ] {
+            let mut connection = options.connect().await.unwrap();
+            let error = check_settings(&mut connection, Access::Write)
+                .await
+                .unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(&format!("{name} = {actual}")), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let (_place, reader, writer) = pools().await;
+        let statement = "CREATE TABLE x (y INTEGER)";
+        assert!(reader.execute_unprepared(statement).await.is_err());
+        writer.execute_unprepared(statement).await.unwrap();
+    }
+}

@@ -113,3 +113,47 @@ fn changed(id: ThreadId, changes: &ThreadChanges) -> ActiveModel {
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_filter_has_an_index_in_the_order_of_the_list() {
+        let make = Samples::new();
+        let user = make.user_id();
+        let own = ThreadScope::OwnedBy(vec![user]);
+        let assistant = Some(make.assistant_id());
+        let owner = Some(user);
+        for (_place, database) in databases().await {
+            for (scope, owner, assistant, index) in [
+                (&own, None, None, "threads_owner_id_id_idx"),
+                (&ThreadScope::All, owner, None, "threads_owner_id_id_idx"),
+                (
+                    &ThreadScope::All,
+                    None,
+                    assistant,
+                    "threads_assistant_id_id_idx",
+                ),
+                (
+                    &own,
+                    None,
+                    assistant,
+                    "threads_owner_id_assistant_id_id_idx",
+                ),
+            ] {
+                let query = ThreadQuery {
+                    scope: scope.clone(),
+                    owner,
+                    assistant,
+                    after: Some(make.thread_id()),
+                    limit: 100,
+                };
+                assert_served_by(&database, &rows(&query).unwrap(), index).await;
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
-use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, Select, Set};
 
 use crate::Database;
 use crate::entities::{access_tokens, users};
@@ -103,12 +103,7 @@ impl TokenRepository for SeaTokenRepository {
     async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {
         self.database
             .read(async {
-                let models = access_tokens::Entity::find()
-                    .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
-                    .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
-                    .order_by_asc(access_tokens::COLUMN.id)
-                    .all(self.database.reader())
-                    .await?;
+                let models = of_user(user, kind).all(self.database.reader()).await?;
                 Ok(all(models)?)
             })
             .await
@@ -139,5 +134,28 @@ impl TokenRepository for SeaTokenRepository {
                 Ok(removed)
             })
             .await
+    }
+}
+
+fn of_user(user: UserId, kind: TokenKind) -> Select<access_tokens::Entity> {
+    access_tokens::Entity::find()
+        .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
+        .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
+        .order_by_asc(access_tokens::COLUMN.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_tokens_of_a_user_have_an_index_in_the_order_of_the_list() {
+        let rows = of_user(Samples::new().user_id(), TokenKind::ApiKey);
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows, "access_tokens_user_id_kind_id_idx").await;
+        }
     }
 }

@@ -5,14 +5,19 @@
     reason = "a failure in here is a failed test"
 )]
 
+mod access;
 mod assistants;
 mod auth;
+mod cli;
+mod concurrency;
 mod durability;
 mod faults;
 mod interrupted;
 mod messages;
 mod models;
+mod operations;
 mod runs;
+mod serving;
 mod threads;
 mod tokens;
 mod users;

@@ -10,7 +10,7 @@ use crate::error::Row;
 #[sea_orm::model]
 #[derive(Clone, Debug, DeriveEntityModel)]
 #[sea_orm(table_name = "run_events")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
     pub first_number: i64,
@@ -133,6 +133,10 @@ impl Model {
         let message_id = row.column("message_id", self.message_id.ok_or("missing"))?;
         let texts = row.column("texts", self.texts.ok_or("missing"))?;
         let texts: Vec<String> = row.column("texts", serde_json::from_str(&texts))?;
+        let count = self.last_number.abs_diff(self.first_number) + 1;
+        if texts.len() as u64 != count {
+            return row.column("texts", Err(format!("{} of {count}", texts.len())));
+        }
         let events = (first..).zip(texts).map(|(number, text)| RunEvent {
             number,
             kind: RunEventKind::MessageDelta {
@@ -156,5 +160,38 @@ fn started(run: &Run, message: &Message) -> RunEventKind {
             ..run.clone()
         }),
         message: Box::new(message.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delta(number: u64, message: MessageId) -> RunEvent {
+        let text = number.to_string();
+        let kind = RunEventKind::MessageDelta {
+            message_id: message,
+            text,
+        };
+        RunEvent { number, kind }
+    }
+
+    #[test]
+    fn consecutive_deltas_of_one_message_are_one_row() {
+        let [run, one, other] = [1, 2, 3].map(Uuid::from_u128);
+        let (one, other) = (MessageId::from_uuid(one), MessageId::from_uuid(other));
+        let messages = [one, one, one, other, other, one];
+        let events: Vec<_> = (5..).zip(messages).map(|it| delta(it.0, it.1)).collect();
+        let rows = rows(RunId::from_uuid(run), &events).unwrap();
+        let stretches = rows.into_iter().map(|row| {
+            let texts = row.texts.unwrap().unwrap();
+            (row.first_number.unwrap(), row.last_number.unwrap(), texts)
+        });
+        let expected = [
+            (5, 7, r#"["5","6","7"]"#.to_owned()),
+            (8, 9, r#"["8","9"]"#.to_owned()),
+            (10, 10, r#"["10"]"#.to_owned()),
+        ];
+        assert_eq!(stretches.collect::<Vec<_>>(), expected);
     }
 }

@@ -1,18 +1,16 @@
 //! The contracts of the ports, on both databases.
 
-mod support;
-
 macro_rules! contracts {
     ($database:ident) => {
         mod $database {
             use colloquy_application::testing::contracts::Stores;
 
-            use crate::support::{self, Place};
+            use crate::places::{self, Place};
 
             async fn stores() -> Option<(Stores, Place)> {
-                let place = support::$database().await?;
+                let place = places::$database().await?;
                 let database = place.migrated().await;
-                Some((support::stores(&database), place))
+                Some((crate::stores(&database), place))
             }
 
             colloquy_application::user_contracts!(stores);

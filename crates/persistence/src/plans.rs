@@ -1,0 +1,57 @@
+//! For tests: how the databases go about a list.
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+
+use crate::Database;
+use crate::places::{self, Place};
+
+/// Both databases with an empty schema, as far as they are there.
+pub(crate) async fn databases() -> Vec<(Place, Database)> {
+    let mut databases = Vec::new();
+    let places = [places::sqlite().await, places::postgres().await];
+    for place in places.into_iter().flatten() {
+        let database = place.migrated().await;
+        databases.push((place, database));
+    }
+    databases
+}
+
+/// Asserts that the rows are found by the index and, unless they are sorted afterwards, in its
+/// order. SQLite has names of its own for the indexes of constraints.
+pub(crate) async fn assert_served_by(
+    database: &Database,
+    rows: &(impl QueryTrait + Sync),
+    index: &str,
+) {
+    let plan = plan(database, rows.build(database.backend())).await;
+    let index_in_sqlite = match index {
+        "messages_thread_id_position_unique" => "sqlite_autoindex_messages_2",
+        "run_events_pkey" => "sqlite_autoindex_run_events_1",
+        index => index,
+    };
+    let is_used = plan.contains(index) || plan.contains(index_in_sqlite);
+    assert!(is_used, "{index} is not used:\n{plan}");
+    for step in ["Sort", "TEMP B-TREE", "Seq Scan"] {
+        assert!(!plan.contains(step), "{step}:\n{plan}");
+    }
+}
+
+async fn plan(database: &Database, mut statement: Statement) -> String {
+    let transaction = database.begin().await.unwrap();
+    let (explain, column) = match database.backend() {
+        DbBackend::Postgres => {
+            // Of an empty table PostgreSQL would rather read the whole.
+            let no_scans = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+                            SET LOCAL enable_sort = off";
+            transaction.execute_unprepared(no_scans).await.unwrap();
+            ("EXPLAIN ", "QUERY PLAN")
+        }
+        _ => ("EXPLAIN QUERY PLAN ", "detail"),
+    };
+    statement.sql.insert_str(0, explain);
+    let lines = transaction.query_all_raw(statement).await.unwrap();
+    let lines = lines
+        .iter()
+        .map(|line| line.try_get::<String>("", column).unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,41 @@
+//! Calls whose future is dropped on the way.
+
+use std::time::Duration;
+
+use colloquy_application::testing::samples::Samples;
+use tokio::time::timeout;
+
+use crate::places::Place;
+use crate::{on_both_databases, stores};
+
+on_both_databases! {
+    a_dropped_start_is_whole_or_not_there,
+}
+
+async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
+    let database = place.migrated().await;
+    let first = stores(&database);
+    let make = Samples::new();
+    let owner = make.user("ada@example.org");
+    first.users.add(&owner, None).await.unwrap();
+    let mut started = Vec::new();
+    for step in 0..60 {
+        let thread = make.thread(owner.id);
+        first.threads.add(&thread).await.unwrap();
+        let start = make.start(&thread, make.instance(), make.question("Well?"));
+        let limit = Duration::from_micros(step * 50);
+        let is_answered = timeout(limit, first.runs.start(&start)).await.is_ok();
+        started.push((start, is_answered));
+    }
+    // What was on its way to the database has arrived then.
+    database.close().await;
+
+    let stores = stores(&place.open().await);
+    for (start, is_answered) in started {
+        let thread = start.run.thread_id;
+        let messages = stores.messages.list(thread, 0, 10).await.unwrap();
+        let run = stores.runs.get(thread, start.run.id).await.unwrap();
+        assert_eq!(messages.len(), usize::from(run.is_some()));
+        assert!(run.is_some() || !is_answered, "what was answered is there");
+    }
+}

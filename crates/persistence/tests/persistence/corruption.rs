@@ -1,0 +1,78 @@
+//! Rows that do not fit the domain.
+
+use colloquy_application::ports::{OffsetPage, PortError};
+use colloquy_application::testing::samples::{Samples, moment, token_hash};
+use colloquy_domain::TokenKind;
+
+use crate::places::{Place, execute};
+use crate::{on_both_databases, stores};
+
+on_both_databases! {
+    a_user_that_does_not_fit_is_told_by_table_column_and_row,
+    an_assistant_that_does_not_fit_is_told_by_table_column_and_row,
+    a_page_with_a_row_that_does_not_fit_is_refused,
+    a_token_of_a_corrupt_user_authenticates_nobody,
+}
+
+/// The place of the corruption, as `table.column`, and the row.
+#[track_caller]
+fn place_of<T: std::fmt::Debug>(answer: Result<T, PortError>) -> (String, String) {
+    match answer {
+        Err(PortError::Corrupt {
+            table, column, row, ..
+        }) => (format!("{table}.{column}"), row),
+        other => panic!("expected Corrupt, got {other:?}"),
+    }
+}
+
+async fn a_user_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let user = Samples::new().user("ada@example.org");
+    stores.users.add(&user, None).await.unwrap();
+    execute(&place.url, "UPDATE users SET email = 'nobody'").await;
+    let found = place_of(stores.users.get(user.id).await);
+    assert_eq!(found, ("users.email".to_owned(), user.id.to_string()));
+}
+
+async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let assistant = Samples::new().assistant("Guide");
+    stores.assistants.add(&assistant).await.unwrap();
+    for (column, value) in [
+        ("configuration", r#"'{"temperature": 3}'"#),
+        ("configuration", "'[]'"),
+        ("model", "'gpt'"),
+        ("revision", "-1"),
+    ] {
+        let statement = format!("UPDATE assistants SET {column} = {value}");
+        execute(&place.url, &statement).await;
+        let found = place_of(stores.assistants.get(&assistant.id.into()).await);
+        let expected = (format!("assistants.{column}"), assistant.id.to_string());
+        assert_eq!(found, expected);
+        let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1";
+        execute(&place.url, mend).await;
+        stores.assistants.get(&assistant.id.into()).await.unwrap();
+    }
+}
+
+async fn a_page_with_a_row_that_does_not_fit_is_refused(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let user = Samples::new().user("ada@example.org");
+    stores.users.add(&user, None).await.unwrap();
+    execute(&place.url, "UPDATE users SET name = ''").await;
+    let page = OffsetPage { skip: 0, limit: 10 };
+    let found = place_of(stores.users.list(page).await);
+    assert_eq!(found, ("users.name".to_owned(), user.id.to_string()));
+}
+
+async fn a_token_of_a_corrupt_user_authenticates_nobody(place: &Place) {
+    let make = Samples::new();
+    let stores = stores(&place.migrated().await);
+    let user = make.user("ada@example.org");
+    stores.users.add(&user, None).await.unwrap();
+    let token = make.token(user.id, TokenKind::ApiKey);
+    stores.tokens.add(&token, &token_hash(1)).await.unwrap();
+    execute(&place.url, "UPDATE users SET email = ''").await;
+    let answer = stores.tokens.authenticate(&token_hash(1), moment(0)).await;
+    assert_eq!(place_of(answer).0, "users.email");
+}

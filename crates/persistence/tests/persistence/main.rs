@@ -1,0 +1,58 @@
+//! The repositories on real databases: SQLite in a file, and PostgreSQL where there is one.
+
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a broken promise ends its test, and a test that does not run says so"
+)]
+
+use std::sync::Arc;
+
+use colloquy_application::testing::contracts::Stores;
+use colloquy_persistence::{
+    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
+    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
+};
+
+mod cancellation;
+mod concurrency;
+mod contracts;
+mod corruption;
+mod logs;
+mod migrations;
+mod outages;
+mod places;
+
+/// Makes a test of each function, on SQLite and on PostgreSQL, given a place for a database.
+macro_rules! on_both_databases {
+    ($($test:ident,)+) => {
+        on_both_databases! { @on sqlite $($test,)+ }
+        on_both_databases! { @on postgres $($test,)+ }
+    };
+    (@on $database:ident $($test:ident,)+) => {
+        mod $database {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(place) = crate::places::$database().await {
+                        super::$test(&place).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+use on_both_databases;
+
+fn stores(database: &Database) -> Stores {
+    Stores {
+        users: Arc::new(SeaUserRepository::new(database.clone())),
+        tokens: Arc::new(SeaTokenRepository::new(database.clone())),
+        assistants: Arc::new(SeaAssistantRepository::new(database.clone())),
+        threads: Arc::new(SeaThreadRepository::new(database.clone())),
+        messages: Arc::new(SeaMessageRepository::new(database.clone())),
+        runs: Arc::new(SeaRunRepository::new(database.clone())),
+        events: Arc::new(SeaRunEventRepository::new(database.clone())),
+    }
+}

@@ -1,0 +1,81 @@
+//! The schema: made once, whoever asks, and never by a program that is too old for it.
+
+use std::time::Duration;
+
+use colloquy_application::testing::samples::Samples;
+use colloquy_persistence::MigrateError;
+use tokio::task::JoinSet;
+
+use crate::places::{Place, execute};
+use crate::{on_both_databases, stores};
+
+on_both_databases! {
+    of_many_that_migrate_at_once_one_does_it,
+    a_migrated_database_needs_no_more,
+    looking_at_what_is_pending_changes_nothing,
+    a_newer_schema_is_refused_and_named,
+    a_migration_that_is_given_up_can_be_done_again,
+}
+
+const FIRST: &str = "m20261121_000001_first_schema";
+
+async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
+    let mut migrating = JoinSet::new();
+    for _ in 0..4 {
+        let database = place.open().await;
+        migrating.spawn(async move { database.migrate().await.unwrap().applied });
+    }
+    let mut reports = migrating.join_all().await;
+    reports.retain(|applied| !applied.is_empty());
+    assert_eq!(reports, [[FIRST]]);
+    assert_is_usable(place).await;
+}
+
+async fn a_migrated_database_needs_no_more(place: &Place) {
+    let database = place.open().await;
+    assert_eq!(database.migrate().await.unwrap().applied, [FIRST]);
+    assert!(database.migrate().await.unwrap().applied.is_empty());
+    assert!(database.pending_migrations().await.unwrap().is_empty());
+}
+
+async fn looking_at_what_is_pending_changes_nothing(place: &Place) {
+    let database = place.open().await;
+    for _ in 0..2 {
+        assert_eq!(database.pending_migrations().await.unwrap(), [FIRST]);
+    }
+    // It would fail if there were a table of that name.
+    execute(&place.url, "CREATE TABLE seaql_migrations (x int)").await;
+}
+
+async fn a_newer_schema_is_refused_and_named(place: &Place) {
+    let database = place.migrated().await;
+    execute(
+        &place.url,
+        "INSERT INTO seaql_migrations VALUES ('m20991231_000001_future', 0)",
+    )
+    .await;
+    let error = database.migrate().await.unwrap_err();
+    assert!(matches!(error, MigrateError::NewerSchema { .. }));
+    let text = error.to_string();
+    assert!(text.contains("newer colloquy (m20991231_000001_future)"));
+    assert_eq!(text.lines().count(), 1);
+}
+
+async fn a_migration_that_is_given_up_can_be_done_again(place: &Place) {
+    for milliseconds in (0..100).step_by(5) {
+        let database = place.open().await;
+        let limit = Duration::from_millis(milliseconds);
+        // In time or not: the next one must find all of it or nothing.
+        let _ = tokio::time::timeout(limit, database.migrate()).await;
+        database.close().await;
+    }
+    place.open().await.migrate().await.unwrap();
+    assert_is_usable(place).await;
+}
+
+async fn assert_is_usable(place: &Place) {
+    let stores = stores(&place.open().await);
+    let user = Samples::new().user("ada@example.org");
+    stores.users.add(&user, None).await.unwrap();
+    assert_eq!(stores.users.get(user.id).await.unwrap(), Some(user));
+}

@@ -1,0 +1,96 @@
+//! Empty databases to test with, which go when the test is over.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use colloquy_persistence::{Database, DatabaseOptions};
+use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+/// Where an empty database is to be had, for as long as this lives.
+pub(crate) struct Place {
+    pub(crate) url: String,
+    _guard: Guard,
+}
+
+enum Guard {
+    Sqlite { _folder: TempDir },
+    Postgres { _schema: PostgresSchema },
+}
+
+impl Place {
+    pub(crate) async fn open(&self) -> Database {
+        let options = DatabaseOptions::default();
+        Database::connect(&self.url, options).await.unwrap()
+    }
+
+    /// A database with its schema.
+    pub(crate) async fn migrated(&self) -> Database {
+        let database = self.open().await;
+        database.migrate().await.unwrap();
+        database
+    }
+}
+
+/// A file of its own in a folder that is not there yet.
+pub(crate) async fn sqlite() -> Option<Place> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data").join("colloquy.db");
+    Some(Place {
+        url: format!("sqlite://{}", file.display()),
+        _guard: Guard::Sqlite { _folder: folder },
+    })
+}
+
+/// A schema of its own in the database that `TEST_POSTGRES_URL` names, if it does.
+pub(crate) async fn postgres() -> Option<Place> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
+        println!("not run: TEST_POSTGRES_URL is not set");
+        return None;
+    };
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("colloquy_persistence_{}_{number}", std::process::id());
+    execute(&server, &format!("CREATE SCHEMA {name}")).await;
+    let mut url = url::Url::parse(&server).unwrap();
+    url.query_pairs_mut()
+        .append_pair("application_name", &name)
+        .append_pair("options", &format!("-c search_path={name}"));
+    let schema = PostgresSchema { server, name };
+    Some(Place {
+        url: url.to_string(),
+        _guard: Guard::Postgres { _schema: schema },
+    })
+}
+
+struct PostgresSchema {
+    server: String,
+    name: String,
+}
+
+impl Drop for PostgresSchema {
+    fn drop(&mut self) {
+        let statement = format!("DROP SCHEMA {} CASCADE", self.name);
+        let server = self.server.clone();
+        // The test's own runtime cannot be waited for here.
+        let dropping = std::thread::spawn(move || {
+            tokio::runtime::Runtime::new()
+                .unwrap()
+                .block_on(execute(&server, &statement));
+        });
+        dropping.join().unwrap();
+    }
+}
+
+/// Runs a statement past the adapter.
+pub(crate) async fn execute(url: &str, statement: &str) {
+    let statement = AssertSqlSafe(statement);
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        connection.execute(statement).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}

@@ -1,0 +1,236 @@
+//! The walls of the house: which crate may know which, where each technology lives, and how long a
+//! file may become.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure in here is a failed test"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate may depend on of ours. The server composes; the tests may see everything.
+const EDGES: &[(&str, &[&str])] = &[
+    ("colloquy-domain", &[]),
+    ("colloquy-application", &["colloquy-domain"]),
+    ("colloquy-migrations", &[]),
+    (
+        "colloquy-persistence",
+        &[
+            "colloquy-application",
+            "colloquy-domain",
+            "colloquy-migrations",
+        ],
+    ),
+    ("colloquy-cache", ADAPTER),
+    ("colloquy-blob", ADAPTER),
+    ("colloquy-llm", ADAPTER),
+    ("colloquy-http", ADAPTER),
+    (
+        "colloquy-server",
+        &[
+            "colloquy-application",
+            "colloquy-blob",
+            "colloquy-cache",
+            "colloquy-domain",
+            "colloquy-http",
+            "colloquy-llm",
+            "colloquy-migrations",
+            "colloquy-persistence",
+        ],
+    ),
+];
+const ADAPTER: &[&str] = &["colloquy-application", "colloquy-domain"];
+
+/// What tests may use besides: fakes and contract suites, and scripted servers.
+const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
+
+/// The crate of these tests, which is free to use any tool.
+const TESTS: &str = "colloquy-tests";
+
+/// Families of crates, and who alone may depend on them.
+const TECHNOLOGIES: &[(&str, &[&str])] = &[
+    ("sea-orm", STORES),
+    ("sea-query", STORES),
+    ("sqlx", STORES),
+    ("rusqlite", &[]),
+    ("axum", WIRES),
+    ("hyper", WIRES),
+    ("tower", WIRES),
+    ("utoipa", WIRES),
+    ("moka", &["colloquy-cache"]),
+    ("object_store", &["colloquy-blob"]),
+    ("genai", &["colloquy-llm"]),
+    ("clap", &["colloquy-server"]),
+];
+const STORES: &[&str] = &["colloquy-migrations", "colloquy-persistence"];
+const WIRES: &[&str] = &["colloquy-http", "colloquy-server"];
+
+/// What does I/O or is asynchronous, and therefore not in the domain.
+const NOT_IN_DOMAIN: &[&str] = &["async-", "futures", "serde_json", "tokio", "tracing"];
+
+/// A production file longer than this is two files.
+const MAX_LINES: usize = 600;
+
+struct Dependency {
+    of: String,
+    on: String,
+    is_for_tests: bool,
+}
+
+impl std::fmt::Display for Dependency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.is_for_tests { "tests of " } else { "" };
+        write!(f, "{kind}{} -> {}", self.of, self.on)
+    }
+}
+
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the workspace").to_owned()
+}
+
+fn packages() -> Vec<Value> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success());
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+fn name(value: &Value) -> String {
+    value["name"].as_str().unwrap().to_owned()
+}
+
+/// What every crate but this one declares.
+fn dependencies() -> Vec<Dependency> {
+    let mut found = Vec::new();
+    for package in packages() {
+        let of = name(&package);
+        if of == TESTS {
+            continue;
+        }
+        for dependency in package["dependencies"].as_array().unwrap() {
+            found.push(Dependency {
+                of: of.clone(),
+                on: name(dependency),
+                is_for_tests: dependency["kind"] == "dev",
+            });
+        }
+    }
+    assert!(found.len() > 20, "the workspace has dependencies");
+    found
+}
+
+fn assert_none(forbidden: impl Iterator<Item = Dependency>) {
+    let forbidden: Vec<String> = forbidden.map(|d| d.to_string()).collect();
+    assert!(forbidden.is_empty(), "forbidden: {forbidden:#?}");
+}
+
+fn allowed(crate_name: &str) -> &'static [&'static str] {
+    let mut edges = EDGES.iter();
+    let edge = edges.find(|(name, _)| *name == crate_name);
+    edge.unwrap_or_else(|| panic!("{crate_name} has no place in the house"))
+        .1
+}
+
+#[test]
+fn every_crate_has_its_place() {
+    let members: BTreeSet<String> = packages().iter().map(name).collect();
+    let mut expected: BTreeSet<String> = EDGES.iter().map(|(n, _)| (*n).to_owned()).collect();
+    expected.insert(TESTS.to_owned());
+    assert_eq!(members, expected);
+}
+
+#[test]
+fn dependencies_point_inwards() {
+    let ours = |dependency: &Dependency| dependency.on.starts_with("colloquy");
+    let is_forbidden = |dependency: &Dependency| {
+        let on = dependency.on.as_str();
+        let of_tests = dependency.is_for_tests && EDGES_OF_TESTS.contains(&on);
+        !of_tests && !allowed(&dependency.of).contains(&on)
+    };
+    assert_none(dependencies().into_iter().filter(ours).filter(is_forbidden));
+}
+
+#[test]
+fn a_technology_stays_in_its_crate() {
+    let is_forbidden = |dependency: &Dependency| {
+        let mut technologies = TECHNOLOGIES.iter();
+        !dependency.is_for_tests
+            && technologies.any(|(family, homes)| {
+                dependency.on.starts_with(family) && !homes.contains(&dependency.of.as_str())
+            })
+    };
+    assert_none(dependencies().into_iter().filter(is_forbidden));
+}
+
+#[test]
+fn the_domain_does_no_io() {
+    let is_forbidden = |dependency: &Dependency| {
+        let mut families = NOT_IN_DOMAIN.iter();
+        dependency.of == "colloquy-domain"
+            && !dependency.is_for_tests
+            && families.any(|family| dependency.on.starts_with(family))
+    };
+    assert_none(dependencies().into_iter().filter(is_forbidden));
+    let domain = sources(&root().join("crates/domain/src"));
+    assert!(!domain.is_empty());
+    for file in domain {
+        let text = fs::read_to_string(&file).expect("a source file");
+        for word in ["async fn", ".await", "std::fs", "std::net", "std::env"] {
+            assert!(!text.contains(word), "{word} in {}", file.display());
+        }
+    }
+}
+
+#[test]
+fn production_files_stay_short() {
+    let crates = fs::read_dir(root().join("crates")).expect("the crates");
+    let crates = crates.map(|entry| entry.expect("a crate").path());
+    let homes = crates.chain([root().join("migrations")]);
+    let files: Vec<PathBuf> = homes.flat_map(|home| sources(&home.join("src"))).collect();
+    assert!(files.len() > 50, "the crates have sources");
+    let long: Vec<String> = files
+        .iter()
+        .filter(|file| !is_for_tests(file))
+        .map(|file| (file, lines(file)))
+        .filter(|(_, lines)| *lines > MAX_LINES)
+        .map(|(file, lines)| format!("{}: {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+fn lines(file: &Path) -> usize {
+    let text = fs::read_to_string(file).expect("a source file");
+    text.lines().count()
+}
+
+fn is_for_tests(file: &Path) -> bool {
+    let inside = file.strip_prefix(root()).expect("a file of ours");
+    let mut parts = inside.components().map(Component::as_os_str);
+    parts.any(|part| part == "testing" || part == "tests" || part == "tests.rs")
+}
+
+/// Every Rust file below the directory.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -1,0 +1,321 @@
+//! Who may do what: every operation of the API's document, as everybody, on what is theirs, what
+//! is another's and what is nobody's.
+
+use std::collections::BTreeSet;
+
+use colloquy_tests::client::{Client, Response, text};
+use colloquy_tests::database::Backend;
+use colloquy_tests::on_both_backends;
+use colloquy_tests::server::{Colloquy, PASSWORD};
+use serde_json::{Value, json};
+
+use crate::ABSENT;
+use crate::operations::{Operation, document, documented};
+
+on_both_backends![
+    only_what_is_listed_answers_without_a_token,
+    every_operation_lets_in_whom_it_should,
+    what_is_foreign_looks_like_what_is_missing,
+];
+
+/// Everything that answers without a token.
+const OPEN_TO_GUESTS: &[&str] = &[
+    "GET /assistants",
+    "GET /assistants/{}",
+    "GET /docs",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /openapi.json",
+    "POST /auth/login",
+];
+
+/// What an operation answers to whom. The thread, message, run and key in its path are the
+/// owner's, the assistant is public, the user a bystander.
+struct Row {
+    operation: &'static str,
+    guest: u16,
+    stranger: u16,
+    owner: u16,
+    admin: u16,
+}
+
+const fn row(operation: &'static str, [guest, stranger, owner, admin]: [u16; 4]) -> Row {
+    Row {
+        operation,
+        guest,
+        stranger,
+        owner,
+        admin,
+    }
+}
+
+/// Every operation of the document; one without a row fails the test.
+const MATRIX: &[Row] = &[
+    row("GET /health/live", [200, 200, 200, 200]),
+    row("GET /health/ready", [200, 200, 200, 200]),
+    row("POST /auth/login", [200, 200, 200, 200]),
+    row("POST /auth/logout", [401, 204, 204, 204]),
+    row("GET /users", [401, 403, 403, 200]),
+    row("POST /users", [401, 403, 403, 201]),
+    row("GET /users/me", [401, 200, 200, 200]),
+    row("GET /users/me/tokens", [401, 200, 200, 200]),
+    row("POST /users/me/tokens", [401, 201, 201, 201]),
+    row("DELETE /users/me/tokens/{}", [401, 404, 204, 404]),
+    row("GET /users/{}", [401, 403, 403, 200]),
+    row("PATCH /users/{}", [401, 403, 403, 200]),
+    row("DELETE /users/{}", [401, 403, 403, 204]),
+    row("GET /assistants", [200, 200, 200, 200]),
+    row("POST /assistants", [401, 403, 403, 201]),
+    row("GET /assistants/{}", [200, 200, 200, 200]),
+    row("PUT /assistants/{}", [401, 403, 403, 200]),
+    row("PATCH /assistants/{}", [401, 403, 403, 200]),
+    row("DELETE /assistants/{}", [401, 403, 403, 204]),
+    row("GET /threads", [401, 200, 200, 200]),
+    row("POST /threads", [401, 201, 201, 201]),
+    row("GET /threads/{}", [401, 404, 200, 200]),
+    row("PATCH /threads/{}", [401, 404, 200, 403]),
+    row("DELETE /threads/{}", [401, 404, 204, 204]),
+    row("GET /threads/{}/messages", [401, 404, 200, 200]),
+    row("POST /threads/{}/messages", [401, 404, 201, 403]),
+    row("DELETE /threads/{}/messages/{}", [401, 404, 204, 403]),
+    row("GET /threads/{}/runs", [401, 404, 200, 200]),
+    row("GET /threads/{}/runs/{}", [401, 404, 200, 200]),
+];
+
+/// Signed-in people, and where they have been.
+struct World {
+    server: Colloquy,
+    owner: Client,
+    stranger: Client,
+    disabled: Client,
+    admin: Client,
+}
+
+impl World {
+    async fn create(backend: Backend) -> Self {
+        let server = Colloquy::start(backend).await;
+        let admin = server.admin().await;
+        let disabled = server.user("disabled").await;
+        let account = disabled.get("/users/me").await.expect(200);
+        let path = format!("/users/{}", text(&account["id"]));
+        let change = json!({"is_active": false});
+        admin.patch(&path, change).await.expect(200);
+        Self {
+            owner: server.user("owner").await,
+            stranger: server.user("stranger").await,
+            disabled,
+            admin,
+            server,
+        }
+    }
+
+    /// A token of its own for one request, which may be the last.
+    async fn once(&self, person: &Client) -> Client {
+        let key = person
+            .post("/users/me/tokens", json!({"name": "once"}))
+            .await;
+        person.with_token(text(&key.expect(201)["token"]))
+    }
+}
+
+/// Things for one request to be tried on, which may change them.
+struct Things {
+    thread: String,
+    message: String,
+    run: String,
+    token: String,
+    assistant: String,
+    user: String,
+    /// For names that must be new.
+    number: usize,
+}
+
+impl Things {
+    async fn create(world: &World, number: usize) -> Self {
+        let fields = json!({"name": format!("Thing {number}"), "user_authentication": false});
+        let assistant = world.admin.create_assistant(fields).await;
+        let assistant = text(&assistant["id"]).to_owned();
+        let bystander = json!({"email": format!("bystander{number}@example.org")});
+        let mut with_password = bystander;
+        with_password["password"] = PASSWORD.into();
+        let user = world.admin.post("/users", with_password).await.expect(201);
+        let thread = world.owner.create_thread().await;
+        let said = world.owner.say(&thread, &assistant, "a secret").await;
+        let said = said.expect(201);
+        let key = world
+            .owner
+            .post("/users/me/tokens", json!({"name": "k"}))
+            .await;
+        let id = |value: &Value| text(&value["id"]).to_owned();
+        Self {
+            message: id(&said["messages"][0]),
+            run: id(&said["run"]),
+            token: id(&key.expect(201)),
+            user: id(&user),
+            assistant,
+            thread,
+            number,
+        }
+    }
+
+    fn id(&self, resource: &str) -> String {
+        match resource {
+            "threads" => &self.thread,
+            "messages" => &self.message,
+            "runs" => &self.run,
+            "tokens" => &self.token,
+            "assistants" => &self.assistant,
+            "users" => &self.user,
+            other => panic!("no such thing to try: {other}"),
+        }
+        .clone()
+    }
+
+    /// A valid body for the operation, where it takes one.
+    fn body(&self, operation: &str) -> Option<Value> {
+        let number = self.number;
+        let email = format!("new{number}@example.org");
+        Some(match operation {
+            "POST /auth/login" => {
+                json!({"username": "owner@example.org", "password": PASSWORD})
+            }
+            "POST /users" => json!({"email": email, "password": PASSWORD}),
+            "POST /users/me/tokens" => json!({"name": "new"}),
+            "POST /assistants" => {
+                json!({"name": format!("New {number}"), "model": "echo::echo"})
+            }
+            "POST /threads" => json!({"assistant_id": self.assistant}),
+            "POST /threads/{}/messages" => {
+                json!({"assistant_id": self.assistant, "content": "hello"})
+            }
+            "PATCH /users/{}"
+            | "PUT /assistants/{}"
+            | "PATCH /assistants/{}"
+            | "PATCH /threads/{}" => json!({"name": "Changed"}),
+            _ => return None,
+        })
+    }
+
+    async fn send(&self, operation: &str, client: &Client) -> Response {
+        let request = Operation::parse(operation).request(client, |resource| self.id(resource));
+        match self.body(operation) {
+            Some(body) => request.json(&body).send().await,
+            None => request.send().await,
+        }
+    }
+}
+
+async fn only_what_is_listed_answers_without_a_token(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let guest = server.guest();
+    let mut operations: BTreeSet<Operation> =
+        documented(&document(&guest).await).into_iter().collect();
+    // Not about the API itself, and therefore not in its document.
+    operations.insert(Operation::parse("GET /docs"));
+    operations.insert(Operation::parse("GET /openapi.json"));
+    let mut open = Vec::new();
+    for operation in operations {
+        let answer = operation.of_nothing(&guest).send().await;
+        if answer.status == 401 {
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+            answer.problem(401, "authentication_required");
+        } else {
+            open.push(operation.to_string());
+        }
+    }
+    open.sort();
+    assert_eq!(open, OPEN_TO_GUESTS);
+}
+
+async fn every_operation_lets_in_whom_it_should(backend: Backend) {
+    let world = World::create(backend).await;
+    let listed: BTreeSet<Operation> = MATRIX
+        .iter()
+        .map(|row| Operation::parse(row.operation))
+        .collect();
+    let documented = documented(&document(&world.server.guest()).await);
+    assert_eq!(documented.into_iter().collect::<BTreeSet<_>>(), listed);
+
+    let guest = world.server.guest();
+    let mut number = 0;
+    for row in MATRIX {
+        let operation = row.operation;
+        for (person, who, expected) in [
+            (&guest, "guest", row.guest),
+            (&world.disabled, "disabled", 401),
+            (&world.stranger, "stranger", row.stranger),
+            (&world.owner, "owner", row.owner),
+            (&world.admin, "admin", row.admin),
+        ] {
+            number += 1;
+            let things = Things::create(&world, number).await;
+            let signed_in = !["guest", "disabled"].contains(&who);
+            let person = if signed_in {
+                world.once(person).await
+            } else {
+                person.clone()
+            };
+            let answer = things.send(operation, &person).await;
+            let told = answer.text();
+            assert_eq!(answer.status, expected, "{operation} as {who}: {told}");
+            if answer.status >= 400 {
+                let _ = answer.any_problem();
+                assert!(!told.contains("a secret"), "{operation} as {who}");
+                assert_unchanged(&world, &things, operation, who).await;
+            }
+        }
+    }
+}
+
+/// Holds that a refused request left everything as it was.
+async fn assert_unchanged(world: &World, things: &Things, operation: &str, who: &str) {
+    let about = format!("{operation} as {who}");
+    let thread = format!("/threads/{}", things.thread);
+    let messages = world
+        .owner
+        .get(&format!("{thread}/messages"))
+        .await
+        .expect(200);
+    assert_eq!(messages.as_array().unwrap().len(), 2, "{about}");
+    let thread = world.owner.get(&thread).await.expect(200);
+    assert_ne!(thread["name"], "Changed", "{about}");
+    let assistant = format!("/assistants/{}", things.assistant);
+    let assistant = world.admin.get(&assistant).await.expect(200);
+    assert_ne!(assistant["name"], "Changed", "{about}");
+    let user = world
+        .admin
+        .get(&format!("/users/{}", things.user))
+        .await
+        .expect(200);
+    assert_ne!(user["name"], "Changed", "{about}");
+    let keys = world.owner.get("/users/me/tokens").await;
+    assert!(keys.text().contains(&things.token), "{about}");
+}
+
+async fn what_is_foreign_looks_like_what_is_missing(backend: Backend) {
+    let world = World::create(backend).await;
+    for (number, row) in MATRIX.iter().enumerate() {
+        if row.stranger != 404 {
+            continue;
+        }
+        let things = Things::create(&world, number).await;
+        let operation = Operation::parse(row.operation);
+        let send = async |id: &(dyn Fn(&str) -> String + Sync)| {
+            let request = operation.request(&world.stranger, id);
+            match things.body(row.operation) {
+                Some(body) => request.json(&body).send().await,
+                None => request.send().await,
+            }
+        };
+        let foreign = send(&|resource| things.id(resource)).await;
+        let missing = send(&|_| ABSENT.to_owned()).await;
+        assert_eq!(foreign.anonymous(), missing.anonymous(), "{operation}");
+        missing.problem(404, "entity_not_found");
+        let half = send(&|resource| match resource {
+            "threads" => things.id(resource),
+            _ => ABSENT.to_owned(),
+        })
+        .await;
+        assert_eq!(half.anonymous(), foreign.anonymous(), "{operation}");
+    }
+}
