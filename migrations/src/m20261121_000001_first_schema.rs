@@ -20,23 +20,6 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [
-            "run_events",
-            "runs",
-            "messages",
-            "threads",
-            "assistants",
-            "access_tokens",
-            "users",
-        ] {
-            manager
-                .drop_table(Table::drop().table(table).to_owned())
-                .await?;
-        }
-        Ok(())
-    }
-
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }

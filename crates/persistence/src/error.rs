@@ -23,7 +23,7 @@ pub enum ConnectError {
     },
     /// The database cannot be reached or refuses us.
     #[error("cannot open the database")]
-    Driver(#[from] sqlx::Error),
+    Driver(#[source] BoxError),
     /// A connection does not have the settings that the promises rest on.
     #[error("the database connection has {name} = {actual}, but needs {expected}")]
     Setting {
@@ -34,6 +34,12 @@ pub enum ConnectError {
         /// What it is.
         actual: String,
     },
+}
+
+impl From<sqlx::Error> for ConnectError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Driver(error.into())
+    }
 }
 
 /// How the work within an operation fails: with an answer for the caller, or at the database.

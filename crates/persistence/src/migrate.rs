@@ -1,5 +1,6 @@
+use colloquy_application::ports::BoxError;
 use colloquy_migrations::Migrator;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryOrder};
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigratorTrait, SchemaManager, seaql_migrations,
 };
@@ -30,7 +31,13 @@ pub enum MigrateError {
     },
     /// The database failed; nothing was changed.
     #[error("cannot migrate the database")]
-    Database(#[from] DbErr),
+    Database(#[source] BoxError),
+}
+
+impl From<DbErr> for MigrateError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 /// "colloquy" in ASCII: the advisory lock of everybody who migrates.
@@ -109,6 +116,7 @@ async fn applied(manager: &SchemaManager<'_>) -> Result<Vec<String>, DbErr> {
         return Ok(vec![]);
     }
     let models = seaql_migrations::Entity::find()
+        .order_by_asc(seaql_migrations::Column::Version)
         .all(manager.get_connection())
         .await?;
     Ok(models.into_iter().map(|model| model.version).collect())

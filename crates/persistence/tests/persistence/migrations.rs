@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use colloquy_application::testing::samples::Samples;
-use colloquy_persistence::MigrateError;
+use colloquy_persistence::{Database, DatabaseOptions, MigrateError};
 use tokio::task::JoinSet;
 
 use crate::places::{Place, execute};
@@ -22,8 +22,12 @@ const FIRST: &str = "m20261121_000001_first_schema";
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
     let mut migrating = JoinSet::new();
     for _ in 0..4 {
-        let database = place.open().await;
-        migrating.spawn(async move { database.migrate().await.unwrap().applied });
+        let url = place.url.clone();
+        migrating.spawn(async move {
+            let options = DatabaseOptions::default();
+            let database = Database::connect(&url, options).await.unwrap();
+            database.migrate().await.unwrap().applied
+        });
     }
     let mut reports = migrating.join_all().await;
     reports.retain(|applied| !applied.is_empty());
