@@ -10,12 +10,14 @@ use super::{InstanceId, NewMessage, PortError};
 #[async_trait]
 pub trait RunEventRepository: Send + Sync {
     /// Adds these events to the logs of their runs, all in one transaction. What belongs to a
-    /// run that is not in progress under `holder` is left out. The events of one run follow
-    /// those that its log has.
+    /// run that is not in progress under `holder` is left out, as are events whose numbers its
+    /// log has already: a call whose outcome is unknown may be repeated. The others follow those
+    /// that the log has. A message that they call completed is stored.
     async fn append(&self, holder: InstanceId, events: &[RunEvents]) -> Result<(), PortError>;
 
     /// Events of the run with numbers greater than `after`, in order of number: about `limit` at
-    /// the most, but at least one if there is any. A run that is not there has none.
+    /// the most, but at least one if there is any. What they tell of the run's user and of
+    /// messages is what is still there of them. A run that is not there has none.
     async fn list(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<RunEvent>, PortError>;
 }
 

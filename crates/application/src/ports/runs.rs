@@ -38,7 +38,8 @@ pub trait RunRepository: Send + Sync {
     ) -> Result<Vec<RunId>, PortError>;
 
     /// Ends the run as `end` says: adds its messages at the thread's next positions, in the
-    /// order given, and to its log the events of `end` and the closing ones.
+    /// order given, and to its log those events of `end` that it does not have, and the closing
+    /// ones.
     ///
     /// # Errors
     /// `NotFound` when the run is gone (its thread was deleted); `Conflict(RunLease)` when it

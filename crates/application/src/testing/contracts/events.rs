@@ -18,6 +18,7 @@ async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
         if page.is_empty() {
             return log;
         }
+        assert!(page[0].number > after, "the log goes backwards at {after}");
         log.extend(page);
     }
 }
@@ -112,6 +113,44 @@ pub async fn a_log_is_read_from_behind_any_number(stores: &Stores) {
     assert_eq!(behind.unwrap(), []);
     let absent = stores.events.list(make.run_id(), 0, 10).await;
     assert_eq!(absent.unwrap(), []);
+}
+
+pub async fn a_page_of_a_log_is_about_as_long_as_asked_for(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let message = make.message_id();
+    for number in 2..=30 {
+        append(stores, &start, deltas(message, number, &["x"])).await;
+    }
+    append(stores, &start, deltas(message, 31, &["x"; 30])).await;
+    for limit in [0, 1, 5, 10] {
+        for after in 0..60 {
+            let page = stores.events.list(start.run.id, after, limit).await;
+            let page = page.unwrap();
+            assert_eq!(page[0].number, after + 1);
+            let most = if after < 30 { limit as usize + 1 } else { 30 };
+            assert!(page.len() <= most, "{} after {after}", page.len());
+        }
+    }
+}
+
+pub async fn events_that_a_log_has_already_are_not_added_again(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let answer = make.answer("abcd");
+    let all = deltas(answer.id, 2, &["a", "b", "c", "d"]);
+    for until in [2, 2, 3, 1] {
+        append(stores, &start, all[..until].to_vec()).await;
+    }
+    assert_eq!(log(stores, start.run.id).await[1..], all[..3]);
+    let end = RunEnd {
+        events: all.clone(),
+        ..make.end(&start, vec![answer])
+    };
+    stores.runs.finish(&end).await.unwrap();
+    let log = log(stores, start.run.id).await;
+    assert_eq!(numbers(&log), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(log[1..5], all);
 }
 
 pub async fn events_of_many_runs_are_appended_at_once_and_each_log_is_its_own(stores: &Stores) {
@@ -303,10 +342,46 @@ pub async fn a_deleted_message_leaves_nothing_in_the_log(stores: &Stores) {
     let mut events = deltas(secret.id, 2, &["sec", "ret"]);
     events.extend(deltas(other.id, 4, &["oth", "er"]));
     append(stores, &start, events).await;
-    let end = make.end(&start, vec![secret.clone(), other]);
+    let end = make.end(&start, vec![secret.clone(), other.clone()]);
     stores.runs.finish(&end).await.unwrap();
     stores.messages.delete(thread.id, secret.id).await.unwrap();
     assert_eq!(numbers(&log(stores, start.run.id).await), [1, 4, 5, 7, 8]);
+    assert_eq!(output(stores, &start).await.as_deref(), Some("other"));
+    stores.messages.delete(thread.id, other.id).await.unwrap();
+    assert_eq!(numbers(&log(stores, start.run.id).await), [1, 8]);
+    assert_eq!(output(stores, &start).await, None);
+    stores
+        .messages
+        .delete(thread.id, start.message.id)
+        .await
+        .unwrap();
+    assert_eq!(numbers(&log(stores, start.run.id).await), [8]);
+}
+
+/// What the last event of the run's log gives as its answer.
+#[expect(clippy::panic, reason = "a broken contract ends the test")]
+async fn output(stores: &Stores, start: &RunStart) -> Option<String> {
+    match log(stores, start.run.id).await.pop().unwrap().kind {
+        RunEventKind::Ended { output, .. } => output,
+        other => panic!("expected the end, got {other:?}"),
+    }
+}
+
+pub async fn a_run_goes_on_when_its_question_is_deleted(stores: &Stores) {
+    let make = Samples::new();
+    for texts in [&["so", " far"][..], &[]] {
+        let (thread, start) = has_started(stores, &make).await;
+        let question = start.message.id;
+        stores.messages.delete(thread.id, question).await.unwrap();
+        let answer = make.answer("so far");
+        append(stores, &start, deltas(answer.id, 2, texts)).await;
+        let finished = stores.runs.finish(&make.end(&start, vec![answer])).await;
+        let last = 1 + texts.len() as u64;
+        let closing = finished.unwrap().closing_events(last);
+        let log = log(stores, start.run.id).await;
+        assert_eq!(log[texts.len()..], closing);
+        assert_eq!(numbers(&log), (2..=last + 2).collect::<Vec<_>>());
+    }
 }
 
 pub async fn a_log_goes_with_its_thread(stores: &Stores) {

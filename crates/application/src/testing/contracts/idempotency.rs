@@ -3,7 +3,7 @@
 
 use colloquy_domain::{IdempotencyKey, RunStatus, Thread};
 
-use super::{Stores, assert_conflict, at_once};
+use super::{Stores, assert_conflict, assert_not_found, at_once};
 use crate::ports::{Constraint, Idempotency, RunStart, SavedRun};
 use crate::testing::samples::Samples;
 
@@ -61,6 +61,37 @@ pub async fn a_key_is_its_users_own(stores: &Stores) {
     assert_eq!(count(stores, &other).await, 1);
 }
 
+pub async fn a_key_of_nobody_stands_for_nothing(stores: &Stores) {
+    let make = Samples::new();
+    for _ in 0..2 {
+        let mut thread = make.thread(make.user_id());
+        thread.owner_id = None;
+        stores.threads.add(&thread).await.unwrap();
+        stores.starts(&asked(&make, &thread, "k", 1)).await;
+        assert_eq!(count(stores, &thread).await, 1);
+    }
+}
+
+pub async fn a_known_request_is_found_whether_or_not_its_thread_is_there(stores: &Stores) {
+    let make = Samples::new();
+    let thread = stores.has_thread(&make).await;
+    let mut other = make.thread(make.user_id());
+    other.owner_id = thread.owner_id;
+    stores.threads.add(&other).await.unwrap();
+    let first = asked(&make, &thread, "k", 1);
+    stores.starts(&first).await;
+    let known = stores.runs.start(&asked(&make, &other, "k", 1)).await;
+    assert_eq!(known.unwrap(), SavedRun::Known(first.run.clone()));
+    assert_eq!(count(stores, &other).await, 0);
+    stores.threads.delete(other.id).await.unwrap();
+    let known = stores.runs.start(&asked(&make, &other, "k", 1)).await;
+    assert_eq!(known.unwrap(), SavedRun::Known(first.run));
+    // The key goes with its run.
+    stores.threads.delete(thread.id).await.unwrap();
+    let gone = stores.runs.start(&asked(&make, &thread, "k", 1)).await;
+    assert_not_found(gone);
+}
+
 pub async fn another_key_is_another_request(stores: &Stores) {
     let make = Samples::new();
     let thread = stores.has_thread(&make).await;
@@ -108,4 +139,27 @@ pub async fn of_many_same_requests_at_once_one_starts_the_run(stores: &Stores) {
             .all(|known| *known == SavedRun::Known(runs[0].clone()))
     );
     assert_eq!(count(stores, &thread).await, 1);
+}
+
+pub async fn of_many_same_requests_in_different_threads_one_starts_the_run(stores: &Stores) {
+    let make = Samples::new();
+    let owner = stores.has_thread(&make).await.owner_id;
+    let mut starts = Vec::new();
+    for _ in 0..16 {
+        let mut thread = make.thread(make.user_id());
+        thread.owner_id = owner;
+        stores.threads.add(&thread).await.unwrap();
+        starts.push(asked(&make, &thread, "k", 1));
+    }
+    let saved = at_once(starts.into_iter().map(|start| {
+        let runs = stores.runs.clone();
+        async move { (runs.start(&start).await.unwrap(), start.run) }
+    }));
+    let (new, known): (Vec<_>, Vec<_>) = saved
+        .await
+        .into_iter()
+        .partition(|(saved, _)| matches!(saved, SavedRun::New(_)));
+    assert_eq!(new.len(), 1);
+    let expected = SavedRun::Known(new[0].1.clone());
+    assert!(known.iter().all(|(saved, _)| *saved == expected));
 }

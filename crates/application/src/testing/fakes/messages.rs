@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use colloquy_domain::{Message, MessageId, RunEventKind, RunId, ThreadId};
+use colloquy_domain::{Message, MessageId, RunEvent, RunEventKind, RunId, ThreadId};
 
 use super::memory::{Memory, Records};
 use crate::ports::{MessageRepository, PortError};
@@ -46,11 +46,25 @@ impl MessageRepository for Memory {
             let position = found.ok_or(PortError::NotFound)?.position;
             records.messages.remove(&(thread, position));
             for run in records.runs.values_mut() {
-                run.log.retain(|event| !is_about(&event.kind, id));
+                forget(&mut run.log, id);
             }
             Ok(())
         })
     }
+}
+
+fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
+    let completed = log.iter().rev().find_map(|event| match &event.kind {
+        RunEventKind::MessageCompleted { message } => Some(message.id),
+        _ => None,
+    });
+    for event in log.iter_mut() {
+        if let RunEventKind::Ended { output, .. } = &mut event.kind {
+            // What is output is the last message.
+            output.take_if(|_| completed == Some(id));
+        }
+    }
+    log.retain(|event| !is_about(&event.kind, id));
 }
 
 /// Whether an event carries something of that message.

@@ -57,7 +57,7 @@ impl RunRepository for Memory {
             if !stored.is_held_by(end.holder) {
                 return Err(PortError::Conflict(Constraint::RunLease));
             }
-            stored.log.extend(end.events.iter().cloned());
+            stored.add(&end.events);
             let run = ended(&stored.run, end);
             records.end(run, &end.messages)
         })
@@ -114,7 +114,7 @@ impl RunEventRepository for Memory {
             for added in events {
                 let stored = records.runs.get_mut(&added.run_id);
                 if let Some(stored) = stored.filter(|stored| stored.is_held_by(holder)) {
-                    stored.log.extend(added.events.iter().cloned());
+                    stored.add(&added.events);
                 }
             }
             Ok(())
@@ -134,17 +134,29 @@ impl StoredRun {
     fn is_held_by(&self, holder: InstanceId) -> bool {
         self.is_in_progress() && self.lease.holder == holder
     }
+
+    /// Adds those of the events to the log that it does not have.
+    fn add(&mut self, events: &[RunEvent]) {
+        let last = self.last_number();
+        let new = events.iter().filter(|event| event.number > last);
+        self.log.extend(new.cloned());
+    }
+
+    /// The first event goes when its message is deleted; it was there.
+    fn last_number(&self) -> u64 {
+        self.log.last().map_or(1, |event| event.number)
+    }
 }
 
 impl Records {
     /// The run that the same request has started before.
     fn known(&self, start: &RunStart) -> Result<Option<Run>, PortError> {
-        let Some(asked) = &start.idempotency else {
+        let (Some(user), Some(asked)) = (start.run.user_id, &start.idempotency) else {
             return Ok(None);
         };
         let known = self.runs.values().find(|stored| {
             let key = stored.idempotency.as_ref().map(|known| &known.key);
-            stored.run.user_id == start.run.user_id && key == Some(&asked.key)
+            stored.run.user_id == Some(user) && key == Some(&asked.key)
         });
         match known {
             Some(stored) if stored.idempotency.as_ref() != Some(asked) => {
@@ -178,8 +190,8 @@ impl Records {
         let finished = FinishedRun { run, messages };
         let stored = self.runs.get_mut(&finished.run.id);
         let stored = stored.ok_or(PortError::NotFound)?;
-        let last = stored.log.last().map_or(0, |event| event.number);
-        stored.log.extend(finished.closing_events(last));
+        let closing = finished.closing_events(stored.last_number());
+        stored.log.extend(closing);
         stored.run = finished.run.clone();
         Ok(finished)
     }
