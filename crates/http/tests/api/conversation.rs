@@ -16,7 +16,10 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     pub(crate) async fn new() -> Self {
-        let api = Api::new();
+        Self::over(Api::new()).await
+    }
+
+    pub(crate) async fn over(api: Api) -> Self {
         let admin = api.admin().await;
         let user = api.user("ada@example.org").await;
         let thread = api.thread(&user).await;

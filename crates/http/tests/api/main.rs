@@ -19,6 +19,7 @@ mod paging;
 mod runs;
 mod serve;
 mod sse;
+mod stream_ends;
 mod streams;
 mod support;
 mod threads;
