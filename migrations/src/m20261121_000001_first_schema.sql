@@ -90,23 +90,27 @@ CREATE TABLE messages (
     CONSTRAINT messages_thread_id_fkey FOREIGN KEY (thread_id) REFERENCES threads (id) ON DELETE CASCADE,
     CONSTRAINT messages_status_check CHECK (status IN ('completed', 'incomplete'))
 ) {strict};
+CREATE INDEX messages_run_id_position_idx ON messages (run_id, position);
 
 CREATE TABLE runs (
-    id               {uuid} NOT NULL,
-    thread_id        {uuid} NOT NULL,
+    id                      {uuid} NOT NULL,
+    thread_id               {uuid} NOT NULL,
     -- No foreign key: the id outlives the assistant.
-    assistant_id     {uuid} NOT NULL,
-    user_id          {uuid},
-    status           {text} NOT NULL,
-    finish_reason    {text},
-    error_code       {text},
-    error_message    {text},
-    input_tokens     {int},
-    output_tokens    {int},
-    lease_holder     {uuid},
-    lease_expires_at {time},
-    created_at       {time} NOT NULL,
-    finished_at      {time},
+    assistant_id            {uuid} NOT NULL,
+    user_id                 {uuid},
+    status                  {text} NOT NULL,
+    finish_reason           {text},
+    error_code              {text},
+    error_message           {text},
+    input_tokens            {int},
+    output_tokens           {int},
+    lease_holder            {uuid},
+    lease_expires_at        {time},
+    -- What the client calls the request that started the run, and a hash of what it asked for.
+    idempotency_key         {text},
+    idempotency_fingerprint {bytes},
+    created_at              {time} NOT NULL,
+    finished_at             {time},
     CONSTRAINT runs_pkey PRIMARY KEY (id),
     CONSTRAINT runs_thread_id_fkey FOREIGN KEY (thread_id) REFERENCES threads (id) ON DELETE CASCADE,
     CONSTRAINT runs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE SET NULL,
@@ -114,10 +118,30 @@ CREATE TABLE runs (
     CONSTRAINT runs_lease_check CHECK (
         (status = 'in_progress') = (lease_holder IS NOT NULL)
         AND (status = 'in_progress') = (lease_expires_at IS NOT NULL)
+    ),
+    CONSTRAINT runs_idempotency_check CHECK (
+        (idempotency_key IS NULL) = (idempotency_fingerprint IS NULL)
     )
 ) {strict};
 CREATE UNIQUE INDEX runs_active_thread_id_unique ON runs (thread_id) WHERE status = 'in_progress';
+CREATE UNIQUE INDEX runs_user_id_idempotency_key_unique ON runs (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX runs_thread_id_id_idx ON runs (thread_id, id);
 CREATE INDEX runs_user_id_idx ON runs (user_id);
 CREATE INDEX runs_lease_expires_at_idx ON runs (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
 CREATE INDEX runs_lease_holder_idx ON runs (lease_holder) WHERE lease_holder IS NOT NULL;
+
+-- The logs of runs. A row is one event, or consecutive deltas of one message. It holds nothing that
+-- stands elsewhere: what is told of the run and of stored messages is read there.
+CREATE TABLE run_events (
+    run_id       {uuid} NOT NULL,
+    first_number {int} NOT NULL,
+    last_number  {int} NOT NULL,
+    kind         {text} NOT NULL,
+    -- No foreign key: deltas come before their message, and an end outlives the message it names.
+    message_id   {uuid},
+    -- Of deltas: a JSON array with the text of each.
+    texts        {text},
+    -- By the last number, so that what lies behind any number is one range.
+    CONSTRAINT run_events_pkey PRIMARY KEY (run_id, last_number),
+    CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE
+) {strict};

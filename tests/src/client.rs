@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request as HttpRequest};
+use hyper::{Method, Request as HttpRequest, Response as HttpResponse};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as HttpClient, Error as TransportError};
 use hyper_util::rt::TokioExecutor;
@@ -203,7 +204,7 @@ impl Request {
     /// The connection's, when no whole answer comes.
     pub async fn try_send(self) -> Result<Response, Unanswered> {
         let described = format!("{} {}", self.request.method(), self.request.uri());
-        let response = self.http.request(self.request.map(Full::new)).await?;
+        let response = self.open().await?;
         let (head, body) = response.into_parts();
         Ok(Response {
             request: described,
@@ -211,6 +212,13 @@ impl Request {
             headers: head.headers,
             body: body.collect().await?.to_bytes(),
         })
+    }
+}
+
+impl Request {
+    /// Sends it and returns the answer as it begins.
+    pub(crate) async fn open(self) -> Result<HttpResponse<Incoming>, Unanswered> {
+        Ok(self.http.request(self.request.map(Full::new)).await?)
     }
 }
 

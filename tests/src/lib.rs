@@ -9,6 +9,8 @@
 pub mod client;
 #[cfg(feature = "server")]
 pub mod database;
+#[cfg(feature = "server")]
+pub mod events;
 pub mod model_server;
 #[cfg(feature = "server")]
 pub mod process;

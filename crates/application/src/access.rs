@@ -22,6 +22,7 @@ pub(crate) enum ThreadAction {
     Update,
     Delete,
     CreateMessage,
+    CancelRun,
 }
 
 /// What the actor wants with an assistant.
@@ -78,6 +79,7 @@ impl Access {
             ThreadAction::Update => self.policy.update_thread(actor, thread).await,
             ThreadAction::Delete => self.policy.delete_thread(actor, thread).await,
             ThreadAction::CreateMessage => self.policy.create_message(actor, thread).await,
+            ThreadAction::CancelRun => self.policy.cancel_run(actor, thread).await,
         }
     }
 

@@ -31,6 +31,9 @@ pub enum Error {
     /// The thread has a run in progress.
     #[error("the thread is busy")]
     ThreadBusy,
+    /// The idempotency key stood for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
     /// Others changed the record all the time; nothing was written.
     #[error("the record was changed meanwhile")]
     RevisionConflict,
@@ -64,6 +67,7 @@ impl From<PortError> for Error {
             PortError::Conflict(Constraint::AssistantSlug) => Self::Duplicate("slug"),
             PortError::Conflict(Constraint::AssistantRevision) => Self::RevisionConflict,
             PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy,
+            PortError::Conflict(Constraint::IdempotencyKey) => Self::IdempotencyMismatch,
             other => Self::Port(other),
         }
     }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::{Actor, AssistantRef, Message, MessageContent, MessageId, ThreadId};
+use colloquy_domain::{
+    Actor, AssistantId, AssistantRef, IdempotencyKey, Message, MessageContent, MessageId, ThreadId,
+};
+use sha2::{Digest as _, Sha256};
 
 use crate::access::{Access, AssistantAction, ThreadAction};
-use crate::ports::MessageRepository;
+use crate::ports::{Idempotency, MessageRepository};
 use crate::runs::{RunEngine, RunJob, StartedRun};
 use crate::{Error, Slice};
 
@@ -27,6 +30,8 @@ pub struct PostMessage {
     pub assistant: AssistantRef,
     /// What is said.
     pub content: MessageContent,
+    /// What the client calls the request, so that sending it again does not do it again.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl Messages {
@@ -54,7 +59,7 @@ impl Messages {
     ///
     /// # Errors
     /// `NotFound` when the actor may not see the thread or the assistant, the policy's other
-    /// refusals, `ThreadBusy`.
+    /// refusals, `ThreadBusy`, `IdempotencyMismatch`.
     pub async fn post(
         &self,
         actor: &Actor,
@@ -68,11 +73,16 @@ impl Messages {
             .access
             .assistant(actor, &post.assistant, action)
             .await?;
+        let idempotency = post.idempotency_key.map(|key| Idempotency {
+            key,
+            fingerprint: fingerprint(thread.id, assistant.id, &post.content),
+        });
         let job = RunJob {
             thread_id: thread.id,
             user_id: actor.user_id(),
             assistant,
             content: post.content,
+            idempotency,
         };
         self.engine.start(job).await
     }
@@ -102,4 +112,14 @@ impl Messages {
         self.messages.delete(thread.id, id).await?;
         Ok(())
     }
+}
+
+/// What makes two requests the same. The ids have a fixed length: no two requests run together.
+fn fingerprint(thread: ThreadId, assistant: AssistantId, content: &MessageContent) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(thread.as_uuid())
+        .chain_update(assistant.as_uuid())
+        .chain_update(content.as_str())
+        .finalize()
+        .into()
 }

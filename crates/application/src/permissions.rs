@@ -82,6 +82,11 @@ pub trait PermissionPolicy: Send + Sync {
         )
     }
 
+    /// May the actor end a run of this thread? Its owner and administrators may.
+    async fn cancel_run(&self, actor: &Actor, thread: &Thread) -> Decision {
+        owner_or_administrator(actor, thread)
+    }
+
     /// May the actor see this assistant? Administrators see every one, users the enabled ones,
     /// guests the enabled public ones; a private one asks a guest to sign in.
     async fn view_assistant(&self, actor: &Actor, assistant: &Assistant) -> Decision {

@@ -10,7 +10,8 @@ use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
     AssistantRepository, ChatModel, Clock, IdGenerator, InstanceId, MessageRepository,
-    RunRepository, SecretGenerator, ThreadRepository, TokenRepository, UserRepository,
+    RunEventRepository, RunRepository, SecretGenerator, ThreadRepository, TokenRepository,
+    UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::threads::Threads;
@@ -32,6 +33,8 @@ pub struct Ports {
     pub messages: Arc<dyn MessageRepository>,
     /// Keeps the runs.
     pub runs: Arc<dyn RunRepository>,
+    /// Keeps their event logs.
+    pub events: Arc<dyn RunEventRepository>,
     /// Answers.
     pub model: Arc<dyn ChatModel>,
     /// Tells the time.
@@ -118,6 +121,7 @@ impl UseCases {
             runs: Runs {
                 access,
                 runs: Arc::clone(&ports.runs),
+                engine: engine.clone(),
             },
             users: Users::new(accounts.clone(), policy),
             tokens: tokens(ports, hasher),
@@ -130,6 +134,7 @@ impl UseCases {
 fn engine(ports: &Ports, settings: &Settings) -> RunEngine {
     let ports = RunEnginePorts {
         runs: Arc::clone(&ports.runs),
+        events: Arc::clone(&ports.events),
         messages: Arc::clone(&ports.messages),
         model: Arc::clone(&ports.model),
         clock: Arc::clone(&ports.clock),

@@ -35,6 +35,8 @@ fn every_contract_is_in_its_suite() {
         include_str!("../src/testing/contracts/assistant_lists.rs"),
         include_str!("../src/testing/contracts/assistants.rs"),
         include_str!("../src/testing/contracts/blobs.rs"),
+        include_str!("../src/testing/contracts/events.rs"),
+        include_str!("../src/testing/contracts/idempotency.rs"),
         include_str!("../src/testing/contracts/leases.rs"),
         include_str!("../src/testing/contracts/messages.rs"),
         include_str!("../src/testing/contracts/runs.rs"),

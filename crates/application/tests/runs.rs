@@ -1,160 +1,18 @@
 //! The run engine over the fakes: what is kept, what is repeated, what is given up.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use colloquy_application::messages::PostMessage;
-use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::{Clock as _, InstanceId, ModelError, ModelErrorKind, TokenHash};
-use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
-use colloquy_application::testing::contracts::Stores;
-use colloquy_application::testing::fakes::{
-    CountingSecrets, Gate, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
-};
-use colloquy_application::testing::samples::{Samples, password_hash};
-use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
-use colloquy_domain::{
-    Actor, Assistant, AssistantRef, FinishReason, Message, MessageContent, MessageKind,
-    MessageStatus, RunErrorCode, RunStatus, Thread,
-};
+use colloquy_application::Error;
+use colloquy_application::ports::{InstanceId, ModelError, ModelErrorKind, TokenHash};
+use colloquy_application::testing::fakes::{Gate, Script};
+use colloquy_domain::{FinishReason, MessageStatus, RunErrorCode, RunStatus};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// The use cases over one store, with a person, their thread and an assistant.
-struct Service {
-    memory: Memory,
-    model: Arc<ScriptedModel>,
-    clock: Arc<ManualClock>,
-    ids: Arc<SequentialIds>,
-    use_cases: UseCases,
-    person: Actor,
-    thread: Thread,
-    assistant: Assistant,
-}
-
-const INSTANCE: InstanceId = InstanceId(Uuid::from_u128(1));
-
-impl Service {
-    async fn with(scripts: impl IntoIterator<Item = Script>) -> Self {
-        let memory = Memory::new();
-        let stores = memory.stores();
-        let make = Samples::new();
-        let user = make.user("ada@example.org");
-        stores
-            .users
-            .add(&user, Some(&password_hash("x")))
-            .await
-            .unwrap();
-        let thread = make.thread(user.id);
-        stores.threads.add(&thread).await.unwrap();
-        let assistant = make.assistant("Guide");
-        stores.assistants.add(&assistant).await.unwrap();
-        let model = Arc::new(ScriptedModel::new(scripts));
-        let clock = Arc::new(ManualClock::default());
-        // Far from the samples' ids.
-        let first_id = clock.now() + TimeDelta::days(1);
-        let ids = Arc::new(SequentialIds::beginning_at(first_id));
-        let use_cases = compose(&stores, &model, &clock, &ids, INSTANCE);
-        Self {
-            memory,
-            model,
-            clock,
-            ids,
-            use_cases,
-            person: Actor::User(Arc::new(user)),
-            thread,
-            assistant,
-        }
-    }
-
-    /// Another process on the same store.
-    fn neighbour(&self, instance: InstanceId) -> UseCases {
-        compose(
-            &self.memory.stores(),
-            &self.model,
-            &self.clock,
-            &self.ids,
-            instance,
-        )
-    }
-
-    async fn post(&self, content: &str) -> Result<StartedRun, Error> {
-        let post = PostMessage {
-            assistant: AssistantRef::Id(self.assistant.id),
-            content: MessageContent::parse(content).unwrap(),
-        };
-        let messages = &self.use_cases.messages;
-        messages.post(&self.person, self.thread.id, post).await
-    }
-
-    async fn ask(&self, content: &str) -> Result<RunOutcome, Error> {
-        self.post(content).await.unwrap().wait().await
-    }
-
-    async fn fails(&self, content: &str) -> RunFailure {
-        match self.ask(content).await {
-            Err(Error::RunFailed(failure)) => *failure,
-            other => panic!("expected a failed run, got {other:?}"),
-        }
-    }
-
-    async fn stored(&self) -> Vec<(MessageKind, String, MessageStatus)> {
-        let stores = self.memory.stores();
-        let messages = stores.messages.list(self.thread.id, 0, 100).await.unwrap();
-        let row = |m: Message| (m.kind, m.content, m.status);
-        messages.into_iter().map(row).collect()
-    }
-}
-
-fn compose(
-    stores: &Stores,
-    model: &Arc<ScriptedModel>,
-    clock: &Arc<ManualClock>,
-    ids: &Arc<SequentialIds>,
-    instance: InstanceId,
-) -> UseCases {
-    let ports = Ports {
-        users: Arc::clone(&stores.users),
-        tokens: Arc::clone(&stores.tokens),
-        assistants: Arc::clone(&stores.assistants),
-        threads: Arc::clone(&stores.threads),
-        messages: Arc::clone(&stores.messages),
-        runs: Arc::clone(&stores.runs),
-        model: Arc::<ScriptedModel>::clone(model),
-        clock: Arc::<ManualClock>::clone(clock),
-        ids: Arc::<SequentialIds>::clone(ids),
-        secrets: Arc::new(CountingSecrets::default()),
-    };
-    let settings = Settings {
-        instance,
-        run_limits: RunLimits {
-            max_answer_bytes: 1_000,
-            ..RunLimits::default()
-        },
-        default_model: None,
-        password_slots: 1,
-    };
-    UseCases::new(ports, Arc::new(DefaultPolicy), settings)
-}
-
-fn human(text: &str) -> (MessageKind, String, MessageStatus) {
-    (
-        MessageKind::Human,
-        text.to_owned(),
-        MessageStatus::Completed,
-    )
-}
-
-fn ai(text: &str, status: MessageStatus) -> (MessageKind, String, MessageStatus) {
-    (MessageKind::Ai, text.to_owned(), status)
-}
+use support::{INSTANCE, Service, ai, human};
 
 #[tokio::test]
 async fn an_answer_is_stored_behind_its_question() {
@@ -166,7 +24,7 @@ async fn an_answer_is_stored_behind_its_question() {
     let outcome = service.ask("Hi").await.unwrap();
     assert_eq!(outcome.run.status, RunStatus::Completed);
     assert_eq!(outcome.run.finish_reason, Some(FinishReason::Stop));
-    assert_eq!(outcome.messages[0].content, "Hello Ada");
+    assert_eq!(outcome.messages[1].content, "Hello Ada");
     assert_eq!(
         service.stored().await,
         [human("Hi"), ai("Hello Ada", MessageStatus::Completed)]
@@ -295,7 +153,7 @@ async fn a_passing_failure_is_answered_by_another_attempt() {
     ])
     .await;
     let outcome = service.ask("Hi").await.unwrap();
-    assert_eq!(outcome.messages[0].content, "at last");
+    assert_eq!(outcome.messages[1].content, "at last");
 }
 
 fn rate_limited(retry_after: Duration) -> Script {
@@ -374,7 +232,7 @@ async fn an_answer_cut_by_a_limit_or_a_filter_completes_with_an_incomplete_messa
         let outcome = service.ask("Hi").await.unwrap();
         assert_eq!(outcome.run.status, RunStatus::Completed);
         assert_eq!(outcome.run.finish_reason, Some(reason));
-        assert_eq!(outcome.messages[0].status, MessageStatus::Incomplete);
+        assert_eq!(outcome.messages[1].status, MessageStatus::Incomplete);
     }
 }
 
@@ -384,7 +242,7 @@ async fn an_endless_answer_is_cut_at_its_byte_limit() {
     let service = Service::with([script.hang()]).await;
     let outcome = service.ask("Hi").await.unwrap();
     assert_eq!(outcome.run.finish_reason, Some(FinishReason::Length));
-    assert_eq!(outcome.messages[0].content, "é".repeat(500));
+    assert_eq!(outcome.messages[1].content, "é".repeat(500));
 }
 
 #[tokio::test(start_paused = true)]

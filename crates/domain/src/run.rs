@@ -37,6 +37,8 @@ named! {
         Completed = "completed",
         /// It ended without a whole answer.
         Failed = "failed",
+        /// Somebody ended it.
+        Cancelled = "cancelled",
     }
 }
 
@@ -67,6 +69,8 @@ named! {
         ContextTooLong = "context_too_long",
         /// The process that worked on the run ended.
         Interrupted = "interrupted",
+        /// Somebody cancelled it.
+        RunCancelled = "run_cancelled",
     }
 }
 
@@ -83,6 +87,7 @@ impl RunErrorCode {
             Self::ModelTimeout => "The model took too long to answer.",
             Self::ContextTooLong => "The conversation is too long for the assistant's model.",
             Self::Interrupted => "The service stopped while the answer was being made.",
+            Self::RunCancelled => "The run was cancelled.",
         }
     }
 }

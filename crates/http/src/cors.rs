@@ -5,8 +5,11 @@ use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RET
 use axum::http::{HeaderValue, Method, Uri};
 use tower_http::cors::CorsLayer;
 
+use crate::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
+use crate::messages::{PREFER, PREFERENCE_APPLIED};
 use crate::paging::X_TOTAL_COUNT;
 use crate::request_id::X_REQUEST_ID;
+use crate::runs::LAST_EVENT_ID;
 
 /// How long a browser may remember what it may send.
 const PREFLIGHT_LIFETIME: Duration = Duration::from_secs(3600);
@@ -53,11 +56,20 @@ pub(crate) fn layer(origins: Vec<Origin>) -> CorsLayer {
             Method::PATCH,
             Method::DELETE,
         ])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, X_REQUEST_ID])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IDEMPOTENCY_KEY,
+            LAST_EVENT_ID,
+            PREFER,
+            X_REQUEST_ID,
+        ])
         .expose_headers([
             ALLOW,
+            IDEMPOTENT_REPLAYED,
             LINK,
             LOCATION,
+            PREFERENCE_APPLIED,
             RETRY_AFTER,
             X_REQUEST_ID,
             X_TOTAL_COUNT,

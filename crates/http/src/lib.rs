@@ -9,6 +9,7 @@ mod cursor;
 mod deadline;
 mod docs;
 mod health;
+mod idempotency;
 mod input;
 mod logging;
 mod messages;

@@ -2,20 +2,21 @@
 //! all of them is added here.
 
 use axum::http::StatusCode;
+use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    Response, ResponseBuilder,
+    Components, ContentBuilder, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder,
+    OpenApiVersion, Ref, RefOr, Response, ResponseBuilder, Schema,
 };
-use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::problem::{PROBLEM_JSON, ProblemBody};
 use crate::request_id::X_REQUEST_ID;
 use crate::router;
+use crate::runs::RunEventFrame;
 
 const TAGS: [(&str, &str); 8] = [
     ("auth", "Signing in and out"),
@@ -48,6 +49,7 @@ pub(crate) fn frame() -> OpenApi {
             .build()
     });
     OpenApiBuilder::new()
+        .openapi(OpenApiVersion::Version32)
         .info(info)
         .tags(Some(tags))
         .components(Some(components()))
@@ -61,10 +63,18 @@ fn components() -> Components {
         .description(Some("The token of a sign-in, or an API key."))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    let mut problems = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
-    ProblemBody::schemas(&mut problems);
-    components.schemas.extend(problems);
+    // These are not collected from the routes: problems are added later, and what streams are
+    // made of is passed over.
+    let mut schemas = Vec::new();
+    collect::<ProblemBody<'_>>(&mut schemas);
+    collect::<RunEventFrame>(&mut schemas);
+    components.schemas.extend(schemas);
     components
+}
+
+fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
 }
 
 /// Adds to every operation what holds for it by its kind.

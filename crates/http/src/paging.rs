@@ -27,7 +27,7 @@ impl Input for OffsetPage {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
             skip: fields
-                .optional("skip", text(|text| skip(&text)))
+                .optional("skip", text(|text| count(&text)))
                 .unwrap_or(0),
             limit: read_limit(fields),
         })
@@ -86,7 +86,8 @@ fn limit(text: &str) -> Result<u32, Violation> {
         .ok_or_else(|| Violation::new("out_of_range", format!("must be from 1 to {MAX_LIMIT}")))
 }
 
-fn skip(text: &str) -> Result<u64, Violation> {
+/// A number of items.
+pub(crate) fn count(text: &str) -> Result<u64, Violation> {
     u64::try_from(whole_number(text)?)
         .map_err(|_| Violation::new("out_of_range", "must not be negative"))
 }

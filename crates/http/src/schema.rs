@@ -118,11 +118,25 @@ impl From<BodySchema> for RefOr<Schema> {
     }
 }
 
-/// A parameter that may be left out.
+/// A parameter of the query string that may be left out.
 pub(crate) fn query_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Parameter {
+    parameter(ParameterIn::Query, name, schema, description)
+}
+
+/// A header of the request that may be left out.
+pub(crate) fn header_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Parameter {
+    parameter(ParameterIn::Header, name, schema, description)
+}
+
+fn parameter(
+    place: ParameterIn,
+    name: &str,
+    schema: ObjectBuilder,
+    description: &str,
+) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(ParameterIn::Query)
+        .parameter_in(place)
         .required(Required::False)
         .schema(Some(schema))
         .description(Some(description))

@@ -1,5 +1,6 @@
 mod activity;
 mod connection;
+mod stall;
 
 use std::io;
 use std::pin::pin;
@@ -20,15 +21,18 @@ pub struct ServeOptions {
     /// How long a client may take to send a request's head, and how long a connection may be
     /// idle, at the least; twice as long at the most.
     pub idle: Duration,
+    /// How long a client may take nothing of an answer that is being sent.
+    pub stall: Duration,
     /// How long requests under way have to end once the service stops.
     pub grace: Duration,
 }
 
 impl Default for ServeOptions {
-    /// 15 seconds of idleness, 25 of grace.
+    /// 15 seconds of idleness, 30 of stalling, 25 of grace.
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(15),
+            stall: Duration::from_secs(30),
             grace: Duration::from_secs(25),
         }
     }
@@ -60,7 +64,7 @@ pub async fn serve(
                 connections.spawn(connection::run(
                     stream,
                     router.clone(),
-                    options.idle,
+                    options,
                     stop.clone(),
                 ));
             }

@@ -70,7 +70,7 @@ impl From<Failure> for PortError {
 }
 
 /// The unique constraints that ports promise to name: PostgreSQL's name, SQLite's columns.
-const UNIQUE: [(&str, &str, Constraint); 3] = [
+const UNIQUE: [(&str, &str, Constraint); 4] = [
     (
         "users_email_key_unique",
         "users.email_key",
@@ -85,6 +85,11 @@ const UNIQUE: [(&str, &str, Constraint); 3] = [
         "runs_active_thread_id_unique",
         "runs.thread_id",
         Constraint::ActiveRunPerThread,
+    ),
+    (
+        "runs_user_id_idempotency_key_unique",
+        "runs.user_id, runs.idempotency_key",
+        Constraint::IdempotencyKey,
     ),
 ];
 

@@ -1,11 +1,12 @@
 use async_trait::async_trait;
 use colloquy_application::ports::{MessageRepository, PortError};
-use colloquy_domain::{Message, MessageId, ThreadId};
+use colloquy_domain::{Message, MessageId, RunId, ThreadId};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::Database;
 use crate::entities::messages::{COLUMN, Entity};
-use crate::rows::{all, expect_found};
+use crate::rows::all;
+use crate::run_events::forget;
 
 /// Reads and removes messages in a [`Database`].
 #[derive(Debug, Clone)]
@@ -56,6 +57,13 @@ impl MessageRepository for SeaMessageRepository {
             .await
     }
 
+    async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError> {
+        let rows = rows_of_run(thread, run);
+        self.database
+            .read(async { Ok(all(rows.all(self.database.reader()).await?)?) })
+            .await
+    }
+
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError> {
         self.database
             .write(|| async {
@@ -63,7 +71,11 @@ impl MessageRepository for SeaMessageRepository {
                 let deletion = Entity::delete_many()
                     .filter(COLUMN.id.eq(id.as_uuid()))
                     .filter(COLUMN.thread_id.eq(thread.as_uuid()));
-                expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                let deleted = deletion.exec_with_returning(&transaction).await?;
+                let message = deleted.into_iter().next().ok_or(PortError::NotFound)?;
+                if let Some(run) = message.run_id {
+                    forget(&transaction, run, id).await?;
+                }
                 transaction.commit().await?;
                 Ok(())
             })
@@ -89,6 +101,12 @@ fn newest_rows(thread: ThreadId, limit: u32) -> Select<Entity> {
         .limit(u64::from(limit))
 }
 
+fn rows_of_run(thread: ThreadId, run: RunId) -> Select<Entity> {
+    of_thread(thread)
+        .filter(COLUMN.run_id.eq(run.as_uuid()))
+        .order_by_asc(COLUMN.position)
+}
+
 #[cfg(test)]
 mod tests {
     use colloquy_application::testing::samples::Samples;
@@ -103,6 +121,14 @@ mod tests {
         for (_place, database) in databases().await {
             assert_served_by(&database, &rows_after(thread, 7, 100), index).await;
             assert_served_by(&database, &newest_rows(thread, 100), index).await;
+        }
+    }
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_messages_of_a_run_are_found_by_the_run() {
+        let make = Samples::new();
+        let rows = rows_of_run(make.thread_id(), make.run_id());
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows, "messages_run_id_position_idx").await;
         }
     }
 }

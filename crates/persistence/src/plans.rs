@@ -26,6 +26,7 @@ pub(crate) async fn assert_served_by(
     let plan = plan(database, rows.build(database.backend())).await;
     let index_in_sqlite = match index {
         "messages_thread_id_position_unique" => "sqlite_autoindex_messages_2",
+        "run_events_pkey" => "sqlite_autoindex_run_events_1",
         index => index,
     };
     let is_used = plan.contains(index) || plan.contains(index_in_sqlite);

@@ -1,24 +1,23 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{
-    AbandonedRuns, Constraint, FinishedRun, InstanceId, PortError, RunEnd, RunRepository, RunStart,
+    AbandonedRuns, FinishedRun, ForcedEnd, InstanceId, PortError, RunEnd, RunRepository, RunStart,
+    SavedRun,
 };
-use colloquy_domain::{Message, Run, RunError, RunId, RunStatus, ThreadId};
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{
-    DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
-};
+use colloquy_domain::{Run, RunId, ThreadId};
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use uuid::Uuid;
 
-use crate::Database;
-use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, Model};
-use crate::entities::{messages, threads};
-use crate::error::Failure;
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity};
+use crate::locks::lock_held;
 use crate::rows::all;
+use crate::{Database, run_ends, run_starts};
 
 /// Keeps the runs in a [`Database`].
 ///
-/// Everything that changes a run's messages changes its thread's row first: writers to one thread
-/// pass one by one, and those to different threads do not meet.
+/// Everything that begins or ends a run locks its thread's row first: writers to one thread pass
+/// one by one, and those to different threads do not meet.
 #[derive(Debug, Clone)]
 pub struct SeaRunRepository {
     database: Database,
@@ -34,23 +33,18 @@ impl SeaRunRepository {
 
 #[async_trait]
 impl RunRepository for SeaRunRepository {
-    async fn start(&self, start: &RunStart) -> Result<Message, PortError> {
-        let run = &start.run;
-        let is_thread = || threads::COLUMN.id.eq(run.thread_id.as_uuid());
-        self.database
-            .write(|| async {
-                let transaction = self.database.begin().await?;
-                let places = take_places(&transaction, is_thread(), 1).await?;
-                Entity::insert(ActiveModel::started(start))
-                    .exec_without_returning(&transaction)
-                    .await?;
-                let message = start.message.clone();
-                let message = message.placed(run.thread_id, run.id, places.first);
-                insert_messages(&transaction, std::slice::from_ref(&message)).await?;
-                transaction.commit().await?;
-                Ok(message)
-            })
-            .await
+    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError> {
+        if let Some(known) = self.known(start).await? {
+            return Ok(SavedRun::Known(known));
+        }
+        match self.insert(start).await {
+            // The same request may have been stored since, and be what is in the way.
+            Err(conflict @ PortError::Conflict(_)) => match self.known(start).await? {
+                Some(known) => Ok(SavedRun::Known(known)),
+                None => Err(conflict),
+            },
+            result => result,
+        }
     }
 
     async fn renew(
@@ -59,52 +53,69 @@ impl RunRepository for SeaRunRepository {
         runs: &[RunId],
         expires_at: DateTime<Utc>,
     ) -> Result<Vec<RunId>, PortError> {
-        let renewed = ActiveModel {
-            lease_expires_at: Set(Some(expires_at)),
-            ..Default::default()
-        };
-        let is_held = COLUMN
-            .lease_holder
-            .eq(holder.0)
-            .and(COLUMN.id.is_in(runs.iter().map(|run| run.as_uuid())));
-        self.change(&renewed, &is_held).await
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let held = lock_held(&transaction, holder, runs.iter().copied()).await?;
+                let renewed = ActiveModel {
+                    lease_expires_at: Set(Some(expires_at)),
+                    ..Default::default()
+                };
+                Entity::update_many()
+                    .set(renewed)
+                    .filter(COLUMN.id.is_in(held.iter().map(|run| run.as_uuid())))
+                    .exec(&transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok(held)
+            })
+            .await
     }
 
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
-                let of_run = thread_of(end.run_id);
-                let places = take_places(&transaction, of_run, end.messages.len()).await?;
-                let run = end_run(&transaction, end).await?;
-                let messages: Vec<_> = (places.first..)
-                    .zip(end.messages.iter().cloned())
-                    .map(|(position, message)| message.placed(places.thread, run.id, position))
-                    .collect();
-                insert_messages(&transaction, &messages).await?;
+                let finished = run_ends::finish(&transaction, end).await?;
                 transaction.commit().await?;
-                Ok(FinishedRun { run, messages })
+                Ok(finished)
             })
             .await
+    }
+
+    async fn force_end(&self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
+        match self
+            .end_if(run, COLUMN.lease_holder.is_not_null(), end)
+            .await?
+        {
+            Some(ended) => Ok(ended),
+            None => self.find(run).await?.ok_or(PortError::NotFound),
+        }
     }
 
     async fn interrupt(
         &self,
         abandoned: AbandonedRuns,
-        error: &RunError,
-        finished_at: DateTime<Utc>,
+        end: &ForcedEnd,
     ) -> Result<Vec<RunId>, PortError> {
-        let failed = ActiveModel::stopped(RunStatus::Failed, Some(error), finished_at);
-        self.change(&failed, &is_abandoned(abandoned)).await
+        let mut ended = Vec::new();
+        for run in self.abandoned(abandoned).await? {
+            // One that was renewed, ended or deleted meanwhile is passed over.
+            match self.end_if(run, is_abandoned(abandoned), end).await {
+                Ok(Some(_)) => ended.push(run),
+                Ok(None) | Err(PortError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {
+        self.one(Entity::find_by_id(id.as_uuid())).await
     }
 
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError> {
-        self.database
-            .read(async {
-                let found = of_thread(thread).filter(COLUMN.id.eq(id.as_uuid()));
-                let model = found.one(self.database.reader()).await?;
-                Ok(model.map(Run::try_from).transpose()?)
-            })
+        self.one(of_thread(thread).filter(COLUMN.id.eq(id.as_uuid())))
             .await
     }
 
@@ -122,89 +133,63 @@ impl RunRepository for SeaRunRepository {
 }
 
 impl SeaRunRepository {
-    /// Changes the runs that the condition describes; which they were.
-    async fn change(
-        &self,
-        change: &ActiveModel,
-        condition: &SimpleExpr,
-    ) -> Result<Vec<RunId>, PortError> {
+    async fn one(&self, rows: Select<Entity>) -> Result<Option<Run>, PortError> {
         self.database
-            .write(|| async {
-                let transaction = self.database.begin().await?;
-                let models = Entity::update_many()
-                    .set(change.clone())
-                    .filter(condition.clone())
-                    .exec_with_returning(&transaction)
-                    .await?;
-                transaction.commit().await?;
-                let ids = models.into_iter().map(|model| RunId::from_uuid(model.id));
-                Ok(ids.collect())
+            .read(async {
+                let model = rows.one(self.database.reader()).await?;
+                Ok(model.map(Run::try_from).transpose()?)
             })
             .await
     }
-}
 
-/// Consecutive free positions in a thread, reserved for the transaction.
-struct Places {
-    thread: ThreadId,
-    first: u64,
-}
+    async fn known(&self, start: &RunStart) -> Result<Option<Run>, PortError> {
+        self.database
+            .read(run_starts::known(self.database.reader(), start))
+            .await
+    }
 
-/// Reserves `count` positions in the thread that the condition describes, and locks its row.
-async fn take_places(
-    transaction: &DatabaseTransaction,
-    is_thread: SimpleExpr,
-    count: usize,
-) -> Result<Places, Failure> {
-    let count = i64::try_from(count).map_err(PortError::other)?;
-    let last_position = threads::COLUMN.last_position;
-    let updated = threads::Entity::update_many()
-        .col_expr(last_position, Expr::col(last_position).add(count))
-        .filter(is_thread)
-        .exec_with_returning(transaction)
-        .await?;
-    let thread = updated.into_iter().next().ok_or(PortError::NotFound)?;
-    let first = thread.last_position - count + 1;
-    Ok(Places {
-        thread: ThreadId::from_uuid(thread.id),
-        first: u64::try_from(first).map_err(PortError::other)?,
-    })
-}
+    async fn insert(&self, start: &RunStart) -> Result<SavedRun, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let message = run_starts::insert(&transaction, start).await?;
+                transaction.commit().await?;
+                Ok(SavedRun::New(message))
+            })
+            .await
+    }
 
-fn thread_of(run: RunId) -> SimpleExpr {
-    let thread = Query::select()
-        .column(Column::ThreadId)
-        .from(Entity)
-        .and_where(COLUMN.id.eq(run.as_uuid()))
-        .take();
-    threads::COLUMN.id.in_subquery(thread)
-}
+    /// Ends the run if the condition holds for it, whoever works on it.
+    async fn end_if(
+        &self,
+        run: RunId,
+        condition: SimpleExpr,
+        end: &ForcedEnd,
+    ) -> Result<Option<Run>, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let ended = run_ends::force(&transaction, run, condition.clone(), end).await?;
+                transaction.commit().await?;
+                Ok(ended)
+            })
+            .await
+    }
 
-/// The run is there: its thread was found by it, and is locked.
-async fn end_run(transaction: &DatabaseTransaction, end: &RunEnd) -> Result<Run, Failure> {
-    let updated = Entity::update_many()
-        .set(ActiveModel::ended(end))
-        .filter(COLUMN.id.eq(end.run_id.as_uuid()))
-        .filter(COLUMN.lease_holder.eq(end.holder.0))
-        .exec_with_returning(transaction)
-        .await?;
-    let model: Option<Model> = updated.into_iter().next();
-    let model = model.ok_or(PortError::Conflict(Constraint::RunLease))?;
-    Ok(model.try_into()?)
-}
-
-async fn insert_messages(
-    transaction: &DatabaseTransaction,
-    messages: &[Message],
-) -> Result<(), Failure> {
-    let rows = messages
-        .iter()
-        .map(messages::ActiveModel::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
-    messages::Entity::insert_many(rows)
-        .exec_without_returning(transaction)
-        .await?;
-    Ok(())
+    async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError> {
+        let rows = Entity::find().filter(is_abandoned(abandoned));
+        self.database
+            .read(async {
+                let ids: Vec<Uuid> = rows
+                    .select_only()
+                    .column(Column::Id)
+                    .into_tuple()
+                    .all(self.database.reader())
+                    .await?;
+                Ok(ids.into_iter().map(RunId::from_uuid).collect())
+            })
+            .await
+    }
 }
 
 /// Only a run in progress has a lease.

@@ -8,8 +8,8 @@ use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::ObjectBlobStore;
 use colloquy_cache::CachedTokenRepository;
 use colloquy_persistence::{
-    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunRepository, SeaThreadRepository,
-    SeaTokenRepository, SeaUserRepository,
+    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
+    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
 };
 
 use crate::config::Configuration;
@@ -77,6 +77,7 @@ fn ports(
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
+        events: Arc::new(SeaRunEventRepository::new(database.clone())),
         model,
         clock: Arc::clone(&sources.clock),
         ids: Arc::clone(&sources.ids),

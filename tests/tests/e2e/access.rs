@@ -83,6 +83,8 @@ const MATRIX: &[Row] = &[
     row("DELETE /threads/{}/messages/{}", [401, 404, 204, 403]),
     row("GET /threads/{}/runs", [401, 404, 200, 200]),
     row("GET /threads/{}/runs/{}", [401, 404, 200, 200]),
+    row("GET /threads/{}/runs/{}/events", [401, 404, 200, 200]),
+    row("POST /threads/{}/runs/{}/cancel", [401, 404, 200, 200]),
 ];
 
 /// Signed-in people, and where they have been.

@@ -61,4 +61,6 @@ pub enum Constraint {
     ActiveRunPerThread,
     /// Only the holder of a run's lease ends it, and only once.
     RunLease,
+    /// One user's idempotency key always stands for the same request.
+    IdempotencyKey,
 }

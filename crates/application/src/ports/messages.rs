@@ -26,7 +26,11 @@ pub trait MessageRepository: Send + Sync {
     /// The newest messages of the thread, `limit` at the most, in order of position.
     async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError>;
 
-    /// Removes a message; the others keep their positions.
+    /// The messages of one run, in order of position.
+    async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError>;
+
+    /// Removes a message, and what the log of its run says of it; the others keep their
+    /// positions.
     ///
     /// # Errors
     /// `NotFound`.

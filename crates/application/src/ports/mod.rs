@@ -6,6 +6,7 @@
 mod assistants;
 mod blobs;
 mod error;
+mod events;
 mod health;
 mod messages;
 mod models;
@@ -19,6 +20,7 @@ mod users;
 pub use assistants::{AssistantRepository, AssistantScope};
 pub use blobs::{BlobKey, BlobStore};
 pub use error::{BoxError, Constraint, PortError};
+pub use events::{RunEventRepository, RunEvents, unfinished_messages};
 pub use health::HealthCheck;
 pub use messages::{MessageRepository, NewMessage};
 pub use models::{
@@ -26,7 +28,10 @@ pub use models::{
     ModelErrorKind,
 };
 pub use page::{OffsetList, OffsetPage};
-pub use runs::{AbandonedRuns, FinishedRun, InstanceId, Lease, RunEnd, RunRepository, RunStart};
+pub use runs::{
+    AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,
+    RunStart, SavedRun,
+};
 pub use system::{Clock, IdGenerator, SecretGenerator};
 pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
 pub use tokens::{Authenticated, TokenHash, TokenRepository};

@@ -1,6 +1,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_domain::{FinishReason, Message, Run, RunError, RunId, RunStatus, ThreadId, Usage};
+use colloquy_domain::{
+    FinishReason, IdempotencyKey, Message, Run, RunError, RunEvent, RunEventKind, RunId, RunStatus,
+    ThreadId, Usage,
+};
 use uuid::Uuid;
 
 use super::{NewMessage, PortError};
@@ -10,14 +13,20 @@ use super::{NewMessage, PortError};
 /// A run in progress has a lease: the instance that works on it and until when that counts
 /// without renewal. Whoever finds a lease run out may end the run; the former holder can then
 /// write nothing more for it.
+///
+/// Every run has an event log, kept by [`RunEventRepository`](super::RunEventRepository): `start`
+/// writes its first event, `Started`, and whatever ends the run the last ones, those of
+/// [`FinishedRun::closing_events`].
 #[async_trait]
 pub trait RunRepository: Send + Sync {
     /// Stores the run, in progress under the lease, and its first message at the thread's next
-    /// position; returns the message as it stands in the thread.
+    /// position. If the user has given the idempotency key before, nothing is stored and that
+    /// run is returned, whether or not the thread is busy or still there.
     ///
     /// # Errors
-    /// `NotFound` when the thread is gone, `Conflict(ActiveRunPerThread)`.
-    async fn start(&self, start: &RunStart) -> Result<Message, PortError>;
+    /// `NotFound` when the thread is gone, `Conflict(ActiveRunPerThread)`,
+    /// `Conflict(IdempotencyKey)` when the key stood for another request.
+    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError>;
 
     /// Moves the end of the leases that `holder` has on these runs; returns those of them that
     /// are still in progress under it.
@@ -28,22 +37,33 @@ pub trait RunRepository: Send + Sync {
         expires_at: DateTime<Utc>,
     ) -> Result<Vec<RunId>, PortError>;
 
-    /// Ends the run as `end` says and adds its messages at the thread's next positions, in the
-    /// order given.
+    /// Ends the run as `end` says: adds its messages at the thread's next positions, in the
+    /// order given, and to its log those events of `end` that it does not have, and the closing
+    /// ones.
     ///
     /// # Errors
     /// `NotFound` when the run is gone (its thread was deleted); `Conflict(RunLease)` when it
     /// has ended or another instance holds it.
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError>;
 
-    /// Ends every run in progress that `abandoned` describes, as `failed` with that error;
-    /// returns their ids. Their threads are free then.
+    /// Ends the run whoever holds it. What its log has of a message that was not completed
+    /// becomes a message marked as incomplete. A run that has ended already is left as it is.
+    /// Returns the run as it stands then.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn force_end(&self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError>;
+
+    /// Ends every run in progress that `abandoned` describes, as [`force_end`](Self::force_end)
+    /// does; returns their ids. Their threads are free then.
     async fn interrupt(
         &self,
         abandoned: AbandonedRuns,
-        error: &RunError,
-        finished_at: DateTime<Utc>,
+        end: &ForcedEnd,
     ) -> Result<Vec<RunId>, PortError>;
+
+    /// The run of that id, in whichever thread; absent is `None`.
+    async fn find(&self, id: RunId) -> Result<Option<Run>, PortError>;
 
     /// The run of that id in that thread; absent is `None`.
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError>;
@@ -80,6 +100,26 @@ pub struct RunStart {
     pub lease: Lease,
     /// What it answers.
     pub message: NewMessage,
+    /// What the client calls the request, if it does.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A request by the name that the client gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The name.
+    pub key: IdempotencyKey,
+    /// A hash of what is asked for: the same key with another one is refused.
+    pub fingerprint: [u8; 32],
+}
+
+/// What became of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavedRun {
+    /// The run was stored; this is its message as it stands in the thread.
+    New(Message),
+    /// The request was made before; this is the run that it started then.
+    Known(Run),
 }
 
 /// What a run ends with.
@@ -101,6 +141,19 @@ pub struct RunEnd {
     pub finished_at: DateTime<Utc>,
     /// What the assistant said.
     pub messages: Vec<NewMessage>,
+    /// Events that the log does not have yet.
+    pub events: Vec<RunEvent>,
+}
+
+/// How a run ends that its holder does not end.
+#[derive(Debug, Clone)]
+pub struct ForcedEnd {
+    /// Failed or cancelled.
+    pub status: RunStatus,
+    /// Why.
+    pub error: RunError,
+    /// When.
+    pub finished_at: DateTime<Utc>,
 }
 
 /// A run after its end.
@@ -110,6 +163,36 @@ pub struct FinishedRun {
     pub run: Run,
     /// The messages that its end added, as they stand in the thread.
     pub messages: Vec<Message>,
+}
+
+impl FinishedRun {
+    /// The last events of the run's log, behind number `last`: each message, then the end.
+    #[must_use]
+    pub fn closing_events(&self, last: u64) -> Vec<RunEvent> {
+        let completed = self
+            .messages
+            .iter()
+            .map(|message| RunEventKind::MessageCompleted {
+                message: Box::new(message.clone()),
+            });
+        let ended = RunEventKind::Ended {
+            run: Box::new(self.run.clone()),
+            output: self.output(),
+        };
+        let kinds = completed.chain(std::iter::once(ended));
+        let events = (last + 1..).zip(kinds);
+        events
+            .map(|(number, kind)| RunEvent { number, kind })
+            .collect()
+    }
+
+    /// The answer of a run that completed: the text of its last message.
+    #[must_use]
+    pub fn output(&self) -> Option<String> {
+        let is_complete = self.run.status == RunStatus::Completed;
+        let last = self.messages.last().filter(|_| is_complete);
+        last.map(|message| message.content.clone())
+    }
 }
 
 /// Which runs in progress nobody works on any more.

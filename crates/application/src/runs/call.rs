@@ -21,7 +21,7 @@ pub(super) async fn ask(
     model: &dyn ChatModel,
     request: &ChatRequest,
     limits: &RunLimits,
-    answer: &mut Answer,
+    answer: &mut Answer<'_>,
 ) -> Result<(), ModelError> {
     let deadline = Instant::now() + limits.total;
     let mut attempt = 1;
@@ -71,13 +71,13 @@ async fn read(
     mut stream: ChatStream,
     limits: &RunLimits,
     deadline: Instant,
-    answer: &mut Answer,
+    answer: &mut Answer<'_>,
 ) -> Result<(), ModelError> {
     let mut event = first;
     loop {
         match event {
             ChatEvent::Text(text) => {
-                if !answer.push(&text, limits.max_answer_bytes) {
+                if !answer.push(&text) {
                     answer.cut();
                     return Ok(());
                 }

@@ -1,14 +1,20 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use colloquy_domain::{RunError, RunErrorCode, RunId};
+use colloquy_domain::{RunError, RunErrorCode, RunId, RunStatus};
 
+use tokio::sync::MutexGuard;
+
+use super::active::ActiveRun;
 use super::engine::{LEASE, RunEngine};
-use crate::ports::{AbandonedRuns, PortError};
+use crate::ports::{AbandonedRuns, ForcedEnd, PortError, RunEvents};
 
-/// How often leases are renewed and abandoned runs looked for: often enough that a renewal may
-/// fail three times.
-const ROUND: Duration = Duration::from_secs(5);
+/// How often leases are renewed and abandoned runs looked for. A run that another instance has
+/// cancelled is worked on no longer than this.
+const LEASE_ROUND: Duration = Duration::from_secs(1);
+/// How often the events of all runs under way are stored, in one transaction.
+const LOG_ROUND: Duration = Duration::from_millis(100);
 
 impl RunEngine {
     /// Ends what an earlier process of this instance left in progress, and what others left
@@ -17,26 +23,42 @@ impl RunEngine {
     /// # Errors
     /// The store's own.
     pub async fn recover(&self) -> Result<(), PortError> {
-        self.interrupt(AbandonedRuns::HeldBy(self.inner.instance))
-            .await?;
+        let held = AbandonedRuns::HeldBy(self.inner.instance);
+        self.interrupt(held).await?;
         self.interrupt(AbandonedRuns::ExpiredBefore(self.now()))
             .await
     }
 
-    /// Renews the leases of the runs under way and ends those that other instances abandoned,
-    /// for as long as the future is polled.
+    /// Renews the leases of the runs under way, stores their events and ends runs that other
+    /// instances abandoned, for as long as the future is polled.
     pub async fn keep(&self) {
-        let mut rounds = tokio::time::interval(ROUND);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tokio::join!(self.keep_leases(), self.keep_logs());
+    }
+
+    async fn keep_leases(&self) {
+        let mut rounds = rounds(LEASE_ROUND);
         loop {
             rounds.tick().await;
-            if let Err(error) = self.round().await {
+            if let Err(error) = self.lease_round().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "leases not kept");
             }
         }
     }
 
-    async fn round(&self) -> Result<(), PortError> {
+    async fn keep_logs(&self) {
+        let mut rounds = rounds(LOG_ROUND);
+        loop {
+            rounds.tick().await;
+            if let Err(error) = self.store_events().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "events not stored yet"
+                );
+            }
+        }
+    }
+
+    async fn lease_round(&self) -> Result<(), PortError> {
         // Renewal first: after an outage our own leases may look abandoned too.
         self.renew().await?;
         self.interrupt(AbandonedRuns::ExpiredBefore(self.now()))
@@ -45,30 +67,43 @@ impl RunEngine {
 
     /// Renews, and stops working on what is not ours any more: nothing could be written for it.
     async fn renew(&self) -> Result<(), PortError> {
-        let active: Vec<RunId> = self.inner.active().keys().copied().collect();
+        let active = self.inner.active.all();
         if active.is_empty() {
             return Ok(());
         }
-        let held = self
-            .inner
-            .ports
-            .runs
-            .renew(self.inner.instance, &active, self.now() + LEASE)
-            .await?;
-        let runs = self.inner.active();
-        for lost in active.iter().filter(|run| !held.contains(run)) {
-            if let Some(work) = runs.get(lost) {
-                tracing::warn!(run.id = %lost, "run is not ours any more");
-                work.cancel();
-            }
+        let ids: Vec<RunId> = active.iter().map(|run| run.id).collect();
+        let runs = &self.inner.ports.runs;
+        let expires_at = self.now() + LEASE;
+        let held = runs.renew(self.inner.instance, &ids, expires_at).await?;
+        let held: HashSet<RunId> = held.into_iter().collect();
+        for lost in active.iter().filter(|run| !held.contains(&run.id)) {
+            tracing::info!(run.id = %lost.id, "run is not ours any more");
+            lost.stop(RunErrorCode::Interrupted);
         }
         Ok(())
     }
 
+    /// Stores what has happened since the last time.
+    async fn store_events(&self) -> Result<(), PortError> {
+        let active = self.inner.active.all();
+        let new = active.iter().filter_map(|run| Storing::begin(run));
+        let (storing, events): (Vec<_>, Vec<_>) = new.unzip();
+        if events.is_empty() {
+            return Ok(());
+        }
+        let store = &self.inner.ports.events;
+        store.append(self.inner.instance, &events).await?;
+        storing.into_iter().for_each(Storing::done);
+        Ok(())
+    }
+
     async fn interrupt(&self, abandoned: AbandonedRuns) -> Result<(), PortError> {
-        let error = RunError::from(RunErrorCode::Interrupted);
-        let runs = &self.inner.ports.runs;
-        for run in runs.interrupt(abandoned, &error, self.now()).await? {
+        let end = ForcedEnd {
+            status: RunStatus::Failed,
+            error: RunError::from(RunErrorCode::Interrupted),
+            finished_at: self.now(),
+        };
+        for run in self.inner.ports.runs.interrupt(abandoned, &end).await? {
             tracing::warn!(run.id = %run, "abandoned run ended as interrupted");
         }
         Ok(())
@@ -77,4 +112,37 @@ impl RunEngine {
     fn now(&self) -> DateTime<Utc> {
         self.inner.ports.clock.now()
     }
+}
+
+/// A run whose new events are being stored, which nobody else does meanwhile.
+struct Storing<'a> {
+    run: &'a ActiveRun,
+    last: u64,
+    _in_order: MutexGuard<'a, ()>,
+}
+
+impl<'a> Storing<'a> {
+    /// Begins to store what is new of a run; not of one whose end is being stored, which takes
+    /// its events along.
+    fn begin(run: &'a ActiveRun) -> Option<(Self, RunEvents)> {
+        let in_order = run.storing.try_lock().ok()?;
+        let events = run.log.unstored();
+        let storing = Self {
+            run,
+            last: events.last()?.number,
+            _in_order: in_order,
+        };
+        let run_id = run.id;
+        Some((storing, RunEvents { run_id, events }))
+    }
+
+    fn done(self) {
+        self.run.log.mark_stored(self.last);
+    }
+}
+
+fn rounds(length: Duration) -> tokio::time::Interval {
+    let mut rounds = tokio::time::interval(length);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    rounds
 }

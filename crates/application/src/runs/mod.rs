@@ -1,14 +1,20 @@
 //! Runs: what happens between a message and its answer.
 //!
 //! [`RunEngine`] carries runs out, [`Runs`] shows them. The engine saves the message and the run
-//! first, then works in a task of its own; `answer` is what a run has to show so far, `call`
-//! asks the model under time limits and with retries, `history` picks what the model is told.
+//! first, then works in a task of its own (`work`): `history` picks what the model is told,
+//! `call` asks it under time limits and with retries, `answer` takes what it says into the
+//! run's event `log`. `follow` reads that log, `keeper` stores it and renews the leases.
 
+mod active;
 mod answer;
 mod call;
 mod engine;
+mod follow;
 mod history;
 mod keeper;
+mod log;
+mod outcome;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +25,9 @@ use crate::access::{Access, ThreadAction};
 use crate::ports::RunRepository;
 use crate::{Error, Slice};
 
-pub use engine::{RunEngine, RunEnginePorts, RunJob, RunOutcome, StartedRun};
+pub use engine::{RunEngine, RunEnginePorts, RunJob};
+pub use follow::RunFollower;
+pub use outcome::{RunOutcome, StartedRun};
 
 /// How long and how large a run may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +60,8 @@ pub struct Runs {
     pub access: Access,
     /// Where the runs are kept.
     pub runs: Arc<dyn RunRepository>,
+    /// Carries them out.
+    pub engine: RunEngine,
 }
 
 impl Runs {
@@ -64,6 +74,38 @@ impl Runs {
             .thread(actor, thread, ThreadAction::View)
             .await?;
         self.runs.get(thread, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// The run's event log from behind number `after`: what there is, then what comes.
+    ///
+    /// # Errors
+    /// `NotFound` also for another user's thread.
+    pub async fn follow(
+        &self,
+        actor: &Actor,
+        thread: ThreadId,
+        id: RunId,
+        after: u64,
+    ) -> Result<RunFollower, Error> {
+        let run = self.get(actor, thread, id).await?;
+        let engine = Arc::clone(&self.engine.inner);
+        Ok(RunFollower::new(engine, run.id, after))
+    }
+
+    /// Ends the run as cancelled, with what it has, and returns it as it ended: nothing is
+    /// written for it afterwards. One that has ended already is left as it is.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound` also for another user's thread.
+    pub async fn cancel(&self, actor: &Actor, thread: ThreadId, id: RunId) -> Result<Run, Error> {
+        self.access
+            .thread(actor, thread, ThreadAction::CancelRun)
+            .await?;
+        let run = self.runs.get(thread, id).await?.ok_or(Error::NotFound)?;
+        match run.finished_at {
+            Some(_) => Ok(run),
+            None => self.engine.cancel(run.id).await,
+        }
     }
 
     /// Runs of the thread that are older than `after`, newest first.

@@ -183,6 +183,7 @@ impl Samples {
             run,
             lease,
             message,
+            idempotency: None,
         }
     }
 
@@ -198,6 +199,7 @@ impl Samples {
             usage: None,
             finished_at: moment(678_912),
             messages,
+            events: Vec::new(),
         }
     }
 

@@ -67,7 +67,7 @@ async fn authenticate(
 }
 
 /// The token in the `Authorization` header; a header of another form is refused.
-fn presented(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -3,6 +3,7 @@
 mod actor;
 mod login;
 mod logout;
+mod standing;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -10,6 +11,7 @@ use utoipa_axum::routes;
 use crate::state::App;
 
 pub(crate) use actor::{CurrentActor, SignedIn};
+pub(crate) use standing::Standing;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -1,6 +1,7 @@
 //! What is said in threads.
 
 mod delete;
+mod form;
 mod list;
 mod post;
 mod view;
@@ -9,6 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::App;
+
+pub(crate) use form::{PREFER, PREFERENCE_APPLIED};
+pub(crate) use view::MessageView;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

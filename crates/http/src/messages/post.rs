@@ -1,18 +1,23 @@
+use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
 use colloquy_application::messages::{Messages, PostMessage};
-use colloquy_application::runs::RunOutcome;
-use colloquy_domain::{Message, MessageContent, ThreadId};
+use colloquy_application::runs::{RunOutcome, StartedRun};
+use colloquy_domain::{MessageContent, Run, ThreadId};
 use serde::Serialize;
 
+use super::form::{AnswerForm, PREFERENCE_APPLIED, RESPOND_ASYNC};
 use super::view::MessageView;
 use crate::BASE;
 use crate::auth::SignedIn;
 use crate::created::created;
+use crate::idempotency::{KeyHeader, mark_replayed};
 use crate::input::{Body, Fields, Input, JsonBody, text};
 use crate::path::Ids;
 use crate::problem::Problem;
-use crate::runs::RunView;
+use crate::runs::{RunEventFrame, RunStreams, RunView};
 use crate::schema::{self, BodySchema};
 use crate::threads::assistant_reference;
 
@@ -29,6 +34,7 @@ impl Input for PostMessage {
         Some(Self {
             assistant: assistant?,
             content: content?,
+            idempotency_key: None,
         })
     }
 }
@@ -49,41 +55,57 @@ impl Body for PostMessage {
 /// A message that was answered.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Answered {
-    /// The answer.
-    output: String,
+    /// The answer; `null` when it has been deleted since.
+    #[schema(required = true)]
+    output: Option<String>,
     /// The run that made it.
     run: RunView,
     /// What the run added to the thread, the message that was posted first.
     messages: Vec<MessageView>,
 }
 
-impl Answered {
-    fn new(question: Message, outcome: RunOutcome) -> Self {
-        let answer = outcome.messages.last();
-        let output = answer.map_or_else(String::new, |message| message.content.clone());
-        let messages = std::iter::once(question).chain(outcome.messages);
+impl From<RunOutcome> for Answered {
+    fn from(outcome: RunOutcome) -> Self {
         Self {
-            output,
+            output: outcome.output().map(str::to_owned),
             run: outcome.run.into(),
-            messages: messages.map(MessageView::from).collect(),
+            messages: outcome
+                .messages
+                .into_iter()
+                .map(MessageView::from)
+                .collect(),
         }
     }
 }
 
-/// Say something to an assistant and wait for its answer.
+/// A message that will be answered.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Accepted {
+    /// The run that answers it.
+    run: RunView,
+}
+
+/// Say something to an assistant.
 ///
-/// The message and the run are saved first, and the run goes on when the client goes away. When it
-/// fails, the message is kept and the problem names the run.
+/// The message and the run are saved first, and the run goes on when the client goes away. The
+/// answer is waited for, unless `Accept` asks for `text/event-stream`: then the run's events are
+/// sent as they happen; or `Prefer` for `respond-async`: then only the run is named. When a run
+/// that was waited for fails, the message is kept and the problem names the run.
 #[utoipa::path(
     post,
     path = "/threads/{thread_id}/messages",
     tag = "messages",
     security(("bearer" = [])),
-    params(("thread_id" = uuid::Uuid, Path)),
+    params(("thread_id" = uuid::Uuid, Path), AnswerForm, KeyHeader),
     request_body = CreateMessage,
     responses(
+        (status = 200, description = "The run's events, from the first to the last",
+            content(("text/event-stream", item_schema = RunEventFrame)), headers(
+            ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
+        )),
         (status = 201, description = "The answer", body = Answered, headers(
             ("Location" = String, description = "Where the run is"),
+            ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
         ), links(
             ("run" = (operation_id = "get_run", parameters(
                 ("thread_id" = "$request.path.thread_id"),
@@ -94,9 +116,22 @@ impl Answered {
                 ("message_id" = "$response.body#/messages/0/id"),
             ))),
         )),
+        (status = 202, description = "The run that will make the answer", body = Accepted, headers(
+            ("Location" = String, description = "Where the run is"),
+            ("Preference-Applied" = String, description = "Always `respond-async`"),
+            ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
+        ), links(
+            ("run" = (operation_id = "get_run", parameters(
+                ("thread_id" = "$request.path.thread_id"),
+                ("run_id" = "$response.body#/run/id"),
+            ))),
+        )),
         (status = 403, description = "The caller may see the thread, but is not its owner"),
-        (status = 409, description = "The thread has a run in progress already"),
+        (status = 409, description = "The thread has a run in progress already, or somebody cancelled this one"),
+        (status = 422, description = "Fields break rules, the idempotency key stands for another \
+            request, or the conversation is too long for the model"),
         (status = 502, description = "The model failed, or is not configured"),
+        (status = 503, description = "The model's provider is busy, or the service is not whole or is stopping"),
         (status = 504, description = "The model took too long"),
     ),
 )]
@@ -104,14 +139,46 @@ pub(crate) async fn post_message(
     caller: SignedIn,
     State(messages): State<Messages>,
     Ids(thread): Ids<ThreadId>,
+    KeyHeader(idempotency_key): KeyHeader,
+    form: AnswerForm,
+    streams: RunStreams,
     JsonBody(post): CreateMessage,
 ) -> Result<Response, Problem> {
+    let post = PostMessage {
+        idempotency_key,
+        ..post
+    };
     let started = messages.post(&caller.actor, thread, post).await?;
-    let (run, question) = (started.run.clone(), started.message.clone());
+    let is_replay = started.is_replay;
+    let mut response = match form {
+        AnswerForm::Events => streams.of(thread, started.follow(0)),
+        AnswerForm::Later => accepted(started.run),
+        AnswerForm::Whole => answered(started).await.into_response(),
+    };
+    if is_replay {
+        mark_replayed(&mut response);
+    }
+    Ok(response)
+}
+
+async fn answered(started: StartedRun) -> Result<Response, Problem> {
+    let run = started.run.clone();
     let outcome = started
         .wait()
         .await
         .map_err(|error| Problem::from(error).of_run(&run))?;
-    let location = format!("{BASE}/threads/{thread}/runs/{}", run.id);
-    Ok(created(location, Answered::new(question, outcome)))
+    Ok(created(location(&run), Answered::from(outcome)))
+}
+
+fn accepted(run: Run) -> Response {
+    let headers = [
+        (LOCATION, location(&run)),
+        (PREFERENCE_APPLIED, RESPOND_ASYNC.to_owned()),
+    ];
+    let run = run.into();
+    (StatusCode::ACCEPTED, headers, Json(Accepted { run })).into_response()
+}
+
+fn location(run: &Run) -> String {
+    format!("{BASE}/threads/{}/runs/{}", run.thread_id, run.id)
 }

@@ -30,6 +30,7 @@ problem_codes! {
     EntityNotFound = "entity_not_found", NOT_FOUND;
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
     ThreadBusy = "thread_busy", CONFLICT;
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY;
     DuplicateResource = "duplicate_resource", CONFLICT;
     RevisionConflict = "revision_conflict", PRECONDITION_FAILED;
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE;
@@ -43,6 +44,7 @@ problem_codes! {
     ModelTimeout = "model_timeout", GATEWAY_TIMEOUT;
     ContextTooLong = "context_too_long", UNPROCESSABLE_ENTITY;
     Interrupted = "interrupted", SERVICE_UNAVAILABLE;
+    RunCancelled = "run_cancelled", CONFLICT;
 }
 
 impl ProblemCode {
@@ -65,6 +67,7 @@ impl From<RunErrorCode> for ProblemCode {
             RunErrorCode::ModelTimeout => Self::ModelTimeout,
             RunErrorCode::ContextTooLong => Self::ContextTooLong,
             RunErrorCode::Interrupted => Self::Interrupted,
+            RunErrorCode::RunCancelled => Self::RunCancelled,
             // The enum may grow; a code without a status of its own is a fault of ours.
             _ => Self::InternalError,
         }

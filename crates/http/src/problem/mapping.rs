@@ -21,6 +21,10 @@ impl From<Error> for Problem {
                 ProblemCode::ThreadBusy,
                 "The thread already has a run in progress. Wait for its end.",
             ),
+            Error::IdempotencyMismatch => Self::new(
+                ProblemCode::IdempotencyMismatch,
+                "The idempotency key stands for another request already. Take a new one.",
+            ),
             Error::RevisionConflict => Self::new(
                 ProblemCode::RevisionConflict,
                 "Others changed the record meanwhile. Nothing was written.",

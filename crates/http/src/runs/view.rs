@@ -37,7 +37,7 @@ pub(crate) struct RunView {
 /// Why a run failed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RunError)]
-struct RunErrorView {
+pub(super) struct RunErrorView {
     #[schema(schema_with = error_codes)]
     code: &'static str,
     /// For people.

@@ -15,7 +15,9 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::ServeOptions;
 use super::activity::Activity;
+use super::stall::StallLimit;
 
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -30,20 +32,21 @@ const LEAVE: Duration = Duration::from_millis(500);
 pub(super) async fn run(
     stream: TcpStream,
     router: Router,
-    idle: Duration,
+    options: ServeOptions,
     stop: CancellationToken,
 ) {
     // Answers are small: waiting to fill a packet would only delay them. A socket that refuses
     // is closed already, which shows at the first read.
     let _ = stream.set_nodelay(true);
+    let stream = StallLimit::new(stream, options.stall);
     let activity = Activity::default();
     let service = service_fn(|request| answer(router.clone(), activity.clone(), request));
-    let builder = builder(idle);
+    let builder = builder(options.idle);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         result = connection.as_mut() => log(result),
         // Dropped, and so closed: nobody waits for an answer on it.
-        () = activity.idle(idle) => {}
+        () = activity.idle(options.idle) => {}
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {

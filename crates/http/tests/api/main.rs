@@ -9,13 +9,18 @@
 
 mod assistants;
 mod auth;
+mod conversation;
 mod document;
 mod framework;
 mod health;
+mod idempotency;
 mod messages;
 mod paging;
 mod runs;
 mod serve;
+mod sse;
+mod stream_ends;
+mod streams;
 mod support;
 mod threads;
 mod tokens;

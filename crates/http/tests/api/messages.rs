@@ -5,48 +5,8 @@ use colloquy_application::testing::fakes::{Gate, Script};
 use colloquy_domain::{FinishReason, Usage};
 use serde_json::json;
 
-use crate::support::{Answer, Api, Caller, members};
-
-struct Conversation {
-    api: Api,
-    admin: Caller,
-    user: Caller,
-    thread: String,
-    assistant: String,
-}
-
-impl Conversation {
-    async fn new() -> Self {
-        let api = Api::new();
-        let admin = api.admin().await;
-        let user = api.user("ada@example.org").await;
-        let thread = api.thread(&user).await;
-        let assistant = api.assistant(&admin, "guide").await;
-        Self {
-            api,
-            admin,
-            user,
-            thread,
-            assistant,
-        }
-    }
-
-    fn path(&self) -> String {
-        format!("/threads/{}/messages", self.thread)
-    }
-
-    async fn post(&self, script: Script) -> Answer {
-        self.api.model.add(script);
-        let body = json!({"assistant_id": "guide", "content": "hello"});
-        let call = self.api.post(&self.path()).by(&self.user).json(&body);
-        call.send().await
-    }
-
-    async fn listed(&self) -> serde_json::Value {
-        let call = self.api.get(&self.path()).by(&self.user);
-        call.send().await.ok(200)
-    }
-}
+use crate::conversation::Conversation;
+use crate::support::members;
 
 #[tokio::test]
 async fn a_message_is_answered() {

@@ -7,16 +7,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
+use colloquy_application::testing::fakes::{Gate, Script};
+use colloquy_domain::FinishReason;
 use colloquy_http::{ServeOptions, serve};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::conversation::Conversation;
+use crate::sse::names;
 use crate::support::Api;
 
 /// Longer than anything here may take.
@@ -36,6 +40,15 @@ struct Server {
 
 impl Server {
     async fn start(idle: Duration, grace: Duration) -> Self {
+        let options = ServeOptions {
+            idle,
+            grace,
+            stall: PATIENCE,
+        };
+        Self::of(Api::new().router, options).await
+    }
+
+    async fn of(router: Router, options: ServeOptions) -> Self {
         let (begun, released) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (begin, release) = (Arc::clone(&begun), Arc::clone(&released));
         let slow = async move || {
@@ -46,12 +59,11 @@ impl Server {
         let router = Router::new()
             .route("/hello", get(async || "hello"))
             .route("/slow", get(slow))
-            .merge(Api::new().router);
+            .merge(router);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone().cancelled_owned();
-        let options = ServeOptions { idle, grace };
         Self {
             address,
             shutdown,
@@ -279,4 +291,80 @@ async fn requests_that_do_not_end_within_the_grace_are_cut() {
     server.shutdown.cancel();
     assert_eq!(slow.read_to_end().await, "");
     server.ended().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_behind_a_stream_that_has_ended() {
+    let c = Conversation::new().await;
+    let id = c.start(Script::answer("Hi")).await;
+    let server = Server::of(c.api.router.clone(), ServeOptions::default()).await;
+    let mut connection = server.connect().await;
+    connection.send(&follow(&c, &id)).await;
+    let stream = connection.read_until("0\r\n\r\n").await;
+    assert!(stream.starts_with("HTTP/1.1 200"));
+    assert!(stream.contains("event: run.completed\n"));
+    connection.send(HELLO).await;
+    connection.read_until("hello").await;
+}
+
+#[tokio::test]
+async fn stopping_lets_a_stream_come_to_its_end() {
+    let c = Conversation::new().await;
+    let gate = Gate::new();
+    let script = Script::new().text("Hi").wait(&gate).end(FinishReason::Stop);
+    let id = c.start(script).await;
+    let server = Server::of(c.api.router.clone(), ServeOptions::default()).await;
+    let mut connection = server.connect().await;
+    connection.send(&follow(&c, &id)).await;
+    connection.read_until("event: message.delta\n").await;
+    let mut idle = server.connect().await;
+    server.shutdown.cancel();
+    // Closed once the service has begun to stop.
+    idle.read_to_end().await;
+    gate.open();
+    let rest = connection.read_to_end().await;
+    assert!(rest.contains("event: run.completed\n"));
+    assert!(rest.ends_with("0\r\n\r\n"));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_takes_nothing_is_cut_and_delays_nobody() {
+    let c = Conversation::new().await;
+    let gate = Gate::new();
+    let text = "word ".repeat(2_000);
+    let script = (0..180).fold(Script::new().wait(&gate), |s, _| s.text(&text));
+    let id = c.start(script.end(FinishReason::Stop)).await;
+    let options = ServeOptions {
+        stall: Duration::from_millis(200),
+        grace: PATIENCE * 3,
+        ..ServeOptions::default()
+    };
+    let server = Server::of(c.api.router.clone(), options).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut connection = Connection(socket.connect(server.address).await.unwrap());
+    connection.send(&follow(&c, &id)).await;
+    connection.read_until("event: run.started\n").await;
+    gate.open();
+    let events = c.events(&id).await;
+    assert_eq!(names(&events).last(), Some(&"run.completed"));
+    let sent: usize = events
+        .iter()
+        .map(|event| event.data.to_string().len())
+        .sum();
+    assert!(sent > 5 * 1024 * 1024, "more than sockets hold: {sent}");
+    // The stream is under way until it is cut, and well before the grace is over.
+    server.shutdown.cancel();
+    server.ended().await;
+    assert!(!connection.read_to_end().await.contains("run.completed"));
+}
+
+/// The request for the run's events.
+fn follow(c: &Conversation, run: &str) -> String {
+    format!(
+        "GET /api/v1{} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\r\n",
+        c.events_path(run),
+        c.user.token
+    )
 }

@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
+use crate::sse::Events;
+
 /// The API over a store of its own.
 pub(crate) struct Api {
     pub(crate) router: Router,
@@ -45,7 +47,19 @@ impl Api {
         change_ports: impl FnOnce(&mut Ports),
         change_options: impl FnOnce(&mut HttpOptions),
     ) -> Self {
-        let store = Memory::new();
+        Self::over(Memory::new(), change_ports, change_options)
+    }
+
+    /// Another instance of the service on the same store.
+    pub(crate) fn neighbour(&self, change_options: impl FnOnce(&mut HttpOptions)) -> Self {
+        Self::over(self.store.clone(), |_| {}, change_options)
+    }
+
+    fn over(
+        store: Memory,
+        change_ports: impl FnOnce(&mut Ports),
+        change_options: impl FnOnce(&mut HttpOptions),
+    ) -> Self {
         let model = Arc::new(ScriptedModel::new([]));
         let mut ports = ports(&store, &model);
         change_ports(&mut ports);
@@ -176,6 +190,7 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
         threads: stores.threads,
         messages: stores.messages,
         runs: stores.runs,
+        events: stores.events,
         model: Arc::clone(model) as _,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
@@ -208,6 +223,11 @@ impl Call {
     pub(crate) fn body(mut self, media_type: &str, body: impl Into<Body>) -> Self {
         *self.request.body_mut() = body.into();
         self.header(CONTENT_TYPE.as_str(), media_type)
+    }
+
+    /// Sends the request and reads the answer's body as events.
+    pub(crate) async fn open(self) -> Events {
+        Events::new(self.router.oneshot(self.request).await.unwrap())
     }
 
     pub(crate) async fn send(self) -> Answer {

@@ -3,6 +3,7 @@
 pub(crate) mod access_tokens;
 pub(crate) mod assistants;
 pub(crate) mod messages;
+pub(crate) mod run_events;
 pub(crate) mod runs;
 pub(crate) mod threads;
 pub(crate) mod users;

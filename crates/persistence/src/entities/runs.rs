@@ -25,6 +25,8 @@ pub struct Model {
     pub output_tokens: Option<i64>,
     pub lease_holder: Option<Uuid>,
     pub lease_expires_at: Option<DateTimeUtc>,
+    pub idempotency_key: Option<String>,
+    pub idempotency_fingerprint: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
 }
@@ -35,6 +37,7 @@ impl ActiveModel {
     pub(crate) fn started(start: &RunStart) -> Self {
         let run = &start.run;
         let InstanceId(holder) = start.lease.holder;
+        let request = start.idempotency.as_ref();
         Self {
             id: Set(run.id.as_uuid()),
             thread_id: Set(run.thread_id.as_uuid()),
@@ -43,6 +46,8 @@ impl ActiveModel {
             status: Set(RunStatus::InProgress.as_str().to_owned()),
             lease_holder: Set(Some(holder)),
             lease_expires_at: Set(Some(start.lease.expires_at)),
+            idempotency_key: Set(request.map(|it| it.key.as_str().to_owned())),
+            idempotency_fingerprint: Set(request.map(|it| it.fingerprint.to_vec())),
             created_at: Set(run.created_at),
             ..Default::default()
         }

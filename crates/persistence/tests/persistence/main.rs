@@ -11,14 +11,15 @@ use std::sync::Arc;
 
 use colloquy_application::testing::contracts::Stores;
 use colloquy_persistence::{
-    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunRepository, SeaThreadRepository,
-    SeaTokenRepository, SeaUserRepository,
+    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
+    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
 };
 
 mod cancellation;
 mod concurrency;
 mod contracts;
 mod corruption;
+mod logs;
 mod migrations;
 mod outages;
 mod places;
@@ -52,5 +53,6 @@ fn stores(database: &Database) -> Stores {
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
+        events: Arc::new(SeaRunEventRepository::new(database.clone())),
     }
 }

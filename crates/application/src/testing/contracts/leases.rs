@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{Run, RunError, RunErrorCode, RunId, RunStatus, Thread};
 
 use super::{Stores, assert_conflict};
-use crate::ports::{AbandonedRuns, Constraint, InstanceId, RunStart};
+use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, InstanceId, RunStart};
 use crate::testing::samples::{Samples, moment, second};
 
 const TICK: TimeDelta = TimeDelta::microseconds(1);
@@ -23,7 +23,7 @@ async fn has_run(
     let thread = stores.has_thread(make).await;
     let mut start = make.start(&thread, holder, make.question("Hello"));
     start.lease.expires_at = expires_at;
-    stores.runs.start(&start).await.unwrap();
+    stores.starts(&start).await;
     (thread, start)
 }
 
@@ -40,8 +40,12 @@ async fn get(stores: &Stores, run: &Run) -> Run {
 }
 
 async fn interrupt(stores: &Stores, abandoned: AbandonedRuns) -> Vec<RunId> {
-    let error = interrupted();
-    let ended = stores.runs.interrupt(abandoned, &error, moment(777_777));
+    let end = ForcedEnd {
+        status: RunStatus::Failed,
+        error: interrupted(),
+        finished_at: moment(777_777),
+    };
+    let ended = stores.runs.interrupt(abandoned, &end);
     sorted(ended.await.unwrap())
 }
 
@@ -117,7 +121,7 @@ pub async fn an_interrupted_run_frees_its_thread(stores: &Stores) {
     let (thread, start) = has_run(stores, &make, make.instance(), second(1)).await;
     interrupt(stores, AbandonedRuns::ExpiredBefore(second(2))).await;
     let next = make.start(&thread, start.lease.holder, make.question("Again"));
-    assert_eq!(stores.runs.start(&next).await.unwrap().position, 2);
+    assert_eq!(stores.starts(&next).await.position, 2);
 }
 
 pub async fn the_former_holder_writes_nothing_more(stores: &Stores) {

@@ -16,7 +16,7 @@ async fn has_conversation(
     for number in 0..exchanges {
         let question = make.question(&format!("Question {number}"));
         let start = make.start(&thread, make.instance(), question);
-        messages.push(stores.runs.start(&start).await.unwrap());
+        messages.push(stores.starts(&start).await);
         let end = make.end(&start, vec![make.answer(&format!("Answer {number}"))]);
         messages.extend(stores.runs.finish(&end).await.unwrap().messages);
     }
@@ -42,7 +42,7 @@ pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
     answer.created_at = moment(999_999);
     let start = make.start(&thread, make.instance(), question.clone());
     let end = make.end(&start, vec![answer.clone()]);
-    stores.runs.start(&start).await.unwrap();
+    stores.starts(&start).await;
     stores.runs.finish(&end).await.unwrap();
     let run = start.run.id;
     let expected = [
@@ -64,7 +64,7 @@ pub async fn every_content_is_kept_to_the_letter(stores: &Stores) {
     for text in difficult_texts().into_iter().chain([longest]) {
         let start = make.start(&thread, make.instance(), make.question(&text));
         let end = make.end(&start, vec![make.answer(&text)]);
-        stores.runs.start(&start).await.unwrap();
+        stores.starts(&start).await;
         stores.runs.finish(&end).await.unwrap();
         for message in latest(stores, &thread, 2).await {
             assert!(message.content == text, "changed: {text:.100}");
@@ -132,7 +132,7 @@ pub async fn pages_show_each_old_message_once_whatever_comes_and_goes(stores: &S
         // New ones come, and the one that the next page begins after goes.
         let start = make.start(&thread, make.instance(), make.question("New"));
         let end = make.end(&start, vec![]);
-        stores.runs.start(&start).await.unwrap();
+        stores.starts(&start).await;
         stores.runs.finish(&end).await.unwrap();
         stores.messages.delete(thread.id, last).await.unwrap();
     }
@@ -159,7 +159,7 @@ pub async fn the_place_of_a_deleted_message_is_not_given_again(stores: &Stores) 
         stores.messages.delete(thread.id, message.id).await.unwrap();
     }
     let start = make.start(&thread, make.instance(), make.question("New"));
-    let message = stores.runs.start(&start).await.unwrap();
+    let message = stores.starts(&start).await;
     assert_eq!(message.position, 3);
     assert_eq!(list(stores, &thread, 0, 10).await, [message]);
 }

@@ -23,19 +23,21 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use colloquy_domain::{Assistant, Thread, User};
+use colloquy_domain::{Assistant, Message, Thread, User};
 use futures_util::future::join_all;
 
 use super::samples::{Samples, password_hash};
 use crate::ports::{
-    AssistantRepository, Constraint, MessageRepository, PortError, RunRepository, ThreadRepository,
-    TokenRepository, UserRepository,
+    AssistantRepository, Constraint, MessageRepository, PortError, RunEventRepository,
+    RunRepository, RunStart, SavedRun, ThreadRepository, TokenRepository, UserRepository,
 };
 
 pub mod administrators;
 pub mod assistant_lists;
 pub mod assistants;
 pub mod blobs;
+pub mod events;
+pub mod idempotency;
 pub mod leases;
 pub mod messages;
 pub mod runs;
@@ -59,6 +61,8 @@ pub struct Stores {
     pub messages: Arc<dyn MessageRepository>,
     /// The runs.
     pub runs: Arc<dyn RunRepository>,
+    /// The runs' event logs.
+    pub events: Arc<dyn RunEventRepository>,
 }
 
 impl Stores {
@@ -81,6 +85,20 @@ impl Stores {
         let thread = make.thread(owner.id);
         self.threads.add(&thread).await.unwrap();
         thread
+    }
+
+    async fn starts(&self, start: &RunStart) -> Message {
+        new(self.runs.start(start).await.unwrap())
+    }
+}
+
+/// The message of a run that was not there before.
+#[track_caller]
+#[expect(clippy::panic, reason = "a broken contract ends the test")]
+fn new(saved: SavedRun) -> Message {
+    match saved {
+        SavedRun::New(message) => message,
+        SavedRun::Known(run) => panic!("expected a new run, got {run:?}"),
     }
 }
 

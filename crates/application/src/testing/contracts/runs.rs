@@ -4,7 +4,7 @@ use colloquy_domain::{
     FinishReason, Message, MessageStatus, Run, RunError, RunErrorCode, RunStatus, Thread, Usage,
 };
 
-use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
+use super::{Stores, assert_conflict, assert_not_found, at_once, new, only_winner};
 use crate::ports::{Constraint, RunEnd, RunStart};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
@@ -20,7 +20,7 @@ async fn messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
 async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let start = make.start(&thread, make.instance(), make.question("Hello"));
-    stores.runs.start(&start).await.unwrap();
+    stores.starts(&start).await;
     (thread, start)
 }
 
@@ -42,7 +42,7 @@ pub async fn a_start_stores_the_run_and_its_message(stores: &Stores) {
     let mut start = make.start(&thread, make.instance(), make.question("Hello"));
     start.run.created_at = moment(999_999);
     start.message.assistant_id = Some(start.run.assistant_id);
-    let answer = stores.runs.start(&start).await.unwrap();
+    let answer = stores.starts(&start).await;
     let expected = start.message.placed(thread.id, start.run.id, 1);
     assert_eq!(answer, expected);
     assert_eq!(messages(stores, &thread).await, [expected]);
@@ -83,7 +83,7 @@ pub async fn a_refused_start_leaves_no_gap(stores: &Stores) {
     let finished = stores.runs.finish(&end).await.unwrap();
     assert_eq!(finished.messages[0].position, 2);
     let next = make.start(&thread, make.instance(), make.question("Go on"));
-    assert_eq!(stores.runs.start(&next).await.unwrap().position, 3);
+    assert_eq!(stores.starts(&next).await.position, 3);
     assert_eq!(messages(stores, &thread).await.len(), 3);
 }
 
@@ -94,7 +94,7 @@ pub async fn one_of_many_starts_in_a_thread_is_accepted(stores: &Stores) {
         let answers = at_once((0..32).map(|_| {
             let runs = stores.runs.clone();
             let start = make.start(&thread, make.instance(), make.question("Hello"));
-            async move { runs.start(&start).await.map(|message| (start, message)) }
+            async move { runs.start(&start).await.map(|saved| (start, new(saved))) }
         }));
         let (start, message) = only_winner(answers.await, Constraint::ActiveRunPerThread);
         assert_eq!(message.position, round + 1);
@@ -118,7 +118,7 @@ pub async fn starts_in_different_threads_do_not_disturb_each_other(stores: &Stor
         async move { runs.start(&start).await }
     }));
     for answer in answers.await {
-        assert_eq!(answer.unwrap().position, 1);
+        assert_eq!(new(answer.unwrap()).position, 1);
     }
 }
 
@@ -127,7 +127,7 @@ pub async fn positions_have_no_gap_over_many_runs(stores: &Stores) {
     let thread = stores.has_thread(&make).await;
     for answers in [1, 0, 3, 2] {
         let start = make.start(&thread, make.instance(), make.question("Hello"));
-        stores.runs.start(&start).await.unwrap();
+        stores.starts(&start).await;
         let answers = (0..answers).map(|_| make.answer("Hello")).collect();
         let end = make.end(&start, answers);
         stores.runs.finish(&end).await.unwrap();
@@ -255,7 +255,7 @@ pub async fn a_finished_run_frees_its_thread(stores: &Stores) {
         };
         stores.runs.finish(&end).await.unwrap();
         let next = make.start(&thread, first.lease.holder, make.question("Next"));
-        stores.runs.start(&next).await.unwrap();
+        stores.starts(&next).await;
     }
 }
 
@@ -279,7 +279,7 @@ pub async fn runs_are_listed_newest_first_in_pages(stores: &Stores) {
     let mut expected = Vec::new();
     for _ in 0..5 {
         let start = make.start(&thread, make.instance(), make.question("Hello"));
-        stores.runs.start(&start).await.unwrap();
+        stores.starts(&start).await;
         let end = make.end(&start, vec![]);
         expected.insert(0, stores.runs.finish(&end).await.unwrap().run);
     }

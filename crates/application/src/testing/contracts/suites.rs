@@ -143,7 +143,8 @@ macro_rules! message_contracts {
     };
 }
 
-/// Tests of [`RunRepository`](crate::ports::RunRepository) over the `Stores` that the function
+/// Tests of [`RunRepository`](crate::ports::RunRepository) and
+/// [`RunEventRepository`](crate::ports::RunEventRepository) over the `Stores` that the function
 /// makes.
 #[macro_export]
 macro_rules! run_contracts {
@@ -178,6 +179,37 @@ macro_rules! run_contracts {
             only_what_is_still_held_is_renewed,
             nothing_to_renew_is_no_error,
             many_leases_are_renewed_at_once,
+        }
+        $crate::contract_tests! { $stores, events:
+            a_log_begins_with_the_run_and_its_message,
+            appended_events_are_read_as_they_were_written,
+            a_log_is_read_from_behind_any_number,
+            a_page_of_a_log_is_about_as_long_as_asked_for,
+            events_that_a_log_has_already_are_not_added_again,
+            events_of_many_runs_are_appended_at_once_and_each_log_is_its_own,
+            a_run_that_has_ended_takes_no_more_events,
+            a_finish_adds_its_events_and_the_closing_ones,
+            a_forced_end_keeps_the_text_that_the_log_has,
+            a_forced_end_without_text_leaves_no_message,
+            a_forced_end_frees_the_thread_and_shuts_the_holder_out,
+            an_ended_run_is_left_as_it_is_by_a_forced_end,
+            a_run_ends_once_however_many_end_it,
+            an_interrupted_run_keeps_the_text_that_its_log_has,
+            a_runs_messages_are_found_in_order,
+            a_deleted_message_leaves_nothing_in_the_log,
+            a_run_goes_on_when_its_question_is_deleted,
+            a_log_goes_with_its_thread,
+        }
+        $crate::contract_tests! { $stores, idempotency:
+            the_same_request_starts_one_run,
+            a_key_stands_for_one_request_only,
+            a_key_is_its_users_own,
+            a_key_of_nobody_stands_for_nothing,
+            a_known_request_is_found_whether_or_not_its_thread_is_there,
+            another_key_is_another_request,
+            a_refused_start_does_not_use_up_its_key,
+            of_many_same_requests_at_once_one_starts_the_run,
+            of_many_same_requests_in_different_threads_one_starts_the_run,
         }
     };
 }

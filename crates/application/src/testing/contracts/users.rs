@@ -238,7 +238,7 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
         stores.tokens.add(&token, &token_hash(byte)).await.unwrap();
     }
     let start = make.start(&thread, make.instance(), make.question("Who am I?"));
-    let message = stores.runs.start(&start).await.unwrap();
+    let message = stores.starts(&start).await;
 
     stores.users.delete(owner).await.unwrap();
 

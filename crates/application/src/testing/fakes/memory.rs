@@ -3,12 +3,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantId, Message, Run, RunId, RunStatus, Thread, ThreadId, TokenId,
-    User, UserId,
+    AccessToken, Assistant, AssistantId, Message, Run, RunEvent, RunId, RunStatus, Thread,
+    ThreadId, TokenId, User, UserId,
 };
 
 use crate::passwords::PasswordHash;
-use crate::ports::{HealthCheck, Lease, OffsetList, OffsetPage, PortError, TokenHash};
+use crate::ports::{HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PortError, TokenHash};
 use crate::testing::contracts::Stores;
 
 /// One store behind all repository ports. Clones share it.
@@ -53,6 +53,8 @@ pub(super) struct StoredThread {
 pub(super) struct StoredRun {
     pub(super) run: Run,
     pub(super) lease: Lease,
+    pub(super) idempotency: Option<Idempotency>,
+    pub(super) log: Vec<RunEvent>,
 }
 
 impl StoredRun {
@@ -78,7 +80,8 @@ impl Memory {
             assistants: store.clone(),
             threads: store.clone(),
             messages: store.clone(),
-            runs: store,
+            runs: store.clone(),
+            events: store,
         }
     }
 

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use colloquy_domain::{Message, MessageId, ThreadId};
+use colloquy_domain::{Message, MessageId, RunEvent, RunEventKind, RunId, ThreadId};
 
 use super::memory::{Memory, Records};
 use crate::ports::{MessageRepository, PortError};
@@ -32,13 +32,49 @@ impl MessageRepository for Memory {
         })
     }
 
+    async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError> {
+        self.with(|records| {
+            let messages = records.messages_of(thread);
+            let of_run = messages.filter(|message| message.run_id == Some(run));
+            Ok(of_run.cloned().collect())
+        })
+    }
+
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError> {
         self.with(|records| {
             let found = records.messages_of(thread).find(|it| it.id == id);
             let position = found.ok_or(PortError::NotFound)?.position;
             records.messages.remove(&(thread, position));
+            for run in records.runs.values_mut() {
+                forget(&mut run.log, id);
+            }
             Ok(())
         })
+    }
+}
+
+fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
+    let completed = log.iter().rev().find_map(|event| match &event.kind {
+        RunEventKind::MessageCompleted { message } => Some(message.id),
+        _ => None,
+    });
+    for event in log.iter_mut() {
+        if let RunEventKind::Ended { output, .. } = &mut event.kind {
+            // What is output is the last message.
+            output.take_if(|_| completed == Some(id));
+        }
+    }
+    log.retain(|event| !is_about(&event.kind, id));
+}
+
+/// Whether an event carries something of that message.
+fn is_about(event: &RunEventKind, id: MessageId) -> bool {
+    match event {
+        RunEventKind::Started { message, .. } | RunEventKind::MessageCompleted { message } => {
+            message.id == id
+        }
+        RunEventKind::MessageDelta { message_id, .. } => *message_id == id,
+        _ => false,
     }
 }
 

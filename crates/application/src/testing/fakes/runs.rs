@@ -1,17 +1,20 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_domain::{Message, Run, RunError, RunId, RunStatus, ThreadId};
+use colloquy_domain::{Message, Run, RunEvent, RunEventKind, RunId, ThreadId};
 
 use super::memory::{Memory, Records, StoredRun};
 use crate::ports::{
-    AbandonedRuns, Constraint, FinishedRun, InstanceId, Lease, NewMessage, PortError, RunEnd,
-    RunRepository, RunStart,
+    AbandonedRuns, Constraint, FinishedRun, ForcedEnd, InstanceId, Lease, NewMessage, PortError,
+    RunEnd, RunEventRepository, RunEvents, RunRepository, RunStart, SavedRun, unfinished_messages,
 };
 
 #[async_trait]
 impl RunRepository for Memory {
-    async fn start(&self, start: &RunStart) -> Result<Message, PortError> {
+    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError> {
         self.with(|records| {
+            if let Some(known) = records.known(start)? {
+                return Ok(SavedRun::Known(known));
+            }
             let thread = start.run.thread_id;
             let mut runs = records.runs.values();
             if runs.any(|it| it.run.thread_id == thread && it.is_in_progress()) {
@@ -21,9 +24,11 @@ impl RunRepository for Memory {
             let stored = StoredRun {
                 run: start.run.clone(),
                 lease: start.lease,
+                idempotency: start.idempotency.clone(),
+                log: vec![started(&start.run, &message)],
             };
             records.runs.insert(start.run.id, stored);
-            Ok(message)
+            Ok(SavedRun::New(message))
         })
     }
 
@@ -36,8 +41,7 @@ impl RunRepository for Memory {
         self.with(|records| {
             let mut renewed = Vec::new();
             for stored in records.runs.values_mut() {
-                let is_held = stored.is_in_progress() && stored.lease.holder == holder;
-                if is_held && runs.contains(&stored.run.id) {
+                if stored.is_held_by(holder) && runs.contains(&stored.run.id) {
                     stored.lease.expires_at = expires_at;
                     renewed.push(stored.run.id);
                 }
@@ -50,44 +54,42 @@ impl RunRepository for Memory {
         self.with(|records| {
             let stored = records.runs.get_mut(&end.run_id);
             let stored = stored.ok_or(PortError::NotFound)?;
-            if !stored.is_in_progress() || stored.lease.holder != end.holder {
+            if !stored.is_held_by(end.holder) {
                 return Err(PortError::Conflict(Constraint::RunLease));
             }
+            stored.add(&end.events);
             let run = ended(&stored.run, end);
-            stored.run = run.clone();
-            let placed = end.messages.iter().cloned();
-            let messages = placed
-                .map(|message| records.append(run.thread_id, run.id, message))
-                .collect::<Result<_, _>>()?;
-            Ok(FinishedRun { run, messages })
+            records.end(run, &end.messages)
         })
+    }
+
+    async fn force_end(&self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
+        self.with(|records| records.force_end(run, end))
     }
 
     async fn interrupt(
         &self,
         abandoned: AbandonedRuns,
-        error: &RunError,
-        finished_at: DateTime<Utc>,
+        end: &ForcedEnd,
     ) -> Result<Vec<RunId>, PortError> {
         self.with(|records| {
-            let mut ended = Vec::new();
-            for stored in records.runs.values_mut() {
-                if stored.is_in_progress() && is_abandoned(&stored.lease, abandoned) {
-                    stored.run.status = RunStatus::Failed;
-                    stored.run.error = Some(error.clone());
-                    stored.run.finished_at = Some(finished_at);
-                    ended.push(stored.run.id);
-                }
+            let runs = records.runs.values();
+            let runs = runs.filter(|it| it.is_in_progress() && is_abandoned(&it.lease, abandoned));
+            let runs: Vec<_> = runs.map(|stored| stored.run.id).collect();
+            for run in &runs {
+                records.force_end(*run, end)?;
             }
-            Ok(ended)
+            Ok(runs)
         })
     }
 
+    async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {
+        self.with(|records| Ok(records.runs.get(&id).map(|stored| stored.run.clone())))
+    }
+
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError> {
-        self.with(|records| {
-            let run = records.runs.get(&id).map(|stored| &stored.run);
-            Ok(run.filter(|run| run.thread_id == thread).cloned())
-        })
+        let run = self.find(id).await?;
+        Ok(run.filter(|run| run.thread_id == thread))
     }
 
     async fn list(
@@ -105,7 +107,95 @@ impl RunRepository for Memory {
     }
 }
 
+#[async_trait]
+impl RunEventRepository for Memory {
+    async fn append(&self, holder: InstanceId, events: &[RunEvents]) -> Result<(), PortError> {
+        self.with(|records| {
+            for added in events {
+                let stored = records.runs.get_mut(&added.run_id);
+                if let Some(stored) = stored.filter(|stored| stored.is_held_by(holder)) {
+                    stored.add(&added.events);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn list(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<RunEvent>, PortError> {
+        self.with(|records| {
+            let log = records.runs.get(&run).map_or(&[][..], |stored| &stored.log);
+            let rest = log.iter().filter(|event| event.number > after);
+            Ok(rest.take(limit.max(1) as usize).cloned().collect())
+        })
+    }
+}
+
+impl StoredRun {
+    fn is_held_by(&self, holder: InstanceId) -> bool {
+        self.is_in_progress() && self.lease.holder == holder
+    }
+
+    /// Adds those of the events to the log that it does not have.
+    fn add(&mut self, events: &[RunEvent]) {
+        let last = self.last_number();
+        let new = events.iter().filter(|event| event.number > last);
+        self.log.extend(new.cloned());
+    }
+
+    /// The first event goes when its message is deleted; it was there.
+    fn last_number(&self) -> u64 {
+        self.log.last().map_or(1, |event| event.number)
+    }
+}
+
 impl Records {
+    /// The run that the same request has started before.
+    fn known(&self, start: &RunStart) -> Result<Option<Run>, PortError> {
+        let (Some(user), Some(asked)) = (start.run.user_id, &start.idempotency) else {
+            return Ok(None);
+        };
+        let known = self.runs.values().find(|stored| {
+            let key = stored.idempotency.as_ref().map(|known| &known.key);
+            stored.run.user_id == Some(user) && key == Some(&asked.key)
+        });
+        match known {
+            Some(stored) if stored.idempotency.as_ref() != Some(asked) => {
+                Err(PortError::Conflict(Constraint::IdempotencyKey))
+            }
+            known => Ok(known.map(|stored| stored.run.clone())),
+        }
+    }
+
+    fn force_end(&mut self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
+        let stored = self.runs.get(&run).ok_or(PortError::NotFound)?;
+        if !stored.is_in_progress() {
+            return Ok(stored.run.clone());
+        }
+        let messages = unfinished_messages(&stored.run, &stored.log, end.finished_at);
+        let run = Run {
+            status: end.status,
+            error: Some(end.error.clone()),
+            finished_at: Some(end.finished_at),
+            ..stored.run.clone()
+        };
+        Ok(self.end(run, &messages)?.run)
+    }
+
+    /// Stores a run as ended, with its last messages and events.
+    fn end(&mut self, run: Run, messages: &[NewMessage]) -> Result<FinishedRun, PortError> {
+        let placed = messages.iter().cloned();
+        let messages = placed
+            .map(|message| self.append(run.thread_id, run.id, message))
+            .collect::<Result<_, _>>()?;
+        let finished = FinishedRun { run, messages };
+        let stored = self.runs.get_mut(&finished.run.id);
+        let stored = stored.ok_or(PortError::NotFound)?;
+        let closing = finished.closing_events(stored.last_number());
+        stored.log.extend(closing);
+        stored.run = finished.run.clone();
+        Ok(finished)
+    }
+
     fn append(
         &mut self,
         thread: ThreadId,
@@ -118,6 +208,16 @@ impl Records {
         let key = (thread, message.position);
         self.messages.insert(key, message.clone());
         Ok(message)
+    }
+}
+
+fn started(run: &Run, message: &Message) -> RunEvent {
+    RunEvent {
+        number: 1,
+        kind: RunEventKind::Started {
+            run: Box::new(run.clone()),
+            message: Box::new(message.clone()),
+        },
     }
 }
 

@@ -1,0 +1,69 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use colloquy_domain::{RunErrorCode, RunId};
+use tokio_util::sync::CancellationToken;
+
+use super::log::RunLog;
+
+/// The runs that this process works on.
+#[derive(Default)]
+pub(super) struct ActiveRuns {
+    runs: Mutex<HashMap<RunId, Arc<ActiveRun>>>,
+}
+
+/// A run that this process works on.
+pub(super) struct ActiveRun {
+    pub(super) id: RunId,
+    pub(super) log: RunLog,
+    /// Held while events of the run are being stored, so that they are stored in order.
+    pub(super) storing: tokio::sync::Mutex<()>,
+    stop: CancellationToken,
+    reason: OnceLock<RunErrorCode>,
+}
+
+impl ActiveRun {
+    pub(super) fn new(id: RunId, log: RunLog) -> Self {
+        Self {
+            id,
+            log,
+            storing: tokio::sync::Mutex::default(),
+            stop: CancellationToken::new(),
+            reason: OnceLock::new(),
+        }
+    }
+
+    /// Has the run end without its answer; the first reason counts.
+    pub(super) fn stop(&self, reason: RunErrorCode) {
+        let _ = self.reason.set(reason);
+        self.stop.cancel();
+    }
+
+    /// Waits until somebody has the run end, and says why.
+    pub(super) async fn stopped(&self) -> RunErrorCode {
+        self.stop.cancelled().await;
+        *self.reason.get().unwrap_or(&RunErrorCode::Interrupted)
+    }
+}
+
+impl ActiveRuns {
+    pub(super) fn insert(&self, run: Arc<ActiveRun>) {
+        self.runs().insert(run.id, run);
+    }
+
+    pub(super) fn remove(&self, run: RunId) {
+        self.runs().remove(&run);
+    }
+
+    pub(super) fn get(&self, run: RunId) -> Option<Arc<ActiveRun>> {
+        self.runs().get(&run).cloned()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<ActiveRun>> {
+        self.runs().values().cloned().collect()
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Arc<ActiveRun>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,111 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use colloquy_domain::{Run, RunEvent, RunId};
+
+use super::active::ActiveRun;
+use super::engine::Inner;
+use crate::Error;
+
+/// About how many bytes of text a reader is handed at once.
+const PAGE_BYTES: usize = 64 * 1024;
+/// About how many events a reader is handed at once.
+const PAGE_EVENTS: u32 = 1_000;
+/// How often the store is asked for news of a run that another instance works on.
+const POLL: Duration = Duration::from_millis(250);
+/// Behind the end of every log.
+const BEHIND_ALL: u64 = i64::MAX as u64;
+
+/// Reads a run's event log: what there is, then what comes, to the end. Between two pages it holds
+/// nothing, so that a slow reader costs nothing; it may stop, and another one go on behind any
+/// number, on any instance.
+pub struct RunFollower {
+    engine: Arc<Inner>,
+    run: RunId,
+    after: u64,
+    has_ended: bool,
+}
+
+impl RunFollower {
+    pub(super) fn new(engine: Arc<Inner>, run: RunId, after: u64) -> Self {
+        Self {
+            engine,
+            run,
+            after: after.min(BEHIND_ALL),
+            has_ended: false,
+        }
+    }
+
+    /// Whether this process works on the run, and will tell of its end before it stops.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.engine.active.get(self.run).is_some()
+    }
+
+    /// The next events, as many as there are up to a page; `None` behind the last one. Waits for
+    /// them as long as the run lasts. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// `NotFound` when the run is gone (its thread was deleted), the store's own.
+    pub async fn next(&mut self) -> Result<Option<Vec<RunEvent>>, Error> {
+        while !self.has_ended {
+            let mut events = match self.engine.active.get(self.run) {
+                Some(active) => live(&active, self.after).await,
+                None => Vec::new(),
+            };
+            if events.is_empty() {
+                events = self.stored().await?;
+            }
+            if let Some(last) = events.last() {
+                self.after = last.number;
+                self.has_ended = last.kind.is_last();
+                return Ok(Some(events));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A page from the store; an empty one after a while, or behind the end.
+    async fn stored(&mut self) -> Result<Vec<RunEvent>, Error> {
+        let ports = &self.engine.ports;
+        let list = || ports.events.list(self.run, self.after, PAGE_EVENTS);
+        let events = list().await?;
+        if !events.is_empty() {
+            return Ok(events);
+        }
+        let run = ports.runs.find(self.run).await?.ok_or(Error::NotFound)?;
+        if run.finished_at.is_none() {
+            tokio::time::sleep(POLL).await;
+            return Ok(events);
+        }
+        // It may have ended between the two questions.
+        let events = list().await?;
+        self.has_ended = events.is_empty();
+        Ok(events)
+    }
+
+    /// Waits for the run's end and returns the run as it ended.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next).
+    pub(super) async fn end(mut self) -> Result<Run, Error> {
+        self.after = BEHIND_ALL;
+        while self.next().await?.is_some() {}
+        let run = self.engine.ports.runs.find(self.run).await?;
+        run.ok_or(Error::NotFound)
+    }
+}
+
+/// The next page of a run that this process works on; empty when the store has the rest.
+async fn live(active: &ActiveRun, after: u64) -> Vec<RunEvent> {
+    let mut news = active.log.subscribe();
+    loop {
+        let events = active.log.after(after, PAGE_BYTES);
+        if !events.is_empty() || active.log.is_closed() {
+            return events;
+        }
+        if news.changed().await.is_err() {
+            return events;
+        }
+    }
+}

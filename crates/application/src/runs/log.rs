@@ -1,0 +1,271 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use colloquy_domain::{MessageId, RunEvent, RunEventKind};
+use tokio::sync::watch;
+
+/// The event log of a run that this process works on. Subscribers read it at their own pace; what
+/// they have not read takes no memory beyond the answer itself.
+#[derive(Debug)]
+pub(super) struct RunLog {
+    state: Mutex<State>,
+    /// Told of every change.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: Vec<Entry>,
+    last: u64,
+    /// Up to which number the store has the log.
+    stored: u64,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Event(RunEvent),
+    Deltas(Deltas),
+}
+
+/// Consecutive deltas of one message, in one text: a token costs four bytes more than its own.
+#[derive(Debug)]
+struct Deltas {
+    message_id: MessageId,
+    /// The number of the first one.
+    first: u64,
+    text: String,
+    /// Where each one ends in the text.
+    ends: Vec<u32>,
+}
+
+impl RunLog {
+    /// A log with its first event, which the store has.
+    pub(super) fn started(kind: RunEventKind) -> Self {
+        let log = Self {
+            state: Mutex::default(),
+            changed: watch::Sender::default(),
+        };
+        log.push(kind);
+        log.mark_stored(1);
+        log
+    }
+
+    /// Adds an event.
+    pub(super) fn push(&self, kind: RunEventKind) {
+        let mut state = self.state();
+        state.last += 1;
+        let number = state.last;
+        match kind {
+            RunEventKind::MessageDelta { message_id, text } => {
+                state.push_delta(number, message_id, &text);
+            }
+            kind => state.entries.push(Entry::Event(RunEvent { number, kind })),
+        }
+        drop(state);
+        self.changed.send_replace(());
+    }
+
+    /// Events behind number `after`, up to about `max_bytes` of text; none when there are none yet.
+    pub(super) fn after(&self, after: u64, max_bytes: usize) -> Vec<RunEvent> {
+        let state = self.state();
+        let begin = state.entries.partition_point(|entry| entry.last() <= after);
+        let mut events = Vec::new();
+        let mut room = max_bytes;
+        for entry in &state.entries[begin..] {
+            room = entry.collect(after, room, &mut events);
+            if room == 0 {
+                break;
+            }
+        }
+        events
+    }
+
+    /// What the store does not have yet.
+    pub(super) fn unstored(&self) -> Vec<RunEvent> {
+        let stored = self.state().stored;
+        self.after(stored, usize::MAX)
+    }
+
+    /// Notes that the store has the log up to that number.
+    pub(super) fn mark_stored(&self, number: u64) {
+        let mut state = self.state();
+        state.stored = state.stored.max(number);
+    }
+
+    /// The number of the last event.
+    pub(super) fn last(&self) -> u64 {
+        self.state().last
+    }
+
+    /// All that was said in that message so far.
+    pub(super) fn text_of(&self, message: MessageId) -> String {
+        let state = self.state();
+        let deltas = state.entries.iter().filter_map(|entry| match entry {
+            Entry::Deltas(deltas) if deltas.message_id == message => Some(deltas.text.as_str()),
+            _ => None,
+        });
+        deltas.collect()
+    }
+
+    /// Says that nothing more comes from here: the store has all there is.
+    pub(super) fn close(&self) {
+        self.state().is_closed = true;
+        self.changed.send_replace(());
+    }
+
+    /// Whether nothing more comes from here.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
+    /// Learns of changes from now on.
+    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push_delta(&mut self, number: u64, message_id: MessageId, text: &str) {
+        if let Some(Entry::Deltas(deltas)) = self.entries.last_mut()
+            && deltas.message_id == message_id
+        {
+            deltas.push(text);
+            return;
+        }
+        let mut deltas = Deltas {
+            message_id,
+            first: number,
+            text: String::new(),
+            ends: Vec::new(),
+        };
+        deltas.push(text);
+        self.entries.push(Entry::Deltas(deltas));
+    }
+}
+
+impl Entry {
+    fn last(&self) -> u64 {
+        match self {
+            Self::Event(event) => event.number,
+            Self::Deltas(deltas) => deltas.first + deltas.ends.len() as u64 - 1,
+        }
+    }
+
+    /// Adds the events behind `after` while there is room; how much room is left.
+    fn collect(&self, after: u64, room: usize, events: &mut Vec<RunEvent>) -> usize {
+        match self {
+            Self::Event(event) => {
+                events.push(event.clone());
+                room
+            }
+            Self::Deltas(deltas) => deltas.collect(after, room, events),
+        }
+    }
+}
+
+impl Deltas {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        // An answer's byte limit is far below four gigabytes.
+        self.ends
+            .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+
+    fn collect(&self, after: u64, mut room: usize, events: &mut Vec<RunEvent>) -> usize {
+        let skip = usize::try_from(after.saturating_add(1).saturating_sub(self.first))
+            .unwrap_or(usize::MAX);
+        for index in skip..self.ends.len() {
+            if room == 0 {
+                break;
+            }
+            let begin = if index == 0 {
+                0
+            } else {
+                self.ends[index - 1] as usize
+            };
+            let text = &self.text[begin..self.ends[index] as usize];
+            room = room.saturating_sub(text.len().max(1));
+            events.push(RunEvent {
+                number: self.first + index as u64,
+                kind: RunEventKind::MessageDelta {
+                    message_id: self.message_id,
+                    text: text.to_owned(),
+                },
+            });
+        }
+        room
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use colloquy_domain::{MessageId, RunEventKind};
+    use uuid::Uuid;
+
+    use super::RunLog;
+
+    fn delta(message: u128, text: &str) -> RunEventKind {
+        RunEventKind::MessageDelta {
+            message_id: MessageId::from_uuid(Uuid::from_u128(message)),
+            text: text.to_owned(),
+        }
+    }
+
+    fn log() -> RunLog {
+        let log = RunLog::started(delta(1, "a"));
+        for kind in [
+            delta(1, "bc"),
+            delta(1, "ü"),
+            delta(2, "d"),
+            delta(2, ""),
+            delta(1, "e"),
+        ] {
+            log.push(kind);
+        }
+        log
+    }
+
+    #[test]
+    fn every_event_comes_once_and_in_order_from_wherever_a_reader_begins() {
+        let log = log();
+        let all = log.after(0, usize::MAX);
+        let numbers: Vec<_> = all.iter().map(|event| event.number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+        for after in 0..=6 {
+            assert_eq!(
+                log.after(after, usize::MAX),
+                all[usize::try_from(after).unwrap()..]
+            );
+        }
+        let mut read = Vec::new();
+        while read.len() < all.len() {
+            let more = log.after(read.len() as u64, 1);
+            assert!(!more.is_empty());
+            read.extend(more);
+        }
+        assert_eq!(read, all);
+    }
+
+    #[test]
+    fn the_texts_of_a_message_are_its_content() {
+        let log = log();
+        let id = |number| MessageId::from_uuid(Uuid::from_u128(number));
+        assert_eq!(log.text_of(id(1)), "abcüe");
+        assert_eq!(log.text_of(id(2)), "d");
+        assert_eq!(log.last(), 6);
+    }
+
+    #[test]
+    fn what_is_stored_is_not_stored_again() {
+        let log = log();
+        assert_eq!(log.unstored().len(), 5);
+        log.mark_stored(4);
+        log.mark_stored(2);
+        let numbers: Vec<_> = log.unstored().iter().map(|event| event.number).collect();
+        assert_eq!(numbers, [5, 6]);
+    }
+}

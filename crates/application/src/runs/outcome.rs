@@ -1,0 +1,89 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use colloquy_domain::{Message, MessageKind, Run, RunStatus};
+use tokio::sync::oneshot;
+
+use super::engine::Inner;
+use super::follow::RunFollower;
+use crate::{Error, RunFailure};
+
+/// A run under way, or found again by its idempotency key.
+pub struct StartedRun {
+    /// The run as it was saved, or as it was found.
+    pub run: Run,
+    /// Whether the request was made before: this run answers the earlier one.
+    pub is_replay: bool,
+    pub(super) engine: Arc<Inner>,
+    /// From the task that carries the run out, if that is of this very request.
+    pub(super) outcome: Option<oneshot::Receiver<Result<RunOutcome, Error>>>,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// The run.
+    pub run: Run,
+    /// The run's messages as they stand in the thread: the question, then what the assistant
+    /// said. Deleted ones are missing.
+    pub messages: Vec<Message>,
+    /// How long the provider asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl RunOutcome {
+    /// The answer of a run that completed: the text of its last message, unless that is deleted.
+    #[must_use]
+    pub fn output(&self) -> Option<&str> {
+        let is_complete = self.run.status == RunStatus::Completed;
+        let last = self.messages.last().filter(|_| is_complete);
+        let answer = last.filter(|message| message.kind == MessageKind::Ai);
+        answer.map(|message| message.content.as_str())
+    }
+}
+
+impl StartedRun {
+    /// Waits for the run's end. Dropping the future changes nothing about the run.
+    ///
+    /// # Errors
+    /// `RunFailed`, also for a cancelled one; `Port` when the end could not be stored, in which
+    /// case the run will be found as interrupted.
+    pub async fn wait(self) -> Result<RunOutcome, Error> {
+        let outcome = match self.outcome {
+            Some(outcome) => outcome.await.map_err(|_| Error::Stopping)??,
+            None => find(&self.engine, self.run).await?,
+        };
+        match outcome.run.error.clone() {
+            None => Ok(outcome),
+            Some(error) => Err(Error::RunFailed(Box::new(RunFailure {
+                run: outcome.run,
+                error,
+                retry_after: outcome.retry_after,
+            }))),
+        }
+    }
+
+    /// The run's event log from behind number `after`.
+    #[must_use]
+    pub fn follow(&self, after: u64) -> RunFollower {
+        RunFollower::new(Arc::clone(&self.engine), self.run.id, after)
+    }
+}
+
+/// The outcome of a run that somebody else carries out, or has.
+pub(super) async fn find(engine: &Arc<Inner>, run: Run) -> Result<RunOutcome, Error> {
+    let run = match run.finished_at {
+        Some(_) => run,
+        None => {
+            RunFollower::new(Arc::clone(engine), run.id, 0)
+                .end()
+                .await?
+        }
+    };
+    let messages = engine.ports.messages.of_run(run.thread_id, run.id).await?;
+    Ok(RunOutcome {
+        run,
+        messages,
+        retry_after: None,
+    })
+}

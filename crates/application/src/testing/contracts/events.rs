@@ -1,0 +1,393 @@
+//! The contract of [`RunEventRepository`](crate::ports::RunEventRepository), and of what the other
+//! methods write into the logs.
+
+use colloquy_domain::{
+    MessageId, MessageStatus, RunError, RunErrorCode, RunEvent, RunEventKind, RunId, RunStatus,
+    Thread,
+};
+
+use super::{Stores, assert_conflict, assert_not_found, at_once};
+use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, RunEnd, RunEvents, RunStart};
+use crate::testing::samples::{Samples, difficult_texts, moment};
+
+async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
+    let mut log: Vec<RunEvent> = Vec::new();
+    loop {
+        let after = log.last().map_or(0, |event| event.number);
+        let page = stores.events.list(run, after, 3).await.unwrap();
+        if page.is_empty() {
+            return log;
+        }
+        assert!(page[0].number > after, "the log goes backwards at {after}");
+        log.extend(page);
+    }
+}
+
+fn numbers(log: &[RunEvent]) -> Vec<u64> {
+    log.iter().map(|event| event.number).collect()
+}
+
+fn deltas(message: MessageId, first: u64, texts: &[&str]) -> Vec<RunEvent> {
+    let kinds = texts.iter().map(|text| RunEventKind::MessageDelta {
+        message_id: message,
+        text: (*text).to_owned(),
+    });
+    let events = (first..).zip(kinds);
+    events
+        .map(|(number, kind)| RunEvent { number, kind })
+        .collect()
+}
+
+async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEvent>) {
+    let run_id = start.run.id;
+    let events = [RunEvents { run_id, events }];
+    let holder = start.lease.holder;
+    stores.events.append(holder, &events).await.unwrap();
+}
+
+/// A run in progress in a thread of its own.
+async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
+    let thread = stores.has_thread(make).await;
+    let start = make.start(&thread, make.instance(), make.question("Hello"));
+    stores.starts(&start).await;
+    (thread, start)
+}
+
+fn cancelled() -> ForcedEnd {
+    ForcedEnd {
+        status: RunStatus::Cancelled,
+        error: RunError::from(RunErrorCode::RunCancelled),
+        finished_at: moment(888_888),
+    }
+}
+
+pub async fn a_log_begins_with_the_run_and_its_message(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let message = start.message.clone().placed(thread.id, start.run.id, 1);
+    let kind = RunEventKind::Started {
+        run: Box::new(start.run.clone()),
+        message: Box::new(message),
+    };
+    assert_eq!(
+        log(stores, start.run.id).await,
+        [RunEvent { number: 1, kind }]
+    );
+}
+
+pub async fn appended_events_are_read_as_they_were_written(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let texts = difficult_texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).chain([""]).collect();
+    let (one, other) = (make.message_id(), make.message_id());
+    let mut expected = deltas(one, 2, &texts);
+    expected.extend(deltas(other, 2 + texts.len() as u64, &texts));
+    let (first, second) = expected.split_at(5);
+    append(stores, &start, first.to_vec()).await;
+    append(stores, &start, second.to_vec()).await;
+    assert_eq!(log(stores, start.run.id).await[1..], expected);
+}
+
+pub async fn a_log_is_read_from_behind_any_number(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    append(
+        stores,
+        &start,
+        deltas(make.message_id(), 2, &["a", "b", "c"]),
+    )
+    .await;
+    append(stores, &start, deltas(make.message_id(), 5, &["d", "e"])).await;
+    let all = log(stores, start.run.id).await;
+    for after in 0..=6 {
+        let rest = stores
+            .events
+            .list(start.run.id, after, 1_000)
+            .await
+            .unwrap();
+        let skip = usize::try_from(after).unwrap();
+        assert_eq!(rest, all[skip..], "after {after}");
+    }
+    let behind = stores.events.list(start.run.id, i64::MAX as u64, 10).await;
+    assert_eq!(behind.unwrap(), []);
+    let absent = stores.events.list(make.run_id(), 0, 10).await;
+    assert_eq!(absent.unwrap(), []);
+}
+
+pub async fn a_page_of_a_log_is_about_as_long_as_asked_for(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let message = make.message_id();
+    for number in 2..=30 {
+        append(stores, &start, deltas(message, number, &["x"])).await;
+    }
+    append(stores, &start, deltas(message, 31, &["x"; 30])).await;
+    for limit in [0, 1, 5, 10] {
+        for after in 0..60 {
+            let page = stores.events.list(start.run.id, after, limit).await;
+            let page = page.unwrap();
+            assert_eq!(page[0].number, after + 1);
+            let most = if after < 30 { limit as usize + 1 } else { 30 };
+            assert!(page.len() <= most, "{} after {after}", page.len());
+        }
+    }
+}
+
+pub async fn events_that_a_log_has_already_are_not_added_again(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let answer = make.answer("abcd");
+    let all = deltas(answer.id, 2, &["a", "b", "c", "d"]);
+    for until in [2, 2, 3, 1] {
+        append(stores, &start, all[..until].to_vec()).await;
+    }
+    assert_eq!(log(stores, start.run.id).await[1..], all[..3]);
+    let end = RunEnd {
+        events: all.clone(),
+        ..make.end(&start, vec![answer])
+    };
+    stores.runs.finish(&end).await.unwrap();
+    let log = log(stores, start.run.id).await;
+    assert_eq!(numbers(&log), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(log[1..5], all);
+}
+
+pub async fn events_of_many_runs_are_appended_at_once_and_each_log_is_its_own(stores: &Stores) {
+    let make = Samples::new();
+    let (_, one) = has_started(stores, &make).await;
+    let mut other = has_started(stores, &make).await.1;
+    other.lease.holder = one.lease.holder;
+    let thread = stores.has_thread(&make).await;
+    let held = make.start(&thread, one.lease.holder, make.question("Hello"));
+    stores.starts(&held).await;
+    let message = make.message_id();
+    let events = [&one, &other, &held].map(|start| RunEvents {
+        run_id: start.run.id,
+        events: deltas(message, 2, &["x"]),
+    });
+    stores
+        .events
+        .append(one.lease.holder, &events)
+        .await
+        .unwrap();
+    assert_eq!(numbers(&log(stores, one.run.id).await), [1, 2]);
+    assert_eq!(numbers(&log(stores, held.run.id).await), [1, 2]);
+    // Another instance's run.
+    assert_eq!(numbers(&log(stores, other.run.id).await), [1]);
+}
+
+pub async fn a_run_that_has_ended_takes_no_more_events(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    stores.runs.finish(&make.end(&start, vec![])).await.unwrap();
+    append(stores, &start, deltas(make.message_id(), 3, &["late"])).await;
+    assert_eq!(numbers(&log(stores, start.run.id).await), [1, 2]);
+}
+
+pub async fn a_finish_adds_its_events_and_the_closing_ones(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let answer = make.answer("Hello you");
+    append(stores, &start, deltas(answer.id, 2, &["Hello"])).await;
+    let end = RunEnd {
+        events: deltas(answer.id, 3, &[" ", "you"]),
+        ..make.end(&start, vec![answer])
+    };
+    let finished = stores.runs.finish(&end).await.unwrap();
+    let log = log(stores, start.run.id).await;
+    assert_eq!(numbers(&log), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(log[4..], finished.closing_events(4));
+    assert!(log[5].kind.is_last());
+}
+
+pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let message = make.message_id();
+    append(stores, &start, deltas(message, 2, &["so ", "far"])).await;
+    let run = stores
+        .runs
+        .force_end(start.run.id, &cancelled())
+        .await
+        .unwrap();
+    assert_eq!(run.status, RunStatus::Cancelled);
+    assert_eq!(run.error, Some(cancelled().error));
+    assert_eq!(run.finished_at, Some(cancelled().finished_at));
+    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[1].id, message);
+    assert_eq!(messages[1].content, "so far");
+    assert_eq!(messages[1].status, MessageStatus::Incomplete);
+    assert_eq!(messages[1].position, 2);
+    let log = log(stores, start.run.id).await;
+    assert_eq!(numbers(&log), [1, 2, 3, 4, 5]);
+    assert!(log[4].kind.is_last());
+}
+
+pub async fn a_forced_end_without_text_leaves_no_message(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    stores
+        .runs
+        .force_end(start.run.id, &cancelled())
+        .await
+        .unwrap();
+    assert_eq!(
+        stores.messages.list(thread.id, 0, 10).await.unwrap().len(),
+        1
+    );
+    assert_eq!(numbers(&log(stores, start.run.id).await), [1, 2]);
+}
+
+pub async fn a_forced_end_frees_the_thread_and_shuts_the_holder_out(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    stores
+        .runs
+        .force_end(start.run.id, &cancelled())
+        .await
+        .unwrap();
+    let late = stores
+        .runs
+        .finish(&make.end(&start, vec![make.answer("late")]))
+        .await;
+    assert_conflict(late, Constraint::RunLease);
+    append(stores, &start, deltas(make.message_id(), 3, &["late"])).await;
+    assert_eq!(numbers(&log(stores, start.run.id).await), [1, 2]);
+    let next = make.start(&thread, make.instance(), make.question("Next"));
+    assert_eq!(stores.starts(&next).await.position, 2);
+}
+
+pub async fn an_ended_run_is_left_as_it_is_by_a_forced_end(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let finished = stores
+        .runs
+        .finish(&make.end(&start, vec![make.answer("Hi")]))
+        .await;
+    let before = log(stores, start.run.id).await;
+    let run = stores
+        .runs
+        .force_end(start.run.id, &cancelled())
+        .await
+        .unwrap();
+    assert_eq!(run, finished.unwrap().run);
+    assert_eq!(log(stores, start.run.id).await, before);
+    assert_not_found(stores.runs.force_end(make.run_id(), &cancelled()).await);
+}
+
+pub async fn a_run_ends_once_however_many_end_it(stores: &Stores) {
+    let make = Samples::new();
+    for _ in 0..8 {
+        let (_, start) = has_started(stores, &make).await;
+        let finish = make.end(&start, vec![make.answer("Hi")]);
+        let ends = (0..4).map(|index| {
+            let (runs, finish, run) = (stores.runs.clone(), finish.clone(), start.run.id);
+            async move {
+                match index {
+                    0 => runs.finish(&finish).await.is_ok(),
+                    _ => runs.force_end(run, &cancelled()).await.is_ok(),
+                }
+            }
+        });
+        at_once(ends).await;
+        let log = log(stores, start.run.id).await;
+        let ends = log.iter().filter(|event| event.kind.is_last()).count();
+        assert_eq!(ends, 1);
+        assert_eq!(numbers(&log), (1..=log.len() as u64).collect::<Vec<_>>());
+    }
+}
+
+pub async fn an_interrupted_run_keeps_the_text_that_its_log_has(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    append(stores, &start, deltas(make.message_id(), 2, &["so far"])).await;
+    let abandoned = AbandonedRuns::HeldBy(start.lease.holder);
+    stores
+        .runs
+        .interrupt(abandoned, &cancelled())
+        .await
+        .unwrap();
+    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    assert_eq!(messages[1].content, "so far");
+    assert_eq!(messages[1].status, MessageStatus::Incomplete);
+    assert!(log(stores, start.run.id).await[3].kind.is_last());
+}
+
+pub async fn a_runs_messages_are_found_in_order(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, first) = has_started(stores, &make).await;
+    let answers = vec![make.answer("one"), make.answer("two")];
+    stores
+        .runs
+        .finish(&make.end(&first, answers))
+        .await
+        .unwrap();
+    let second = make.start(&thread, make.instance(), make.question("More"));
+    stores.starts(&second).await;
+    let all = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let of_run = async |start: &RunStart| {
+        let messages = stores.messages.of_run(thread.id, start.run.id).await;
+        messages.unwrap()
+    };
+    assert_eq!(of_run(&first).await, all[..3]);
+    assert_eq!(of_run(&second).await, all[3..]);
+}
+
+pub async fn a_deleted_message_leaves_nothing_in_the_log(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let (secret, other) = (make.answer("secret"), make.answer("other"));
+    let mut events = deltas(secret.id, 2, &["sec", "ret"]);
+    events.extend(deltas(other.id, 4, &["oth", "er"]));
+    append(stores, &start, events).await;
+    let end = make.end(&start, vec![secret.clone(), other.clone()]);
+    stores.runs.finish(&end).await.unwrap();
+    stores.messages.delete(thread.id, secret.id).await.unwrap();
+    assert_eq!(numbers(&log(stores, start.run.id).await), [1, 4, 5, 7, 8]);
+    assert_eq!(output(stores, &start).await.as_deref(), Some("other"));
+    stores.messages.delete(thread.id, other.id).await.unwrap();
+    assert_eq!(numbers(&log(stores, start.run.id).await), [1, 8]);
+    assert_eq!(output(stores, &start).await, None);
+    stores
+        .messages
+        .delete(thread.id, start.message.id)
+        .await
+        .unwrap();
+    assert_eq!(numbers(&log(stores, start.run.id).await), [8]);
+}
+
+/// What the last event of the run's log gives as its answer.
+#[expect(clippy::panic, reason = "a broken contract ends the test")]
+async fn output(stores: &Stores, start: &RunStart) -> Option<String> {
+    match log(stores, start.run.id).await.pop().unwrap().kind {
+        RunEventKind::Ended { output, .. } => output,
+        other => panic!("expected the end, got {other:?}"),
+    }
+}
+
+pub async fn a_run_goes_on_when_its_question_is_deleted(stores: &Stores) {
+    let make = Samples::new();
+    for texts in [&["so", " far"][..], &[]] {
+        let (thread, start) = has_started(stores, &make).await;
+        let question = start.message.id;
+        stores.messages.delete(thread.id, question).await.unwrap();
+        let answer = make.answer("so far");
+        append(stores, &start, deltas(answer.id, 2, texts)).await;
+        let finished = stores.runs.finish(&make.end(&start, vec![answer])).await;
+        let last = 1 + texts.len() as u64;
+        let closing = finished.unwrap().closing_events(last);
+        let log = log(stores, start.run.id).await;
+        assert_eq!(log[texts.len()..], closing);
+        assert_eq!(numbers(&log), (2..=last + 2).collect::<Vec<_>>());
+    }
+}
+
+pub async fn a_log_goes_with_its_thread(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    stores.threads.delete(thread.id).await.unwrap();
+    assert_eq!(log(stores, start.run.id).await, []);
+    assert_eq!(stores.runs.find(start.run.id).await.unwrap(), None);
+}

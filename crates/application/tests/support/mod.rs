@@ -1,0 +1,171 @@
+//! The service over the fakes, for the tests of runs.
+
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "each test file uses its own part"
+)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends the test"
+)]
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use colloquy_application::messages::PostMessage;
+use colloquy_application::permissions::DefaultPolicy;
+use colloquy_application::ports::{Clock as _, InstanceId};
+use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
+use colloquy_application::testing::contracts::Stores;
+use colloquy_application::testing::fakes::{
+    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
+};
+use colloquy_application::testing::samples::{Samples, password_hash};
+use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
+use colloquy_domain::{
+    Actor, Assistant, AssistantRef, IdempotencyKey, Message, MessageContent, MessageKind,
+    MessageStatus, Thread,
+};
+use uuid::Uuid;
+
+/// The use cases over one store, with a person, their thread and an assistant.
+pub(crate) struct Service {
+    pub(crate) memory: Memory,
+    pub(crate) model: Arc<ScriptedModel>,
+    pub(crate) clock: Arc<ManualClock>,
+    ids: Arc<SequentialIds>,
+    pub(crate) use_cases: UseCases,
+    pub(crate) person: Actor,
+    pub(crate) thread: Thread,
+    pub(crate) assistant: Assistant,
+}
+
+pub(crate) const INSTANCE: InstanceId = InstanceId(Uuid::from_u128(1));
+
+impl Service {
+    pub(crate) async fn with(scripts: impl IntoIterator<Item = Script>) -> Self {
+        let memory = Memory::new();
+        let stores = memory.stores();
+        let make = Samples::new();
+        let user = make.user("ada@example.org");
+        stores
+            .users
+            .add(&user, Some(&password_hash("x")))
+            .await
+            .unwrap();
+        let thread = make.thread(user.id);
+        stores.threads.add(&thread).await.unwrap();
+        let assistant = make.assistant("Guide");
+        stores.assistants.add(&assistant).await.unwrap();
+        let model = Arc::new(ScriptedModel::new(scripts));
+        let clock = Arc::new(ManualClock::default());
+        // Far from the samples' ids.
+        let first_id = clock.now() + TimeDelta::days(1);
+        let ids = Arc::new(SequentialIds::beginning_at(first_id));
+        let use_cases = compose(&stores, &model, &clock, &ids, INSTANCE);
+        Self {
+            memory,
+            model,
+            clock,
+            ids,
+            use_cases,
+            person: Actor::User(Arc::new(user)),
+            thread,
+            assistant,
+        }
+    }
+
+    /// Another process on the same store.
+    pub(crate) fn neighbour(&self, instance: InstanceId) -> UseCases {
+        compose(
+            &self.memory.stores(),
+            &self.model,
+            &self.clock,
+            &self.ids,
+            instance,
+        )
+    }
+
+    pub(crate) async fn post(&self, content: &str) -> Result<StartedRun, Error> {
+        self.post_as(content, None).await
+    }
+
+    /// Posts under an idempotency key.
+    pub(crate) async fn post_as(
+        &self,
+        content: &str,
+        key: Option<&str>,
+    ) -> Result<StartedRun, Error> {
+        let post = PostMessage {
+            assistant: AssistantRef::Id(self.assistant.id),
+            content: MessageContent::parse(content).unwrap(),
+            idempotency_key: key.map(|key| IdempotencyKey::parse(key).unwrap()),
+        };
+        let messages = &self.use_cases.messages;
+        messages.post(&self.person, self.thread.id, post).await
+    }
+
+    pub(crate) async fn ask(&self, content: &str) -> Result<RunOutcome, Error> {
+        self.post(content).await.unwrap().wait().await
+    }
+
+    pub(crate) async fn fails(&self, content: &str) -> RunFailure {
+        match self.ask(content).await {
+            Err(Error::RunFailed(failure)) => *failure,
+            other => panic!("expected a failed run, got {other:?}"),
+        }
+    }
+
+    pub(crate) async fn stored(&self) -> Vec<(MessageKind, String, MessageStatus)> {
+        let stores = self.memory.stores();
+        let messages = stores.messages.list(self.thread.id, 0, 100).await.unwrap();
+        let row = |m: Message| (m.kind, m.content, m.status);
+        messages.into_iter().map(row).collect()
+    }
+}
+
+fn compose(
+    stores: &Stores,
+    model: &Arc<ScriptedModel>,
+    clock: &Arc<ManualClock>,
+    ids: &Arc<SequentialIds>,
+    instance: InstanceId,
+) -> UseCases {
+    let ports = Ports {
+        users: Arc::clone(&stores.users),
+        tokens: Arc::clone(&stores.tokens),
+        assistants: Arc::clone(&stores.assistants),
+        threads: Arc::clone(&stores.threads),
+        messages: Arc::clone(&stores.messages),
+        runs: Arc::clone(&stores.runs),
+        events: Arc::clone(&stores.events),
+        model: Arc::<ScriptedModel>::clone(model),
+        clock: Arc::<ManualClock>::clone(clock),
+        ids: Arc::<SequentialIds>::clone(ids),
+        secrets: Arc::new(CountingSecrets::default()),
+    };
+    let settings = Settings {
+        instance,
+        run_limits: RunLimits {
+            max_answer_bytes: 1_000,
+            ..RunLimits::default()
+        },
+        default_model: None,
+        password_slots: 1,
+    };
+    UseCases::new(ports, Arc::new(DefaultPolicy), settings)
+}
+
+pub(crate) fn human(text: &str) -> (MessageKind, String, MessageStatus) {
+    (
+        MessageKind::Human,
+        text.to_owned(),
+        MessageStatus::Completed,
+    )
+}
+
+pub(crate) fn ai(text: &str, status: MessageStatus) -> (MessageKind, String, MessageStatus) {
+    (MessageKind::Ai, text.to_owned(), status)
+}

@@ -1,0 +1,51 @@
+use crate::{Message, MessageId, Run};
+
+/// Something that happened in a run. Everything that anybody is told about a run, over whatever
+/// wire, is a projection of its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEvent {
+    /// Its place in the run's log, from 1 without gaps.
+    pub number: u64,
+    /// What happened.
+    pub kind: RunEventKind,
+}
+
+/// What can happen in a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum RunEventKind {
+    /// The question and the run are saved.
+    Started {
+        /// The run, in progress.
+        run: Box<Run>,
+        /// The message that it answers.
+        message: Box<Message>,
+    },
+    /// The assistant says some more.
+    MessageDelta {
+        /// Of which message.
+        message_id: MessageId,
+        /// What; never cut within a character.
+        text: String,
+    },
+    /// A message of the assistant is stored, whole or as far as it came.
+    MessageCompleted {
+        /// The message as it stands in the thread.
+        message: Box<Message>,
+    },
+    /// The run has ended, in whichever way; the last event of every log.
+    Ended {
+        /// The run as it ended.
+        run: Box<Run>,
+        /// The answer's text, where the run completed.
+        output: Option<String>,
+    },
+}
+
+impl RunEventKind {
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
+}

@@ -1,0 +1,163 @@
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::ACCEPT;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::schema;
+
+/// How the client would like its request to be dealt with (RFC 7240).
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// What of that was done.
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// The preference for an answer before the work is done.
+pub(super) const RESPOND_ASYNC: &str = "respond-async";
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// In which form an answer is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerForm {
+    /// All at once, when it is there.
+    Whole,
+    /// Piece by piece, as it comes.
+    Events,
+    /// Not now: where to look for it.
+    Later,
+}
+
+impl AnswerForm {
+    fn asked(headers: &HeaderMap) -> Self {
+        let accept = list(headers, &ACCEPT);
+        let events = quality(&accept, &[EVENT_STREAM]);
+        let json = quality(&accept, &["application/json", "application/*", "*/*"]);
+        if events > 0.0 && events >= json {
+            Self::Events
+        } else if list(headers, &PREFER).iter().any(prefers_later) {
+            Self::Later
+        } else {
+            Self::Whole
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for AnswerForm {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self::asked(&parts.headers))
+    }
+}
+
+impl IntoParams for AnswerForm {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "With `respond-async` the answer is not waited for. An `Accept` that \
+                           asks for `text/event-stream` goes first.";
+        vec![schema::header_parameter(
+            "Prefer",
+            schema::string(),
+            description,
+        )]
+    }
+}
+
+/// The members of a header that is a list. What is not text is passed over.
+fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
+    let values = headers.get_all(name).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).collect()
+}
+
+/// How much the first of these media ranges that is named there is wanted, from 0 to 1.
+fn quality(accept: &[&str], ranges: &[&str]) -> f32 {
+    let named = |range: &str| accept.iter().find_map(|member| weight(member, range));
+    ranges.iter().find_map(|range| named(range)).unwrap_or(0.0)
+}
+
+/// The weight of the member, if it is that range.
+fn weight(member: &str, range: &str) -> Option<f32> {
+    let mut parts = member.split(';').map(str::trim);
+    if !parts.next()?.eq_ignore_ascii_case(range) {
+        return None;
+    }
+    let weight = parts.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    });
+    // One that is no number asks for nothing.
+    Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
+}
+
+fn prefers_later(member: &&str) -> bool {
+    let preference = member.split([';', '=']).next().unwrap_or_default();
+    preference.trim().eq_ignore_ascii_case(RESPOND_ASYNC)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use axum::http::header::ACCEPT;
+
+    use super::{AnswerForm, PREFER};
+
+    fn asked(accept: Option<&'static str>, prefer: Option<&'static str>) -> AnswerForm {
+        let headers = [(ACCEPT, accept), (PREFER, prefer)];
+        let headers = headers.into_iter().filter_map(|(name, value)| {
+            let value = axum::http::HeaderValue::from_static(value?);
+            Some((name, value))
+        });
+        AnswerForm::asked(&headers.collect::<HeaderMap>())
+    }
+
+    #[test]
+    fn events_are_sent_to_those_who_name_them_and_want_nothing_more() {
+        for accept in [
+            "text/event-stream",
+            "TEXT/Event-Stream; charset=utf-8",
+            "text/event-stream, */*",
+            "application/json, text/event-stream",
+            "application/json;q=0.5, text/event-stream;q=0.9",
+            "*/*;q=0.1, text/event-stream; q=0.5",
+        ] {
+            assert_eq!(asked(Some(accept), None), AnswerForm::Events, "{accept}");
+            let both = asked(Some(accept), Some("respond-async"));
+            assert_eq!(both, AnswerForm::Events, "{accept}");
+        }
+    }
+
+    #[test]
+    fn everybody_else_is_answered_at_once_when_they_can_be() {
+        assert_eq!(asked(None, None), AnswerForm::Whole);
+        for accept in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "text/event-stream;q=0",
+            "text/event-stream;q=high",
+            "text/event-stream;q=0.5, application/json",
+            "text/event-stream;q=0.5, */*",
+            "text/event-streams",
+        ] {
+            assert_eq!(asked(Some(accept), None), AnswerForm::Whole, "{accept}");
+        }
+    }
+
+    #[test]
+    fn who_prefers_not_to_wait_does_not() {
+        for prefer in [
+            "respond-async",
+            "Respond-Async",
+            "handling=lenient, respond-async; x=1",
+            "respond-async, wait=10",
+        ] {
+            assert_eq!(asked(None, Some(prefer)), AnswerForm::Later, "{prefer}");
+        }
+        for prefer in ["", "wait=10", "respond-asynchronously", "x=respond-async"] {
+            assert_eq!(asked(None, Some(prefer)), AnswerForm::Whole, "{prefer}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::runs::Runs;
+use colloquy_domain::{RunId, ThreadId};
+
+use super::view::RunView;
+use crate::auth::SignedIn;
+use crate::path::Ids;
+use crate::problem::Problem;
+
+/// End a run with what it has.
+///
+/// The answer comes once the run has ended. A run that had ended already is left as it is.
+#[utoipa::path(
+    post,
+    path = "/threads/{thread_id}/runs/{run_id}/cancel",
+    tag = "runs",
+    security(("bearer" = [])),
+    params(("thread_id" = uuid::Uuid, Path), ("run_id" = uuid::Uuid, Path)),
+    responses((status = 200, description = "The run as it ended", body = RunView)),
+)]
+pub(crate) async fn cancel_run(
+    caller: SignedIn,
+    State(runs): State<Runs>,
+    Ids((thread, run)): Ids<(ThreadId, RunId)>,
+) -> Result<Json<RunView>, Problem> {
+    let run = runs.cancel(&caller.actor, thread, run).await?;
+    Ok(Json(RunView::from(run)))
+}

@@ -1,0 +1,158 @@
+use colloquy_domain::{Run, RunEventKind, RunStatus};
+use serde::Serialize;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+use super::view::{RunErrorView, RunView};
+use crate::messages::MessageView;
+use crate::schema;
+
+/// Declares the events with their names and their data.
+macro_rules! events {
+    ($($(#[$doc:meta])* $data:ident = $name:literal {
+        $($(#[$member_doc:meta])* $member:ident: $type:ty,)+
+    })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Serialize, ToSchema)]
+            pub(super) struct $data { $($(#[$member_doc])* $member: $type,)+ }
+        )+
+
+        /// The data of an event.
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        pub(super) enum RunEventView { $($data($data),)+ }
+
+        impl RunEventView {
+            /// What the event is called.
+            pub(super) const fn name(&self) -> &'static str {
+                match self { $(Self::$data(_) => $name,)+ }
+            }
+        }
+
+        /// An event as it is sent.
+        pub(crate) struct RunEventFrame;
+
+        impl ToSchema for RunEventFrame {
+            fn name() -> std::borrow::Cow<'static, str> {
+                "RunEvent".into()
+            }
+
+            fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+                $(
+                    schemas.push(($data::name().into_owned(), $data::schema()));
+                    $data::schemas(schemas);
+                )+
+            }
+        }
+
+        impl PartialSchema for RunEventFrame {
+            fn schema() -> RefOr<Schema> {
+                OneOfBuilder::new()
+                    $(.item(frame($name, $data::name())))+
+                    .description(Some("Something that happened in a run."))
+                    .into()
+            }
+        }
+    };
+}
+
+events! {
+    /// The message and the run are saved.
+    RunStarted = "run.started" {
+        /// The run, in progress.
+        run: RunView,
+        /// The message that it answers.
+        message: MessageView,
+    }
+    /// The assistant says some more.
+    MessageDelta = "message.delta" {
+        /// The message that it belongs to.
+        message_id: Uuid,
+        /// What is to be added to it.
+        text: String,
+    }
+    /// A message of the assistant is saved, whole or as far as it came.
+    MessageCompleted = "message.completed" {
+        /// The message as it stands in the thread.
+        message: MessageView,
+    }
+    /// The run has ended with an answer; the last event.
+    RunCompleted = "run.completed" {
+        /// The run as it ended.
+        run: RunView,
+        /// The answer.
+        output: String,
+    }
+    /// The run has failed; the last event.
+    RunFailed = "run.failed" {
+        /// The run as it ended.
+        run: RunView,
+        /// Why.
+        error: RunErrorView,
+    }
+    /// Somebody has ended the run; the last event.
+    RunCancelled = "run.cancelled" {
+        /// The run as it ended.
+        run: RunView,
+    }
+}
+
+impl RunEventView {
+    /// What clients see of the event; nothing of those that they are not told.
+    pub(super) fn of(kind: RunEventKind) -> Option<Self> {
+        match kind {
+            RunEventKind::Started { run, message } => Some(Self::RunStarted(RunStarted {
+                run: (*run).into(),
+                message: (*message).into(),
+            })),
+            RunEventKind::MessageDelta { message_id, text } => {
+                Some(Self::MessageDelta(MessageDelta {
+                    message_id: message_id.as_uuid(),
+                    text,
+                }))
+            }
+            RunEventKind::MessageCompleted { message } => {
+                Some(Self::MessageCompleted(MessageCompleted {
+                    message: (*message).into(),
+                }))
+            }
+            RunEventKind::Ended { run, output } => Self::end(*run, output),
+            _ => None,
+        }
+    }
+
+    fn end(run: Run, output: Option<String>) -> Option<Self> {
+        match run.status {
+            RunStatus::Completed => Some(Self::RunCompleted(RunCompleted {
+                run: run.into(),
+                output: output.unwrap_or_default(),
+            })),
+            RunStatus::Failed => {
+                let error = run.error.clone()?.into();
+                let run = run.into();
+                Some(Self::RunFailed(RunFailed { run, error }))
+            }
+            RunStatus::Cancelled => Some(Self::RunCancelled(RunCancelled { run: run.into() })),
+            _ => None,
+        }
+    }
+}
+
+/// An event of that name, with data of that schema.
+fn frame(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
+    let data = schema::string()
+        .content_media_type("application/json")
+        .content_schema(Some(Ref::from_schema_name(data)));
+    let number = schema::string().description(Some("The event's number in the run, from 1."));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("id", number)
+        .property("event", schema::one_of([name]))
+        .property("data", data)
+        .required("id")
+        .required("event")
+        .required("data")
+}

@@ -1,0 +1,81 @@
+use std::num::IntErrorKind;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::input::{Fields, Input, Query, text};
+use crate::paging::count;
+use crate::problem::Problem;
+use crate::schema;
+
+/// The last event that the client has seen of a stream that broke off.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Behind which event to go on; 0 is the beginning.
+pub(super) struct ResumeAfter(pub(super) u64);
+
+impl Input for ResumeAfter {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let after = fields.optional("after", text(|text| count(&text)));
+        Some(Self(after.unwrap_or(0)))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ResumeAfter {
+    type Rejection = Problem;
+
+    /// From the header, which browsers keep up to date by themselves, else from the query.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match last_event_id(&parts.headers)? {
+            Some(number) => Ok(Self(number)),
+            None => {
+                let Query(after) = Query::from_request_parts(parts, state).await?;
+                Ok(after)
+            }
+        }
+    }
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let mut values = headers.get_all(LAST_EVENT_ID).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match value.to_str().ok().and_then(event_number) {
+        Some(number) if values.next().is_none() => Ok(Some(number)),
+        _ => Err(Problem::malformed(
+            "`Last-Event-ID` must be the number of an event.",
+        )),
+    }
+}
+
+/// The number of an event; no log is longer than 64 bits can count.
+fn event_number(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if is_number => Some(number),
+        Err(error) if is_number && *error.kind() == IntErrorKind::PosOverflow => Some(u64::MAX),
+        _ => None,
+    }
+}
+
+impl IntoParams for ResumeAfter {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number = || schema::whole_number().minimum(Some(0));
+        vec![
+            schema::header_parameter(
+                "Last-Event-ID",
+                number(),
+                "The number of the last event that the client has seen.",
+            ),
+            schema::query_parameter(
+                "after",
+                number(),
+                "The same, for those who cannot send the header.",
+            ),
+        ]
+    }
+}

@@ -1,0 +1,108 @@
+use std::future::{pending, ready};
+use std::time::Duration;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::http::request::Parts;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use colloquy_application::runs::RunFollower;
+use colloquy_application::threads::Threads;
+use colloquy_application::tokens::Tokens;
+use colloquy_domain::{RunEvent, ThreadId};
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::event::RunEventView;
+use crate::auth::Standing;
+use crate::problem::Problem;
+use crate::state::Readiness;
+
+/// The longest silence; a comment breaks it, so that nobody in between takes the connection for
+/// dead.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long a service that stops still looks for events of a run that another instance works on.
+/// Shorter than the pause between two looks for new ones: what is there is found at once.
+const LAST_LOOK: Duration = Duration::from_millis(200);
+/// Not kept by anybody, and not held back by proxies.
+const HEADERS: [(HeaderName, &str); 2] = [
+    (CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
+
+/// Sends the events of runs to the caller of this request, for as long as they may see them.
+pub(crate) struct RunStreams {
+    standing: Standing,
+    draining: CancellationToken,
+}
+
+impl<S: Sync> FromRequestParts<S> for RunStreams
+where
+    Tokens: FromRef<S>,
+    Threads: FromRef<S>,
+    Readiness: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            standing: Standing::from_request_parts(parts, state).await?,
+            draining: Readiness::from_ref(state).draining,
+        })
+    }
+}
+
+impl RunStreams {
+    /// The events behind which the follower stands, of a run in that thread. They are read as fast
+    /// as the connection takes them, a page at a time.
+    pub(crate) fn of(self, thread: ThreadId, follower: RunFollower) -> Response {
+        let events = events(follower, self.draining)
+            .filter_map(|event| ready(frame(event)))
+            .take_until(self.standing.lost(thread));
+        let silence = KeepAlive::new().interval(SILENCE).text("keep-alive");
+        (HEADERS, Sse::new(events).keep_alive(silence)).into_response()
+    }
+}
+
+fn events(
+    follower: RunFollower,
+    draining: CancellationToken,
+) -> impl Stream<Item = RunEvent> + Send {
+    let pages = stream::unfold((follower, draining), async |(mut follower, draining)| {
+        let page = page(&mut follower, &draining).await?;
+        Some((stream::iter(page), (follower, draining)))
+    });
+    pages.flatten()
+}
+
+/// The next page; none behind the last event, when the store fails and when nobody should be kept
+/// waiting any more. The client may go on from where it is.
+async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Option<Vec<RunEvent>> {
+    let is_local = follower.is_local();
+    tokio::select! {
+        page = follower.next() => page.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "stream broken off");
+            None
+        }),
+        () = dismissal(is_local, draining) => None,
+    }
+}
+
+/// A service that stops ends its own runs; those of others it waits for no longer.
+async fn dismissal(is_local: bool, draining: &CancellationToken) {
+    if is_local {
+        pending::<()>().await;
+    }
+    draining.cancelled().await;
+    sleep(LAST_LOOK).await;
+}
+
+/// The event on the wire. Its data is JSON in one line, whatever the model has said.
+fn frame(event: RunEvent) -> Option<Result<Event, axum::Error>> {
+    let view = RunEventView::of(event.kind)?;
+    let frame = Event::default()
+        .id(event.number.to_string())
+        .event(view.name());
+    Some(frame.json_data(view))
+}

@@ -1,0 +1,45 @@
+use colloquy_application::ports::{NewMessage, PortError};
+use colloquy_domain::{Message, RunId, ThreadId};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
+
+use crate::entities::{messages, threads};
+use crate::error::Failure;
+
+/// Stores the messages at the thread's next positions, in the order given. Locks its row, also
+/// when there are none; `NotFound` when it is gone.
+pub(crate) async fn place(
+    transaction: &DatabaseTransaction,
+    thread: ThreadId,
+    run: RunId,
+    messages: &[NewMessage],
+) -> Result<Vec<Message>, Failure> {
+    let first = take_positions(transaction, thread, messages.len()).await?;
+    let messages = (first..).zip(messages.iter().cloned());
+    let messages: Vec<_> = messages
+        .map(|(position, message)| message.placed(thread, run, position))
+        .collect();
+    let rows = messages.iter().map(messages::ActiveModel::try_from);
+    messages::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?)
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(messages)
+}
+
+/// The first of `count` positions that are then the transaction's own.
+async fn take_positions(
+    transaction: &DatabaseTransaction,
+    thread: ThreadId,
+    count: usize,
+) -> Result<u64, Failure> {
+    let count = i64::try_from(count).map_err(PortError::other)?;
+    let last_position = threads::COLUMN.last_position;
+    let updated = threads::Entity::update_many()
+        .col_expr(last_position, Expr::col(last_position).add(count))
+        .filter(threads::COLUMN.id.eq(thread.as_uuid()))
+        .exec_with_returning(transaction)
+        .await?;
+    let thread = updated.into_iter().next().ok_or(PortError::NotFound)?;
+    let first = thread.last_position - count + 1;
+    Ok(u64::try_from(first).map_err(PortError::other)?)
+}

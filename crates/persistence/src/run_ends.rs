@@ -1,0 +1,80 @@
+//! How runs end: each function is for a transaction of its own.
+
+use colloquy_application::ports::{
+    Constraint, FinishedRun, ForcedEnd, NewMessage, PortError, RunEnd, unfinished_messages,
+};
+use colloquy_domain::{Run, RunEvent, RunId};
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
+
+use crate::entities::runs::{ActiveModel, COLUMN, Entity};
+use crate::error::Failure;
+use crate::locks::lock_thread_of;
+use crate::positions::place;
+use crate::run_events::{add, behind, last_number, log};
+
+/// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish).
+pub(crate) async fn finish(
+    transaction: &DatabaseTransaction,
+    end: &RunEnd,
+) -> Result<FinishedRun, Failure> {
+    lock_thread_of(transaction, end.run_id).await?;
+    let is_held = COLUMN.lease_holder.eq(end.holder.0);
+    let ended = write_end(transaction, end.run_id, ActiveModel::ended(end), is_held).await?;
+    let run = ended.ok_or(PortError::Conflict(Constraint::RunLease))?;
+    let last = last_number(transaction, run.id).await?;
+    let new = behind(&end.events, last);
+    add(transaction, run.id, new).await?;
+    let last = new.last().map_or(last, |event| event.number);
+    close(transaction, run, &end.messages, last).await
+}
+
+/// Ends the run if the condition holds for it, whoever works on it; with what its log has of
+/// unfinished messages.
+pub(crate) async fn force(
+    transaction: &DatabaseTransaction,
+    run: RunId,
+    condition: SimpleExpr,
+    end: &ForcedEnd,
+) -> Result<Option<Run>, Failure> {
+    lock_thread_of(transaction, run).await?;
+    let stopped = ActiveModel::stopped(end.status, Some(&end.error), end.finished_at);
+    let Some(run) = write_end(transaction, run, stopped, condition).await? else {
+        return Ok(None);
+    };
+    let last = last_number(transaction, run.id).await?;
+    let messages = unfinished_messages(&run, &log(transaction, run.id).await?, end.finished_at);
+    let finished = close(transaction, run, &messages, last).await?;
+    Ok(Some(finished.run))
+}
+
+/// Writes the run's end into its row, which then is locked and takes no more events.
+async fn write_end(
+    transaction: &DatabaseTransaction,
+    run: RunId,
+    end: ActiveModel,
+    condition: SimpleExpr,
+) -> Result<Option<Run>, Failure> {
+    let updated = Entity::update_many()
+        .set(end)
+        .filter(COLUMN.id.eq(run.as_uuid()))
+        .filter(condition)
+        .exec_with_returning(transaction)
+        .await?;
+    let model = updated.into_iter().next();
+    Ok(model.map(Run::try_from).transpose()?)
+}
+
+/// Stores the last messages of a run that has ended, and the end of its log behind number `last`.
+async fn close(
+    transaction: &DatabaseTransaction,
+    run: Run,
+    messages: &[NewMessage],
+    last: u64,
+) -> Result<FinishedRun, Failure> {
+    let messages = place(transaction, run.thread_id, run.id, messages).await?;
+    let finished = FinishedRun { run, messages };
+    let closing: Vec<RunEvent> = finished.closing_events(last);
+    add(transaction, finished.run.id, &closing).await?;
+    Ok(finished)
+}

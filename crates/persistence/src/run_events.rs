@@ -1,0 +1,252 @@
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use colloquy_application::ports::{InstanceId, PortError, RunEventRepository, RunEvents};
+use colloquy_domain::{Message, MessageId, Run, RunEvent, RunId};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
+};
+use uuid::Uuid;
+
+use crate::Database;
+use crate::entities::run_events::{self, ActiveModel, COLUMN, Column, Entity, Model, Subjects};
+use crate::entities::{messages, runs};
+use crate::error::Failure;
+use crate::locks::lock_held;
+use crate::rows::all;
+
+/// Keeps the event logs of runs in a [`Database`].
+///
+/// Whoever adds to a log has locked its run's row.
+#[derive(Debug, Clone)]
+pub struct SeaRunEventRepository {
+    database: Database,
+}
+
+impl SeaRunEventRepository {
+    /// The event logs of that database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl RunEventRepository for SeaRunEventRepository {
+    async fn append(&self, holder: InstanceId, events: &[RunEvents]) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let runs = events.iter().map(|added| added.run_id);
+                let held = lock_held(&transaction, holder, runs).await?;
+                let last = last_numbers(&transaction, &held).await?;
+                let mut rows = Vec::new();
+                for added in events {
+                    if let Some(last) = last.get(&added.run_id) {
+                        let new = behind(&added.events, *last);
+                        rows.extend(run_events::rows(added.run_id, new)?);
+                    }
+                }
+                insert(&transaction, rows).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn list(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<RunEvent>, PortError> {
+        let rows = rows_after(run, after, limit);
+        self.database
+            .read(async {
+                let reader = self.database.reader();
+                let mut events = read(reader, run, rows).await?;
+                // The first row may begin before.
+                events.retain(|event| event.number > after);
+                Ok(events)
+            })
+            .await
+    }
+}
+
+/// How many rows one statement inserts: six parameters each, of SQLite's 32,766.
+const ROWS_AT_ONCE: usize = 1_000;
+
+/// Adds to the log of a run.
+pub(crate) async fn add(
+    transaction: &DatabaseTransaction,
+    run: RunId,
+    events: &[RunEvent],
+) -> Result<(), Failure> {
+    insert(transaction, run_events::rows(run, events)?).await
+}
+
+async fn insert(transaction: &DatabaseTransaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        Entity::insert_many(rows.iter().cloned())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The whole log of a run.
+pub(crate) async fn log(
+    transaction: &DatabaseTransaction,
+    run: RunId,
+) -> Result<Vec<RunEvent>, Failure> {
+    read(transaction, run, rows_of(run)).await
+}
+
+/// The number of the log's last event. A log without rows had its first one: that went with the
+/// message that it was about.
+pub(crate) async fn last_number(
+    transaction: &DatabaseTransaction,
+    run: RunId,
+) -> Result<u64, Failure> {
+    let last = last_numbers(transaction, &[run]).await?;
+    Ok(last.get(&run).copied().unwrap_or(FIRST))
+}
+
+/// The number of the event that every log begins with.
+pub(crate) const FIRST: u64 = 1;
+
+/// See [`last_number`]; a run that is not there has none.
+async fn last_numbers(
+    transaction: &DatabaseTransaction,
+    runs: &[RunId],
+) -> Result<HashMap<RunId, u64>, Failure> {
+    let rows = rows_of_last_numbers(runs).into_tuple();
+    let last: Vec<(Uuid, Option<i64>)> = rows.all(transaction).await?;
+    let last = last.into_iter().map(|(run, last)| {
+        let last = last.map_or(Ok(FIRST), u64::try_from);
+        Ok((RunId::from_uuid(run), last.map_err(PortError::other)?))
+    });
+    last.collect()
+}
+
+fn rows_of_last_numbers(runs: &[RunId]) -> Select<runs::Entity> {
+    runs::Entity::find()
+        .select_only()
+        .column(runs::Column::Id)
+        .expr_as(last_number_in_log(), "last_number")
+        .filter(runs::COLUMN.id.is_in(runs.iter().map(|run| run.as_uuid())))
+}
+
+fn last_number_in_log() -> SelectStatement {
+    Query::select()
+        .column(Column::LastNumber)
+        .from(Entity)
+        .and_where(Expr::col((Entity, Column::RunId)).equals((runs::Entity, runs::Column::Id)))
+        .order_by(Column::LastNumber, Order::Desc)
+        .limit(1)
+        .take()
+}
+
+/// Those of the events that come after a number.
+pub(crate) fn behind(events: &[RunEvent], number: u64) -> &[RunEvent] {
+    let first = events.partition_point(|event| event.number <= number);
+    &events[first..]
+}
+
+fn rows_of(run: RunId) -> Select<Entity> {
+    Entity::find()
+        .filter(COLUMN.run_id.eq(run.as_uuid()))
+        .order_by_asc(COLUMN.last_number)
+}
+
+/// The first row with something behind `after`, and those that end at most `limit` events later.
+fn rows_after(run: RunId, after: u64, limit: u32) -> Select<Entity> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let is_behind = || COLUMN.last_number.gt(after);
+    let first = rows_of(run)
+        .filter(is_behind())
+        .select_only()
+        .column(Column::LastNumber)
+        .limit(1)
+        .into_query();
+    let end = Expr::from(first).add(i64::from(limit));
+    rows_of(run)
+        .filter(is_behind())
+        .filter(Expr::col(COLUMN.last_number).lte(end))
+}
+
+/// The events of the rows. What they are about is read after them, so that it stands then as they
+/// say, unless it is gone.
+async fn read(
+    connection: &impl ConnectionTrait,
+    run: RunId,
+    rows: Select<Entity>,
+) -> Result<Vec<RunEvent>, Failure> {
+    let rows = rows.all(connection).await?;
+    let subjects = subjects(connection, run, &rows).await?;
+    let mut events = Vec::new();
+    for row in rows {
+        events.extend(row.events(&subjects)?);
+    }
+    Ok(events)
+}
+
+async fn subjects(
+    connection: &impl ConnectionTrait,
+    run: RunId,
+    rows: &[Model],
+) -> Result<Subjects, Failure> {
+    let others = rows.iter().filter(|row| row.kind != run_events::DELTAS);
+    let named: Vec<_> = others.map(|row| row.message_id).collect();
+    if named.is_empty() {
+        return Ok(Subjects::default());
+    }
+    let run = runs::Entity::find_by_id(run.as_uuid());
+    let run = run.one(connection).await?;
+    let messages = messages::Entity::find()
+        .filter(messages::COLUMN.id.is_in(named.into_iter().flatten()))
+        .all(connection)
+        .await?;
+    let messages: Vec<Message> = all(messages)?;
+    Ok(Subjects {
+        run: run.map(Run::try_from).transpose()?,
+        messages: messages.into_iter().map(|it| (it.id, it)).collect(),
+    })
+}
+
+/// Removes what the log says of the message; the output of an end goes with the message itself.
+pub(crate) async fn forget(
+    transaction: &DatabaseTransaction,
+    run: Uuid,
+    message: MessageId,
+) -> Result<(), Failure> {
+    Entity::delete_many()
+        .filter(COLUMN.run_id.eq(run))
+        .filter(COLUMN.message_id.eq(message.as_uuid()))
+        .filter(COLUMN.kind.ne(run_events::ENDED))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+
+    use super::*;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_lies_behind_a_number_is_one_range_of_the_key() {
+        let rows = rows_after(Samples::new().run_id(), 7, 100);
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows, "run_events_pkey").await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_end_of_a_log_is_found_by_the_key() {
+        let run = Samples::new().run_id();
+        for (_place, database) in databases().await {
+            let rows = rows_of_last_numbers(&[run]);
+            assert_served_by(&database, &rows, "run_events_pkey").await;
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The event logs of many runs, while everybody writes.
+
+use std::sync::Arc;
+
+use colloquy_application::ports::{
+    AbandonedRuns, Constraint, ForcedEnd, InstanceId, PortError, RunEnd, RunEvents, RunStart,
+};
+use colloquy_application::testing::contracts::Stores;
+use colloquy_application::testing::samples::{Samples, moment, second};
+use colloquy_domain::{
+    MessageId, RunError, RunErrorCode, RunEvent, RunEventKind, RunStatus, UserId,
+};
+use tokio::task::JoinSet;
+
+use crate::places::{Place, execute};
+use crate::{on_both_databases, stores};
+
+on_both_databases! {
+    logs_are_whole_whoever_writes_and_ends_runs_at_once,
+    a_thousand_logs_are_appended_to_at_once,
+    a_log_that_does_not_fit_is_told_by_table_column_and_row,
+}
+
+const RUNS: usize = 40;
+const ROUNDS: u64 = 12;
+
+/// One instance appends to and renews all its runs, in every order, while some are finished, some
+/// cancelled and all, at last, given up.
+async fn logs_are_whole_whoever_writes_and_ends_runs_at_once(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let make = Samples::new();
+    let holder = make.instance();
+    let held = Arc::new(has_runs(&stores, &make, holder, RUNS).await);
+    let mut writing = JoinSet::new();
+    writing.spawn(append_all(stores.clone(), held.clone()));
+    writing.spawn(renew_all(stores.clone(), held.clone()));
+    for (index, (start, answer)) in held.iter().enumerate() {
+        let (runs, start, answer) = (stores.runs.clone(), start.clone(), *answer);
+        writing.spawn(async move {
+            match index % 4 {
+                0 => expect_or_conflict(runs.finish(&end(&start, answer)).await),
+                1 => drop(runs.force_end(start.run.id, &stopped()).await.unwrap()),
+                _ => {}
+            }
+        });
+    }
+    for _ in 0..2 {
+        let runs = stores.runs.clone();
+        writing.spawn(async move {
+            let all = AbandonedRuns::HeldBy(holder);
+            runs.interrupt(all, &stopped()).await.unwrap();
+        });
+    }
+    writing.join_all().await;
+    for (start, _) in held.iter() {
+        assert_is_whole(&stores, start).await;
+    }
+}
+
+async fn append_all(stores: Stores, held: Arc<Vec<(RunStart, MessageId)>>) {
+    for round in 0..ROUNDS {
+        let mut events: Vec<_> = held.iter().map(|run| delta(run, 2 + round)).collect();
+        if round % 2 == 0 {
+            events.reverse();
+        }
+        let holder = held[0].0.lease.holder;
+        stores.events.append(holder, &events).await.unwrap();
+    }
+}
+
+async fn renew_all(stores: Stores, held: Arc<Vec<(RunStart, MessageId)>>) {
+    let mut ids: Vec<_> = held.iter().map(|(start, _)| start.run.id).collect();
+    for round in 0..ROUNDS {
+        ids.reverse();
+        let holder = held[0].0.lease.holder;
+        let until = second(30 + i64::try_from(round).unwrap());
+        stores.runs.renew(holder, &ids, until).await.unwrap();
+    }
+}
+
+fn expect_or_conflict<T>(answer: Result<T, PortError>) {
+    match answer {
+        Ok(_) | Err(PortError::Conflict(Constraint::RunLease)) => {}
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Numbered without gaps, with one end, which is the last.
+async fn assert_is_whole(stores: &Stores, start: &RunStart) {
+    let log = stores.events.list(start.run.id, 0, 1_000).await.unwrap();
+    let numbers: Vec<_> = log.iter().map(|event| event.number).collect();
+    assert_eq!(numbers, (1..=log.len() as u64).collect::<Vec<_>>());
+    let ends = log.iter().filter(|event| event.kind.is_last()).count();
+    assert_eq!(ends, 1);
+    assert!(log.last().unwrap().kind.is_last());
+}
+
+async fn a_thousand_logs_are_appended_to_at_once(place: &Place) {
+    const MANY: usize = 1_000;
+    let stores = stores(&place.migrated().await);
+    let make = Samples::new();
+    let held = has_runs(&stores, &make, make.instance(), MANY).await;
+    let events: Vec<_> = held.iter().map(|run| delta(run, 2)).collect();
+    let holder = held[0].0.lease.holder;
+    stores.events.append(holder, &events).await.unwrap();
+    for (run, added) in held.iter().zip(&events) {
+        let log = stores.events.list(run.0.run.id, 1, 10).await.unwrap();
+        assert_eq!(log, added.events);
+    }
+}
+
+async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let make = Samples::new();
+    let held = has_runs(&stores, &make, make.instance(), 1).await;
+    let (start, _) = &held[0];
+    let holder = start.lease.holder;
+    stores
+        .events
+        .append(holder, &[delta(&held[0], 2)])
+        .await
+        .unwrap();
+    let keep = "CREATE TABLE kept AS SELECT * FROM run_events";
+    execute(&place.url, keep).await;
+    for (column, value) in [
+        ("kind", "'sung'"),
+        ("texts", "NULL"),
+        ("texts", "'[1]'"),
+        ("texts", "'[]'"),
+        ("message_id", "NULL"),
+        ("first_number", "-1"),
+    ] {
+        let change =
+            |value| format!("UPDATE run_events SET {column} = {value} WHERE last_number = 2");
+        execute(&place.url, &change(value)).await;
+        let found = stores.events.list(start.run.id, 1, 10).await;
+        let Err(PortError::Corrupt {
+            table,
+            column: told,
+            row,
+            ..
+        }) = found
+        else {
+            panic!("expected Corrupt, got {found:?}");
+        };
+        assert_eq!((table, told), ("run_events", column));
+        assert_eq!(row, start.run.id.to_string());
+        let mend = format!("(SELECT {column} FROM kept WHERE last_number = 2)");
+        execute(&place.url, &change(&mend)).await;
+        stores.events.list(start.run.id, 1, 10).await.unwrap();
+    }
+}
+
+/// Runs in progress in threads of their own, each with the id of the answer to come.
+async fn has_runs(
+    stores: &Stores,
+    make: &Samples,
+    holder: InstanceId,
+    count: usize,
+) -> Vec<(RunStart, MessageId)> {
+    let owner = make.user("ada@example.org");
+    stores.users.add(&owner, None).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push((
+            has_run(stores, make, holder, owner.id).await,
+            make.message_id(),
+        ));
+    }
+    held
+}
+
+async fn has_run(stores: &Stores, make: &Samples, holder: InstanceId, owner: UserId) -> RunStart {
+    let thread = make.thread(owner);
+    stores.threads.add(&thread).await.unwrap();
+    let start = make.start(&thread, holder, make.question("Well?"));
+    stores.runs.start(&start).await.unwrap();
+    start
+}
+
+fn delta((start, answer): &(RunStart, MessageId), number: u64) -> RunEvents {
+    let kind = RunEventKind::MessageDelta {
+        message_id: *answer,
+        text: "Well. ".to_owned(),
+    };
+    RunEvents {
+        run_id: start.run.id,
+        events: vec![RunEvent { number, kind }],
+    }
+}
+
+fn end(start: &RunStart, answer: MessageId) -> RunEnd {
+    let make = Samples::new();
+    let mut message = make.answer("Well.");
+    message.id = answer;
+    make.end(start, vec![message])
+}
+
+fn stopped() -> ForcedEnd {
+    ForcedEnd {
+        status: RunStatus::Cancelled,
+        error: RunError::from(RunErrorCode::RunCancelled),
+        finished_at: moment(888_888),
+    }
+}

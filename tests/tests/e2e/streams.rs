@@ -1,0 +1,263 @@
+//! Following runs, leaving them and ending them.
+
+use std::time::{Duration, Instant};
+
+use colloquy_tests::client::{Client, text};
+use colloquy_tests::database::Backend;
+use colloquy_tests::events::{Event, EventStream};
+use colloquy_tests::model_server::{Gate, ModelServer, Reply};
+use colloquy_tests::on_both_backends;
+use colloquy_tests::server::Colloquy;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::{REVOCATION_LAG, SCRIPTED, with_models};
+
+on_both_backends![
+    a_stream_tells_the_run_as_it_happens,
+    a_stream_is_resumed_behind_every_event,
+    what_a_model_says_cannot_forge_events,
+    a_run_goes_on_when_its_reader_leaves,
+    a_post_may_be_answered_later,
+    a_cancelled_run_ends_everywhere,
+    a_failed_run_says_so_in_its_stream,
+    strangers_neither_follow_nor_cancel,
+    a_stream_ends_soon_after_its_reader_is_disabled,
+    a_killed_services_stream_is_resumed_to_an_interruption,
+];
+
+/// A service with a scripted model, somebody, and a thread of theirs.
+struct Scene {
+    server: Colloquy,
+    models: ModelServer,
+    user: Client,
+    assistant: String,
+    thread: String,
+}
+
+impl Scene {
+    async fn with(backend: Backend, reply: Reply) -> Self {
+        let models = ModelServer::start(reply).await;
+        let server = with_models(backend, &models).await.serve().await;
+        let assistant = server.assistant_on(SCRIPTED).await;
+        let user = server.user("ada").await;
+        let thread = user.create_thread().await;
+        Self {
+            server,
+            models,
+            user,
+            assistant,
+            thread,
+        }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/threads/{}{rest}", self.thread)
+    }
+
+    fn body(&self, content: &str) -> Value {
+        json!({"assistant_id": self.assistant, "content": content})
+    }
+
+    async fn stream(&self, content: &str) -> EventStream {
+        let path = self.path("/messages");
+        let post = self.user.request(Method::POST, &path);
+        post.json(&self.body(content)).events().await
+    }
+
+    async fn follow(&self, client: &Client, run: &str, after: u64) -> EventStream {
+        let path = self.path(&format!("/runs/{run}/events"));
+        let request = client.request(Method::GET, &path);
+        let request = request.header("last-event-id", &after.to_string());
+        request.events().await
+    }
+
+    async fn messages(&self) -> Vec<Value> {
+        let messages = self.user.get(&self.path("/messages")).await.expect(200);
+        messages.as_array().unwrap().clone()
+    }
+}
+
+/// What was said in an answer, piece by piece.
+fn said(events: &[Event]) -> String {
+    let deltas = events.iter().filter(|event| event.kind == "message.delta");
+    deltas.map(|event| text(&event.data["text"])).collect()
+}
+
+fn kinds(events: &[Event]) -> Vec<&str> {
+    let kinds = events.iter().map(|event| event.kind.as_str());
+    kinds.filter(|kind| *kind != "message.delta").collect()
+}
+
+fn run_of(started: &Event) -> String {
+    assert_eq!(started.kind, "run.started");
+    text(&started.data["run"]["id"]).to_owned()
+}
+
+async fn a_stream_tells_the_run_as_it_happens(backend: Backend) {
+    let gate = Gate::new();
+    let reply = Reply::events().text("Hello ").wait(&gate).text("Ada").finish("stop").done();
+    let scene = Scene::with(backend, reply).await;
+    let mut stream = scene.stream("Hi").await;
+    let started = stream.next().await.unwrap();
+    assert_eq!(started.number, 1);
+    assert_eq!(started.data["message"]["content"], "Hi");
+    assert_eq!(started.data["run"]["status"], "in_progress");
+    let first = stream.next().await.unwrap();
+    assert_eq!(first.data["text"], "Hello ");
+    gate.open();
+    let rest = stream.rest().await;
+    let all: Vec<Event> = [started, first].into_iter().chain(rest).collect();
+    let numbers: Vec<u64> = all.iter().map(|event| event.number).collect();
+    assert_eq!(numbers, (1..=all.len() as u64).collect::<Vec<_>>());
+    assert_eq!(said(&all), "Hello Ada");
+    assert_eq!(kinds(&all), ["run.started", "message.completed", "run.completed"]);
+    let last = &all[all.len() - 1].data;
+    assert_eq!(last["output"], "Hello Ada");
+    assert_eq!(last["run"]["status"], "completed");
+    let stored = scene.messages().await;
+    assert_eq!(stored[1], all[all.len() - 2].data["message"]);
+}
+
+async fn a_stream_is_resumed_behind_every_event(backend: Backend) {
+    let pieces: Vec<String> = (0..20).map(|number| format!("{number} ")).collect();
+    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+    let scene = Scene::with(backend, Reply::stream(&pieces)).await;
+    let all = scene.stream("Count").await.rest().await;
+    assert_eq!(said(&all), pieces.concat());
+    let run = run_of(&all[0]);
+    for after in 0..=all.len() {
+        let rest = scene.follow(&scene.user, &run, after as u64).await.rest().await;
+        assert_eq!(rest, all[after..], "behind {after}");
+    }
+    let beyond = scene.follow(&scene.user, &run, 1_000_000).await.rest().await;
+    assert_eq!(beyond, []);
+}
+
+async fn what_a_model_says_cannot_forge_events(backend: Backend) {
+    let hostile = "a\r\nb\n\ndata: {}\nevent: run.completed\nid: 99\n\n\u{2028}\u{2029}\u{85}: c\u{feff}";
+    let large = "x".repeat(200_000);
+    let scene = Scene::with(backend, Reply::stream(&[hostile, &large, hostile])).await;
+    let all = scene.stream("Go").await.rest().await;
+    let expected = format!("{hostile}{large}{hostile}");
+    assert_eq!(said(&all), expected);
+    assert_eq!(kinds(&all), ["run.started", "message.completed", "run.completed"]);
+    assert_eq!(scene.messages().await[1]["content"], expected);
+}
+
+async fn a_run_goes_on_when_its_reader_leaves(backend: Backend) {
+    let gate = Gate::new();
+    let reply = Reply::events().text("a").wait(&gate).text("b").finish("stop").done();
+    let scene = Scene::with(backend, reply).await;
+    let mut stream = scene.stream("Hi").await;
+    let run = run_of(&stream.next().await.unwrap());
+    assert_eq!(stream.next().await.unwrap().data["text"], "a");
+    drop(stream);
+    gate.open();
+    let rest = scene.follow(&scene.user, &run, 2).await.rest().await;
+    assert_eq!(said(&rest), "b");
+    assert_eq!(scene.messages().await[1]["content"], "ab");
+}
+
+async fn a_post_may_be_answered_later(backend: Backend) {
+    let gate = Gate::new();
+    let scene = Scene::with(backend, Reply::answer("later").held(&gate)).await;
+    let path = scene.path("/messages");
+    let post = scene.user.request(Method::POST, &path).json(&scene.body("Hi"));
+    let answer = post.header("prefer", "respond-async").send().await;
+    let location = answer.header("location").unwrap().to_owned();
+    let run = answer.expect(202)["run"].clone();
+    assert_eq!(run["status"], "in_progress");
+    assert!(location.ends_with(text(&run["id"])));
+    gate.open();
+    let events = scene.follow(&scene.user, text(&run["id"]), 0).await.rest().await;
+    assert_eq!(events[events.len() - 1].data["output"], "later");
+}
+
+async fn a_cancelled_run_ends_everywhere(backend: Backend) {
+    let scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
+    let mut stream = scene.stream("Hi").await;
+    let run = run_of(&stream.next().await.unwrap());
+    stream.next().await.unwrap();
+    let path = scene.path(&format!("/runs/{run}/cancel"));
+    let asked = Instant::now();
+    let cancel = || scene.user.request(Method::POST, &path);
+    let ended = cancel().send().await.expect(200);
+    assert!(asked.elapsed() < Duration::from_secs(1));
+    assert_eq!(ended["status"], "cancelled");
+    scene.models.abandoned(1).await;
+    let rest = stream.rest().await;
+    assert_eq!(kinds(&rest), ["message.completed", "run.cancelled"]);
+    assert_eq!(cancel().send().await.expect(200), ended, "once more changes nothing");
+    let stored = scene.messages().await;
+    assert_eq!(stored[1]["content"], "so far");
+    assert_eq!(stored[1]["status"], "incomplete");
+}
+
+async fn a_failed_run_says_so_in_its_stream(backend: Backend) {
+    let scene = Scene::with(backend, Reply::events().text("half").reset()).await;
+    let all = scene.stream("Hi").await.rest().await;
+    assert_eq!(kinds(&all), ["run.started", "message.completed", "run.failed"]);
+    let last = &all[all.len() - 1].data;
+    assert_eq!(last["error"]["code"], "model_error");
+    assert_eq!(last["run"]["status"], "failed");
+    assert_eq!(all[all.len() - 2].data["message"]["status"], "incomplete");
+}
+
+async fn strangers_neither_follow_nor_cancel(backend: Backend) {
+    let scene = Scene::with(backend, Reply::events().text("secret").hang()).await;
+    let mut stream = scene.stream("Hi").await;
+    let run = run_of(&stream.next().await.unwrap());
+    let stranger = scene.server.user("bob").await;
+    let events = scene.path(&format!("/runs/{run}/events"));
+    stranger.get(&events).await.problem(404, "entity_not_found");
+    let cancel = scene.path(&format!("/runs/{run}/cancel"));
+    let refused = stranger.request(Method::POST, &cancel).send().await;
+    refused.problem(404, "entity_not_found");
+    let still = scene.user.get(&scene.path(&format!("/runs/{run}"))).await;
+    assert_eq!(still.expect(200)["status"], "in_progress");
+    let admin = scene.server.admin().await;
+    let ended = admin.request(Method::POST, &cancel).send().await.expect(200);
+    assert_eq!(ended["status"], "cancelled");
+}
+
+async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
+    let scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
+    let mut stream = scene.stream("Hi").await;
+    let run = run_of(&stream.next().await.unwrap());
+    let me = scene.user.get("/users/me").await.expect(200);
+    let admin = scene.server.admin().await;
+    let path = format!("/users/{}", text(&me["id"]));
+    admin.patch(&path, json!({"is_active": false})).await.expect(200);
+    let disabled = Instant::now();
+    let rest = stream.rest().await;
+    assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
+    assert_eq!(kinds(&rest), Vec::<&str>::new());
+    let still = admin.get(&scene.path(&format!("/runs/{run}"))).await;
+    assert_eq!(still.expect(200)["status"], "in_progress");
+}
+
+async fn a_killed_services_stream_is_resumed_to_an_interruption(backend: Backend) {
+    let mut scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
+    let run = {
+        let mut stream = scene.stream("Hi").await;
+        let run = run_of(&stream.next().await.unwrap());
+        stream.next().await.unwrap();
+        run
+    };
+    scene.server.kill9().await;
+    scene.server.restart().await;
+    scene.user = scene.user.at(scene.server.origin());
+    let all = scene.follow(&scene.user, &run, 0).await.rest().await;
+    assert_eq!(all[0].kind, "run.started");
+    let last = &all[all.len() - 1];
+    assert_eq!(last.kind, "run.failed");
+    assert_eq!(last.data["error"]["code"], "interrupted");
+    // What the last batch before the end held is there, and marked.
+    let stored = scene.messages().await;
+    assert_eq!(stored[0]["content"], "Hi");
+    for partial in &stored[1..] {
+        assert_eq!(partial["content"], said(&all));
+        assert_eq!(partial["status"], "incomplete");
+    }
+}
