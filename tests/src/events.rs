@@ -38,7 +38,10 @@ impl Request {
             .expect("an answer");
         assert_eq!(response.status().as_u16(), 200, "no stream");
         let kind = &response.headers()["content-type"];
-        assert!(kind.as_bytes().starts_with(b"text/event-stream"), "{kind:?}");
+        assert!(
+            kind.as_bytes().starts_with(b"text/event-stream"),
+            "{kind:?}"
+        );
         EventStream {
             body: response.into_body(),
             received: String::new(),

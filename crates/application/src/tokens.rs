@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use colloquy_domain::{AccessToken, Actor, Email, TokenId, TokenKind, TokenName, UserId};
 use sha2::{Digest as _, Sha256};
 
@@ -119,14 +119,9 @@ impl Tokens {
                 return Err(Error::InvalidCredentials);
             }
         };
-        let expires_at = Some(self.sources.clock.now() + SESSION_LIFETIME);
+        let name = TokenName::of_session();
         let issued = self
-            .issue(
-                user.id,
-                TokenKind::Session,
-                TokenName::of_session(),
-                expires_at,
-            )
+            .issue(user.id, TokenKind::Session, name, Some(SESSION_LIFETIME))
             .await?;
         tracing::info!(user.id = %user.id, token.id = %issued.token.id, "signed in");
         Ok(issued)
@@ -187,10 +182,7 @@ impl Tokens {
         name: TokenName,
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
-        let expires_at = lifetime.map(|lifetime| self.sources.clock.now() + lifetime);
-        let issued = self
-            .issue(user, TokenKind::ApiKey, name, expires_at)
-            .await?;
+        let issued = self.issue(user, TokenKind::ApiKey, name, lifetime).await?;
         tracing::info!(user.id = %user, token.id = %issued.token.id, "API key created");
         Ok(issued)
     }
@@ -244,16 +236,17 @@ impl Tokens {
         user_id: UserId,
         kind: TokenKind,
         name: TokenName,
-        expires_at: Option<DateTime<Utc>>,
+        lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
+        let now = self.sources.clock.now();
         let token = AccessToken {
             id: TokenId::from_uuid(self.sources.ids.next_id()),
             user_id,
             kind,
             name,
-            created_at: self.sources.clock.now(),
+            created_at: now,
             last_used_at: None,
-            expires_at,
+            expires_at: lifetime.map(|lifetime| now + lifetime),
         };
         let secret = self.sources.secrets.secret().map_err(PortError::Other)?;
         let text = TokenText::new(token.id, &secret);

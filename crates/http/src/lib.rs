@@ -28,6 +28,7 @@ mod state;
 mod threads;
 mod timestamp;
 mod tokens;
+mod unread_body;
 mod users;
 
 pub use cors::{InvalidOrigin, Origin};

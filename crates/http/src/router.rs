@@ -14,7 +14,7 @@ use crate::problem::{self, Problem};
 use crate::state::{App, Readiness};
 use crate::{
     BASE, HttpOptions, assistants, auth, cors, deadline, docs, health, logging, messages, openapi,
-    request_id, runs, security_headers, threads, tokens, users,
+    request_id, runs, security_headers, threads, tokens, unread_body, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -66,7 +66,8 @@ pub(crate) fn layered(routes: Router, options: HttpOptions) -> Router {
         .layer(option_layer(cors))
         .layer(from_fn(logging::log))
         .layer(from_fn(security_headers::add))
-        .layer(from_fn_with_state(options.ids, request_id::assign));
+        .layer(from_fn_with_state(options.ids, request_id::assign))
+        .layer(from_fn(unread_body::drain));
     // Outside of the routes, since it changes which one is found.
     Router::new().fallback_service(NormalizePath::trim_trailing_slash(routes))
 }

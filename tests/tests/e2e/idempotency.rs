@@ -5,7 +5,7 @@ use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Gate, ModelServer, Reply};
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::Colloquy;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use hyper::Method;
 use serde_json::json;
 
@@ -70,10 +70,18 @@ async fn a_hundred_equal_posts_are_one(backend: Backend) {
         scene.models.received(1).await;
         gate.open();
     };
-    let (answers, ()) = futures_util::join!(join_all(posts), opened);
-    let replayed = |value| answers.iter().filter(|a| a.header("idempotent-replayed") == value).count();
+    let (answers, ()) = join(join_all(posts), opened).await;
+    let replayed = |value| {
+        answers
+            .iter()
+            .filter(|a| a.header("idempotent-replayed") == value)
+            .count()
+    };
     assert_eq!((replayed(None), replayed(Some("true"))), (1, 99));
-    let bodies: Vec<_> = answers.into_iter().map(|answer| answer.expect(201)).collect();
+    let bodies: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.expect(201))
+        .collect();
     assert!(bodies.iter().all(|body| *body == bodies[0]));
     assert_eq!(bodies[0]["output"], "once");
     assert_eq!(scene.models.requests().len(), 1);
@@ -101,9 +109,16 @@ async fn a_key_stands_for_one_request_of_one_user(backend: Backend) {
 
 async fn an_answer_is_given_again_after_a_restart(backend: Backend) {
     let mut scene = Scene::with(backend, vec![Reply::answer("once")]).await;
-    let first = scene.post(&scene.user, &scene.thread, "Hi", "k").send().await.expect(201);
+    let first = scene
+        .post(&scene.user, &scene.thread, "Hi", "k")
+        .send()
+        .await
+        .expect(201);
     scene.restart().await;
-    let again = scene.post(&scene.user, &scene.thread, "Hi", "k").send().await;
+    let again = scene
+        .post(&scene.user, &scene.thread, "Hi", "k")
+        .send()
+        .await;
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(again.expect(201), first);
     let post = scene.post(&scene.user, &scene.thread, "Hi", "k");
@@ -121,7 +136,10 @@ async fn a_run_that_was_killed_is_not_run_again(backend: Backend) {
     scene.server.kill9().await;
     assert!(!waiting.await.unwrap());
     scene.restart().await;
-    let again = scene.post(&scene.user, &scene.thread, "Hi", "k").send().await;
+    let again = scene
+        .post(&scene.user, &scene.thread, "Hi", "k")
+        .send()
+        .await;
     let problem = again.problem(503, "interrupted");
     assert!(!text(&problem["run_id"]).is_empty());
     assert_eq!(scene.count().await, 1);
@@ -130,8 +148,15 @@ async fn a_run_that_was_killed_is_not_run_again(backend: Backend) {
 
 async fn an_overlong_key_is_refused(backend: Backend) {
     let scene = Scene::with(backend, vec![Reply::answer("ok")]).await;
-    let send = async |key: &str| scene.post(&scene.user, &scene.thread, "Hi", key).send().await;
-    send(&"k".repeat(256)).await.problem(400, "malformed_request");
+    let send = async |key: &str| {
+        scene
+            .post(&scene.user, &scene.thread, "Hi", key)
+            .send()
+            .await
+    };
+    send(&"k".repeat(256))
+        .await
+        .problem(400, "malformed_request");
     assert_eq!(scene.count().await, 0);
     send(&"k".repeat(255)).await.expect(201);
 }

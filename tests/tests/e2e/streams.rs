@@ -96,7 +96,12 @@ fn run_of(started: &Event) -> String {
 
 async fn a_stream_tells_the_run_as_it_happens(backend: Backend) {
     let gate = Gate::new();
-    let reply = Reply::events().text("Hello ").wait(&gate).text("Ada").finish("stop").done();
+    let reply = Reply::events()
+        .text("Hello ")
+        .wait(&gate)
+        .text("Ada")
+        .finish("stop")
+        .done();
     let scene = Scene::with(backend, reply).await;
     let mut stream = scene.stream("Hi").await;
     let started = stream.next().await.unwrap();
@@ -111,7 +116,10 @@ async fn a_stream_tells_the_run_as_it_happens(backend: Backend) {
     let numbers: Vec<u64> = all.iter().map(|event| event.number).collect();
     assert_eq!(numbers, (1..=all.len() as u64).collect::<Vec<_>>());
     assert_eq!(said(&all), "Hello Ada");
-    assert_eq!(kinds(&all), ["run.started", "message.completed", "run.completed"]);
+    assert_eq!(
+        kinds(&all),
+        ["run.started", "message.completed", "run.completed"]
+    );
     let last = &all[all.len() - 1].data;
     assert_eq!(last["output"], "Hello Ada");
     assert_eq!(last["run"]["status"], "completed");
@@ -127,27 +135,44 @@ async fn a_stream_is_resumed_behind_every_event(backend: Backend) {
     assert_eq!(said(&all), pieces.concat());
     let run = run_of(&all[0]);
     for after in 0..=all.len() {
-        let rest = scene.follow(&scene.user, &run, after as u64).await.rest().await;
+        let rest = scene
+            .follow(&scene.user, &run, after as u64)
+            .await
+            .rest()
+            .await;
         assert_eq!(rest, all[after..], "behind {after}");
     }
-    let beyond = scene.follow(&scene.user, &run, 1_000_000).await.rest().await;
+    let beyond = scene
+        .follow(&scene.user, &run, 1_000_000)
+        .await
+        .rest()
+        .await;
     assert_eq!(beyond, []);
 }
 
 async fn what_a_model_says_cannot_forge_events(backend: Backend) {
-    let hostile = "a\r\nb\n\ndata: {}\nevent: run.completed\nid: 99\n\n\u{2028}\u{2029}\u{85}: c\u{feff}";
+    let hostile =
+        "a\r\nb\n\ndata: {}\nevent: run.completed\nid: 99\n\n\u{2028}\u{2029}\u{85}: c\u{feff}";
     let large = "x".repeat(200_000);
     let scene = Scene::with(backend, Reply::stream(&[hostile, &large, hostile])).await;
     let all = scene.stream("Go").await.rest().await;
     let expected = format!("{hostile}{large}{hostile}");
     assert_eq!(said(&all), expected);
-    assert_eq!(kinds(&all), ["run.started", "message.completed", "run.completed"]);
+    assert_eq!(
+        kinds(&all),
+        ["run.started", "message.completed", "run.completed"]
+    );
     assert_eq!(scene.messages().await[1]["content"], expected);
 }
 
 async fn a_run_goes_on_when_its_reader_leaves(backend: Backend) {
     let gate = Gate::new();
-    let reply = Reply::events().text("a").wait(&gate).text("b").finish("stop").done();
+    let reply = Reply::events()
+        .text("a")
+        .wait(&gate)
+        .text("b")
+        .finish("stop")
+        .done();
     let scene = Scene::with(backend, reply).await;
     let mut stream = scene.stream("Hi").await;
     let run = run_of(&stream.next().await.unwrap());
@@ -163,14 +188,21 @@ async fn a_post_may_be_answered_later(backend: Backend) {
     let gate = Gate::new();
     let scene = Scene::with(backend, Reply::answer("later").held(&gate)).await;
     let path = scene.path("/messages");
-    let post = scene.user.request(Method::POST, &path).json(&scene.body("Hi"));
+    let post = scene
+        .user
+        .request(Method::POST, &path)
+        .json(&scene.body("Hi"));
     let answer = post.header("prefer", "respond-async").send().await;
     let location = answer.header("location").unwrap().to_owned();
     let run = answer.expect(202)["run"].clone();
     assert_eq!(run["status"], "in_progress");
     assert!(location.ends_with(text(&run["id"])));
     gate.open();
-    let events = scene.follow(&scene.user, text(&run["id"]), 0).await.rest().await;
+    let events = scene
+        .follow(&scene.user, text(&run["id"]), 0)
+        .await
+        .rest()
+        .await;
     assert_eq!(events[events.len() - 1].data["output"], "later");
 }
 
@@ -188,7 +220,11 @@ async fn a_cancelled_run_ends_everywhere(backend: Backend) {
     scene.models.abandoned(1).await;
     let rest = stream.rest().await;
     assert_eq!(kinds(&rest), ["message.completed", "run.cancelled"]);
-    assert_eq!(cancel().send().await.expect(200), ended, "once more changes nothing");
+    assert_eq!(
+        cancel().send().await.expect(200),
+        ended,
+        "once more changes nothing"
+    );
     let stored = scene.messages().await;
     assert_eq!(stored[1]["content"], "so far");
     assert_eq!(stored[1]["status"], "incomplete");
@@ -197,7 +233,10 @@ async fn a_cancelled_run_ends_everywhere(backend: Backend) {
 async fn a_failed_run_says_so_in_its_stream(backend: Backend) {
     let scene = Scene::with(backend, Reply::events().text("half").reset()).await;
     let all = scene.stream("Hi").await.rest().await;
-    assert_eq!(kinds(&all), ["run.started", "message.completed", "run.failed"]);
+    assert_eq!(
+        kinds(&all),
+        ["run.started", "message.completed", "run.failed"]
+    );
     let last = &all[all.len() - 1].data;
     assert_eq!(last["error"]["code"], "model_error");
     assert_eq!(last["run"]["status"], "failed");
@@ -217,7 +256,11 @@ async fn strangers_neither_follow_nor_cancel(backend: Backend) {
     let still = scene.user.get(&scene.path(&format!("/runs/{run}"))).await;
     assert_eq!(still.expect(200)["status"], "in_progress");
     let admin = scene.server.admin().await;
-    let ended = admin.request(Method::POST, &cancel).send().await.expect(200);
+    let ended = admin
+        .request(Method::POST, &cancel)
+        .send()
+        .await
+        .expect(200);
     assert_eq!(ended["status"], "cancelled");
 }
 
@@ -228,7 +271,10 @@ async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
     let me = scene.user.get("/users/me").await.expect(200);
     let admin = scene.server.admin().await;
     let path = format!("/users/{}", text(&me["id"]));
-    admin.patch(&path, json!({"is_active": false})).await.expect(200);
+    admin
+        .patch(&path, json!({"is_active": false}))
+        .await
+        .expect(200);
     let disabled = Instant::now();
     let rest = stream.rest().await;
     assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));

@@ -161,7 +161,11 @@ impl Inner {
                     tokio::time::sleep(STORE_BACKOFF).await;
                 }
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn StdError, "end of run not stored");
+                    // Ended by somebody else, or by an earlier try whose answer was lost.
+                    if !matches!(error, PortError::Conflict(Constraint::RunLease)) {
+                        let cause: &dyn StdError = &error;
+                        tracing::error!(error = cause, "end of run not stored");
+                    }
                     return Err(error);
                 }
             }

@@ -1,0 +1,80 @@
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, EXPECT};
+use axum::http::{HeaderValue, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::timeout;
+
+/// How much of a body that nobody wants is read all the same.
+const DRAIN_BYTES: usize = 4 * 1024 * 1024;
+/// For how long.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
+
+/// Takes in what is left of a request's body when the answer does not depend on it: a client of
+/// HTTP/1 that is still sending would find its connection reset, and might never see why. When
+/// there is too much of it, the client is told that the connection ends.
+pub(crate) async fn drain(request: Request, next: Next) -> Response {
+    let is_http1 = request.version() <= Version::HTTP_11;
+    if !is_http1 || request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    // Who waits for a go-ahead has not begun to send, and had better not.
+    let may_drain = !request.headers().contains_key(EXPECT);
+    let (head, body) = request.into_parts();
+    let body = SharedBody(Arc::new(Mutex::new(body)));
+    let request = Request::from_parts(head, Body::new(body.clone()));
+    let mut response = next.run(request).await;
+    let is_over = body.is_end_stream() || (may_drain && has_ended(body).await);
+    if !is_over {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
+async fn has_ended(mut body: SharedBody) -> bool {
+    let drained = async {
+        let mut room = DRAIN_BYTES;
+        while let Some(frame) = body.frame().await {
+            let length = frame.ok()?.data_ref().map_or(0, Bytes::len);
+            room = room.checked_sub(length)?;
+        }
+        Some(())
+    };
+    matches!(timeout(DRAIN_TIME, drained).await, Ok(Some(())))
+}
+
+/// A body that can still be read after whoever was to read it has let go of it.
+#[derive(Clone)]
+struct SharedBody(Arc<Mutex<Body>>);
+
+impl HttpBody for SharedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        body.size_hint()
+    }
+}
