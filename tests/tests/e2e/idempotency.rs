@@ -114,6 +114,7 @@ async fn an_answer_is_given_again_after_a_restart(backend: Backend) {
         .send()
         .await
         .expect(201);
+    assert!(scene.server.stop().await.success());
     scene.restart().await;
     let again = scene
         .post(&scene.user, &scene.thread, "Hi", "k")
