@@ -71,6 +71,13 @@ THREAD=$(member id)
 step "Say something, and wait for the answer"
 call POST "/threads/$THREAD/messages" "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"Is anybody there?\"}"
 
+step "Say something, and hear the answer as it comes"
+echo "> POST /threads/$THREAD/messages (Accept: text/event-stream)"
+curl --silent --show-error --no-buffer "$BASE/api/v1/threads/$THREAD/messages" \
+    --header "Authorization: Bearer $TOKEN" --header "Accept: text/event-stream" \
+    --header "Content-Type: application/json" \
+    --data "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"And still?\"}"
+
 step "Everything is stored"
 call GET "/threads/$THREAD/messages"
 call GET "/threads/$THREAD/runs"
