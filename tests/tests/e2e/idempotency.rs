@@ -2,14 +2,12 @@
 
 use colloquy_tests::client::{Client, Request, text};
 use colloquy_tests::database::Backend;
-use colloquy_tests::model_server::{Gate, ModelServer, Reply};
+use colloquy_tests::model_server::{Gate, Reply};
 use colloquy_tests::on_both_backends;
-use colloquy_tests::server::Colloquy;
 use futures_util::future::{join, join_all};
 use hyper::Method;
-use serde_json::json;
 
-use crate::{SCRIPTED, with_models};
+use crate::scene::Scene;
 
 on_both_backends![
     a_hundred_equal_posts_are_one,
@@ -19,46 +17,16 @@ on_both_backends![
     an_overlong_key_is_refused,
 ];
 
-struct Scene {
-    server: Colloquy,
-    models: ModelServer,
-    user: Client,
-    assistant: String,
-    thread: String,
-}
-
 impl Scene {
-    async fn with(backend: Backend, replies: Vec<Reply>) -> Self {
-        let models = ModelServer::start(replies).await;
-        let server = with_models(backend, &models).await.serve().await;
-        let assistant = server.assistant_on(SCRIPTED).await;
-        let user = server.user("ada").await;
-        let thread = user.create_thread().await;
-        Self {
-            server,
-            models,
-            user,
-            assistant,
-            thread,
-        }
-    }
-
     fn post(&self, client: &Client, thread: &str, content: &str, key: &str) -> Request {
-        let body = json!({"assistant_id": self.assistant, "content": content});
         let path = format!("/threads/{thread}/messages");
-        let post = client.request(Method::POST, &path).json(&body);
+        let post = client.request(Method::POST, &path);
+        let post = post.json(&self.body(content));
         post.header("idempotency-key", key)
     }
 
     async fn count(&self) -> usize {
-        let path = format!("/threads/{}/messages", self.thread);
-        let messages = self.user.get(&path).await.expect(200);
-        messages.as_array().unwrap().len()
-    }
-
-    async fn restart(&mut self) {
-        self.server.restart().await;
-        self.user = self.user.at(self.server.origin());
+        self.messages().await.len()
     }
 }
 

@@ -18,6 +18,7 @@ mod messages;
 mod models;
 mod operations;
 mod runs;
+mod scene;
 mod serving;
 mod streams;
 mod threads;

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::events::{Event, EventStream};
-use colloquy_tests::model_server::{Gate, ModelServer, Reply};
+use colloquy_tests::model_server::{Gate, Reply};
 use colloquy_tests::on_both_backends;
-use colloquy_tests::server::Colloquy;
 use hyper::Method;
-use serde_json::{Value, json};
 
-use crate::{REVOCATION_LAG, SCRIPTED, with_models};
+use crate::REVOCATION_LAG;
+use crate::scene::Scene;
 
 on_both_backends![
     a_stream_tells_the_run_as_it_happens,
@@ -26,39 +25,7 @@ on_both_backends![
     a_killed_services_stream_is_resumed_to_an_interruption,
 ];
 
-/// A service with a scripted model, somebody, and a thread of theirs.
-struct Scene {
-    server: Colloquy,
-    models: ModelServer,
-    user: Client,
-    assistant: String,
-    thread: String,
-}
-
 impl Scene {
-    async fn with(backend: Backend, reply: Reply) -> Self {
-        let models = ModelServer::start(reply).await;
-        let server = with_models(backend, &models).await.serve().await;
-        let assistant = server.assistant_on(SCRIPTED).await;
-        let user = server.user("ada").await;
-        let thread = user.create_thread().await;
-        Self {
-            server,
-            models,
-            user,
-            assistant,
-            thread,
-        }
-    }
-
-    fn path(&self, rest: &str) -> String {
-        format!("/threads/{}{rest}", self.thread)
-    }
-
-    fn body(&self, content: &str) -> Value {
-        json!({"assistant_id": self.assistant, "content": content})
-    }
-
     async fn stream(&self, content: &str) -> EventStream {
         let path = self.path("/messages");
         let post = self.user.request(Method::POST, &path);
@@ -70,11 +37,6 @@ impl Scene {
         let request = client.request(Method::GET, &path);
         let request = request.header("last-event-id", &after.to_string());
         request.events().await
-    }
-
-    async fn messages(&self) -> Vec<Value> {
-        let messages = self.user.get(&self.path("/messages")).await.expect(200);
-        messages.as_array().unwrap().clone()
     }
 }
 
@@ -268,17 +230,12 @@ async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
     let scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
     let mut stream = scene.stream("Hi").await;
     let run = run_of(&stream.next().await.unwrap());
-    let me = scene.user.get("/users/me").await.expect(200);
-    let admin = scene.server.admin().await;
-    let path = format!("/users/{}", text(&me["id"]));
-    admin
-        .patch(&path, json!({"is_active": false}))
-        .await
-        .expect(200);
+    scene.disable_user().await;
     let disabled = Instant::now();
     let rest = stream.rest().await;
     assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
     assert_eq!(kinds(&rest), Vec::<&str>::new());
+    let admin = scene.server.admin().await;
     let still = admin.get(&scene.path(&format!("/runs/{run}"))).await;
     assert_eq!(still.expect(200)["status"], "in_progress");
 }
@@ -292,8 +249,7 @@ async fn a_killed_services_stream_is_resumed_to_an_interruption(backend: Backend
         run
     };
     scene.server.kill9().await;
-    scene.server.restart().await;
-    scene.user = scene.user.at(scene.server.origin());
+    scene.restart().await;
     let all = scene.follow(&scene.user, &run, 0).await.rest().await;
     assert_eq!(all[0].kind, "run.started");
     let last = &all[all.len() - 1];

@@ -1,0 +1,64 @@
+use colloquy_tests::client::{Client, text};
+use colloquy_tests::database::Backend;
+use colloquy_tests::model_server::{ModelServer, Script};
+use colloquy_tests::server::Colloquy;
+use serde_json::{Value, json};
+
+use crate::{SCRIPTED, with_models};
+
+/// A service with a scripted model, somebody, and a thread of theirs.
+pub(crate) struct Scene {
+    pub(crate) server: Colloquy,
+    pub(crate) models: ModelServer,
+    pub(crate) user: Client,
+    pub(crate) assistant: String,
+    pub(crate) thread: String,
+}
+
+impl Scene {
+    pub(crate) async fn with(backend: Backend, script: impl Into<Script>) -> Self {
+        let models = ModelServer::start(script).await;
+        let server = with_models(backend, &models).await.serve().await;
+        let assistant = server.assistant_on(SCRIPTED).await;
+        let user = server.user("ada").await;
+        let thread = user.create_thread().await;
+        Self {
+            server,
+            models,
+            user,
+            assistant,
+            thread,
+        }
+    }
+
+    /// A path below the thread.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("/threads/{}{rest}", self.thread)
+    }
+
+    /// The body of a post.
+    pub(crate) fn body(&self, content: &str) -> Value {
+        json!({"assistant_id": self.assistant, "content": content})
+    }
+
+    /// What stands in the thread.
+    pub(crate) async fn messages(&self) -> Vec<Value> {
+        let messages = self.user.get(&self.path("/messages")).await.expect(200);
+        messages.as_array().unwrap().clone()
+    }
+
+    /// Starts the service again, which has ended, for the same person.
+    pub(crate) async fn restart(&mut self) {
+        self.server.restart().await;
+        self.user = self.user.at(self.server.origin());
+    }
+
+    /// Makes the person's account inactive.
+    pub(crate) async fn disable_user(&self) {
+        let me = self.user.get("/users/me").await.expect(200);
+        let path = format!("/users/{}", text(&me["id"]));
+        let admin = self.server.admin().await;
+        let change = json!({"is_active": false});
+        admin.patch(&path, change).await.expect(200);
+    }
+}
