@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use colloquy_domain::{
     Assistant, FinishReason, Message, MessageId, MessageKind, MessageStatus, Run, RunError,
-    RunErrorCode, RunEvent, RunStatus,
+    RunErrorCode, RunStatus,
 };
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
@@ -48,16 +48,8 @@ impl Inner {
             },
         };
         let retry_after = failure.as_ref().and_then(|failure| failure.retry_after);
-        let stored = self.store(active, |events| {
-            self.end(
-                &run,
-                &answer,
-                active.log.text_of(message_id),
-                failure.as_ref(),
-                events,
-            )
-        });
-        let stored = stored.await;
+        let end = self.end(&run, &answer, active, failure.as_ref());
+        let stored = self.store(active, end).await;
         self.active.remove(active.id);
         active.log.close();
         match stored {
@@ -102,16 +94,15 @@ impl Inner {
         &self,
         run: &Run,
         answer: &Answer<'_>,
-        text: String,
+        active: &ActiveRun,
         failure: Option<&Failure>,
-        events: Vec<RunEvent>,
     ) -> RunEnd {
         let now = self.ports.clock.now();
         let is_whole = failure.is_none() && answer.finish_reason == Some(FinishReason::Stop);
         let message = NewMessage {
             id: answer.message_id,
             kind: MessageKind::Ai,
-            content: text,
+            content: active.log.text_of(answer.message_id),
             status: if is_whole {
                 MessageStatus::Completed
             } else {
@@ -130,21 +121,17 @@ impl Inner {
             usage: answer.usage,
             finished_at: now,
             messages: is_worth_keeping.then_some(message).into_iter().collect(),
-            events,
+            events: Vec::new(),
         }
     }
 
     /// Writes the end with the events that the store does not have yet; while the store is away,
     /// again until the lease would have run out, after which the run counts as interrupted
     /// anyway.
-    async fn store(
-        &self,
-        active: &ActiveRun,
-        end: impl FnOnce(Vec<RunEvent>) -> RunEnd,
-    ) -> Result<FinishedRun, PortError> {
+    async fn store(&self, active: &ActiveRun, mut end: RunEnd) -> Result<FinishedRun, PortError> {
         let _in_order = active.storing.lock().await;
         let last = active.log.last();
-        let end = end(active.log.unstored());
+        end.events = active.log.unstored();
         let deadline = Instant::now() + LEASE;
         loop {
             match self.ports.runs.finish(&end).await {
