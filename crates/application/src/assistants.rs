@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use colloquy_domain::{
     Actor, Assistant, AssistantId, AssistantName, AssistantRef, Configuration, Description,
-    FrequencyPenalty, HistoryLimit, Instructions, ModelName, PresencePenalty, Slug, Tag,
-    Temperature, TokenLimit, TopP, Violation,
+    FieldError, FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema,
+    PresencePenalty, Slug, Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds,
+    TopP, ValidationError, Violation,
 };
 
 use crate::Error;
@@ -14,6 +15,8 @@ use crate::ports::{
     AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator, OffsetList,
     OffsetPage, PortError,
 };
+use crate::schemas::Schema;
+use crate::tools::Toolbox;
 
 /// Defines, shows and removes assistants.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub struct Assistants {
     pub models: Arc<dyn ChatModel>,
     /// The model of an assistant that names none.
     pub default_model: Option<ModelName>,
+    /// Says which tools there are.
+    pub toolbox: Toolbox,
     /// Tells the time of changes.
     pub clock: Arc<dyn Clock>,
     /// Makes the ids.
@@ -47,6 +52,14 @@ pub struct NewAssistant {
     pub model: Option<ModelName>,
     /// How the model is run.
     pub configuration: Configuration,
+    /// What the model may use.
+    pub tools: Vec<ToolRef>,
+    /// How many tools at once.
+    pub tool_max_concurrency: ToolConcurrency,
+    /// How often in one run.
+    pub max_tool_rounds: ToolRounds,
+    /// What the answers keep to.
+    pub output_schema: Option<OutputSchema>,
     /// Private: only for signed-in users.
     pub user_authentication: bool,
     /// Whether people see and run it.
@@ -68,6 +81,14 @@ pub struct AssistantChanges {
     pub model: Option<ModelName>,
     /// Other generation settings.
     pub configuration: ConfigurationChanges,
+    /// Other tools.
+    pub tools: Option<Vec<ToolRef>>,
+    /// Another number of tools at once.
+    pub tool_max_concurrency: Option<ToolConcurrency>,
+    /// Another number of rounds.
+    pub max_tool_rounds: Option<ToolRounds>,
+    /// Another output schema, or none.
+    pub output_schema: Option<Option<OutputSchema>>,
     /// Private or public.
     pub user_authentication: Option<bool>,
     /// Enabled or not.
@@ -123,6 +144,12 @@ impl AssistantChanges {
             instructions: self.instructions.unwrap_or(old.instructions),
             model: self.model.unwrap_or(old.model),
             configuration: self.configuration.applied_to(old.configuration),
+            tools: self.tools.unwrap_or(old.tools),
+            tool_max_concurrency: self
+                .tool_max_concurrency
+                .unwrap_or(old.tool_max_concurrency),
+            max_tool_rounds: self.max_tool_rounds.unwrap_or(old.max_tool_rounds),
+            output_schema: self.output_schema.unwrap_or(old.output_schema),
             user_authentication: self.user_authentication.unwrap_or(old.user_authentication),
             is_enabled: self.is_enabled.unwrap_or(old.is_enabled),
             ..old
@@ -190,7 +217,7 @@ impl Assistants {
     /// Makes an assistant.
     ///
     /// # Errors
-    /// The policy's refusal; `Invalid` when there is no model or it cannot be asked here;
+    /// The policy's refusal; `Invalid` when there is no model, or it or a tool is not to be had here;
     /// `Duplicate("slug")` for a slug that was given.
     pub async fn create(&self, actor: &Actor, new: NewAssistant) -> Result<Assistant, Error> {
         self.require_manager(actor).await?;
@@ -205,6 +232,8 @@ impl Assistants {
     /// Those of [`Assistants::create`] but the policy's.
     pub async fn define(&self, new: NewAssistant) -> Result<Assistant, Error> {
         let model = self.model_or_default(new.model.clone())?;
+        self.check_tools(&new.tools).await?;
+        check_schema(new.output_schema.as_ref())?;
         match new.slug.clone() {
             Some(slug) => Ok(self.add(new, slug, model).await?),
             None => self.add_with_derived_slug(new, model).await,
@@ -238,6 +267,39 @@ impl Assistants {
         Ok(self.models.check(model).map_err(|v| v.at("model"))?)
     }
 
+    /// Every tool must be there, and the model tells tools apart by their names.
+    async fn check_tools(&self, tools: &[ToolRef]) -> Result<(), Error> {
+        let mut errors: Vec<FieldError> = Vec::new();
+        for (place, tool) in tools.iter().enumerate() {
+            let violation = if !self.is_there(tool).await? {
+                Violation::new("unknown_tool", "names no tool of this service")
+            } else if tools[..place]
+                .iter()
+                .any(|other| other.tool_name() == tool.tool_name())
+            {
+                Violation::new("duplicate", "has the name of another tool of the list")
+            } else {
+                continue;
+            };
+            errors.push(violation.at(format!("tools[{place}]")));
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ValidationError { errors }.into())
+        }
+    }
+
+    async fn is_there(&self, tool: &ToolRef) -> Result<bool, Error> {
+        match tool {
+            ToolRef::Registered(name) => Ok(self.toolbox.get(name).is_some()),
+            ToolRef::Assistant(slug) => {
+                let reference = AssistantRef::Slug(slug.clone());
+                Ok(self.assistants.get(&reference).await?.is_some())
+            }
+        }
+    }
+
     async fn add_with_derived_slug(
         &self,
         new: NewAssistant,
@@ -268,6 +330,10 @@ impl Assistants {
             instructions: new.instructions,
             model,
             configuration: new.configuration,
+            tools: new.tools,
+            tool_max_concurrency: new.tool_max_concurrency,
+            max_tool_rounds: new.max_tool_rounds,
+            output_schema: new.output_schema,
             user_authentication: new.user_authentication,
             is_enabled: new.is_enabled,
             revision: 1,
@@ -281,7 +347,7 @@ impl Assistants {
     /// Changes an assistant. Two changes at once are both kept, one after the other.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `Invalid` when the new model cannot be asked here,
+    /// The policy's refusal, `NotFound`, `Invalid` when the new model or a tool is not to be had here,
     /// `Duplicate("slug")`.
     pub async fn update(
         &self,
@@ -293,6 +359,9 @@ impl Assistants {
         if let Some(model) = &changes.model {
             self.check_model(model)?;
         }
+        self.check_tools(changes.tools.as_deref().unwrap_or_default())
+            .await?;
+        check_schema(changes.output_schema.as_ref().and_then(Option::as_ref))?;
         // By id after the first read: the slug itself may be what changes.
         let mut reference = reference.clone();
         for _ in 0..MAX_WRITE_ATTEMPTS {
@@ -341,6 +410,13 @@ impl Assistants {
         let decision = self.access.policy().manage_assistants(actor).await;
         decision.require()
     }
+}
+
+fn check_schema(schema: Option<&OutputSchema>) -> Result<(), Error> {
+    if let Some(schema) = schema {
+        Schema::compile(schema.as_value()).map_err(|violation| violation.at("output_schema"))?;
+    }
+    Ok(())
 }
 
 fn audit(actor: &Actor, assistant: AssistantId, what: &'static str) {

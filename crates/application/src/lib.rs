@@ -10,11 +10,13 @@ pub mod passwords;
 pub mod permissions;
 pub mod ports;
 pub mod runs;
+mod schemas;
 pub mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod threads;
 pub mod tokens;
+pub mod tools;
 mod use_cases;
 pub mod users;
 

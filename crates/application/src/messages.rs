@@ -8,7 +8,7 @@ use colloquy_domain::{
 use sha2::{Digest as _, Sha256};
 
 use crate::access::{Access, AssistantAction, ThreadAction};
-use crate::ports::{Idempotency, MessageRepository};
+use crate::ports::{Idempotency, MessageRepository, MessageScope};
 use crate::runs::{RunEngine, RunJob, StartedRun};
 use crate::{Error, Slice};
 
@@ -35,7 +35,7 @@ pub struct PostMessage {
 }
 
 impl Messages {
-    /// Messages of the thread behind position `after`, oldest first.
+    /// Messages of the thread in `scope` behind position `after`, oldest first.
     ///
     /// # Errors
     /// `NotFound` also for another user's thread.
@@ -43,6 +43,7 @@ impl Messages {
         &self,
         actor: &Actor,
         thread: ThreadId,
+        scope: MessageScope,
         after: u64,
         limit: u32,
     ) -> Result<Slice<Message>, Error> {
@@ -50,7 +51,7 @@ impl Messages {
             .thread(actor, thread, ThreadAction::View)
             .await?;
         let one_more = limit.saturating_add(1);
-        let messages = self.messages.list(thread, after, one_more).await?;
+        let messages = self.messages.list(thread, scope, after, one_more).await?;
         Ok(Slice::from_one_more(messages, limit))
     }
 
@@ -79,7 +80,7 @@ impl Messages {
         });
         let job = RunJob {
             thread_id: thread.id,
-            user_id: actor.user_id(),
+            actor: actor.clone(),
             assistant,
             content: post.content,
             idempotency,

@@ -16,6 +16,7 @@ use crate::ports::{
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::threads::Threads;
 use crate::tokens::{TokenSources, Tokens};
+use crate::tools::Toolbox;
 use crate::users::Users;
 
 /// Every port that the use cases need, filled.
@@ -56,6 +57,8 @@ pub struct Settings {
     pub default_model: Option<ModelName>,
     /// How many passwords are hashed at once; each takes 19 MiB and a thread.
     pub password_slots: usize,
+    /// What assistants may list as tools.
+    pub toolbox: Toolbox,
 }
 
 /// The whole service without a wire: every group of use cases, composed over the same ports and
@@ -96,13 +99,14 @@ impl UseCases {
             Arc::clone(&ports.clock),
             Arc::clone(&ports.ids),
         );
-        let engine = engine(&ports, &settings);
+        let engine = engine(&ports, &access, &settings);
         Self {
             assistants: Assistants {
                 access: access.clone(),
                 assistants: Arc::clone(&ports.assistants),
                 models: Arc::clone(&ports.model),
                 default_model: settings.default_model,
+                toolbox: settings.toolbox,
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),
             },
@@ -131,7 +135,7 @@ impl UseCases {
     }
 }
 
-fn engine(ports: &Ports, settings: &Settings) -> RunEngine {
+fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
     let ports = RunEnginePorts {
         runs: Arc::clone(&ports.runs),
         events: Arc::clone(&ports.events),
@@ -140,7 +144,13 @@ fn engine(ports: &Ports, settings: &Settings) -> RunEngine {
         clock: Arc::clone(&ports.clock),
         ids: Arc::clone(&ports.ids),
     };
-    RunEngine::new(ports, settings.instance, settings.run_limits)
+    RunEngine::new(
+        ports,
+        access.clone(),
+        settings.toolbox.clone(),
+        settings.instance,
+        settings.run_limits,
+    )
 }
 
 fn tokens(ports: Ports, hasher: PasswordHasher) -> Tokens {

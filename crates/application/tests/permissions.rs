@@ -72,6 +72,7 @@ fn message(make: &Samples, thread: &Thread) -> Message {
         kind: MessageKind::Human,
         content: "Hello".to_owned(),
         status: MessageStatus::Completed,
+        tool_call: None,
         assistant_id: None,
         created_at: moment(0),
     };

@@ -12,7 +12,7 @@ use colloquy_domain::{FinishReason, MessageStatus, RunErrorCode, RunStatus};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use support::{INSTANCE, Service, ai, human};
+use support::{INSTANCE, Service, ai, human, model, user};
 
 #[tokio::test]
 async fn an_answer_is_stored_behind_its_question() {
@@ -89,12 +89,8 @@ async fn the_model_is_told_the_instructions_and_the_history() {
     service.ask("two").await.unwrap();
     let requests = service.model.requests();
     assert_eq!(requests[1].instructions.as_deref(), Some("Be brief."));
-    let texts: Vec<_> = requests[1]
-        .messages
-        .iter()
-        .map(|m| m.content.as_str())
-        .collect();
-    assert_eq!(texts, ["one", "first", "two"]);
+    let expected = [user("one"), model("first"), user("two")];
+    assert_eq!(requests[1].messages, expected);
 }
 
 #[tokio::test(start_paused = true)]

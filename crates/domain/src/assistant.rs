@@ -3,7 +3,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
-use crate::{AssistantId, Configuration, ModelName, Slug};
+use crate::{
+    AssistantId, Configuration, ModelName, OutputSchema, Slug, ToolConcurrency, ToolRef, ToolRounds,
+};
 
 /// What administrators define and people talk to.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,14 @@ pub struct Assistant {
     pub model: ModelName,
     /// How the model is run.
     pub configuration: Configuration,
+    /// What the model may use besides its words.
+    pub tools: Vec<ToolRef>,
+    /// How many of them are used at once.
+    pub tool_max_concurrency: ToolConcurrency,
+    /// How often the model may ask for tools in one run.
+    pub max_tool_rounds: ToolRounds,
+    /// What the answers keep to, where they are for programs.
+    pub output_schema: Option<OutputSchema>,
     /// Private: only signed-in users see and run it.
     pub user_authentication: bool,
     /// A disabled assistant does not exist for anyone but administrators.

@@ -88,6 +88,22 @@ limit_types! {
     TokenLimit: max 1_000_000;
     /// A number of messages.
     HistoryLimit: max 1_000;
+    /// How many tools a run uses at once.
+    ToolConcurrency: max 16;
+    /// How often a model may ask for tools in one run before it has to answer.
+    ToolRounds: max 50;
+}
+
+impl Default for ToolConcurrency {
+    fn default() -> Self {
+        Self(const { NonZeroU32::new(4).unwrap() })
+    }
+}
+
+impl Default for ToolRounds {
+    fn default() -> Self {
+        Self(const { NonZeroU32::new(10).unwrap() })
+    }
 }
 
 #[cfg(test)]

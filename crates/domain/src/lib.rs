@@ -11,12 +11,14 @@ mod idempotency;
 mod message;
 mod model_name;
 mod named;
+mod output;
 mod run;
 mod run_event;
 mod slug;
 mod text;
 mod thread;
 mod token;
+mod tool;
 mod user;
 mod validation;
 
@@ -24,17 +26,19 @@ pub use actor::Actor;
 pub use assistant::{Assistant, AssistantName, AssistantRef, Description, Instructions};
 pub use configuration::{
     Configuration, FrequencyPenalty, HistoryLimit, PresencePenalty, Tag, Temperature, TokenLimit,
-    TopP,
+    ToolConcurrency, ToolRounds, TopP,
 };
 pub use email::Email;
 pub use id::{AssistantId, MessageId, RunId, ThreadId, TokenId, UserId};
 pub use idempotency::IdempotencyKey;
 pub use message::{Message, MessageContent, MessageKind, MessageStatus};
 pub use model_name::ModelName;
+pub use output::{OutputFormat, OutputSchema, json_of};
 pub use run::{FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage};
 pub use run_event::{RunEvent, RunEventKind};
 pub use slug::Slug;
 pub use thread::{Thread, ThreadName};
 pub use token::{AccessToken, TokenKind, TokenName};
+pub use tool::{AnsweredCall, ToolCall, ToolName, ToolRef, ToolResult};
 pub use user::{PersonName, Role, User};
 pub use validation::{FieldError, ValidationError, Violation};

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 
 use crate::named::named;
 use crate::text::text_types;
-use crate::{AssistantId, MessageId, RunId, ThreadId};
+use crate::{AnsweredCall, AssistantId, MessageId, RunId, ThreadId};
 
 /// One utterance in a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Message {
     pub content: String,
     /// Whether that is all of it.
     pub status: MessageStatus,
+    /// The call that a tool's message answers; set on those only.
+    pub tool_call: Option<Box<AnsweredCall>>,
     /// The run that the message belongs to.
     pub run_id: Option<RunId>,
     /// The assistant that it was sent to, or that speaks; kept when the assistant is deleted.
@@ -35,6 +37,8 @@ named! {
         Human = "human",
         /// An assistant.
         Ai = "ai",
+        /// A tool that the assistant has used; shown on demand only.
+        Tool = "tool",
     }
 }
 

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
-use crate::{AssistantId, RunId, ThreadId, UserId};
+use crate::{AssistantId, OutputFormat, RunId, ThreadId, UserId};
 
 /// One answering of a message: from the moment the message is saved to its end, whoever listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Run {
     pub assistant_id: AssistantId,
     /// Who asked; nobody once their account is deleted.
     pub user_id: Option<UserId>,
+    /// As what its answer is to be read.
+    pub output_format: OutputFormat,
     /// How far it has come.
     pub status: RunStatus,
     /// Why the model stopped; set on completed runs.
@@ -51,6 +53,8 @@ named! {
         Length = "length",
         /// The provider withheld the rest.
         ContentFilter = "content_filter",
+        /// It had asked for tools as often as it may, and answered without them.
+        ToolRounds = "tool_rounds",
     }
 }
 
@@ -61,6 +65,8 @@ named! {
         ModelError = "model_error",
         /// The provider is unknown here, or refuses our key.
         ModelNotConfigured = "model_not_configured",
+        /// The answer never kept to the assistant's output schema.
+        OutputInvalid = "output_invalid",
         /// The provider has no room for us now.
         ModelRateLimited = "model_rate_limited",
         /// The provider was too slow for one of the time limits.
@@ -83,6 +89,9 @@ impl RunErrorCode {
                 "The model could not answer. Your message is saved; you may send the next one."
             }
             Self::ModelNotConfigured => "The assistant's model is not configured on this service.",
+            Self::OutputInvalid => {
+                "The model did not answer in the form that the assistant asks for."
+            }
             Self::ModelRateLimited => "The model's provider is busy. Try again later.",
             Self::ModelTimeout => "The model took too long to answer.",
             Self::ContextTooLong => "The conversation is too long for the assistant's model.",

@@ -1,4 +1,4 @@
-use crate::{Message, MessageId, Run};
+use crate::{Message, MessageId, Run, ToolCall, ToolResult};
 
 /// Something that happened in a run. Everything that anybody is told about a run, over whatever
 /// wire, is a projection of its events.
@@ -28,6 +28,20 @@ pub enum RunEventKind {
         /// What; never cut within a character.
         text: String,
     },
+    /// The assistant begins to use a tool.
+    ToolCalled {
+        /// The message that the tool's answer will be.
+        message_id: MessageId,
+        /// What it asks for.
+        call: ToolCall,
+    },
+    /// The tool has answered, or could not be used.
+    ToolReturned {
+        /// The message that this is, once it is stored.
+        message_id: MessageId,
+        /// What came of the call.
+        result: ToolResult,
+    },
     /// A message of the assistant is stored, whole or as far as it came.
     MessageCompleted {
         /// The message as it stands in the thread.
@@ -37,7 +51,7 @@ pub enum RunEventKind {
     Ended {
         /// The run as it ended.
         run: Box<Run>,
-        /// The answer's text, where the run completed.
+        /// The answer's text, where the run completed; to be read as its run's output format says.
         output: Option<String>,
     },
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
-use colloquy_application::ports::{MessageRepository, PortError};
-use colloquy_domain::{Message, MessageId, RunId, ThreadId};
+use colloquy_application::ports::{MessageRepository, MessageScope, PortError};
+use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::Database;
@@ -37,10 +37,11 @@ impl MessageRepository for SeaMessageRepository {
     async fn list(
         &self,
         thread: ThreadId,
+        scope: MessageScope,
         after: u64,
         limit: u32,
     ) -> Result<Vec<Message>, PortError> {
-        let rows = rows_after(thread, after, limit);
+        let rows = rows_after(thread, scope, after, limit);
         self.database
             .read(async { Ok(all(rows.all(self.database.reader()).await?)?) })
             .await
@@ -87,22 +88,30 @@ fn of_thread(thread: ThreadId) -> Select<Entity> {
     Entity::find().filter(COLUMN.thread_id.eq(thread.as_uuid()))
 }
 
-fn rows_after(thread: ThreadId, after: u64, limit: u32) -> Select<Entity> {
+/// The rows that are not of tools: few of a thread are, so that they are passed over on the way.
+fn spoken(thread: ThreadId) -> Select<Entity> {
+    of_thread(thread).filter(COLUMN.kind.ne(MessageKind::Tool.as_str()))
+}
+
+fn rows_after(thread: ThreadId, scope: MessageScope, after: u64, limit: u32) -> Select<Entity> {
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    of_thread(thread)
-        .filter(COLUMN.position.gt(after))
+    let rows = match scope {
+        MessageScope::Conversation => spoken(thread),
+        MessageScope::WithTools => of_thread(thread),
+    };
+    rows.filter(COLUMN.position.gt(after))
         .order_by_asc(COLUMN.position)
         .limit(u64::from(limit))
 }
 
 fn newest_rows(thread: ThreadId, limit: u32) -> Select<Entity> {
-    of_thread(thread)
+    spoken(thread)
         .order_by_desc(COLUMN.position)
         .limit(u64::from(limit))
 }
 
 fn rows_of_run(thread: ThreadId, run: RunId) -> Select<Entity> {
-    of_thread(thread)
+    spoken(thread)
         .filter(COLUMN.run_id.eq(run.as_uuid()))
         .order_by_asc(COLUMN.position)
 }
@@ -119,7 +128,10 @@ mod tests {
         let thread = Samples::new().thread_id();
         let index = "messages_thread_id_position_unique";
         for (_place, database) in databases().await {
-            assert_served_by(&database, &rows_after(thread, 7, 100), index).await;
+            for scope in [MessageScope::Conversation, MessageScope::WithTools] {
+                let rows = rows_after(thread, scope, 7, 100);
+                assert_served_by(&database, &rows, index).await;
+            }
             assert_served_by(&database, &newest_rows(thread, 100), index).await;
         }
     }

@@ -1,7 +1,7 @@
 //! How runs end: each function is for a transaction of its own.
 
 use colloquy_application::ports::{
-    Constraint, FinishedRun, ForcedEnd, NewMessage, PortError, RunEnd, unfinished_messages,
+    Constraint, FinishedRun, ForcedEnd, NewMessage, PortError, RunEnd, SpokenMessages,
 };
 use colloquy_domain::{Run, RunEvent, RunId};
 use sea_orm::sea_query::SimpleExpr;
@@ -43,7 +43,9 @@ pub(crate) async fn force(
         return Ok(None);
     };
     let last = last_number(transaction, run.id).await?;
-    let messages = unfinished_messages(&run, &log(transaction, run.id).await?, end.finished_at);
+    let log = log(transaction, run.id).await?;
+    let spoken = SpokenMessages::of(log.iter().map(|event| &event.kind));
+    let messages = spoken.into_messages(run.assistant_id, end.finished_at);
     let finished = close(transaction, run, &messages, last).await?;
     Ok(Some(finished.run))
 }

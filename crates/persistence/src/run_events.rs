@@ -70,7 +70,7 @@ impl RunEventRepository for SeaRunEventRepository {
     }
 }
 
-/// How many rows one statement inserts: six parameters each, of SQLite's 32,766.
+/// How many rows one statement inserts: seven parameters each, of SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// Adds to the log of a run.
@@ -193,8 +193,8 @@ async fn subjects(
     run: RunId,
     rows: &[Model],
 ) -> Result<Subjects, Failure> {
-    let others = rows.iter().filter(|row| row.kind != run_events::DELTAS);
-    let named: Vec<_> = others.map(|row| row.message_id).collect();
+    let referring = rows.iter().filter(|row| row.refers());
+    let named: Vec<_> = referring.map(|row| row.message_id).collect();
     if named.is_empty() {
         return Ok(Subjects::default());
     }

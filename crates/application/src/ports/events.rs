@@ -1,8 +1,7 @@
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use colloquy_domain::{MessageId, MessageKind, MessageStatus, Run, RunEvent, RunEventKind, RunId};
+use colloquy_domain::{RunEvent, RunId};
 
-use super::{InstanceId, NewMessage, PortError};
+use super::{InstanceId, PortError};
 
 /// Keeps the event logs of runs. Their first events are written by
 /// [`RunRepository::start`](super::RunRepository::start), their last ones by its other methods;
@@ -28,44 +27,4 @@ pub struct RunEvents {
     pub run_id: RunId,
     /// What happened.
     pub events: Vec<RunEvent>,
-}
-
-/// What a run's log has of messages that were not completed, to be stored as such when somebody
-/// else than its holder ends the run.
-#[must_use]
-pub fn unfinished_messages(
-    run: &Run,
-    log: &[RunEvent],
-    created_at: DateTime<Utc>,
-) -> Vec<NewMessage> {
-    let mut messages: Vec<NewMessage> = Vec::new();
-    for event in log {
-        match &event.kind {
-            RunEventKind::MessageDelta { message_id, text } => {
-                match messages
-                    .iter_mut()
-                    .find(|message| message.id == *message_id)
-                {
-                    Some(message) => message.content.push_str(text),
-                    None => messages.push(unfinished(run, *message_id, text, created_at)),
-                }
-            }
-            RunEventKind::MessageCompleted { message } => {
-                messages.retain(|unfinished| unfinished.id != message.id);
-            }
-            _ => {}
-        }
-    }
-    messages
-}
-
-fn unfinished(run: &Run, id: MessageId, text: &str, created_at: DateTime<Utc>) -> NewMessage {
-    NewMessage {
-        id,
-        kind: MessageKind::Ai,
-        content: text.to_owned(),
-        status: MessageStatus::Incomplete,
-        assistant_id: Some(run.assistant_id),
-        created_at,
-    }
 }

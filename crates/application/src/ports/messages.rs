@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
+    AnsweredCall, AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
 };
 
 use super::PortError;
@@ -14,19 +14,21 @@ pub trait MessageRepository: Send + Sync {
     /// The message of that id in that thread; absent is `None`.
     async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError>;
 
-    /// At most `limit` messages of the thread whose position is greater than `after`, in order
-    /// of position. A thread that is not there has none.
+    /// At most `limit` messages of the thread in `scope` whose position is greater than `after`,
+    /// in order of position. A thread that is not there has none.
     async fn list(
         &self,
         thread: ThreadId,
+        scope: MessageScope,
         after: u64,
         limit: u32,
     ) -> Result<Vec<Message>, PortError>;
 
-    /// The newest messages of the thread, `limit` at the most, in order of position.
+    /// The newest messages of the thread but those of tools, `limit` at the most, in order of
+    /// position.
     async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError>;
 
-    /// The messages of one run, in order of position.
+    /// The messages of one run but those of tools, in order of position.
     async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError>;
 
     /// Removes a message, and what the log of its run says of it; the others keep their
@@ -35,6 +37,23 @@ pub trait MessageRepository: Send + Sync {
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError>;
+}
+
+/// Which messages of a thread are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageScope {
+    /// What people and assistants say.
+    Conversation,
+    /// That, and what tools answered.
+    WithTools,
+}
+
+impl MessageScope {
+    /// Whether the scope takes in messages of this kind: what a store's filter must agree with.
+    #[must_use]
+    pub fn contains(self, kind: MessageKind) -> bool {
+        self == Self::WithTools || kind != MessageKind::Tool
+    }
 }
 
 /// A message before the store has given it its position. The content has no NUL.
@@ -48,6 +67,8 @@ pub struct NewMessage {
     pub content: String,
     /// See [`Message::status`].
     pub status: MessageStatus,
+    /// See [`Message::tool_call`].
+    pub tool_call: Option<Box<AnsweredCall>>,
     /// See [`Message::assistant_id`].
     pub assistant_id: Option<AssistantId>,
     /// See [`Message::created_at`].
@@ -65,6 +86,7 @@ impl NewMessage {
             kind: self.kind,
             content: self.content,
             status: self.status,
+            tool_call: self.tool_call,
             run_id: Some(run_id),
             assistant_id: self.assistant_id,
             created_at: self.created_at,

@@ -12,6 +12,7 @@ mod messages;
 mod models;
 mod page;
 mod runs;
+mod spoken;
 mod system;
 mod threads;
 mod tokens;
@@ -20,18 +21,19 @@ mod users;
 pub use assistants::{AssistantRepository, AssistantScope};
 pub use blobs::{BlobKey, BlobStore};
 pub use error::{BoxError, Constraint, PortError};
-pub use events::{RunEventRepository, RunEvents, unfinished_messages};
+pub use events::{RunEventRepository, RunEvents};
 pub use health::HealthCheck;
-pub use messages::{MessageRepository, NewMessage};
+pub use messages::{MessageRepository, MessageScope, NewMessage};
 pub use models::{
-    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatRole, ChatStream, ModelError,
-    ModelErrorKind,
+    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
+    ModelErrorKind, ToolDefinition,
 };
 pub use page::{OffsetList, OffsetPage};
 pub use runs::{
     AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,
     RunStart, SavedRun,
 };
+pub use spoken::SpokenMessages;
 pub use system::{Clock, IdGenerator, SecretGenerator};
 pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
 pub use tokens::{Authenticated, TokenHash, TokenRepository};

@@ -2,8 +2,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_domain::{Configuration, FinishReason, ModelName, Usage, Violation};
+use colloquy_domain::{
+    Configuration, FinishReason, ModelName, ToolCall, ToolName, ToolResult, Usage, Violation,
+};
 use futures_core::Stream;
+use serde_json::Value;
 
 use super::BoxError;
 
@@ -38,28 +41,47 @@ pub struct ChatRequest {
     pub model: ModelName,
     /// What it is told first; `None` when the assistant has no instructions.
     pub instructions: Option<String>,
-    /// The conversation, oldest first; never empty, the last one the user's.
+    /// The conversation, oldest first; never empty. It begins with the user and does not end with
+    /// the model, whose utterances are never neighbours, nor the user's.
     pub messages: Vec<ChatMessage>,
     /// Generation settings; its history limits and tags are not for the model.
     pub configuration: Configuration,
+    /// What it may call; no two of one name.
+    pub tools: Vec<ToolDefinition>,
+    /// Whether it may call them now: after its last round it is still told what its earlier calls
+    /// were about, but has to answer.
+    pub may_call_tools: bool,
+    /// The JSON Schema of the answer, to be asked for in the provider's own way where it has one.
+    /// The instructions say it too, and the answer is validated afterwards.
+    pub output_schema: Option<Value>,
 }
 
 /// One utterance of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChatMessage {
-    /// Who speaks.
-    pub role: ChatRole,
-    /// What is said.
-    pub content: String,
+pub enum ChatMessage {
+    /// A person's.
+    User(String),
+    /// The model's.
+    Assistant {
+        /// What it said; empty where it only called tools.
+        text: String,
+        /// The tools it called. Each call has its result among the messages that follow before
+        /// anybody else speaks.
+        tool_calls: Vec<ToolCall>,
+    },
+    /// A tool's.
+    Tool(ToolResult),
 }
 
-/// Who speaks, as models name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChatRole {
-    /// A person.
-    User,
-    /// The model.
-    Assistant,
+/// A tool as a model is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolDefinition {
+    /// By which the model calls it.
+    pub name: ToolName,
+    /// What it does and when to use it, for the model to read.
+    pub description: String,
+    /// The JSON Schema of its arguments: an object.
+    pub parameters: Value,
 }
 
 /// A piece of an answer.
@@ -68,6 +90,11 @@ pub enum ChatRole {
 pub enum ChatEvent {
     /// Some more text; never cut within a character.
     Text(String),
+    /// A sign of life that is not part of the answer: the model reasons, or writes the arguments
+    /// of a call. At most one for each event of the provider's.
+    Progress,
+    /// A whole call of a tool. After its calls the answer ends; the reason is `Stop` then.
+    ToolCall(ToolCall),
     /// The answer is over.
     End(ChatEnd),
 }

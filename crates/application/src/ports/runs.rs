@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    FinishReason, IdempotencyKey, Message, Run, RunError, RunEvent, RunEventKind, RunId, RunStatus,
-    ThreadId, Usage,
+    FinishReason, IdempotencyKey, Message, MessageKind, Run, RunError, RunEvent, RunEventKind,
+    RunId, RunStatus, ThreadId, Usage,
 };
 use uuid::Uuid;
 
@@ -46,8 +46,8 @@ pub trait RunRepository: Send + Sync {
     /// has ended or another instance holds it.
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError>;
 
-    /// Ends the run whoever holds it. What its log has of a message that was not completed
-    /// becomes a message marked as incomplete. A run that has ended already is left as it is.
+    /// Ends the run whoever holds it. What its log has of messages that were not completed
+    /// becomes messages as [`SpokenMessages`](super::SpokenMessages) tells. A run that has ended already is left as it is.
     /// Returns the run as it stands then.
     ///
     /// # Errors
@@ -166,12 +166,14 @@ pub struct FinishedRun {
 }
 
 impl FinishedRun {
-    /// The last events of the run's log, behind number `last`: each message, then the end.
+    /// The last events of the run's log, behind number `last`: each message but those of tools,
+    /// of which the log has told already, then the end.
     #[must_use]
     pub fn closing_events(&self, last: u64) -> Vec<RunEvent> {
         let completed = self
             .messages
             .iter()
+            .filter(|message| message.kind != MessageKind::Tool)
             .map(|message| RunEventKind::MessageCompleted {
                 message: Box::new(message.clone()),
             });

@@ -1,41 +1,59 @@
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use colloquy_domain::{FinishReason, MessageId, RunEventKind, Usage};
+use colloquy_domain::{FinishReason, MessageId, RunEventKind, ToolCall};
 
 use super::log::RunLog;
-use crate::ports::ChatEnd;
+use super::meter::Meter;
+use crate::ports::{ChatEnd, IdGenerator};
 
-/// The message that a run is about to say. Its text goes straight into the run's log, where it
-/// also stays when the model call fails.
+/// What a model says in a run, utterance by utterance: between two it uses tools. The text goes
+/// straight into the run's log, where it also stays when a model call fails.
 pub(super) struct Answer<'a> {
+    /// The message that is being said.
     pub(super) message_id: MessageId,
-    pub(super) usage: Option<Usage>,
+    /// Why the model stopped, once it has.
     pub(super) finish_reason: Option<FinishReason>,
+    /// Messages that turned out to be no answer.
+    pub(super) discarded: Vec<MessageId>,
+    pub(super) log: &'a RunLog,
+    /// The calls of this utterance.
+    calls: Vec<ToolCall>,
+    /// Of all calls of the run.
+    call_ids: HashSet<String>,
     bytes: usize,
     max_bytes: usize,
-    log: &'a RunLog,
+    ids: &'a dyn IdGenerator,
+    meter: &'a Meter,
 }
 
+/// The longest id of a call that is taken over.
+const MAX_ID_BYTES: usize = 128;
+
 impl<'a> Answer<'a> {
-    pub(super) const fn new(message_id: MessageId, max_bytes: usize, log: &'a RunLog) -> Self {
+    pub(super) fn new(
+        max_bytes: usize,
+        log: &'a RunLog,
+        ids: &'a dyn IdGenerator,
+        meter: &'a Meter,
+    ) -> Self {
         Self {
-            message_id,
-            usage: None,
+            message_id: MessageId::from_uuid(ids.next_id()),
             finish_reason: None,
+            discarded: Vec::new(),
+            log,
+            calls: Vec::new(),
+            call_ids: HashSet::new(),
             bytes: 0,
             max_bytes,
-            log,
+            ids,
+            meter,
         }
     }
 
-    /// Adds text as far as there is room for it; whether there was for all. NUL, which the
-    /// stores cannot keep, becomes the replacement character.
+    /// Adds text as far as there is room for it; whether there was for all.
     pub(super) fn push(&mut self, text: &str) -> bool {
-        let text: Cow<'_, str> = if text.contains('\0') {
-            text.replace('\0', "\u{FFFD}").into()
-        } else {
-            text.into()
-        };
+        let text = without_nul(text);
         let fitting = &text[..text.floor_char_boundary(self.max_bytes - self.bytes)];
         if !fitting.is_empty() {
             self.bytes += fitting.len();
@@ -47,9 +65,31 @@ impl<'a> Answer<'a> {
         fitting.len() == text.len()
     }
 
+    /// Notes a call; whether there was room for it. An id that is unusable, or that another call
+    /// of the run has, is replaced: the model is told the results by our ids.
+    pub(super) fn call(&mut self, mut call: ToolCall) -> bool {
+        let size = call.name.len() + call.arguments.len();
+        if size > self.max_bytes - self.bytes {
+            return false;
+        }
+        self.bytes += size;
+        let is_usable = (1..=MAX_ID_BYTES).contains(&call.id.len())
+            && call.id.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_usable || self.call_ids.contains(&call.id) {
+            call.id = format!("call_{}", self.ids.next_id().simple());
+        }
+        call.name = without_nul(&call.name).into_owned();
+        call.arguments = without_nul(&call.arguments).into_owned();
+        self.call_ids.insert(call.id.clone());
+        self.calls.push(call);
+        true
+    }
+
     /// Notes the end that the model gave.
     pub(super) fn end(&mut self, end: ChatEnd) {
-        self.usage = end.usage;
+        if let Some(usage) = end.usage {
+            self.meter.add(usage);
+        }
         self.finish_reason = Some(end.finish_reason);
     }
 
@@ -57,38 +97,80 @@ impl<'a> Answer<'a> {
     pub(super) fn cut(&mut self) {
         self.finish_reason = Some(FinishReason::Length);
     }
+
+    /// The calls of this utterance, which are noted no longer.
+    pub(super) fn take_calls(&mut self) -> Vec<ToolCall> {
+        std::mem::take(&mut self.calls)
+    }
+
+    /// The text of this utterance.
+    pub(super) fn text(&self) -> String {
+        self.log.text_of(self.message_id)
+    }
+
+    /// Begins the next utterance.
+    pub(super) fn go_on(&mut self) {
+        self.message_id = MessageId::from_uuid(self.ids.next_id());
+        self.finish_reason = None;
+    }
+
+    /// Begins the utterance again: the one so far is no part of the thread.
+    pub(super) fn begin_again(&mut self) {
+        self.discarded.push(self.message_id);
+        self.go_on();
+    }
+}
+
+/// NUL, which the stores cannot keep, becomes the replacement character.
+pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        text.replace('\0', "\u{FFFD}").into()
+    } else {
+        text.into()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use colloquy_domain::{MessageId, RunEventKind};
-    use uuid::Uuid;
+    use colloquy_domain::ToolCall;
 
-    use super::{Answer, RunLog};
-
-    fn log(message_id: MessageId) -> RunLog {
-        RunLog::started(RunEventKind::MessageDelta {
-            message_id,
-            text: String::new(),
-        })
-    }
+    use super::{Answer, Meter, RunLog};
+    use crate::system::UuidV7Generator;
 
     #[test]
     fn an_answer_is_cut_between_characters() {
-        let id = MessageId::from_uuid(Uuid::from_u128(1));
-        let log = log(id);
-        let mut answer = Answer::new(id, 8, &log);
+        let (log, meter) = (RunLog::new(), Meter::default());
+        let mut answer = Answer::new(8, &log, &UuidV7Generator, &meter);
         assert!(answer.push("abc"));
         assert!(!answer.push("äöü"));
-        assert_eq!(log.text_of(id), "abcäö");
+        assert_eq!(answer.text(), "abcäö");
     }
 
     #[test]
     fn nul_is_replaced() {
-        let id = MessageId::from_uuid(Uuid::from_u128(1));
-        let log = log(id);
-        let mut answer = Answer::new(id, 100, &log);
+        let (log, meter) = (RunLog::new(), Meter::default());
+        let mut answer = Answer::new(100, &log, &UuidV7Generator, &meter);
         assert!(answer.push("a\0b"));
-        assert_eq!(log.text_of(id), "a\u{FFFD}b");
+        assert_eq!(answer.text(), "a\u{FFFD}b");
+    }
+
+    #[test]
+    fn every_call_has_an_id_of_its_own() {
+        let (log, meter) = (RunLog::new(), Meter::default());
+        let mut answer = Answer::new(1_000, &log, &UuidV7Generator, &meter);
+        let long = "x".repeat(129);
+        for id in ["one", "one", "", "two words", &long] {
+            assert!(answer.call(ToolCall {
+                id: id.to_owned(),
+                name: "tool".to_owned(),
+                arguments: "{}".to_owned(),
+            }));
+        }
+        answer.go_on();
+        let calls = answer.take_calls();
+        assert_eq!(calls[0].id, "one");
+        let ids: std::collections::HashSet<_> = calls.iter().map(|call| &call.id).collect();
+        assert_eq!(ids.len(), 5);
+        assert!(calls[1..].iter().all(|call| call.id.starts_with("call_")));
     }
 }

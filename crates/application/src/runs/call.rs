@@ -12,8 +12,9 @@ const MAX_ATTEMPTS: u32 = 3;
 /// The wait before the second attempt where the provider names none; doubled before the third.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
-/// Asks the model until it has answered into `answer`: under the run's limits, with at most
-/// three attempts, and no other attempt once some of the answer has come.
+/// Asks the model until it has answered into `answer`: before the deadline and under the run's
+/// other limits, with at most three attempts, and no other attempt once some of the answer has
+/// come.
 ///
 /// # Errors
 /// The last attempt's failure. What came of the answer stays in `answer`.
@@ -21,9 +22,9 @@ pub(super) async fn ask(
     model: &dyn ChatModel,
     request: &ChatRequest,
     limits: &RunLimits,
+    deadline: Instant,
     answer: &mut Answer<'_>,
 ) -> Result<(), ModelError> {
-    let deadline = Instant::now() + limits.total;
     let mut attempt = 1;
     let (first, stream) = loop {
         let error = match begin(model, request, limits, deadline).await {
@@ -82,6 +83,13 @@ async fn read(
                     return Ok(());
                 }
             }
+            ChatEvent::ToolCall(call) => {
+                if !answer.call(call) {
+                    answer.cut();
+                    return Ok(());
+                }
+            }
+            ChatEvent::Progress => {}
             ChatEvent::End(end) => {
                 answer.end(end);
                 return Ok(());
@@ -92,7 +100,7 @@ async fn read(
     }
 }
 
-/// The next text or the end. Empty texts do not count: a provider that sends nothing else is
+/// The next piece. Empty texts do not count: a provider that sends nothing else is
 /// silent.
 async fn next_piece(stream: &mut ChatStream) -> Result<ChatEvent, ModelError> {
     loop {

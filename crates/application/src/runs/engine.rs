@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_domain::{
-    Assistant, MessageContent, MessageId, MessageKind, MessageStatus, Run, RunError, RunErrorCode,
-    RunEventKind, RunId, RunStatus, ThreadId, UserId,
+    Actor, Assistant, MessageContent, MessageId, MessageKind, MessageStatus, OutputFormat, Run,
+    RunError, RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +16,12 @@ use super::follow::RunFollower;
 use super::log::RunLog;
 use super::outcome::StartedRun;
 use crate::Error;
+use crate::access::Access;
 use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
     NewMessage, RunEventRepository, RunRepository, RunStart, SavedRun,
 };
+use crate::tools::Toolbox;
 
 /// Carries runs out, each in a task of its own. Cloning gives another handle to the same engine.
 #[derive(Clone)]
@@ -46,6 +48,9 @@ pub struct RunEnginePorts {
 
 pub(super) struct Inner {
     pub(super) ports: RunEnginePorts,
+    /// Guards the assistants that others use as tools.
+    pub(super) access: Access,
+    pub(super) toolbox: Toolbox,
     pub(super) instance: InstanceId,
     pub(super) limits: RunLimits,
     pub(super) active: ActiveRuns,
@@ -59,8 +64,8 @@ pub(super) struct Inner {
 pub struct RunJob {
     /// Where.
     pub thread_id: ThreadId,
-    /// Who asks.
-    pub user_id: Option<UserId>,
+    /// Who asks; their rights count for everything that happens in the run.
+    pub actor: Actor,
     /// Who answers.
     pub assistant: Assistant,
     /// The question.
@@ -77,10 +82,18 @@ const STOP_TIME: Duration = Duration::from_secs(3);
 impl RunEngine {
     /// An engine that holds its leases as `instance`.
     #[must_use]
-    pub fn new(ports: RunEnginePorts, instance: InstanceId, limits: RunLimits) -> Self {
+    pub fn new(
+        ports: RunEnginePorts,
+        access: Access,
+        toolbox: Toolbox,
+        instance: InstanceId,
+        limits: RunLimits,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 ports,
+                access,
+                toolbox,
                 instance,
                 limits,
                 active: ActiveRuns::default(),
@@ -168,7 +181,7 @@ impl Inner {
         // Whoever asked may be gone; the run goes on.
         let _ = started.send(Ok(self.started(run.clone(), Some(outcome))));
         let span = span(&run, &job.assistant);
-        let work = self.carry_out(&active, run, message, &job.assistant);
+        let work = self.carry_out(&active, run, message, &job);
         let _ = ended.send(work.instrument(span).await);
     }
 
@@ -192,7 +205,11 @@ impl Inner {
             id: RunId::from_uuid(ports.ids.next_id()),
             thread_id: job.thread_id,
             assistant_id: job.assistant.id,
-            user_id: job.user_id,
+            user_id: job.actor.user_id(),
+            output_format: match job.assistant.output_schema {
+                Some(_) => OutputFormat::Json,
+                None => OutputFormat::Text,
+            },
             status: RunStatus::InProgress,
             finish_reason: None,
             error: None,
@@ -205,6 +222,7 @@ impl Inner {
             kind: MessageKind::Human,
             content: job.content.as_str().to_owned(),
             status: MessageStatus::Completed,
+            tool_call: None,
             assistant_id: Some(job.assistant.id),
             created_at: now,
         };

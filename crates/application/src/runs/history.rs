@@ -1,6 +1,6 @@
 use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind};
 
-use crate::ports::{ChatMessage, ChatRole};
+use crate::ports::ChatMessage;
 
 /// The most messages that are sent where the assistant sets no limit of its own.
 const DEFAULT_MAX_MESSAGES: u32 = 500;
@@ -47,28 +47,31 @@ pub(super) fn conversation(
 }
 
 fn alternate<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<ChatMessage> {
-    let mut conversation: Vec<ChatMessage> = Vec::new();
+    let mut conversation = Vec::new();
     for message in messages.filter(|message| !message.content.is_empty()) {
-        let role = role(message.kind);
-        match conversation.last_mut() {
-            Some(last) if last.role == role => {
-                last.content.push_str("\n\n");
-                last.content.push_str(&message.content);
-            }
-            _ => conversation.push(ChatMessage {
-                role,
-                content: message.content.clone(),
+        match (message.kind, conversation.last_mut()) {
+            (MessageKind::Human, _) => say(&mut conversation, &message.content),
+            (_, Some(ChatMessage::Assistant { text, .. })) => join(text, &message.content),
+            _ => conversation.push(ChatMessage::Assistant {
+                text: message.content.clone(),
+                tool_calls: Vec::new(),
             }),
         }
     }
     conversation
 }
 
-fn role(kind: MessageKind) -> ChatRole {
-    match kind {
-        MessageKind::Human => ChatRole::User,
-        _ => ChatRole::Assistant,
+/// Adds what the user says.
+pub(super) fn say(conversation: &mut Vec<ChatMessage>, content: &str) {
+    match conversation.last_mut() {
+        Some(ChatMessage::User(text)) => join(text, content),
+        _ => conversation.push(ChatMessage::User(content.to_owned())),
     }
+}
+
+fn join(text: &mut String, more: &str) {
+    text.push_str("\n\n");
+    text.push_str(more);
 }
 
 /// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
@@ -86,7 +89,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::conversation;
-    use crate::ports::ChatRole;
+    use crate::ports::ChatMessage;
 
     /// Messages at the positions 1, 2, ...; `>` begins a human's.
     fn thread(texts: &[&str]) -> Vec<Message> {
@@ -101,6 +104,7 @@ mod tests {
             },
             content: (*text).to_owned(),
             status: MessageStatus::Completed,
+            tool_call: None,
             run_id: None,
             assistant_id: None,
             created_at: DateTime::UNIX_EPOCH,
@@ -112,13 +116,13 @@ mod tests {
         let messages = thread(texts);
         let (new, earlier) = messages.split_last().unwrap();
         let conversation = conversation(earlier, new, configuration);
-        let roles = conversation.iter().map(|message| message.role);
-        let expected = [ChatRole::User, ChatRole::Assistant].into_iter().cycle();
-        assert!(roles.zip(expected).all(|(role, expected)| role == expected));
-        conversation
-            .into_iter()
-            .map(|message| message.content)
-            .collect()
+        let told = conversation.into_iter().enumerate();
+        told.map(|(place, message)| match message {
+            ChatMessage::User(text) if place % 2 == 0 => text,
+            ChatMessage::Assistant { text, .. } if place % 2 == 1 => text,
+            other => panic!("{other:?} at place {place}"),
+        })
+        .collect()
     }
 
     #[test]

@@ -3,6 +3,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use colloquy_domain::{MessageId, RunEvent, RunEventKind};
 use tokio::sync::watch;
 
+use crate::ports::SpokenMessages;
+
 /// The event log of a run that this process works on. Subscribers read it at their own pace; what
 /// they have not read takes no memory beyond the answer itself.
 #[derive(Debug)]
@@ -39,12 +41,17 @@ struct Deltas {
 }
 
 impl RunLog {
-    /// A log with its first event, which the store has.
-    pub(super) fn started(kind: RunEventKind) -> Self {
-        let log = Self {
+    /// A log in which nothing has happened.
+    pub(super) fn new() -> Self {
+        Self {
             state: Mutex::default(),
             changed: watch::Sender::default(),
-        };
+        }
+    }
+
+    /// A log with its first event, which the store has.
+    pub(super) fn started(kind: RunEventKind) -> Self {
+        let log = Self::new();
         log.push(kind);
         log.mark_stored(1);
         log
@@ -105,6 +112,18 @@ impl RunLog {
             _ => None,
         });
         deltas.collect()
+    }
+
+    /// The messages so far.
+    pub(super) fn messages(&self) -> SpokenMessages {
+        let mut messages = SpokenMessages::new();
+        for entry in &self.state().entries {
+            match entry {
+                Entry::Event(event) => messages.take(&event.kind),
+                Entry::Deltas(deltas) => messages.say(deltas.message_id, &deltas.text),
+            }
+        }
+        messages
     }
 
     /// Says that nothing more comes from here: the store has all there is.

@@ -2,18 +2,24 @@
 //!
 //! [`RunEngine`] carries runs out, [`Runs`] shows them. The engine saves the message and the run
 //! first, then works in a task of its own (`work`): `history` picks what the model is told,
-//! `call` asks it under time limits and with retries, `answer` takes what it says into the
-//! run's event `log`. `follow` reads that log, `keeper` stores it and renews the leases.
+//! `converse` asks it, has its `tool_calls` carried out and asks again; `call` asks once, under time
+//! limits and with retries; `answer` takes what it says into the run's event `log`. `follow` reads that log, `keeper` stores it and renews the leases.
 
 mod active;
 mod answer;
 mod call;
+mod consult;
+mod converse;
 mod engine;
+mod failure;
 mod follow;
 mod history;
 mod keeper;
 mod log;
+mod meter;
+mod offer;
 mod outcome;
+mod tool_calls;
 mod work;
 
 use std::sync::Arc;

@@ -5,22 +5,22 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_domain::{
-    Assistant, FinishReason, Message, MessageId, MessageKind, MessageStatus, Run, RunError,
-    RunErrorCode, RunStatus,
-};
+use chrono::{DateTime, Utc};
+use colloquy_domain::{FinishReason, Message, MessageKind, Run, RunError, RunErrorCode, RunStatus};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::active::ActiveRun;
 use super::answer::Answer;
-use super::engine::{Inner, LEASE};
+use super::converse::{Talk, converse};
+use super::engine::{Inner, LEASE, RunJob};
+use super::failure::Failure;
+use super::history;
+use super::meter::Meter;
 use super::outcome::{self, RunOutcome};
-use super::{call, history};
 use crate::Error;
-use crate::ports::{
-    ChatRequest, Constraint, FinishedRun, ModelError, ModelErrorKind, NewMessage, PortError, RunEnd,
-};
+use crate::ports::{Constraint, FinishedRun, NewMessage, PortError, RunEnd};
+use crate::tools::ToolContext;
 
 /// The wait before the end of a run is written again that the store could not take.
 const STORE_BACKOFF: Duration = Duration::from_millis(250);
@@ -31,12 +31,14 @@ impl Inner {
         active: &ActiveRun,
         run: Run,
         question: Message,
-        assistant: &Assistant,
+        job: &RunJob,
     ) -> Result<RunOutcome, Error> {
-        let message_id = MessageId::from_uuid(self.ports.ids.next_id());
-        let mut answer = Answer::new(message_id, self.limits.max_answer_bytes, &active.log);
+        let meter = Arc::new(Meter::default());
+        let max_bytes = self.limits.max_answer_bytes;
+        let mut answer = Answer::new(max_bytes, &active.log, &*self.ports.ids, &meter);
         // A panic in a model adapter must end this run, not leave it in progress for ever.
-        let work = AssertUnwindSafe(self.answer(&question, assistant, &mut answer)).catch_unwind();
+        let work = self.answer(&question, job, &meter, &mut answer);
+        let work = AssertUnwindSafe(work).catch_unwind();
         let failure = tokio::select! {
             biased;
             () = self.stop.cancelled() => Some(RunErrorCode::Interrupted.into()),
@@ -48,7 +50,8 @@ impl Inner {
             },
         };
         let retry_after = failure.as_ref().and_then(|failure| failure.retry_after);
-        let end = self.end(&run, &answer, active, failure.as_ref());
+        let mut end = self.end(&run, &answer, failure.as_ref());
+        end.usage = meter.total();
         let stored = self.store(active, end).await;
         self.active.remove(active.id);
         active.log.close();
@@ -56,6 +59,7 @@ impl Inner {
             Ok(FinishedRun { run, mut messages }) => {
                 log_end(&run);
                 messages.insert(0, question);
+                messages.retain(|message| message.kind != MessageKind::Tool);
                 Ok(RunOutcome {
                     run,
                     messages,
@@ -69,58 +73,45 @@ impl Inner {
     }
 
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         question: &Message,
-        assistant: &Assistant,
+        job: &RunJob,
+        meter: &Arc<Meter>,
         answer: &mut Answer<'_>,
     ) -> Result<(), Failure> {
-        let configuration = &assistant.configuration;
+        let deadline = Instant::now() + self.limits.total;
+        let configuration = &job.assistant.configuration;
         let window = history::window(configuration);
         let messages = &self.ports.messages;
         let earlier = messages.latest(question.thread_id, window).await?;
-        let instructions = assistant.instructions.as_str();
-        let request = ChatRequest {
-            model: assistant.model.clone(),
-            instructions: (!instructions.is_empty()).then(|| instructions.to_owned()),
-            messages: history::conversation(&earlier, question, configuration),
-            configuration: configuration.clone(),
+        let conversation = history::conversation(&earlier, question, configuration);
+        let talk = Talk {
+            engine: self,
+            assistant: &job.assistant,
+            context: &ToolContext {
+                actor: job.actor.clone(),
+                thread_id: job.thread_id,
+            },
+            meter,
+            depth: 0,
+            deadline,
         };
-        Ok(call::ask(&*self.ports.model, &request, &self.limits, answer).await?)
+        converse(&talk, conversation, answer).await
     }
 
     /// What to store of a run: a failed one keeps the text it has, marked as incomplete, and so
     /// does an answer that a limit or a filter cut.
-    fn end(
-        &self,
-        run: &Run,
-        answer: &Answer<'_>,
-        active: &ActiveRun,
-        failure: Option<&Failure>,
-    ) -> RunEnd {
+    fn end(&self, run: &Run, answer: &Answer<'_>, failure: Option<&Failure>) -> RunEnd {
         let now = self.ports.clock.now();
-        let is_whole = failure.is_none() && answer.finish_reason == Some(FinishReason::Stop);
-        let message = NewMessage {
-            id: answer.message_id,
-            kind: MessageKind::Ai,
-            content: active.log.text_of(answer.message_id),
-            status: if is_whole {
-                MessageStatus::Completed
-            } else {
-                MessageStatus::Incomplete
-            },
-            assistant_id: Some(run.assistant_id),
-            created_at: now,
-        };
-        let is_worth_keeping = failure.is_none() || !message.content.is_empty();
         RunEnd {
             run_id: run.id,
             holder: self.instance,
             status: failure.map_or(RunStatus::Completed, Failure::status),
             finish_reason: answer.finish_reason.filter(|_| failure.is_none()),
             error: failure.map(|failure| RunError::from(failure.code)),
-            usage: answer.usage,
+            usage: None,
             finished_at: now,
-            messages: is_worth_keeping.then_some(message).into_iter().collect(),
+            messages: said(run, answer, failure.is_some(), now),
             events: Vec::new(),
         }
     }
@@ -168,55 +159,17 @@ fn log_end(run: &Run) {
     );
 }
 
-/// Why a run could not be answered.
-struct Failure {
-    code: RunErrorCode,
-    retry_after: Option<Duration>,
-}
-
-impl Failure {
-    fn status(&self) -> RunStatus {
-        match self.code {
-            RunErrorCode::RunCancelled => RunStatus::Cancelled,
-            _ => RunStatus::Failed,
-        }
+fn said(run: &Run, answer: &Answer<'_>, has_failed: bool, now: DateTime<Utc>) -> Vec<NewMessage> {
+    let mut messages = answer.log.messages();
+    for id in &answer.discarded {
+        messages.discard(*id);
     }
-}
-
-impl From<RunErrorCode> for Failure {
-    fn from(code: RunErrorCode) -> Self {
-        Self {
-            code,
-            retry_after: None,
-        }
+    let ended_well = [Some(FinishReason::Stop), Some(FinishReason::ToolRounds)];
+    if !has_failed {
+        messages.say(answer.message_id, "");
     }
-}
-
-impl From<ModelError> for Failure {
-    fn from(error: ModelError) -> Self {
-        let code = match error.kind {
-            ModelErrorKind::Unreachable
-            | ModelErrorKind::Unavailable
-            | ModelErrorKind::Refused
-            | ModelErrorKind::Broken => RunErrorCode::ModelError,
-            ModelErrorKind::RateLimited => RunErrorCode::ModelRateLimited,
-            ModelErrorKind::TimedOut => RunErrorCode::ModelTimeout,
-            ModelErrorKind::NotConfigured => RunErrorCode::ModelNotConfigured,
-            ModelErrorKind::ContextTooLong => RunErrorCode::ContextTooLong,
-        };
-        // The one place where the provider's own words are kept: the operator's log.
-        let cause = &error as &dyn StdError;
-        tracing::warn!(error = cause, code = code.as_str(), "model call failed");
-        Self {
-            code,
-            retry_after: error.retry_after,
-        }
+    if !has_failed && ended_well.contains(&answer.finish_reason) {
+        messages.complete(answer.message_id);
     }
-}
-
-impl From<PortError> for Failure {
-    fn from(error: PortError) -> Self {
-        tracing::error!(error = &error as &dyn StdError, "history not read");
-        Self::from(RunErrorCode::Interrupted)
-    }
+    messages.into_messages(run.assistant_id, now)
 }

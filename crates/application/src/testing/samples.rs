@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantId, AssistantName, Configuration, Email, FinishReason,
-    Instructions, MessageKind, MessageStatus, ModelName, Role, Run, RunStatus, Slug, Thread,
-    ThreadId, ThreadName, TokenId, TokenKind, TokenName, User, UserId,
+    AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, Configuration, Email,
+    FinishReason, Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run,
+    RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall,
+    ToolConcurrency, ToolRounds, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -116,6 +117,10 @@ impl Samples {
             instructions: Instructions::parse("Be brief.").unwrap(),
             model: ModelName::parse("echo::echo").unwrap(),
             configuration: Configuration::default(),
+            tools: Vec::new(),
+            tool_max_concurrency: ToolConcurrency::default(),
+            max_tool_rounds: ToolRounds::default(),
+            output_schema: None,
             user_authentication: false,
             is_enabled: true,
             revision: 1,
@@ -149,12 +154,36 @@ impl Samples {
         self.message(MessageKind::Ai, content)
     }
 
+    /// What a tool answered.
+    #[must_use]
+    pub fn tool_message(&self, call: ToolCall, content: &str) -> NewMessage {
+        let answered = AnsweredCall {
+            call,
+            is_error: false,
+        };
+        NewMessage {
+            tool_call: Some(Box::new(answered)),
+            ..self.message(MessageKind::Tool, content)
+        }
+    }
+
+    /// A call of a tool, with an id of its own.
+    #[must_use]
+    pub fn tool_call(&self, arguments: &str) -> ToolCall {
+        ToolCall {
+            id: self.ids.next_id().to_string(),
+            name: "calculator".to_owned(),
+            arguments: arguments.to_owned(),
+        }
+    }
+
     fn message(&self, kind: MessageKind, content: &str) -> NewMessage {
         NewMessage {
             id: MessageId::from_uuid(self.ids.next_id()),
             kind,
             content: content.to_owned(),
             status: MessageStatus::Completed,
+            tool_call: None,
             assistant_id: None,
             created_at: moment(567_891),
         }
@@ -168,6 +197,7 @@ impl Samples {
             thread_id: thread.id,
             assistant_id: thread.assistant_id.unwrap_or_else(|| self.assistant_id()),
             user_id: thread.owner_id,
+            output_format: OutputFormat::Text,
             status: RunStatus::InProgress,
             finish_reason: None,
             error: None,

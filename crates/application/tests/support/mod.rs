@@ -16,26 +16,29 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use colloquy_application::messages::PostMessage;
 use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::{Clock as _, InstanceId};
+use colloquy_application::ports::{ChatMessage, Clock as _, InstanceId, MessageScope};
 use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
 };
 use colloquy_application::testing::samples::{Samples, password_hash};
+use colloquy_application::tools::Toolbox;
 use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
 use colloquy_domain::{
     Actor, Assistant, AssistantRef, IdempotencyKey, Message, MessageContent, MessageKind,
-    MessageStatus, Thread,
+    MessageStatus, Thread, ToolRef,
 };
 use uuid::Uuid;
 
 /// The use cases over one store, with a person, their thread and an assistant.
 pub(crate) struct Service {
+    pub(crate) make: Samples,
     pub(crate) memory: Memory,
     pub(crate) model: Arc<ScriptedModel>,
     pub(crate) clock: Arc<ManualClock>,
     ids: Arc<SequentialIds>,
+    toolbox: Toolbox,
     pub(crate) use_cases: UseCases,
     pub(crate) person: Actor,
     pub(crate) thread: Thread,
@@ -46,6 +49,25 @@ pub(crate) const INSTANCE: InstanceId = InstanceId(Uuid::from_u128(1));
 
 impl Service {
     pub(crate) async fn with(scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self::of(|_| {}, Toolbox::new(), scripts).await
+    }
+
+    /// With the built-in tools and `tools`, of which the assistant lists those named.
+    pub(crate) async fn with_tools(
+        tools: Toolbox,
+        named: &[&str],
+        scripts: impl IntoIterator<Item = Script>,
+    ) -> Self {
+        let named = named.iter().map(|name| ToolRef::parse(name).unwrap());
+        Self::of(|it| it.tools = named.collect(), tools, scripts).await
+    }
+
+    /// With an assistant made to measure.
+    pub(crate) async fn of(
+        shape: impl FnOnce(&mut Assistant),
+        toolbox: Toolbox,
+        scripts: impl IntoIterator<Item = Script>,
+    ) -> Self {
         let memory = Memory::new();
         let stores = memory.stores();
         let make = Samples::new();
@@ -57,15 +79,18 @@ impl Service {
             .unwrap();
         let thread = make.thread(user.id);
         stores.threads.add(&thread).await.unwrap();
-        let assistant = make.assistant("Guide");
+        let mut assistant = make.assistant("Guide");
+        shape(&mut assistant);
         stores.assistants.add(&assistant).await.unwrap();
         let model = Arc::new(ScriptedModel::new(scripts));
         let clock = Arc::new(ManualClock::default());
         // Far from the samples' ids.
         let first_id = clock.now() + TimeDelta::days(1);
         let ids = Arc::new(SequentialIds::beginning_at(first_id));
-        let use_cases = compose(&stores, &model, &clock, &ids, INSTANCE);
+        let use_cases = compose(&stores, &model, &clock, &ids, &toolbox, INSTANCE);
         Self {
+            make,
+            toolbox,
             memory,
             model,
             clock,
@@ -84,6 +109,7 @@ impl Service {
             &self.model,
             &self.clock,
             &self.ids,
+            &self.toolbox,
             instance,
         )
     }
@@ -118,9 +144,21 @@ impl Service {
         }
     }
 
+    /// The thread as it is with the traffic of tools.
+    pub(crate) async fn stored_with_tools(&self) -> Vec<Message> {
+        let stores = self.memory.stores();
+        let scope = MessageScope::WithTools;
+        let list = stores.messages.list(self.thread.id, scope, 0, 1_000);
+        list.await.unwrap()
+    }
+
     pub(crate) async fn stored(&self) -> Vec<(MessageKind, String, MessageStatus)> {
         let stores = self.memory.stores();
-        let messages = stores.messages.list(self.thread.id, 0, 100).await.unwrap();
+        let messages = stores
+            .messages
+            .list(self.thread.id, MessageScope::Conversation, 0, 100)
+            .await
+            .unwrap();
         let row = |m: Message| (m.kind, m.content, m.status);
         messages.into_iter().map(row).collect()
     }
@@ -131,6 +169,7 @@ fn compose(
     model: &Arc<ScriptedModel>,
     clock: &Arc<ManualClock>,
     ids: &Arc<SequentialIds>,
+    toolbox: &Toolbox,
     instance: InstanceId,
 ) -> UseCases {
     let ports = Ports {
@@ -154,6 +193,7 @@ fn compose(
         },
         default_model: None,
         password_slots: 1,
+        toolbox: toolbox.clone(),
     };
     UseCases::new(ports, Arc::new(DefaultPolicy), settings)
 }
@@ -168,4 +208,17 @@ pub(crate) fn human(text: &str) -> (MessageKind, String, MessageStatus) {
 
 pub(crate) fn ai(text: &str, status: MessageStatus) -> (MessageKind, String, MessageStatus) {
     (MessageKind::Ai, text.to_owned(), status)
+}
+
+/// What a model is told that the user said.
+pub(crate) fn user(text: &str) -> ChatMessage {
+    ChatMessage::User(text.to_owned())
+}
+
+/// What a model is told that it said itself.
+pub(crate) fn model(text: &str) -> ChatMessage {
+    ChatMessage::Assistant {
+        text: text.to_owned(),
+        tool_calls: Vec::new(),
+    }
 }

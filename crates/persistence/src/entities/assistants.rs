@@ -1,8 +1,8 @@
-use colloquy_application::ports::PortError;
+use colloquy_application::ports::{BoxError, PortError};
 use colloquy_domain::{
     Assistant, AssistantId, AssistantName, Configuration, Description, FrequencyPenalty,
-    HistoryLimit, Instructions, ModelName, PresencePenalty, Slug, Tag, Temperature, TokenLimit,
-    TopP, Violation,
+    HistoryLimit, Instructions, ModelName, OutputSchema, PresencePenalty, Slug, Tag, Temperature,
+    TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, Violation,
 };
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -23,6 +23,10 @@ pub struct Model {
     pub model: String,
     #[sea_orm(column_type = "JsonBinary")]
     pub configuration: Json,
+    pub tools: String,
+    pub tool_max_concurrency: i64,
+    pub max_tool_rounds: i64,
+    pub output_schema: Option<String>,
     pub user_authentication: bool,
     pub is_enabled: bool,
     pub revision: i64,
@@ -58,6 +62,10 @@ impl TryFrom<&Assistant> for ActiveModel {
             instructions: Set(assistant.instructions.as_str().to_owned()),
             model: Set(assistant.model.as_str().to_owned()),
             configuration: Set(serde_json::to_value(configuration).map_err(PortError::other)?),
+            tools: Set(written_tools(&assistant.tools)?),
+            tool_max_concurrency: Set(assistant.tool_max_concurrency.get().into()),
+            max_tool_rounds: Set(assistant.max_tool_rounds.get().into()),
+            output_schema: Set(assistant.output_schema.as_ref().map(written_schema)),
             user_authentication: Set(assistant.user_authentication),
             is_enabled: Set(assistant.is_enabled),
             revision: Set(assistant.revision.into()),
@@ -79,6 +87,7 @@ impl TryFrom<Model> for Assistant {
         let stored: StoredConfiguration =
             row.column("configuration", serde_json::from_value(model.configuration))?;
         let instructions = Instructions::parse(model.instructions);
+        let output_schema = model.output_schema.as_deref().map(read_schema).transpose();
         Ok(Self {
             id: AssistantId::from_uuid(model.id),
             slug: row.column("slug", Slug::parse(model.slug))?,
@@ -87,6 +96,16 @@ impl TryFrom<Model> for Assistant {
             instructions: row.column("instructions", instructions)?,
             model: row.column("model", ModelName::parse(model.model))?,
             configuration: row.column("configuration", stored.try_into())?,
+            tools: row.column("tools", read_tools(&model.tools))?,
+            tool_max_concurrency: row.column(
+                "tool_max_concurrency",
+                limit(model.tool_max_concurrency, ToolConcurrency::new),
+            )?,
+            max_tool_rounds: row.column(
+                "max_tool_rounds",
+                limit(model.max_tool_rounds, ToolRounds::new),
+            )?,
+            output_schema: row.column("output_schema", output_schema)?,
             user_authentication: model.user_authentication,
             is_enabled: model.is_enabled,
             revision: row.column("revision", u32::try_from(model.revision))?,
@@ -94,6 +113,29 @@ impl TryFrom<Model> for Assistant {
             updated_at: model.updated_at,
         })
     }
+}
+
+fn written_tools(tools: &[ToolRef]) -> Result<String, PortError> {
+    let names: Vec<String> = tools.iter().map(ToolRef::to_string).collect();
+    serde_json::to_string(&names).map_err(PortError::other)
+}
+
+fn read_tools(json: &str) -> Result<Vec<ToolRef>, BoxError> {
+    let names: Vec<String> = serde_json::from_str(json)?;
+    let tools = names.iter().map(|name| Ok(ToolRef::parse(name)?));
+    tools.collect()
+}
+
+fn written_schema(schema: &OutputSchema) -> String {
+    schema.as_value().to_string()
+}
+
+fn read_schema(json: &str) -> Result<OutputSchema, BoxError> {
+    Ok(OutputSchema::new(serde_json::from_str(json)?)?)
+}
+
+fn limit<T>(stored: i64, new: impl Fn(u32) -> Result<T, Violation>) -> Result<T, BoxError> {
+    Ok(new(u32::try_from(stored)?)?)
 }
 
 impl From<&Configuration> for StoredConfiguration {

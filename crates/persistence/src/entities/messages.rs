@@ -5,6 +5,7 @@ use colloquy_domain::{
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
 
+use super::tools;
 use crate::error::Row;
 
 #[sea_orm::model]
@@ -21,6 +22,7 @@ pub struct Model {
     pub run_id: Option<Uuid>,
     pub assistant_id: Option<Uuid>,
     pub created_at: DateTimeUtc,
+    pub tool_call: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -39,6 +41,11 @@ impl TryFrom<&Message> for ActiveModel {
             run_id: Set(message.run_id.map(RunId::as_uuid)),
             assistant_id: Set(message.assistant_id.map(AssistantId::as_uuid)),
             created_at: Set(message.created_at),
+            tool_call: Set(message
+                .tool_call
+                .as_deref()
+                .map(tools::written_answered)
+                .transpose()?),
         })
     }
 }
@@ -51,6 +58,8 @@ impl TryFrom<Model> for Message {
             table: "messages",
             id: model.id,
         };
+        let tool_call = model.tool_call.as_deref().map(tools::read_answered);
+        let tool_call = tool_call.transpose().map(|it| it.map(Box::new));
         Ok(Self {
             id: MessageId::from_uuid(model.id),
             thread_id: ThreadId::from_uuid(model.thread_id),
@@ -61,6 +70,7 @@ impl TryFrom<Model> for Message {
             run_id: model.run_id.map(RunId::from_uuid),
             assistant_id: model.assistant_id.map(AssistantId::from_uuid),
             created_at: model.created_at,
+            tool_call: row.column("tool_call", tool_call)?,
         })
     }
 }

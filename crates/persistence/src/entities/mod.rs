@@ -6,4 +6,5 @@ pub(crate) mod messages;
 pub(crate) mod run_events;
 pub(crate) mod runs;
 pub(crate) mod threads;
+mod tools;
 pub(crate) mod users;

@@ -5,6 +5,7 @@ use colloquy_domain::{Message, MessageId, Run, RunEvent, RunEventKind, RunId, Ru
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
 
+use super::tools;
 use crate::error::Row;
 
 #[sea_orm::model]
@@ -19,12 +20,15 @@ pub(crate) struct Model {
     pub kind: String,
     pub message_id: Option<Uuid>,
     pub texts: Option<String>,
+    pub tool: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
 const STARTED: &str = "started";
-pub(crate) const DELTAS: &str = "deltas";
+const DELTAS: &str = "deltas";
+const TOOL_CALLED: &str = "tool_called";
+const TOOL_RETURNED: &str = "tool_returned";
 const COMPLETED: &str = "message_completed";
 pub(crate) const ENDED: &str = "ended";
 
@@ -35,6 +39,7 @@ struct Stretch {
     kind: &'static str,
     message: Option<MessageId>,
     texts: Vec<String>,
+    tool: Option<String>,
 }
 
 /// The rows of consecutive events. An end names the message that its output comes from, which is
@@ -43,10 +48,19 @@ pub(crate) fn rows(run: RunId, events: &[RunEvent]) -> Result<Vec<ActiveModel>, 
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut completed = None;
     for RunEvent { number, kind } in events {
+        let mut tool = None;
         let (kind, message, text) = match kind {
             RunEventKind::Started { message, .. } => (STARTED, Some(message.id), None),
             RunEventKind::MessageDelta { message_id, text } => {
                 (DELTAS, Some(*message_id), Some(text))
+            }
+            RunEventKind::ToolCalled { message_id, call } => {
+                tool = Some(tools::written_call(call)?);
+                (TOOL_CALLED, Some(*message_id), None)
+            }
+            RunEventKind::ToolReturned { message_id, result } => {
+                tool = Some(tools::written_result(result)?);
+                (TOOL_RETURNED, Some(*message_id), None)
             }
             RunEventKind::MessageCompleted { message } => {
                 completed = Some(message.id);
@@ -68,6 +82,7 @@ pub(crate) fn rows(run: RunId, events: &[RunEvent]) -> Result<Vec<ActiveModel>, 
                 kind,
                 message,
                 texts: text.into_iter().cloned().collect(),
+                tool,
             }),
         }
     }
@@ -88,6 +103,7 @@ impl Stretch {
             kind: Set(self.kind.to_owned()),
             message_id: Set(self.message.map(MessageId::as_uuid)),
             texts: Set(texts),
+            tool: Set(self.tool),
         })
     }
 }
@@ -100,6 +116,11 @@ pub(crate) struct Subjects {
 }
 
 impl Model {
+    /// Whether the row says only which run and message it is about.
+    pub(crate) fn refers(&self) -> bool {
+        self.texts.is_none() && self.tool.is_none()
+    }
+
     /// The events of the row; none when what they are about is gone.
     pub(crate) fn events(self, subjects: &Subjects) -> Result<Vec<RunEvent>, PortError> {
         let row = Row {
@@ -110,9 +131,18 @@ impl Model {
         let message_id = self.message_id.map(MessageId::from_uuid);
         let message = message_id.and_then(|id| subjects.messages.get(&id));
         let run = subjects.run.as_ref();
+        let tool = self.tool.as_deref().unwrap_or_default();
         let kind = match self.kind.as_str() {
             DELTAS => return self.deltas(&row, first),
             STARTED => run.zip(message).map(|(run, message)| started(run, message)),
+            TOOL_CALLED => Some(RunEventKind::ToolCalled {
+                message_id: row.column("message_id", message_id.ok_or("missing"))?,
+                call: row.column("tool", tools::read_call(tool))?,
+            }),
+            TOOL_RETURNED => Some(RunEventKind::ToolReturned {
+                message_id: row.column("message_id", message_id.ok_or("missing"))?,
+                result: row.column("tool", tools::read_result(tool))?,
+            }),
             COMPLETED => message.map(|message| RunEventKind::MessageCompleted {
                 message: Box::new(message.clone()),
             }),

@@ -1,7 +1,7 @@
 use colloquy_application::ports::{InstanceId, PortError, RunEnd, RunStart};
 use colloquy_domain::{
-    AssistantId, FinishReason, Run, RunError, RunErrorCode, RunId, RunStatus, ThreadId, Usage,
-    UserId,
+    AssistantId, FinishReason, OutputFormat, Run, RunError, RunErrorCode, RunId, RunStatus,
+    ThreadId, Usage, UserId,
 };
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -29,6 +29,7 @@ pub struct Model {
     pub idempotency_fingerprint: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
+    pub output_format: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -49,6 +50,7 @@ impl ActiveModel {
             idempotency_key: Set(request.map(|it| it.key.as_str().to_owned())),
             idempotency_fingerprint: Set(request.map(|it| it.fingerprint.to_vec())),
             created_at: Set(run.created_at),
+            output_format: Set(run.output_format.as_str().to_owned()),
             ..Default::default()
         }
     }
@@ -102,6 +104,11 @@ impl TryFrom<Model> for Run {
             thread_id: ThreadId::from_uuid(model.thread_id),
             assistant_id: AssistantId::from_uuid(model.assistant_id),
             user_id: model.user_id.map(UserId::from_uuid),
+            output_format: row.named(
+                "output_format",
+                &model.output_format,
+                OutputFormat::from_name,
+            )?,
             status: row.named("status", &model.status, RunStatus::from_name)?,
             finish_reason: model.finish_reason.as_ref().map(named_reason).transpose()?,
             usage: usage(&row, &model)?,

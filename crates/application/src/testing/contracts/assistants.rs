@@ -2,12 +2,13 @@
 
 use colloquy_domain::{
     Assistant, AssistantId, AssistantName, AssistantRef, Configuration, Description,
-    FrequencyPenalty, HistoryLimit, Instructions, ModelName, PresencePenalty, Slug, Tag,
-    Temperature, TokenLimit, TopP,
+    FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema, PresencePenalty, Slug,
+    Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP,
 };
+use serde_json::{Value, json};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
-use crate::ports::Constraint;
+use crate::ports::{Constraint, MessageScope};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 async fn get(stores: &Stores, id: AssistantId) -> Option<Assistant> {
@@ -64,6 +65,12 @@ pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
         instructions: Instructions::parse("").unwrap(),
         model: ModelName::parse("local::org::modèle:1b").unwrap(),
         configuration: full_configuration(),
+        tools: ["calculator", "assistant:Travel_Guide-2", "a"]
+            .map(|tool| ToolRef::parse(tool).unwrap())
+            .into(),
+        tool_max_concurrency: ToolConcurrency::new(16).unwrap(),
+        max_tool_rounds: ToolRounds::new(50).unwrap(),
+        output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
         is_enabled: false,
         revision: u32::try_from(i32::MAX).unwrap(),
@@ -72,6 +79,32 @@ pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
         ..make.assistant("Full")
     };
     expect_round_trip(stores, full).await;
+}
+
+/// Neither the order of its members nor a text in it may change: it is what the model reads.
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "zeta": {"type": "string", "description": "it's \"quoted\" \\ \u{0} 𝄞"},
+            "alpha": {"type": "number", "maximum": 1.5e300},
+        },
+        "required": ["zeta", "alpha"],
+    })
+}
+
+pub async fn an_output_schema_keeps_the_order_of_its_members(stores: &Stores) {
+    let assistant = Assistant {
+        output_schema: OutputSchema::new(schema()).ok(),
+        ..Samples::new().assistant("Guide")
+    };
+    stores.assistants.add(&assistant).await.unwrap();
+    let stored = get(stores, assistant.id)
+        .await
+        .unwrap()
+        .output_schema
+        .unwrap();
+    assert_eq!(stored.as_value().to_string(), schema().to_string());
 }
 
 pub async fn each_setting_is_kept_apart_from_the_others(stores: &Stores) {
@@ -177,6 +210,12 @@ pub async fn an_update_replaces_every_field(stores: &Stores) {
         description: Description::parse("Knows the way").ok(),
         model: ModelName::parse("openai::gpt-4o-mini").unwrap(),
         configuration: full_configuration(),
+        tools: ["calculator", "assistant:Travel_Guide-2", "a"]
+            .map(|tool| ToolRef::parse(tool).unwrap())
+            .into(),
+        tool_max_concurrency: ToolConcurrency::new(16).unwrap(),
+        max_tool_rounds: ToolRounds::new(50).unwrap(),
+        output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
         is_enabled: false,
         ..rewritten(&plain, "New")
@@ -252,7 +291,11 @@ pub async fn deleting_an_assistant_keeps_what_was_said_to_it(stores: &Stores) {
     assert_eq!(found.assistant_id, None);
     let run = stores.runs.get(threads[0].id, start.run.id).await.unwrap();
     assert_eq!(run, Some(start.run));
-    let messages = stores.messages.list(threads[0].id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(threads[0].id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages, [message]);
     let found = stores.threads.get(threads[1].id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&threads[1]));

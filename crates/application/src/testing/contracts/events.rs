@@ -7,10 +7,12 @@ use colloquy_domain::{
 };
 
 use super::{Stores, assert_conflict, assert_not_found, at_once};
-use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, RunEnd, RunEvents, RunStart};
+use crate::ports::{
+    AbandonedRuns, Constraint, ForcedEnd, MessageScope, RunEnd, RunEvents, RunStart,
+};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
-async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
+pub(super) async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
     let mut log: Vec<RunEvent> = Vec::new();
     loop {
         let after = log.last().map_or(0, |event| event.number);
@@ -23,11 +25,11 @@ async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
     }
 }
 
-fn numbers(log: &[RunEvent]) -> Vec<u64> {
+pub(super) fn numbers(log: &[RunEvent]) -> Vec<u64> {
     log.iter().map(|event| event.number).collect()
 }
 
-fn deltas(message: MessageId, first: u64, texts: &[&str]) -> Vec<RunEvent> {
+pub(super) fn deltas(message: MessageId, first: u64, texts: &[&str]) -> Vec<RunEvent> {
     let kinds = texts.iter().map(|text| RunEventKind::MessageDelta {
         message_id: message,
         text: (*text).to_owned(),
@@ -38,7 +40,7 @@ fn deltas(message: MessageId, first: u64, texts: &[&str]) -> Vec<RunEvent> {
         .collect()
 }
 
-async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEvent>) {
+pub(super) async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEvent>) {
     let run_id = start.run.id;
     let events = [RunEvents { run_id, events }];
     let holder = start.lease.holder;
@@ -46,14 +48,14 @@ async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEvent>) {
 }
 
 /// A run in progress in a thread of its own.
-async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
+pub(super) async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let start = make.start(&thread, make.instance(), make.question("Hello"));
     stores.starts(&start).await;
     (thread, start)
 }
 
-fn cancelled() -> ForcedEnd {
+pub(super) fn cancelled() -> ForcedEnd {
     ForcedEnd {
         status: RunStatus::Cancelled,
         error: RunError::from(RunErrorCode::RunCancelled),
@@ -214,7 +216,11 @@ pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
     assert_eq!(run.status, RunStatus::Cancelled);
     assert_eq!(run.error, Some(cancelled().error));
     assert_eq!(run.finished_at, Some(cancelled().finished_at));
-    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages.len(), 2);
     assert_eq!(messages[1].id, message);
     assert_eq!(messages[1].content, "so far");
@@ -234,7 +240,12 @@ pub async fn a_forced_end_without_text_leaves_no_message(stores: &Stores) {
         .await
         .unwrap();
     assert_eq!(
-        stores.messages.list(thread.id, 0, 10).await.unwrap().len(),
+        stores
+            .messages
+            .list(thread.id, MessageScope::Conversation, 0, 10)
+            .await
+            .unwrap()
+            .len(),
         1
     );
     assert_eq!(numbers(&log(stores, start.run.id).await), [1, 2]);
@@ -309,7 +320,11 @@ pub async fn an_interrupted_run_keeps_the_text_that_its_log_has(stores: &Stores)
         .interrupt(abandoned, &cancelled())
         .await
         .unwrap();
-    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages[1].content, "so far");
     assert_eq!(messages[1].status, MessageStatus::Incomplete);
     assert!(log(stores, start.run.id).await[3].kind.is_last());
@@ -326,7 +341,11 @@ pub async fn a_runs_messages_are_found_in_order(stores: &Stores) {
         .unwrap();
     let second = make.start(&thread, make.instance(), make.question("More"));
     stores.starts(&second).await;
-    let all = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let all = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     let of_run = async |start: &RunStart| {
         let messages = stores.messages.of_run(thread.id, start.run.id).await;
         messages.unwrap()

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{Run, RunError, RunErrorCode, RunId, RunStatus, Thread};
 
 use super::{Stores, assert_conflict};
-use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, InstanceId, RunStart};
+use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, InstanceId, MessageScope, RunStart};
 use crate::testing::samples::{Samples, moment, second};
 
 const TICK: TimeDelta = TimeDelta::microseconds(1);
@@ -112,7 +112,11 @@ pub async fn an_interrupted_run_has_failed_and_keeps_its_message(stores: &Stores
         ..start.run.clone()
     };
     assert_eq!(get(stores, &start.run).await, expected);
-    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages, [start.message.placed(thread.id, expected.id, 1)]);
 }
 
@@ -135,7 +139,11 @@ pub async fn the_former_holder_writes_nothing_more(stores: &Stores) {
     assert_eq!(renew(stores, holder, &[start.run.id], second(9)).await, []);
     let run = get(stores, &start.run).await;
     assert_eq!(run.status, RunStatus::Failed);
-    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages.len(), 1);
 }
 
@@ -159,7 +167,11 @@ pub async fn either_the_holder_or_the_interruption_ends_a_run(stores: &Stores) {
         let finished = finish.await.unwrap();
 
         let run = get(stores, &start.run).await;
-        let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+        let messages = stores
+            .messages
+            .list(thread.id, MessageScope::Conversation, 0, 10)
+            .await
+            .unwrap();
         if interrupted.is_empty() {
             assert_eq!(finished.unwrap().run, run);
             assert_eq!((run.status, messages.len()), (RunStatus::Completed, 2));

@@ -3,6 +3,7 @@
 use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
 
 use super::{Stores, assert_not_found};
+use crate::ports::MessageScope;
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 /// A thread with `exchanges` questions and answers: twice as many messages.
@@ -24,7 +25,11 @@ async fn has_conversation(
 }
 
 async fn list(stores: &Stores, thread: &Thread, after: u64, limit: u32) -> Vec<Message> {
-    stores.messages.list(thread.id, after, limit).await.unwrap()
+    stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, after, limit)
+        .await
+        .unwrap()
 }
 
 async fn latest(stores: &Stores, thread: &Thread, limit: u32) -> Vec<Message> {
@@ -37,24 +42,52 @@ pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
     let mut question = make.question("Hello");
     question.assistant_id = Some(make.assistant_id());
     question.created_at = moment(1);
+    let tool = make.tool_message(make.tool_call("{\"expression\": \"1 + 1\"}"), "2");
+    let mut failed = make.tool_message(make.tool_call("{ \"broken"), "no\r\nJSON 𝄞");
+    failed.tool_call.as_mut().unwrap().is_error = true;
     let mut answer = make.answer("");
     answer.status = MessageStatus::Incomplete;
     answer.created_at = moment(999_999);
     let start = make.start(&thread, make.instance(), question.clone());
-    let end = make.end(&start, vec![answer.clone()]);
+    let said = [tool, failed, answer];
+    let end = make.end(&start, said.to_vec());
     stores.starts(&start).await;
     stores.runs.finish(&end).await.unwrap();
     let run = start.run.id;
-    let expected = [
-        question.placed(thread.id, run, 1),
-        answer.placed(thread.id, run, 2),
-    ];
-    assert_eq!(list(stores, &thread, 0, 10).await, expected);
-    assert_eq!(latest(stores, &thread, 10).await, expected);
+    let placed = (1..).zip([question].into_iter().chain(said));
+    let expected: Vec<_> = placed
+        .map(|(position, message)| message.placed(thread.id, run, position))
+        .collect();
+    let scope = MessageScope::WithTools;
+    let all = stores.messages.list(thread.id, scope, 0, 10).await.unwrap();
+    assert_eq!(all, expected);
     for message in expected {
         let found = stores.messages.get(thread.id, message.id).await.unwrap();
         assert_eq!(found, Some(message));
     }
+}
+
+pub async fn tool_messages_are_listed_on_demand_only(stores: &Stores) {
+    let make = Samples::new();
+    let thread = stores.has_thread(&make).await;
+    let start = make.start(&thread, make.instance(), make.question("Hello"));
+    let tools = (0..3).map(|_| make.tool_message(make.tool_call("{}"), "done"));
+    let end = make.end(&start, tools.chain([make.answer("Hi")]).collect());
+    stores.starts(&start).await;
+    stores.runs.finish(&end).await.unwrap();
+    let positions = |messages: Vec<Message>| -> Vec<u64> {
+        messages.iter().map(|message| message.position).collect()
+    };
+    assert_eq!(positions(list(stores, &thread, 0, 2).await), [1, 5]);
+    assert_eq!(positions(list(stores, &thread, 1, 1).await), [5]);
+    assert_eq!(positions(latest(stores, &thread, 2).await), [1, 5]);
+    let of_run = stores.messages.of_run(thread.id, start.run.id).await;
+    assert_eq!(positions(of_run.unwrap()), [1, 5]);
+    let with_tools = stores
+        .messages
+        .list(thread.id, MessageScope::WithTools, 1, 3)
+        .await;
+    assert_eq!(positions(with_tools.unwrap()), [2, 3, 4]);
 }
 
 pub async fn every_content_is_kept_to_the_letter(stores: &Stores) {

@@ -44,6 +44,7 @@ pub mod runs;
 mod suites;
 pub mod threads;
 pub mod tokens;
+pub mod tool_events;
 pub mod users;
 
 /// Every repository port over one store.

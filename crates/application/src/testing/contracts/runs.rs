@@ -5,7 +5,7 @@ use colloquy_domain::{
 };
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, new, only_winner};
-use crate::ports::{Constraint, RunEnd, RunStart};
+use crate::ports::{Constraint, MessageScope, RunEnd, RunStart};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 async fn get(stores: &Stores, run: &Run) -> Option<Run> {
@@ -13,7 +13,11 @@ async fn get(stores: &Stores, run: &Run) -> Option<Run> {
 }
 
 async fn messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
-    stores.messages.list(thread.id, 0, 1000).await.unwrap()
+    stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 1000)
+        .await
+        .unwrap()
 }
 
 /// A thread and a run in progress in it.

@@ -82,6 +82,7 @@ macro_rules! assistant_contracts {
     ($stores:ident) => {
         $crate::contract_tests! { $stores, assistants:
             an_assistant_is_read_as_it_was_written,
+            an_output_schema_keeps_the_order_of_its_members,
             each_setting_is_kept_apart_from_the_others,
             every_text_of_an_assistant_is_kept_to_the_letter,
             an_assistant_is_found_by_id_and_by_slug,
@@ -130,6 +131,7 @@ macro_rules! message_contracts {
     ($stores:ident) => {
         $crate::contract_tests! { $stores, messages:
             messages_are_read_as_they_were_written,
+            tool_messages_are_listed_on_demand_only,
             every_content_is_kept_to_the_letter,
             a_message_is_found_in_its_own_thread_only,
             a_list_begins_after_a_position,
@@ -179,6 +181,12 @@ macro_rules! run_contracts {
             only_what_is_still_held_is_renewed,
             nothing_to_renew_is_no_error,
             many_leases_are_renewed_at_once,
+        }
+        $crate::contract_tests! { $stores, tool_events:
+            tool_events_are_read_as_they_were_written,
+            a_forced_end_keeps_what_tools_have_answered,
+            a_deleted_tool_message_leaves_nothing_in_the_log,
+            a_run_keeps_its_output_format,
         }
         $crate::contract_tests! { $stores, events:
             a_log_begins_with_the_run_and_its_message,

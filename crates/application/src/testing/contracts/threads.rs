@@ -3,7 +3,7 @@
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 
 use super::{Stores, assert_not_found};
-use crate::ports::{ThreadChanges, ThreadQuery, ThreadScope};
+use crate::ports::{MessageScope, ThreadChanges, ThreadQuery, ThreadScope};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 fn everything() -> ThreadQuery {
@@ -270,14 +270,25 @@ pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
     assert_eq!(get(stores, thread.id).await, None);
     let found = stores.messages.get(thread.id, message.id).await.unwrap();
     assert_eq!(found, None);
-    assert_eq!(stores.messages.list(thread.id, 0, 10).await.unwrap(), []);
+    assert_eq!(
+        stores
+            .messages
+            .list(thread.id, MessageScope::Conversation, 0, 10)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(stores.messages.latest(thread.id, 10).await.unwrap(), []);
     assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), None);
     assert_eq!(stores.runs.list(thread.id, None, 10).await.unwrap(), []);
     assert_not_found(stores.threads.delete(thread.id).await);
 
     let (thread, run, message) = kept;
-    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages, [message]);
     assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), Some(run));
     assert_eq!(get(stores, thread.id).await, Some(thread));

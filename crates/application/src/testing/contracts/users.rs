@@ -3,7 +3,7 @@
 use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
-use crate::ports::{Constraint, OffsetPage, UserChanges};
+use crate::ports::{Constraint, MessageScope, OffsetPage, UserChanges};
 use crate::testing::samples::{Samples, moment, password_hash, token_hash};
 
 const NOTHING: UserChanges = UserChanges {
@@ -249,7 +249,11 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
     assert_eq!(orphan.owner_id, None);
     let run = stores.runs.get(thread.id, start.run.id).await.unwrap();
     assert_eq!(run.unwrap().user_id, None);
-    let messages = stores.messages.list(thread.id, 0, 10).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(messages, [message]);
     assert_eq!(stores.threads.get(other.id).await.unwrap(), Some(other));
 }

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
-use colloquy_domain::{Message, MessageId, RunEvent, RunEventKind, RunId, ThreadId};
+use colloquy_domain::{Message, MessageId, MessageKind, RunEvent, RunEventKind, RunId, ThreadId};
 
 use super::memory::{Memory, Records};
-use crate::ports::{MessageRepository, PortError};
+use crate::ports::{MessageRepository, MessageScope, PortError};
 
 #[async_trait]
 impl MessageRepository for Memory {
@@ -13,12 +13,14 @@ impl MessageRepository for Memory {
     async fn list(
         &self,
         thread: ThreadId,
+        scope: MessageScope,
         after: u64,
         limit: u32,
     ) -> Result<Vec<Message>, PortError> {
         self.with(|records| {
             let messages = records.messages_of(thread);
-            let rest = messages.filter(|message| message.position > after);
+            let rest =
+                messages.filter(|message| message.position > after && scope.contains(message.kind));
             Ok(rest.take(limit as usize).cloned().collect())
         })
     }
@@ -26,7 +28,8 @@ impl MessageRepository for Memory {
     async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError> {
         self.with(|records| {
             let newest_first = records.messages_of(thread).rev();
-            let mut newest: Vec<_> = newest_first.take(limit as usize).cloned().collect();
+            let spoken = newest_first.filter(|it| it.kind != MessageKind::Tool);
+            let mut newest: Vec<_> = spoken.take(limit as usize).cloned().collect();
             newest.reverse();
             Ok(newest)
         })
@@ -36,7 +39,8 @@ impl MessageRepository for Memory {
         self.with(|records| {
             let messages = records.messages_of(thread);
             let of_run = messages.filter(|message| message.run_id == Some(run));
-            Ok(of_run.cloned().collect())
+            let spoken = of_run.filter(|message| message.kind != MessageKind::Tool);
+            Ok(spoken.cloned().collect())
         })
     }
 
@@ -73,7 +77,9 @@ fn is_about(event: &RunEventKind, id: MessageId) -> bool {
         RunEventKind::Started { message, .. } | RunEventKind::MessageCompleted { message } => {
             message.id == id
         }
-        RunEventKind::MessageDelta { message_id, .. } => *message_id == id,
+        RunEventKind::MessageDelta { message_id, .. }
+        | RunEventKind::ToolCalled { message_id, .. }
+        | RunEventKind::ToolReturned { message_id, .. } => *message_id == id,
         _ => false,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_domain::{FinishReason, ModelName, Usage, Violation};
+use colloquy_domain::{FinishReason, ModelName, ToolCall, Usage, Violation};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -119,6 +119,22 @@ impl Script {
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.then(Step::Yield(Ok(ChatEvent::Text(text.to_owned()))))
+    }
+
+    /// Calls a tool.
+    #[must_use]
+    pub fn call(self, id: &str, name: &str, arguments: &str) -> Self {
+        self.then(Step::Yield(Ok(ChatEvent::ToolCall(ToolCall {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+        }))))
+    }
+
+    /// Gives a sign of life.
+    #[must_use]
+    pub fn progress(self) -> Self {
+        self.then(Step::Yield(Ok(ChatEvent::Progress)))
     }
 
     /// Waits for the gate.

@@ -5,7 +5,7 @@ use colloquy_domain::{Message, Run, RunEvent, RunEventKind, RunId, ThreadId};
 use super::memory::{Memory, Records, StoredRun};
 use crate::ports::{
     AbandonedRuns, Constraint, FinishedRun, ForcedEnd, InstanceId, Lease, NewMessage, PortError,
-    RunEnd, RunEventRepository, RunEvents, RunRepository, RunStart, SavedRun, unfinished_messages,
+    RunEnd, RunEventRepository, RunEvents, RunRepository, RunStart, SavedRun, SpokenMessages,
 };
 
 #[async_trait]
@@ -171,7 +171,8 @@ impl Records {
         if !stored.is_in_progress() {
             return Ok(stored.run.clone());
         }
-        let messages = unfinished_messages(&stored.run, &stored.log, end.finished_at);
+        let spoken = SpokenMessages::of(stored.log.iter().map(|event| &event.kind));
+        let messages = spoken.into_messages(stored.run.assistant_id, end.finished_at);
         let run = Run {
             status: end.status,
             error: Some(end.error.clone()),

@@ -1,0 +1,100 @@
+//! Assistants as the tools of others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use colloquy_domain::{Assistant, AssistantRef, Description, ToolName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::answer::Answer;
+use super::converse::{Talk, converse};
+use super::engine::Inner;
+use super::log::RunLog;
+use super::meter::Meter;
+use crate::access::AssistantAction;
+use crate::ports::ChatMessage;
+use crate::tools::{ToolContext, ToolError, TypedTool};
+
+/// Asking another assistant, which answers within the same run: under its limits, with the rights
+/// of the person who asked, and out of a conversation of its own.
+pub(super) struct Consultation {
+    engine: Arc<Inner>,
+    assistant: Assistant,
+    meter: Arc<Meter>,
+    depth: u32,
+    deadline: Instant,
+}
+
+/// What an assistant is asked by another.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    /// The question or task, with everything needed to answer it: nothing else of the
+    /// conversation is passed on.
+    #[schemars(length(min = 1))]
+    message: String,
+}
+
+impl Consultation {
+    pub(super) fn new(talk: &Talk<'_>, assistant: Assistant) -> Self {
+        Self {
+            engine: Arc::clone(talk.engine),
+            assistant,
+            meter: Arc::clone(talk.meter),
+            depth: talk.depth + 1,
+            deadline: talk.deadline,
+        }
+    }
+}
+
+#[async_trait]
+impl TypedTool for Consultation {
+    type Arguments = Question;
+
+    fn name(&self) -> ToolName {
+        ToolName::from(&self.assistant.slug)
+    }
+
+    fn description(&self) -> String {
+        let description = self.assistant.description.as_ref();
+        let purpose = description.map_or("", Description::as_str);
+        format!(
+            "Asks the assistant {:?}. {purpose}",
+            self.assistant.name.as_str()
+        )
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    async fn call(&self, context: &ToolContext, asked: Question) -> Result<String, ToolError> {
+        // Rights count when they are used: the run may be old by now.
+        let reference = AssistantRef::Id(self.assistant.id);
+        let access = &self.engine.access;
+        let assistant = access
+            .assistant(&context.actor, &reference, AssistantAction::Run)
+            .await
+            .map_err(|_| ToolError::new("The assistant cannot be asked."))?;
+        let talk = Talk {
+            engine: &self.engine,
+            assistant: &assistant,
+            context,
+            meter: &self.meter,
+            depth: self.depth,
+            deadline: self.deadline,
+        };
+        let log = RunLog::new();
+        let max_bytes = self.engine.limits.max_answer_bytes;
+        let ids = &*self.engine.ports.ids;
+        let mut answer = Answer::new(max_bytes, &log, ids, &self.meter);
+        let question = vec![ChatMessage::User(asked.message)];
+        match converse(&talk, question, &mut answer).await {
+            Ok(()) => Ok(answer.text()),
+            Err(_failure) => Err(ToolError::new("The assistant could not answer.")),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use colloquy_domain::{RunErrorCode, RunStatus};
+
+use crate::ports::{ModelError, ModelErrorKind, PortError};
+
+/// Why a run could not be answered.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) code: RunErrorCode,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn status(&self) -> RunStatus {
+        match self.code {
+            RunErrorCode::RunCancelled => RunStatus::Cancelled,
+            _ => RunStatus::Failed,
+        }
+    }
+}
+
+impl From<RunErrorCode> for Failure {
+    fn from(code: RunErrorCode) -> Self {
+        Self {
+            code,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        let code = match error.kind {
+            ModelErrorKind::Unreachable
+            | ModelErrorKind::Unavailable
+            | ModelErrorKind::Refused
+            | ModelErrorKind::Broken => RunErrorCode::ModelError,
+            ModelErrorKind::RateLimited => RunErrorCode::ModelRateLimited,
+            ModelErrorKind::TimedOut => RunErrorCode::ModelTimeout,
+            ModelErrorKind::NotConfigured => RunErrorCode::ModelNotConfigured,
+            ModelErrorKind::ContextTooLong => RunErrorCode::ContextTooLong,
+        };
+        // The one place where the provider's own words are kept: the operator's log.
+        let cause = &error as &dyn StdError;
+        tracing::warn!(error = cause, code = code.as_str(), "model call failed");
+        Self {
+            code,
+            retry_after: error.retry_after,
+        }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        let cause = &error as &dyn StdError;
+        tracing::error!(error = cause, "what the run needs could not be read");
+        Self::from(RunErrorCode::Interrupted)
+    }
+}

@@ -1,0 +1,110 @@
+//! Using the tools that a model calls.
+
+use std::panic::AssertUnwindSafe;
+
+use colloquy_domain::{MessageId, RunEventKind, ToolCall, ToolResult};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::without_nul;
+use super::converse::Talk;
+use super::log::RunLog;
+use super::offer::Offer;
+use crate::tools::{Registered, Tool, ToolError};
+
+/// The largest arguments that are looked at, in bytes of JSON.
+const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
+
+/// Uses the tools, as many at once as the assistant allows; the results are in the order of the
+/// calls. What goes wrong is a result too, for the model to read.
+pub(super) async fn use_tools(
+    talk: &Talk<'_>,
+    offer: &Offer,
+    calls: &[ToolCall],
+    log: &RunLog,
+) -> Vec<ToolResult> {
+    let at_once = usize::try_from(talk.assistant.tool_max_concurrency.get()).unwrap_or(1);
+    // Collected first: a stream over this closure would not be known to be `Send`.
+    let uses: Vec<_> = (0..)
+        .zip(calls)
+        .map(|(place, call)| async move { (place, use_tool(talk, offer, call, log).await) })
+        .collect();
+    let mut results: Vec<(usize, ToolResult)> =
+        stream::iter(uses).buffer_unordered(at_once).collect().await;
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+async fn use_tool(talk: &Talk<'_>, offer: &Offer, call: &ToolCall, log: &RunLog) -> ToolResult {
+    let message_id = MessageId::from_uuid(talk.engine.ports.ids.next_id());
+    log.push(RunEventKind::ToolCalled {
+        message_id,
+        call: call.clone(),
+    });
+    let outcome = carry_out(talk, offer, call).await;
+    let is_error = outcome.is_err();
+    let content = match &outcome {
+        Ok(content) => bounded(content),
+        Err(error) => bounded(&error.to_string()),
+    };
+    let result = ToolResult {
+        call_id: call.id.clone(),
+        name: call.name.clone(),
+        content,
+        is_error,
+    };
+    tracing::debug!(tool = call.name, is_error, "tool used");
+    log.push(RunEventKind::ToolReturned {
+        message_id,
+        result: result.clone(),
+    });
+    result
+}
+
+async fn carry_out(talk: &Talk<'_>, offer: &Offer, call: &ToolCall) -> Result<String, ToolError> {
+    let tool = offer
+        .get(&call.name)
+        .ok_or_else(|| ToolError::new("There is no such tool."))?;
+    let arguments = arguments(tool, &call.arguments)?;
+    let limit = Instant::now() + tool.tool.time_limit();
+    let work = tool.tool.call(talk.context, arguments);
+    // A panic in a tool is the tool's failure, not the run's.
+    let work = AssertUnwindSafe(work).catch_unwind();
+    match timeout_at(limit.min(talk.deadline), work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => {
+            tracing::error!(tool = call.name, "tool panicked");
+            Err(ToolError::new("The tool failed."))
+        }
+        Err(_elapsed) => Err(ToolError::new("The tool took too long.")),
+    }
+}
+
+/// Reads the arguments and checks them against the tool's schema. A tool without parameters is
+/// often called without a word.
+fn arguments(tool: &Registered, text: &str) -> Result<Value, ToolError> {
+    if text.len() > MAX_ARGUMENT_BYTES {
+        return Err(ToolError::new("The arguments are longer than 65536 bytes."));
+    }
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let arguments = serde_json::from_str(text)
+        .map_err(|error| ToolError::new(format!("The arguments are not JSON: {error}.")))?;
+    let checked = tool.arguments.check(&arguments);
+    checked.map_err(|complaint| {
+        ToolError::new(format!(
+            "The arguments break the tool's schema:\n{complaint}"
+        ))
+    })?;
+    Ok(arguments)
+}
+
+fn bounded(content: &str) -> String {
+    const CUT: &str = "\n[cut]";
+    let content = without_nul(content);
+    if content.len() <= <dyn Tool>::MAX_RESULT_BYTES {
+        return content.into_owned();
+    }
+    let room = <dyn Tool>::MAX_RESULT_BYTES - CUT.len();
+    format!("{}{CUT}", &content[..content.floor_char_boundary(room)])
+}

@@ -1,0 +1,125 @@
+//! What tools add to the contracts of [`RunEventRepository`](crate::ports::RunEventRepository) and
+//! [`RunRepository`](crate::ports::RunRepository).
+
+use colloquy_domain::{
+    AnsweredCall, Message, MessageId, MessageKind, MessageStatus, OutputFormat, RunEvent,
+    RunEventKind, Thread, ToolCall, ToolResult,
+};
+
+use super::Stores;
+use super::events::{append, cancelled, deltas, has_started, log};
+use crate::ports::{MessageScope, RunStart};
+use crate::testing::samples::{Samples, difficult_texts};
+
+fn called(message_id: MessageId, call: &ToolCall) -> RunEventKind {
+    RunEventKind::ToolCalled {
+        message_id,
+        call: call.clone(),
+    }
+}
+
+fn returned(message_id: MessageId, call: &ToolCall, content: &str) -> RunEventKind {
+    RunEventKind::ToolReturned {
+        message_id,
+        result: ToolResult {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            content: content.to_owned(),
+            is_error: true,
+        },
+    }
+}
+
+fn numbered(first: u64, kinds: impl IntoIterator<Item = RunEventKind>) -> Vec<RunEvent> {
+    let events = (first..).zip(kinds);
+    events
+        .map(|(number, kind)| RunEvent { number, kind })
+        .collect()
+}
+
+async fn all_messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
+    let scope = MessageScope::WithTools;
+    stores.messages.list(thread.id, scope, 0, 10).await.unwrap()
+}
+
+pub async fn tool_events_are_read_as_they_were_written(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let kinds = difficult_texts().into_iter().flat_map(|text| {
+        let (id, call) = (make.message_id(), make.tool_call(&text));
+        [called(id, &call), returned(id, &call, &text)]
+    });
+    let expected = numbered(2, kinds);
+    let (first, second) = expected.split_at(3);
+    append(stores, &start, first.to_vec()).await;
+    append(stores, &start, second.to_vec()).await;
+    assert_eq!(log(stores, start.run.id).await[1..], expected);
+}
+
+/// The model says something, calls two tools of which one answers, and says something more.
+async fn uses_tools(stores: &Stores, make: &Samples, start: &RunStart) -> [MessageId; 4] {
+    let ids = [(); 4].map(|()| make.message_id());
+    let [before, answered, open, after] = ids;
+    let (call, other) = (make.tool_call("{}"), make.tool_call("{}"));
+    let mut events = deltas(before, 2, &["let me ", "see"]);
+    events.extend(numbered(
+        4,
+        [
+            called(answered, &call),
+            called(open, &other),
+            returned(answered, &call, "two"),
+        ],
+    ));
+    events.extend(deltas(after, 7, &["it is"]));
+    append(stores, start, events).await;
+    ids
+}
+
+pub async fn a_forced_end_keeps_what_tools_have_answered(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let [before, answered, _open, after] = uses_tools(stores, &make, &start).await;
+    let end = cancelled();
+    stores.runs.force_end(start.run.id, &end).await.unwrap();
+    let messages = all_messages(stores, &thread).await;
+    let [_question, said, tool, last] = messages.as_slice() else {
+        panic!("{messages:?}");
+    };
+    assert_eq!((said.id, said.content.as_str()), (before, "let me see"));
+    assert_eq!(said.status, MessageStatus::Completed);
+    assert_eq!((tool.id, tool.content.as_str()), (answered, "two"));
+    assert_eq!(tool.kind, MessageKind::Tool);
+    let call: &AnsweredCall = tool.tool_call.as_deref().unwrap();
+    assert_eq!((call.call.arguments.as_str(), call.is_error), ("{}", true));
+    assert_eq!((last.id, last.content.as_str()), (after, "it is"));
+    assert_eq!(last.status, MessageStatus::Incomplete);
+}
+
+pub async fn a_deleted_tool_message_leaves_nothing_in_the_log(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let [_, answered, ..] = uses_tools(stores, &make, &start).await;
+    let run = start.run.id;
+    stores.runs.force_end(run, &cancelled()).await.unwrap();
+    stores.messages.delete(thread.id, answered).await.unwrap();
+    let log = log(stores, run).await;
+    let is_about = |event: &RunEvent| match &event.kind {
+        RunEventKind::ToolCalled { message_id, .. }
+        | RunEventKind::ToolReturned { message_id, .. } => *message_id == answered,
+        _ => false,
+    };
+    assert!(!log.iter().any(is_about));
+    assert_eq!(all_messages(stores, &thread).await.len(), 3);
+}
+
+pub async fn a_run_keeps_its_output_format(stores: &Stores) {
+    let make = Samples::new();
+    for output_format in [OutputFormat::Text, OutputFormat::Json] {
+        let thread = stores.has_thread(&make).await;
+        let mut start = make.start(&thread, make.instance(), make.question("Hello"));
+        start.run.output_format = output_format;
+        stores.starts(&start).await;
+        let run = stores.runs.find(start.run.id).await.unwrap();
+        assert_eq!(run.unwrap().output_format, output_format);
+    }
+}

@@ -1,0 +1,92 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use colloquy_domain::{ToolName, Violation};
+
+use super::{Calculator, CurrentTime, Tool};
+use crate::ports::{Clock, ToolDefinition};
+use crate::schemas::Schema;
+
+/// The tools that a service was composed with, by name.
+#[derive(Clone, Default)]
+pub struct Toolbox {
+    tools: BTreeMap<ToolName, Arc<Registered>>,
+}
+
+/// A tool with its schema, read once.
+pub(crate) struct Registered {
+    pub(crate) tool: Arc<dyn Tool>,
+    pub(crate) definition: ToolDefinition,
+    pub(crate) arguments: Schema,
+}
+
+/// Why a tool cannot be registered.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolboxError {
+    /// There is one of that name.
+    #[error("there are two tools named {0}")]
+    DuplicateName(ToolName),
+    /// What it says of its arguments is no JSON Schema.
+    #[error("the arguments of the tool {name}: {violation}")]
+    InvalidSchema {
+        /// Which tool.
+        name: ToolName,
+        /// What is wrong.
+        violation: Violation,
+    },
+}
+
+impl Toolbox {
+    /// Without a tool.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With the service's own: [`CurrentTime`] and [`Calculator`].
+    ///
+    /// # Errors
+    /// None in practice; those of [`with`](Self::with).
+    pub fn built_in(clock: Arc<dyn Clock>) -> Result<Self, ToolboxError> {
+        Self::new().with(CurrentTime::new(clock))?.with(Calculator)
+    }
+
+    /// Adds a tool.
+    ///
+    /// # Errors
+    /// When there is one of its name, or its schema is none.
+    pub fn with(mut self, tool: impl Tool + 'static) -> Result<Self, ToolboxError> {
+        let definition = tool.definition();
+        let name = definition.name.clone();
+        if self.tools.contains_key(&name) {
+            return Err(ToolboxError::DuplicateName(name));
+        }
+        let arguments = match Schema::compile(&definition.parameters) {
+            Ok(schema) => schema,
+            Err(violation) => return Err(ToolboxError::InvalidSchema { name, violation }),
+        };
+        let registered = Registered {
+            tool: Arc::new(tool),
+            definition,
+            arguments,
+        };
+        self.tools.insert(name, Arc::new(registered));
+        Ok(self)
+    }
+
+    /// The names of all tools, in order.
+    pub fn names(&self) -> impl Iterator<Item = &ToolName> {
+        self.tools.keys()
+    }
+
+    pub(crate) fn get(&self, name: &ToolName) -> Option<Arc<Registered>> {
+        self.tools.get(name).cloned()
+    }
+}
+
+impl fmt::Debug for Toolbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.tools.keys()).finish()
+    }
+}

@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use colloquy_domain::ToolName;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Tool, ToolContext, ToolError};
+use crate::ports::ToolDefinition;
+
+/// A [`Tool`] whose arguments are a type of its own: the schema that the model sees is derived
+/// from the type, its fields' doc comments being their descriptions.
+#[async_trait]
+pub trait TypedTool: Send + Sync {
+    /// What the tool takes; a struct.
+    type Arguments: DeserializeOwned + JsonSchema + Send;
+
+    /// The tool's name; see [`ToolName`].
+    fn name(&self) -> ToolName;
+
+    /// What it does and when to use it, for the model to read.
+    fn description(&self) -> String;
+
+    /// See [`Tool::time_limit`].
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// See [`Tool::call`].
+    ///
+    /// # Errors
+    /// What went wrong, for the model to read.
+    async fn call(
+        &self,
+        context: &ToolContext,
+        arguments: Self::Arguments,
+    ) -> Result<String, ToolError>;
+}
+
+#[async_trait]
+impl<T: TypedTool> Tool for T {
+    fn definition(&self) -> ToolDefinition {
+        let mut parameters = schemars::schema_for!(T::Arguments);
+        // The type's own name means nothing to a model.
+        parameters.remove("title");
+        parameters.remove("$schema");
+        ToolDefinition {
+            name: self.name(),
+            description: self.description(),
+            parameters: parameters.to_value(),
+        }
+    }
+
+    fn time_limit(&self) -> Duration {
+        TypedTool::time_limit(self)
+    }
+
+    async fn call(&self, context: &ToolContext, arguments: Value) -> Result<String, ToolError> {
+        let arguments = serde_json::from_value(arguments)
+            .map_err(|error| ToolError::new(format!("The arguments are wrong: {error}.")))?;
+        TypedTool::call(self, context, arguments).await
+    }
+}
