@@ -1,5 +1,7 @@
 //! Answers that keep to a schema.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
 mod support;
 
 use colloquy_application::ports::ChatMessage;

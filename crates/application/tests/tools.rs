@@ -1,5 +1,11 @@
 //! Runs that use tools: what is called, with what, for whom, and what becomes of it.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends the test"
+)]
+
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -126,6 +126,9 @@ pub struct ToolCall {
     pub name: String,
     /// With what: JSON, if the model keeps to it.
     pub arguments: String,
+    /// What the provider wants back with the call as long as the run lasts, in its own terms;
+    /// not kept.
+    pub signature: Option<String>,
 }
 
 /// What came of a [`ToolCall`].

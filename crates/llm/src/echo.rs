@@ -1,6 +1,6 @@
 //! The built-in model that repeats what it is told.
 
-use colloquy_application::ports::{ChatEnd, ChatEvent, ChatRequest, ChatStream};
+use colloquy_application::ports::{ChatEnd, ChatEvent, ChatMessage, ChatRequest, ChatStream};
 use colloquy_domain::{FinishReason, Usage};
 use futures_util::stream;
 
@@ -15,12 +15,10 @@ const PIECE_CHARS: usize = 8;
 /// `Echo: ` and the last message, in pieces; counts words as tokens.
 pub(crate) fn answer(request: &ChatRequest) -> ChatStream {
     let said = request.messages.last();
-    let text = format!("Echo: {}", said.map_or("", |message| &message.content));
-    let read = request.messages.iter().map(|message| &message.content);
-    let input_tokens = read
-        .chain(&request.instructions)
-        .map(|text| words(text))
-        .sum();
+    let text = format!("Echo: {}", said.map_or("", ChatMessage::text));
+    let read = request.messages.iter().map(ChatMessage::text);
+    let instructions = request.instructions.as_deref();
+    let input_tokens = read.chain(instructions).map(words).sum();
     let end = ChatEnd {
         finish_reason: FinishReason::Stop,
         usage: Some(Usage {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::HealthCheck;
+use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::ObjectBlobStore;
 use colloquy_cache::CachedTokenRepository;
@@ -47,6 +48,8 @@ impl Service {
                 run_limits: settings.run_limits,
                 default_model: settings.default_model.clone(),
                 password_slots: password_slots(),
+                toolbox: Toolbox::built_in(Arc::clone(&sources.clock))
+                    .map_err(Failure::internal)?,
             },
         );
         Ok(Self {

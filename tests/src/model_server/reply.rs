@@ -108,6 +108,26 @@ impl Reply {
         self.data(&chunk(&json!({"content": text}), None))
     }
 
+    /// A complete streamed answer that calls these tools: id, name and arguments of each.
+    #[must_use]
+    pub fn calls(calls: &[(&str, &str, &str)]) -> Self {
+        let calls = (0..).zip(calls);
+        let reply = calls.fold(Self::events(), |reply, (index, call)| {
+            reply.call(index, *call)
+        });
+        reply.finish("tool_calls").usage(7, 1).done()
+    }
+
+    /// A call of a tool, in two pieces: its name, then its arguments.
+    #[must_use]
+    pub fn call(self, index: usize, (id, name, arguments): (&str, &str, &str)) -> Self {
+        let function = json!({"name": name, "arguments": ""});
+        let begun = json!({"index": index, "id": id, "type": "function", "function": function});
+        let rest = json!({"index": index, "function": {"arguments": arguments}});
+        self.data(&chunk(&json!({"tool_calls": [begun]}), None))
+            .data(&chunk(&json!({"tool_calls": [rest]}), None))
+    }
+
     /// The model's own end, such as `stop`, `length` or `content_filter`.
     #[must_use]
     pub fn finish(self, reason: &str) -> Self {

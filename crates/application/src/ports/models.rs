@@ -73,6 +73,17 @@ pub enum ChatMessage {
     Tool(ToolResult),
 }
 
+impl ChatMessage {
+    /// What is said.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::User(text) | Self::Assistant { text, .. } => text,
+            Self::Tool(result) => &result.content,
+        }
+    }
+}
+
 /// A tool as a model is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolDefinition {

@@ -164,6 +164,7 @@ mod tests {
                 id: id.to_owned(),
                 name: "tool".to_owned(),
                 arguments: "{}".to_owned(),
+                signature: None,
             }));
         }
         answer.go_on();

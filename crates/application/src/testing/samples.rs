@@ -174,6 +174,7 @@ impl Samples {
             id: self.ids.next_id().to_string(),
             name: "calculator".to_owned(),
             arguments: arguments.to_owned(),
+            signature: None,
         }
     }
 

@@ -5,6 +5,7 @@ use colloquy_domain::{AssistantName, Configuration, Description, Instructions, M
 
 use super::READ_ONLY;
 use super::configuration::configuration_schema;
+use super::tools::ToolFields;
 use super::update::{model_schema, slug_schema};
 use super::view::AssistantView;
 use crate::BASE;
@@ -25,6 +26,7 @@ impl Input for NewAssistant {
         let instructions = fields.optional("instructions", text(Instructions::parse));
         let model = fields.optional("model", text(ModelName::parse));
         let configuration = fields.nullable("configuration", object(ConfigurationChanges::read));
+        let tools = ToolFields::read(fields);
         let user_authentication = fields.optional("user_authentication", boolean);
         let is_enabled = fields.optional("is_enabled", boolean);
         Some(Self {
@@ -37,6 +39,10 @@ impl Input for NewAssistant {
                 .flatten()
                 .unwrap_or_default()
                 .applied_to(Configuration::default()),
+            tools: tools.tools.unwrap_or_default(),
+            tool_max_concurrency: tools.tool_max_concurrency.unwrap_or_default(),
+            max_tool_rounds: tools.max_tool_rounds.unwrap_or_default(),
+            output_schema: tools.output_schema.flatten(),
             user_authentication: user_authentication.unwrap_or(false),
             is_enabled: is_enabled.unwrap_or(true),
         })
@@ -49,7 +55,7 @@ impl Body for NewAssistant {
     fn schema() -> BodySchema {
         let slug = slug_schema().description(Some("Derived from the name unless given."));
         let model = model_schema().description(Some("Required unless the service has a default."));
-        BodySchema::new("What a new assistant is made from.")
+        ToolFields::schema(BodySchema::new("What a new assistant is made from."))
             .required("name", schema::text(AssistantName::MAX_CHARS))
             .optional("slug", slug)
             .optional(

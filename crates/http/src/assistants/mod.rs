@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod tools;
 mod update;
 mod view;
 

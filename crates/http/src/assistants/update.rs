@@ -6,6 +6,7 @@ use utoipa::openapi::schema::ObjectBuilder;
 
 use super::READ_ONLY;
 use super::configuration::{cleared, configuration_schema};
+use super::tools::ToolFields;
 use super::view::AssistantView;
 use crate::auth::SignedIn;
 use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
@@ -18,7 +19,12 @@ type UpdateAssistant = JsonBody<AssistantChanges>;
 impl Input for AssistantChanges {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         fields.ignore(&READ_ONLY);
+        let tools = ToolFields::read(fields);
         Some(Self {
+            tools: tools.tools,
+            tool_max_concurrency: tools.tool_max_concurrency,
+            max_tool_rounds: tools.max_tool_rounds,
+            output_schema: tools.output_schema,
             name: fields.optional("name", text(AssistantName::parse)),
             slug: fields.optional("slug", text(Slug::parse)),
             description: fields.nullable("description", text(Description::parse)),
@@ -39,9 +45,9 @@ impl Body for AssistantChanges {
     const NAME: &str = "UpdateAssistant";
 
     fn schema() -> BodySchema {
-        BodySchema::new(
+        ToolFields::schema(BodySchema::new(
             "What to change of an assistant; what is left out stays as it is, also with `PUT`.",
-        )
+        ))
         .optional("name", schema::text(AssistantName::MAX_CHARS))
         .optional("slug", slug_schema())
         .optional(

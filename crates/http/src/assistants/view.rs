@@ -1,6 +1,7 @@
 use colloquy_application::assistants::AssistantView as ShownAssistant;
-use colloquy_domain::Assistant;
+use colloquy_domain::{Assistant, OutputSchema, ToolRef};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -44,6 +45,22 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ConfigurationView, required = false)]
     configuration: Option<ConfigurationView>,
+    /// What the model may use: names of registered tools, or `assistant:<slug>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>, required = false)]
+    tools: Option<Vec<String>>,
+    /// How many tools a run uses at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false)]
+    tool_max_concurrency: Option<u32>,
+    /// How often the model may ask for tools in one run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false)]
+    max_tool_rounds: Option<u32>,
+    /// The JSON Schema that the answers keep to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, required = false)]
+    output_schema: Option<Option<Value>>,
 }
 
 impl AssistantView {
@@ -54,6 +71,15 @@ impl AssistantView {
             model: Some(assistant.model.as_str().to_owned()),
             model_provider: Some(assistant.model.provider().to_owned()),
             configuration: Some(ConfigurationView::from(&assistant.configuration)),
+            tools: Some(assistant.tools.iter().map(ToolRef::to_string).collect()),
+            tool_max_concurrency: Some(assistant.tool_max_concurrency.get()),
+            max_tool_rounds: Some(assistant.max_tool_rounds.get()),
+            output_schema: Some(
+                assistant
+                    .output_schema
+                    .clone()
+                    .map(OutputSchema::into_value),
+            ),
             ..Self::public(assistant)
         }
     }
@@ -74,6 +100,10 @@ impl AssistantView {
             model: None,
             model_provider: None,
             configuration: None,
+            tools: None,
+            tool_max_concurrency: None,
+            max_tool_rounds: None,
+            output_schema: None,
         }
     }
 }

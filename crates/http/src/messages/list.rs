@@ -3,12 +3,13 @@ use axum::response::Response;
 use colloquy_application::messages::Messages;
 use colloquy_domain::ThreadId;
 
+use super::include::MessageQuery;
 use super::view::MessageView;
 use crate::BASE;
 use crate::auth::SignedIn;
 use crate::cursor::Cursor;
 use crate::input::Query;
-use crate::paging::{Keyset, stretch};
+use crate::paging::stretch;
 use crate::path::Ids;
 use crate::problem::Problem;
 
@@ -18,7 +19,7 @@ use crate::problem::Problem;
     path = "/threads/{thread_id}/messages",
     tag = "messages",
     security(("bearer" = [])),
-    params(("thread_id" = uuid::Uuid, Path), Query<Keyset>),
+    params(("thread_id" = uuid::Uuid, Path), Query<MessageQuery>),
     responses((status = 200, description = "A stretch of the messages", body = Vec<MessageView>, headers(
         ("Link" = String, description = "Where the list goes on, while it does"),
     ))),
@@ -27,20 +28,26 @@ pub(crate) async fn list_messages(
     caller: SignedIn,
     State(messages): State<Messages>,
     Ids(thread): Ids<ThreadId>,
-    Query(keyset): Query<Keyset>,
-    RawQuery(query): RawQuery,
+    Query(query): Query<MessageQuery>,
+    RawQuery(raw_query): RawQuery,
 ) -> Result<Response, Problem> {
-    let after = keyset.after(|cursor| match cursor {
+    let after = query.keyset.after(|cursor| match cursor {
         Cursor::Messages(of, position) if of == thread => Some(position),
         _ => None,
     })?;
     let slice = messages
-        .list(&caller.actor, thread, after.unwrap_or(0), keyset.limit)
+        .list(
+            &caller.actor,
+            thread,
+            query.scope,
+            after.unwrap_or(0),
+            query.keyset.limit,
+        )
         .await?;
     Ok(stretch(
         slice,
         &format!("{BASE}/threads/{thread}/messages"),
-        query.as_deref(),
+        raw_query.as_deref(),
         |message| Cursor::Messages(thread, message.position),
         MessageView::from,
     ))

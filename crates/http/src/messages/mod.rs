@@ -2,6 +2,7 @@
 
 mod delete;
 mod form;
+mod include;
 mod list;
 mod post;
 mod view;

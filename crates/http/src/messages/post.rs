@@ -17,12 +17,20 @@ use crate::idempotency::{KeyHeader, mark_replayed};
 use crate::input::{Body, Fields, Input, JsonBody, text};
 use crate::path::Ids;
 use crate::problem::Problem;
-use crate::runs::{RunEventFrame, RunStreams, RunView};
+use crate::runs::{OutputView, RunEventFrame, RunStreams, RunView};
 use crate::schema::{self, BodySchema};
 use crate::threads::assistant_reference;
 
 /// What a client may send back of a message, to no effect.
-const READ_ONLY: [&str; 6] = ["id", "thread_id", "type", "status", "run_id", "created_at"];
+const READ_ONLY: [&str; 7] = [
+    "id",
+    "thread_id",
+    "type",
+    "status",
+    "tool_call",
+    "run_id",
+    "created_at",
+];
 
 type CreateMessage = JsonBody<PostMessage>;
 
@@ -57,7 +65,7 @@ impl Body for PostMessage {
 struct Answered {
     /// The answer; `null` when it has been deleted since.
     #[schema(required = true)]
-    output: Option<String>,
+    output: Option<OutputView>,
     /// The run that made it.
     run: RunView,
     /// What the run added to the thread, the message that was posted first.
@@ -67,7 +75,9 @@ struct Answered {
 impl From<RunOutcome> for Answered {
     fn from(outcome: RunOutcome) -> Self {
         Self {
-            output: outcome.output().map(str::to_owned),
+            output: outcome
+                .output()
+                .map(|text| OutputView::of(text.to_owned(), outcome.run.output_format)),
             run: outcome.run.into(),
             messages: outcome
                 .messages
@@ -130,7 +140,7 @@ struct Accepted {
         (status = 409, description = "The thread has a run in progress already, or somebody cancelled this one"),
         (status = 422, description = "Fields break rules, the idempotency key stands for another \
             request, or the conversation is too long for the model"),
-        (status = 502, description = "The model failed, or is not configured"),
+        (status = 502, description = "The model failed, is not configured, or never kept to the output schema"),
         (status = 503, description = "The model's provider is busy, or the service is not whole or is stopping"),
         (status = 504, description = "The model took too long"),
     ),

@@ -1,4 +1,4 @@
-use colloquy_domain::{Message, MessageKind, MessageStatus};
+use colloquy_domain::{AnsweredCall, Message, MessageKind, MessageStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -22,6 +22,10 @@ pub(crate) struct MessageView {
     content: String,
     #[schema(schema_with = statuses)]
     status: &'static str,
+    /// The call that a tool's message answers; on those only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ToolCallView, required = false)]
+    tool_call: Option<ToolCallView>,
     /// The run that it belongs to.
     #[schema(required = true)]
     run_id: Option<Uuid>,
@@ -32,6 +36,31 @@ pub(crate) struct MessageView {
     created_at: Timestamp,
 }
 
+/// A call of a tool that was answered.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ToolCall)]
+struct ToolCallView {
+    /// Tells the calls of a run apart.
+    id: String,
+    /// The tool, as the model named it.
+    name: String,
+    /// What the model handed over: JSON, if it kept to that.
+    arguments: String,
+    /// Whether the content says what went wrong.
+    is_error: bool,
+}
+
+impl From<AnsweredCall> for ToolCallView {
+    fn from(answered: AnsweredCall) -> Self {
+        Self {
+            id: answered.call.id,
+            name: answered.call.name,
+            arguments: answered.call.arguments,
+            is_error: answered.is_error,
+        }
+    }
+}
+
 impl From<Message> for MessageView {
     fn from(message: Message) -> Self {
         Self {
@@ -40,6 +69,7 @@ impl From<Message> for MessageView {
             kind: message.kind.as_str(),
             content: message.content,
             status: message.status.as_str(),
+            tool_call: message.tool_call.map(|call| (*call).into()),
             run_id: message.run_id.map(colloquy_domain::RunId::as_uuid),
             assistant_id: message
                 .assistant_id

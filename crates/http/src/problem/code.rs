@@ -39,6 +39,7 @@ problem_codes! {
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE;
     ModelError = "model_error", BAD_GATEWAY;
+    OutputInvalid = "output_invalid", BAD_GATEWAY;
     ModelNotConfigured = "model_not_configured", BAD_GATEWAY;
     ModelRateLimited = "model_rate_limited", SERVICE_UNAVAILABLE;
     ModelTimeout = "model_timeout", GATEWAY_TIMEOUT;
@@ -62,6 +63,7 @@ impl From<RunErrorCode> for ProblemCode {
     fn from(code: RunErrorCode) -> Self {
         match code {
             RunErrorCode::ModelError => Self::ModelError,
+            RunErrorCode::OutputInvalid => Self::OutputInvalid,
             RunErrorCode::ModelNotConfigured => Self::ModelNotConfigured,
             RunErrorCode::ModelRateLimited => Self::ModelRateLimited,
             RunErrorCode::ModelTimeout => Self::ModelTimeout,

@@ -5,6 +5,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::output::OutputView;
 use super::view::{RunErrorView, RunView};
 use crate::messages::MessageView;
 use crate::schema;
@@ -74,6 +75,26 @@ events! {
         /// What is to be added to it.
         text: String,
     }
+    /// The assistant begins to use a tool.
+    ToolCalled = "tool.called" {
+        /// Tells the calls of a run apart.
+        tool_call_id: String,
+        /// The tool, as the model named it.
+        name: String,
+        /// What the model hands over: JSON, if it kept to that.
+        arguments: String,
+    }
+    /// The tool has answered, or could not be used.
+    ToolReturned = "tool.returned" {
+        /// The call that this answers.
+        tool_call_id: String,
+        /// The tool, as the model named it.
+        name: String,
+        /// What the tool says, or what went wrong.
+        content: String,
+        /// Whether something went wrong.
+        is_error: bool,
+    }
     /// A message of the assistant is saved, whole or as far as it came.
     MessageCompleted = "message.completed" {
         /// The message as it stands in the thread.
@@ -84,7 +105,7 @@ events! {
         /// The run as it ended.
         run: RunView,
         /// The answer.
-        output: String,
+        output: OutputView,
     }
     /// The run has failed; the last event.
     RunFailed = "run.failed" {
@@ -114,6 +135,17 @@ impl RunEventView {
                     text,
                 }))
             }
+            RunEventKind::ToolCalled { call, .. } => Some(Self::ToolCalled(ToolCalled {
+                tool_call_id: call.id,
+                name: call.name,
+                arguments: call.arguments,
+            })),
+            RunEventKind::ToolReturned { result, .. } => Some(Self::ToolReturned(ToolReturned {
+                tool_call_id: result.call_id,
+                name: result.name,
+                content: result.content,
+                is_error: result.is_error,
+            })),
             RunEventKind::MessageCompleted { message } => {
                 Some(Self::MessageCompleted(MessageCompleted {
                     message: (*message).into(),
@@ -127,8 +159,8 @@ impl RunEventView {
     fn end(run: Run, output: Option<String>) -> Option<Self> {
         match run.status {
             RunStatus::Completed => Some(Self::RunCompleted(RunCompleted {
+                output: OutputView::of(output.unwrap_or_default(), run.output_format),
                 run: run.into(),
-                output: output.unwrap_or_default(),
             })),
             RunStatus::Failed => {
                 let error = run.error.clone()?.into();

@@ -5,6 +5,7 @@ mod event;
 mod events;
 mod get;
 mod list;
+mod output;
 mod resume;
 mod stream;
 mod view;
@@ -15,6 +16,7 @@ use utoipa_axum::routes;
 use crate::state::App;
 
 pub(crate) use event::RunEventFrame;
+pub(crate) use output::OutputView;
 pub(crate) use resume::LAST_EVENT_ID;
 pub(crate) use stream::RunStreams;
 pub(crate) use view::RunView;

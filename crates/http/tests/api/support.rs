@@ -10,9 +10,11 @@ use colloquy_application::accounts::NewAccount;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{HealthCheck, InstanceId};
 use colloquy_application::runs::RunLimits;
+use colloquy_application::system::SystemClock;
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
 };
+use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings, UseCases};
 use colloquy_domain::{Email, Role, TokenName, User};
 use colloquy_http::HttpOptions;
@@ -70,6 +72,7 @@ impl Api {
             run_limits: RunLimits::default(),
             default_model: None,
             password_slots: 2,
+            toolbox: Toolbox::built_in(Arc::new(SystemClock)).unwrap(),
         };
         let use_cases = UseCases::new(ports, Arc::new(DefaultPolicy), settings);
         let health: Vec<Arc<dyn HealthCheck>> = vec![Arc::new(store.clone())];

@@ -1,7 +1,9 @@
 //! OpenAI's chat completions, as OpenAI and many other servers speak them.
 
 mod answer;
+mod calls;
 mod events;
+mod strict;
 mod wire;
 
 use std::sync::Arc;
@@ -28,6 +30,13 @@ pub(crate) struct ChatCompletions {
     asks_usage: AtomicBool,
 }
 
+/// What is asked for beyond an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wishes {
+    usage: bool,
+    schema: bool,
+}
+
 impl ChatCompletions {
     pub(crate) fn new(
         settings: &ProviderSettings,
@@ -44,25 +53,36 @@ impl ChatCompletions {
         })
     }
 
-    /// Sends the request; a second time, without asking for the count of tokens, when the server
-    /// refuses just that, which it then remembers.
+    /// Sends the request; once more without what the server refuses of it, where that is a wish
+    /// only. That it does not count tokens is remembered; of schemas it may take others.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
-        let asks_usage = self.asks_usage.load(Ordering::Relaxed);
-        match self.attempt(request, asks_usage).await {
-            Err(error) if asks_usage && refuses_usage(&error) => {
+        let mut wishes = Wishes {
+            usage: self.asks_usage.load(Ordering::Relaxed),
+            schema: request.output_schema.is_some(),
+        };
+        loop {
+            let error = match self.attempt(request, wishes).await {
+                Err(error) if error.kind == ModelErrorKind::Refused => error,
+                answer => return answer,
+            };
+            if wishes.usage && names(&error, "stream_options") {
                 self.asks_usage.store(false, Ordering::Relaxed);
-                self.attempt(request, false).await
+                wishes.usage = false;
+            } else if wishes.schema && names(&error, "response_format") {
+                tracing::info!("the provider does not take the output schema; asked without it");
+                wishes.schema = false;
+            } else {
+                return Err(error);
             }
-            answer => answer,
         }
     }
 
     async fn attempt(
         &self,
         request: &ChatRequest,
-        asks_usage: bool,
+        wishes: Wishes,
     ) -> Result<ChatStream, ModelError> {
-        let body = wire::body(request, asks_usage, &self.endpoint)
+        let body = wire::body(request, wishes, &self.endpoint)
             .map_err(|error| ModelError::new(ModelErrorKind::Refused, error))?;
         let response = self
             .post(body)
@@ -129,11 +149,11 @@ fn not_an_event_stream(headers: &HeaderMap) -> Option<&HeaderValue> {
     (!is_stream).then_some(found)
 }
 
-fn refuses_usage(error: &ModelError) -> bool {
+/// Whether the server's refusal is about that member of the request.
+fn names(error: &ModelError, member: &str) -> bool {
     let source = error.source.as_ref();
     let said = source.and_then(|source| source.downcast_ref::<StatusError>());
-    error.kind == ModelErrorKind::Refused
-        && said.is_some_and(|said| said.body.contains("stream_options"))
+    said.is_some_and(|said| said.body.contains(member))
 }
 
 fn redacted(text: &str, api_key: Option<&ApiKey>) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{providers, read, request, settings};
+use crate::support::{providers, read, request, settings, user};
 use colloquy_application::ports::{ChatModel, Clock, ModelErrorKind};
 use colloquy_application::testing::fakes::ManualClock;
 use colloquy_domain::{FinishReason, ModelName, Usage};
@@ -106,7 +106,7 @@ async fn echo_repeats_the_last_message_in_pieces() {
 async fn echo_answers_a_long_message_in_few_pieces() {
     let mut request = request();
     request.model = ModelName::parse("echo::echo").unwrap();
-    request.messages.last_mut().unwrap().content = "größer ".repeat(10_000);
+    *request.messages.last_mut().unwrap() = user(&"größer ".repeat(10_000));
     let answer = read(providers(Vec::new()).stream(&request).await.unwrap()).await;
     assert_eq!(answer.text().len(), "Echo: ".len() + 90_000);
     assert!(answer.pieces.len() < 40);

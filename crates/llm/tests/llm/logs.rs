@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tracing::Level;
 
-use crate::support::{KEY, providers, request, settings};
+use crate::support::{KEY, providers, request, settings, user};
 
 /// What the whole test binary logs from the moment it is asked for.
 #[derive(Clone, Default)]
@@ -50,7 +50,7 @@ async fn ask(kind: ProviderKind, reply: Reply) {
     settings.name = "logged".to_owned();
     let mut request = request();
     request.model = ModelName::parse("logged::model").unwrap();
-    request.messages[0].content = "Planted question".to_owned();
+    request.messages[0] = user("Planted question");
     if let Ok(answer) = providers(vec![settings]).stream(&request).await {
         answer.count().await;
     }

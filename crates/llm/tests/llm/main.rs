@@ -13,3 +13,4 @@ mod logs;
 mod other_wires;
 mod support;
 mod tls;
+mod tools;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_application::ports::{
-    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatRole, ChatStream, Clock,
-    ModelError, ModelErrorKind,
+    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, Clock, ModelError,
+    ModelErrorKind,
 };
 use colloquy_application::testing::fakes::ManualClock;
-use colloquy_domain::{Configuration, FinishReason, ModelName};
+use colloquy_domain::{Configuration, FinishReason, ModelName, ToolCall};
 use colloquy_llm::{ApiKey, ModelProviders, ProviderKind, ProviderSettings};
 use colloquy_tests::model_server::{ModelServer, Script};
 use futures_util::StreamExt;
@@ -43,25 +43,29 @@ pub(crate) fn request() -> ChatRequest {
         model: ModelName::parse("p::model").unwrap(),
         instructions: Some("Be kind.".to_owned()),
         messages: vec![
-            said(ChatRole::User, "Hi"),
-            said(ChatRole::Assistant, "Hello"),
-            said(ChatRole::User, "Say hello again"),
+            user("Hi"),
+            ChatMessage::Assistant {
+                text: "Hello".to_owned(),
+                tool_calls: Vec::new(),
+            },
+            user("Say hello again"),
         ],
         configuration: Configuration::default(),
+        tools: Vec::new(),
+        may_call_tools: true,
+        output_schema: None,
     }
 }
 
-fn said(role: ChatRole, content: &str) -> ChatMessage {
-    ChatMessage {
-        role,
-        content: content.to_owned(),
-    }
+pub(crate) fn user(text: &str) -> ChatMessage {
+    ChatMessage::User(text.to_owned())
 }
 
 /// An answer to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) pieces: Vec<String>,
+    pub(crate) calls: Vec<ToolCall>,
     pub(crate) end: Result<ChatEnd, ModelError>,
 }
 
@@ -81,27 +85,35 @@ impl Answer {
 
 /// Asks, and reads the answer to its end, which is the stream's end too.
 pub(crate) async fn ask(models: &ModelProviders) -> Answer {
-    match models.stream(&request()).await {
+    ask_for(models, &request()).await
+}
+
+/// The same with a request of one's own.
+pub(crate) async fn ask_for(models: &ModelProviders, request: &ChatRequest) -> Answer {
+    match models.stream(request).await {
         Ok(stream) => read(stream).await,
         Err(error) => Answer {
             pieces: Vec::new(),
+            calls: Vec::new(),
             end: Err(error),
         },
     }
 }
 
 pub(crate) async fn read(mut stream: ChatStream) -> Answer {
-    let mut pieces = Vec::new();
+    let (mut pieces, mut calls) = (Vec::new(), Vec::new());
     let end = loop {
         match stream.next().await.expect("an end before the stream's end") {
             Ok(ChatEvent::Text(text)) => pieces.push(text),
+            Ok(ChatEvent::ToolCall(call)) => calls.push(call),
+            Ok(ChatEvent::Progress) => {}
             Ok(ChatEvent::End(end)) => break Ok(end),
             Ok(other) => panic!("{other:?}"),
             Err(error) => break Err(error),
         }
     };
     assert!(stream.next().await.is_none(), "nothing follows the end");
-    Answer { pieces, end }
+    Answer { pieces, calls, end }
 }
 
 pub(crate) async fn ask_scripted(script: impl Into<Script>) -> Answer {

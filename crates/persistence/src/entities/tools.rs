@@ -76,6 +76,7 @@ fn call(stored: StoredCall<'_>) -> ToolCall {
         id: stored.id.into_owned(),
         name: stored.name.into_owned(),
         arguments: stored.arguments.into_owned(),
+        signature: None,
     }
 }
 

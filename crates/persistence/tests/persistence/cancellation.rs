@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use colloquy_application::ports::MessageScope;
 use colloquy_application::testing::samples::Samples;
 use tokio::time::timeout;
 
@@ -33,7 +34,11 @@ async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
     let stores = stores(&place.open().await);
     for (start, is_answered) in started {
         let thread = start.run.thread_id;
-        let messages = stores.messages.list(thread, 0, 10).await.unwrap();
+        let messages = stores
+            .messages
+            .list(thread, MessageScope::Conversation, 0, 10)
+            .await
+            .unwrap();
         let run = stores.runs.get(thread, start.run.id).await.unwrap();
         assert_eq!(messages.len(), usize::from(run.is_some()));
         assert!(run.is_some() || !is_answered, "what was answered is there");

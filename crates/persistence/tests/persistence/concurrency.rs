@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use colloquy_application::ports::{Constraint, PortError};
+use colloquy_application::ports::{Constraint, MessageScope, PortError};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::Samples;
 use colloquy_domain::Thread;
@@ -45,7 +45,11 @@ async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
             assert_eq!(said, 2 * ROUNDS, "nobody else writes there");
         }
     }
-    let messages = stores.messages.list(shared.id, 0, 1000).await.unwrap();
+    let messages = stores
+        .messages
+        .list(shared.id, MessageScope::Conversation, 0, 1000)
+        .await
+        .unwrap();
     let positions: Vec<_> = messages.iter().map(|it| it.position as usize).collect();
     assert!(said_in_shared > 0);
     assert_eq!(positions, (1..=said_in_shared).collect::<Vec<_>>());

@@ -128,6 +128,7 @@ impl Script {
             id: id.to_owned(),
             name: name.to_owned(),
             arguments: arguments.to_owned(),
+            signature: None,
         }))))
     }
 
