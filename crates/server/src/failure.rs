@@ -44,6 +44,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
+    Tools(#[from] colloquy_application::tools::ToolboxError),
+    #[error(transparent)]
     UseCase(#[from] colloquy_application::Error),
     #[error(transparent)]
     Port(#[from] colloquy_application::ports::PortError),

@@ -48,8 +48,7 @@ impl Service {
                 run_limits: settings.run_limits,
                 default_model: settings.default_model.clone(),
                 password_slots: password_slots(),
-                toolbox: Toolbox::built_in(Arc::clone(&sources.clock))
-                    .map_err(Failure::internal)?,
+                toolbox: Toolbox::built_in(Arc::clone(&sources.clock))?,
             },
         );
         Ok(Self {

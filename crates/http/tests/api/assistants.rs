@@ -30,6 +30,10 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
             "frequency_penalty": null, "max_output_tokens": null,
             "history_max_messages": null, "history_max_tokens": null, "tags": null,
         },
+        "tools": [],
+        "tool_max_concurrency": 4,
+        "max_tool_rounds": 10,
+        "output_schema": null,
     });
     assert_eq!(assistant, expected);
     for path in [&format!("/assistants/{id}"), "/assistants/travel-guide"] {

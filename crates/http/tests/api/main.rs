@@ -24,4 +24,5 @@ mod streams;
 mod support;
 mod threads;
 mod tokens;
+mod tools;
 mod users;
