@@ -66,6 +66,27 @@ pub struct NewAssistant {
     pub is_enabled: bool,
 }
 
+impl NewAssistant {
+    /// A public, enabled assistant of that name, with the default of every other field.
+    #[must_use]
+    pub fn new(name: AssistantName) -> Self {
+        Self {
+            name,
+            slug: None,
+            description: None,
+            instructions: Instructions::default(),
+            model: None,
+            configuration: Configuration::default(),
+            tools: Vec::new(),
+            tool_max_concurrency: ToolConcurrency::default(),
+            max_tool_rounds: ToolRounds::default(),
+            output_schema: None,
+            user_authentication: false,
+            is_enabled: true,
+        }
+    }
+}
+
 /// What to change of an assistant; `None` stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct AssistantChanges {

@@ -53,6 +53,13 @@ text_types! {
     Instructions: max 100_000, blank Allowed;
 }
 
+impl Default for Instructions {
+    /// None at all.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 /// How an address names an assistant: by id or by slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AssistantRef {

@@ -4,10 +4,7 @@ use colloquy_application::Error;
 use colloquy_application::accounts::Accounts;
 use colloquy_application::assistants::{Assistants, NewAssistant};
 use colloquy_application::ports::{OffsetPage, SecretGenerator};
-use colloquy_domain::{
-    AssistantName, Configuration as ModelConfiguration, Description, Email, Instructions,
-    ModelName, Slug, Violation,
-};
+use colloquy_domain::{AssistantName, Description, Email, ModelName, Slug, Violation};
 
 use crate::config::FirstAdministrator;
 use crate::failure::Failure;
@@ -73,16 +70,12 @@ pub(crate) async fn create_demo_assistant(assistants: &Assistants) -> Result<(),
 
 fn demo() -> Result<NewAssistant, Failure> {
     Ok(NewAssistant {
-        name: valid(AssistantName::parse("Demo"))?,
         slug: Some(valid(Slug::parse("demo"))?),
         description: Some(valid(Description::parse(
             "Repeats what it is told, without any language model.",
         ))?),
-        instructions: valid(Instructions::parse(""))?,
         model: Some(valid(ModelName::parse("echo::echo"))?),
-        configuration: ModelConfiguration::default(),
-        user_authentication: false,
-        is_enabled: true,
+        ..NewAssistant::new(valid(AssistantName::parse("Demo"))?)
     })
 }
 

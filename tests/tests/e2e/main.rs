@@ -23,6 +23,7 @@ mod serving;
 mod streams;
 mod threads;
 mod tokens;
+mod tools;
 mod users;
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{Assistants, ConfigurationChanges, NewAssistant};
-use colloquy_domain::{AssistantName, Configuration, Description, Instructions, ModelName, Slug};
+use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
 
 use super::READ_ONLY;
 use super::configuration::configuration_schema;
@@ -29,22 +29,25 @@ impl Input for NewAssistant {
         let tools = ToolFields::read(fields);
         let user_authentication = fields.optional("user_authentication", boolean);
         let is_enabled = fields.optional("is_enabled", boolean);
+        let default = Self::new(name?);
         Some(Self {
-            name: name?,
             slug,
             description: description.flatten(),
-            instructions: instructions.or_else(|| Instructions::parse("").ok())?,
+            instructions: instructions.unwrap_or(default.instructions),
             model,
             configuration: configuration
                 .flatten()
                 .unwrap_or_default()
-                .applied_to(Configuration::default()),
-            tools: tools.tools.unwrap_or_default(),
-            tool_max_concurrency: tools.tool_max_concurrency.unwrap_or_default(),
-            max_tool_rounds: tools.max_tool_rounds.unwrap_or_default(),
+                .applied_to(default.configuration),
+            tools: tools.tools.unwrap_or(default.tools),
+            tool_max_concurrency: tools
+                .tool_max_concurrency
+                .unwrap_or(default.tool_max_concurrency),
+            max_tool_rounds: tools.max_tool_rounds.unwrap_or(default.max_tool_rounds),
             output_schema: tools.output_schema.flatten(),
-            user_authentication: user_authentication.unwrap_or(false),
-            is_enabled: is_enabled.unwrap_or(true),
+            user_authentication: user_authentication.unwrap_or(default.user_authentication),
+            is_enabled: is_enabled.unwrap_or(default.is_enabled),
+            name: default.name,
         })
     }
 }
