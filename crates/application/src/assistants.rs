@@ -178,6 +178,25 @@ impl AssistantChanges {
     }
 }
 
+/// On which revisions of an assistant a change may be based.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// On whichever it has.
+    #[default]
+    Any,
+    /// On one of these.
+    Revisions(Vec<u32>),
+}
+
+impl Expected {
+    fn admits(&self, revision: u32) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Revisions(revisions) => revisions.contains(&revision),
+        }
+    }
+}
+
 /// An assistant, and how much of it the reader may be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssistantView {
@@ -365,16 +384,18 @@ impl Assistants {
         Ok(assistant)
     }
 
-    /// Changes an assistant. Two changes at once are both kept, one after the other.
+    /// Changes an assistant, if it is as expected. Two changes at once that expect nothing are
+    /// both kept, one after the other.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `Invalid` when the new model or a tool is not to be had here,
+    /// The policy's refusal, `NotFound`, `RevisionConflict` when it is not as expected, `Invalid` when the new model or a tool is not to be had here,
     /// `Duplicate("slug")`.
     pub async fn update(
         &self,
         actor: &Actor,
         reference: &AssistantRef,
         changes: AssistantChanges,
+        expected: &Expected,
     ) -> Result<Assistant, Error> {
         self.require_manager(actor).await?;
         if let Some(model) = &changes.model {
@@ -391,6 +412,9 @@ impl Assistants {
                 .assistant(actor, &reference, AssistantAction::View)
                 .await?;
             reference = AssistantRef::Id(old.id);
+            if !expected.admits(old.revision) {
+                return Err(Error::RevisionConflict);
+            }
             let revision = old.revision.saturating_add(1);
             let mut assistant = changes.clone().applied_to(old);
             assistant.revision = revision;

@@ -8,6 +8,7 @@ mod created;
 mod cursor;
 mod deadline;
 mod docs;
+mod etag;
 mod health;
 mod idempotency;
 mod input;

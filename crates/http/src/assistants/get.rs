@@ -1,9 +1,11 @@
-use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use colloquy_application::assistants::Assistants;
 
-use super::view::AssistantView;
+use super::view::{AssistantView, tagged, validity};
 use crate::auth::CurrentActor;
+use crate::etag;
 use crate::path::AssistantPath;
 use crate::problem::Problem;
 
@@ -13,14 +15,29 @@ use crate::problem::Problem;
     path = "/assistants/{assistant_id}",
     tag = "assistants",
     security((), ("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug")),
-    responses((status = 200, description = "The assistant", body = AssistantView)),
+    params(
+        ("assistant_id" = String, Path, description = "Id or slug"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what is at hand"),
+    ),
+    responses(
+        (status = 200, description = "The assistant", body = AssistantView, headers(
+            ("ETag" = String, description = "Names the assistant's revision"),
+        )),
+        (status = 304, description = "The caller has the assistant as it is", headers(
+            ("ETag" = String, description = "Names the assistant's revision"),
+        )),
+    ),
 )]
 pub(crate) async fn get_assistant(
     CurrentActor(actor): CurrentActor,
     State(assistants): State<Assistants>,
     AssistantPath(reference): AssistantPath,
-) -> Result<Json<AssistantView>, Problem> {
-    let assistant = assistants.get(&actor, &reference).await?;
-    Ok(Json(AssistantView::from(assistant)))
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = AssistantView::from(assistants.get(&actor, &reference).await?);
+    let tag = view.tag();
+    if etag::is_at_hand(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, validity(tag)).into_response());
+    }
+    Ok(tagged(view))
 }

@@ -25,4 +25,10 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 /// What a client may send back of an assistant, to no effect.
-const READ_ONLY: [&str; 4] = ["id", "model_provider", "created_at", "updated_at"];
+const READ_ONLY: [&str; 5] = [
+    "id",
+    "model_provider",
+    "revision",
+    "created_at",
+    "updated_at",
+];

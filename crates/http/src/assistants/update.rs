@@ -1,5 +1,5 @@
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use colloquy_application::assistants::{AssistantChanges, Assistants, ConfigurationChanges};
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
 use utoipa::openapi::schema::ObjectBuilder;
@@ -7,8 +7,9 @@ use utoipa::openapi::schema::ObjectBuilder;
 use super::READ_ONLY;
 use super::configuration::{cleared, configuration_schema};
 use super::tools::ToolFields;
-use super::view::AssistantView;
+use super::view::{AssistantView, tagged};
 use crate::auth::SignedIn;
+use crate::etag::IfMatch;
 use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
 use crate::path::AssistantPath;
 use crate::problem::Problem;
@@ -79,23 +80,26 @@ pub(super) fn model_schema() -> ObjectBuilder {
     path = "/assistants/{assistant_id}",
     tag = "assistants",
     security(("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug")),
+    params(("assistant_id" = String, Path, description = "Id or slug"), IfMatch),
     request_body = UpdateAssistant,
     responses(
-        (status = 200, description = "The assistant as it is now", body = AssistantView),
+        (status = 200, description = "The assistant as it is now", body = AssistantView, headers(
+            ("ETag" = String, description = "Names the assistant's revision"),
+        )),
         (status = 403, description = "The caller is no administrator"),
         (status = 409, description = "Another assistant has the slug"),
-        (status = 412, description = "Others changed the assistant all the while"),
+        (status = 412, description = "The assistant is not the one that `If-Match` names, or others changed it all the while"),
     ),
 )]
 pub(crate) async fn update_assistant(
     caller: SignedIn,
     State(assistants): State<Assistants>,
     AssistantPath(reference): AssistantPath,
+    IfMatch(expected): IfMatch,
     JsonBody(changes): UpdateAssistant,
-) -> Result<Json<AssistantView>, Problem> {
+) -> Result<Response, Problem> {
     let assistant = assistants
-        .update(&caller.actor, &reference, changes)
+        .update(&caller.actor, &reference, changes, &expected)
         .await?;
-    Ok(Json(AssistantView::whole(assistant)))
+    Ok(tagged(AssistantView::whole(assistant)))
 }

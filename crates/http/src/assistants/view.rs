@@ -1,3 +1,7 @@
+use axum::Json;
+use axum::http::HeaderName;
+use axum::http::header::{CACHE_CONTROL, ETAG, VARY};
+use axum::response::{IntoResponse as _, Response};
 use colloquy_application::assistants::AssistantView as ShownAssistant;
 use colloquy_domain::{Assistant, OutputSchema, ToolRef};
 use serde::Serialize;
@@ -6,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::configuration::ConfigurationView;
+use crate::etag;
 use crate::timestamp::Timestamp;
 
 /// What administrators define and people talk to.
@@ -61,6 +66,12 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, required = false)]
     output_schema: Option<Option<Value>>,
+    /// Counts the changes, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false)]
+    revision: Option<u32>,
+    #[serde(skip)]
+    tag: String,
 }
 
 impl AssistantView {
@@ -80,6 +91,8 @@ impl AssistantView {
                     .clone()
                     .map(OutputSchema::into_value),
             ),
+            revision: Some(assistant.revision),
+            tag: etag::of_revision(assistant.revision, true),
             ..Self::public(assistant)
         }
     }
@@ -104,8 +117,31 @@ impl AssistantView {
             tool_max_concurrency: None,
             max_tool_rounds: None,
             output_schema: None,
+            revision: None,
+            tag: etag::of_revision(assistant.revision, false),
         }
     }
+}
+
+impl AssistantView {
+    /// The entity tag of what is shown.
+    pub(super) fn tag(&self) -> String {
+        self.tag.clone()
+    }
+}
+
+/// The assistant with its tag.
+pub(super) fn tagged(view: AssistantView) -> Response {
+    (validity(view.tag()), Json(view)).into_response()
+}
+
+/// For whom and how long an answer of this tag is good: it depends on who asks, each time.
+pub(super) fn validity(tag: String) -> [(HeaderName, String); 3] {
+    [
+        (ETAG, tag),
+        (CACHE_CONTROL, "private, no-cache".to_owned()),
+        (VARY, "authorization".to_owned()),
+    ]
 }
 
 impl From<ShownAssistant> for AssistantView {

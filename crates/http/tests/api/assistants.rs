@@ -34,6 +34,7 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
         "tool_max_concurrency": 4,
         "max_tool_rounds": 10,
         "output_schema": null,
+        "revision": 1,
     });
     assert_eq!(assistant, expected);
     for path in [&format!("/assistants/{id}"), "/assistants/travel-guide"] {
@@ -175,7 +176,9 @@ async fn put_and_patch_keep_what_is_left_out_and_clear_what_is_null() {
         let cleared = change(json!({"configuration": null})).await;
         let settings = cleared["configuration"].as_object().unwrap();
         assert!(settings.values().all(serde_json::Value::is_null));
-        assert_eq!(change(json!({})).await, cleared);
+        let mut again = change(json!({})).await;
+        again["revision"] = cleared["revision"].clone();
+        assert_eq!(again, cleared);
     }
 }
 
@@ -193,9 +196,11 @@ async fn what_was_read_can_be_sent_back_by_either_method() {
         )
         .await;
     let path = format!("/assistants/{id}");
-    let read = api.get(&path).by(&admin).send().await.ok(200);
-    for call in [api.put(&path), api.patch(&path)] {
-        assert_eq!(call.by(&admin).json(&read).send().await.ok(200), read);
+    let mut read = api.get(&path).by(&admin).send().await.ok(200);
+    for (revision, call) in [(2, api.put(&path)), (3, api.patch(&path))] {
+        let written = call.by(&admin).json(&read).send().await.ok(200);
+        read["revision"] = json!(revision);
+        assert_eq!(written, read);
     }
 }
 
@@ -330,4 +335,43 @@ async fn only_administrators_manage_assistants() {
     for call in calls() {
         call.by(&user).send().await.problem(403, "forbidden");
     }
+}
+
+#[tokio::test]
+async fn a_change_may_be_bound_to_what_it_is_based_on() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    api.assistant(&admin, "guide").await;
+    let get = || api.get("/assistants/guide").by(&admin);
+    let first = get().send().await;
+    let tag = first.header("etag").unwrap().to_owned();
+    let change = |tag: &str, name: &str| {
+        let call = api
+            .put("/assistants/guide")
+            .by(&admin)
+            .header("if-match", tag);
+        call.json(&json!({"name": name})).send()
+    };
+    let changed = change(&tag, "Mine").await;
+    let new_tag = changed.header("etag").unwrap().to_owned();
+    assert_ne!(new_tag, tag);
+    assert_eq!(changed.ok(200)["revision"], 2);
+    change(&tag, "Theirs")
+        .await
+        .problem(412, "revision_conflict");
+    change("\"nonsense\"", "Theirs")
+        .await
+        .problem(412, "revision_conflict");
+    assert_eq!(get().send().await.ok(200)["name"], "Mine");
+    change("*", "Any").await.ok(200);
+    let unchanged = get().header("if-none-match", "\"3\"").send().await;
+    assert_eq!((unchanged.status.as_u16(), unchanged.body.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), Some("\"3\""));
+    let public = api
+        .get("/assistants/guide")
+        .header("if-none-match", "\"3\"")
+        .send()
+        .await;
+    assert_eq!(public.header("etag"), Some("\"3-public\""));
+    public.ok(200);
 }

@@ -1,0 +1,104 @@
+//! Entity tags: which state of a thing a client has at hand (RFC 9110, section 13).
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use colloquy_application::assistants::Expected;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::schema;
+
+/// The tag of an assistant's revision. What administrators are shown is another representation
+/// than what others are.
+pub(crate) fn of_revision(revision: u32, is_whole: bool) -> String {
+    let suffix = if is_whole { "" } else { "-public" };
+    format!("\"{revision}{suffix}\"")
+}
+
+/// Whether `If-None-Match` names the tag; weak ones count as well.
+pub(crate) fn is_at_hand(headers: &HeaderMap, tag: &str) -> bool {
+    members(headers, &IF_NONE_MATCH)
+        .iter()
+        .any(|member| *member == "*" || member.trim_start_matches("W/") == tag)
+}
+
+/// On which revisions of an assistant a change is meant to be based: `If-Match`.
+pub(crate) struct IfMatch(pub(crate) Expected);
+
+impl IfMatch {
+    fn asked(headers: &HeaderMap) -> Expected {
+        if !headers.contains_key(IF_MATCH) {
+            return Expected::Any;
+        }
+        let members = members(headers, &IF_MATCH);
+        if members.contains(&"*") {
+            return Expected::Any;
+        }
+        // A tag that we did not make, and a weak one, match nothing.
+        Expected::Revisions(members.into_iter().filter_map(revision).collect())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(Self::asked(&parts.headers)))
+    }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The `ETag` of what the change is based on; if that is not what is \
+                           there now, nothing is changed.";
+        vec![schema::header_parameter(
+            "If-Match",
+            schema::string(),
+            description,
+        )]
+    }
+}
+
+/// The revision of one of our tags.
+fn revision(tag: &str) -> Option<u32> {
+    let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let number = inner.strip_suffix("-public").unwrap_or(inner);
+    number.parse().ok()
+}
+
+/// The members of a header that is a list. What is not text is passed over.
+fn members<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
+    let values = headers.get_all(name).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    let members = values.flat_map(|value| value.split(','));
+    members.map(str::trim).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::IF_MATCH;
+    use axum::http::{HeaderMap, HeaderValue};
+    use colloquy_application::assistants::Expected;
+
+    use super::IfMatch;
+
+    #[test]
+    fn only_our_own_strong_tags_name_revisions() {
+        let asked = |value: &'static str| {
+            let value = HeaderValue::from_static(value);
+            IfMatch::asked(&HeaderMap::from_iter([(IF_MATCH, value)]))
+        };
+        let revisions = |numbers: &[u32]| Expected::Revisions(numbers.to_vec());
+        assert_eq!(IfMatch::asked(&HeaderMap::new()), Expected::Any);
+        assert_eq!(asked("*"), Expected::Any);
+        assert_eq!(asked("\"7\""), revisions(&[7]));
+        assert_eq!(asked("\"7-public\", \"8\""), revisions(&[7, 8]));
+        for other in ["", "7", "W/\"7\"", "\"x\"", "\"-7\"", "\"99999999999\""] {
+            assert_eq!(asked(other), revisions(&[]), "{other}");
+        }
+    }
+}
