@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod assistants;
+mod shared_load;
 mod tokens;
 
+pub use assistants::CachedAssistantRepository;
 pub use tokens::CachedTokenRepository;

@@ -9,6 +9,8 @@ use colloquy_domain::{AccessToken, TokenId, TokenKind, UserId};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 
+use crate::shared_load::{Missing, same_error};
+
 /// How old an answer may get, by the caller's clock and by the machine's.
 const LIFETIME: Duration = Duration::from_secs(4);
 /// How many answers are kept at the most.
@@ -32,12 +34,6 @@ struct Key {
     generation: u64,
     /// The stretch of time, one [`LIFETIME`] long, that the lookup falls into.
     period: i64,
-}
-
-/// Why there is nothing to remember. Every caller of a shared lookup is told.
-enum Missing {
-    Absent,
-    Failed(Arc<PortError>),
 }
 
 impl CachedTokenRepository {
@@ -128,23 +124,4 @@ fn period(hash: &TokenHash, now: DateTime<Utc>) -> i64 {
     const LENGTH: i64 = LIFETIME.as_millis() as i64;
     let offset = i64::from(u16::from_be_bytes([hash.0[0], hash.0[1]]));
     (now.timestamp_millis() + offset).div_euclid(LENGTH)
-}
-
-/// An error of the same meaning, with the shared one as its cause.
-fn same_error(error: &Arc<PortError>) -> PortError {
-    let cause = Arc::clone(error);
-    match &**error {
-        PortError::NotFound => PortError::NotFound,
-        PortError::Conflict(constraint) => PortError::Conflict(*constraint),
-        PortError::Unavailable(_) => PortError::unavailable(cause),
-        PortError::Corrupt {
-            table, column, row, ..
-        } => PortError::Corrupt {
-            table,
-            column,
-            row: row.clone(),
-            source: cause.into(),
-        },
-        _ => PortError::other(cause),
-    }
 }

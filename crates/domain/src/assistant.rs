@@ -61,7 +61,7 @@ impl Default for Instructions {
 }
 
 /// How an address names an assistant: by id or by slug.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AssistantRef {
     /// By id.
     Id(AssistantId),

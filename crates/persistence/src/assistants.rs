@@ -6,6 +6,7 @@ use colloquy_domain::{Assistant, AssistantId, AssistantRef};
 use sea_orm::{DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
 
 use crate::Database;
+use crate::changes::{Change, announce};
 use crate::entities::assistants::{ActiveModel, COLUMN, Entity};
 use crate::error::Failure;
 use crate::rows::{expect_found, page};
@@ -33,6 +34,7 @@ impl AssistantRepository for SeaAssistantRepository {
                 Entity::insert(ActiveModel::try_from(assistant)?)
                     .exec_without_returning(&transaction)
                     .await?;
+                announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())
             })
@@ -81,6 +83,7 @@ impl AssistantRepository for SeaAssistantRepository {
                 if update.exec(&transaction).await?.rows_affected == 0 {
                     return Err(not_updated(&transaction, assistant.id).await);
                 }
+                announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())
             })
@@ -93,6 +96,7 @@ impl AssistantRepository for SeaAssistantRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())
             })

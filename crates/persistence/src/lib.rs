@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod assistants;
+mod changes;
 mod database;
 mod entities;
 mod error;
@@ -29,6 +30,7 @@ mod places;
 mod plans;
 
 pub use assistants::SeaAssistantRepository;
+pub use changes::{Change, Changes};
 pub use database::{Database, DatabaseOptions};
 pub use error::ConnectError;
 pub use messages::SeaMessageRepository;

@@ -1,6 +1,7 @@
 //! The program `colloquy`: reads the configuration, composes the service and serves it.
 
 mod address;
+mod changes;
 mod cli;
 mod commands;
 mod config;

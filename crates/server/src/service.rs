@@ -7,7 +7,7 @@ use colloquy_application::ports::HealthCheck;
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::ObjectBlobStore;
-use colloquy_cache::CachedTokenRepository;
+use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository};
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
     SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
@@ -24,7 +24,8 @@ pub(crate) struct Service {
     /// What must answer for the service to be ready.
     pub(crate) health: Vec<Arc<dyn HealthCheck>>,
     pub(crate) sources: Sources,
-    database: Database,
+    pub(crate) assistants: Arc<CachedAssistantRepository>,
+    pub(crate) database: Database,
     /// Held for as long as the service works on runs.
     _slot: InstanceSlot,
 }
@@ -40,8 +41,10 @@ impl Service {
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
         let database = store.database;
+        let assistants = SeaAssistantRepository::new(database.clone());
+        let assistants = Arc::new(CachedAssistantRepository::new(Arc::new(assistants)));
         let use_cases = UseCases::new(
-            ports(&database, Arc::new(model), &sources),
+            ports(&database, &assistants, Arc::new(model), &sources),
             Arc::new(DefaultPolicy),
             UseCaseSettings {
                 instance: slot.id(),
@@ -55,6 +58,7 @@ impl Service {
             use_cases,
             health: vec![Arc::new(database.clone()), Arc::new(blobs)],
             sources,
+            assistants,
             database,
             _slot: slot,
         })
@@ -68,6 +72,7 @@ impl Service {
 
 fn ports(
     database: &Database,
+    assistants: &Arc<CachedAssistantRepository>,
     model: Arc<dyn colloquy_application::ports::ChatModel>,
     sources: &Sources,
 ) -> Ports {
@@ -75,7 +80,7 @@ fn ports(
     Ports {
         users: Arc::new(SeaUserRepository::new(database.clone())),
         tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
-        assistants: Arc::new(SeaAssistantRepository::new(database.clone())),
+        assistants: Arc::clone(assistants) as _,
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),

@@ -38,7 +38,7 @@ pub trait AssistantRepository: Send + Sync {
 }
 
 /// Which assistants somebody may see in lists; part of the query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AssistantScope {
     /// Every one.

@@ -1,5 +1,5 @@
 /// A stretch of an ordered list by numbers, as the catalogue's `skip` and `limit` ask for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OffsetPage {
     /// How many items to pass over.
     pub skip: u64,

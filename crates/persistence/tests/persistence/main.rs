@@ -16,6 +16,7 @@ use colloquy_persistence::{
 };
 
 mod cancellation;
+mod changes;
 mod concurrency;
 mod contracts;
 mod corruption;

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_application::UseCases;
 use colloquy_http::{HttpOptions, ServeOptions};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::reachable;
+use crate::changes::hear_changes;
 use crate::config::{Configuration, Settings};
 use crate::failure::Failure;
 use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
@@ -33,7 +34,7 @@ pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> 
     let first_sign_in = prepare(&service, settings).await?;
     let listener = listen(settings.listen).await?;
     welcome(listener.local_addr()?, first_sign_in.as_ref())?;
-    let background = start_background(&service.use_cases);
+    let background = start_background(&service);
     serve_until(&stop, listener, &service, settings).await?;
     for task in background {
         task.abort();
@@ -87,9 +88,14 @@ fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Resu
     }
 }
 
-fn start_background(use_cases: &UseCases) -> [AbortHandle; 2] {
+fn start_background(service: &Service) -> [AbortHandle; 3] {
+    let use_cases = &service.use_cases;
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
+    let (database, assistants) = (service.database.clone(), Arc::clone(&service.assistants));
     [
+        supervise("hear changes", move || {
+            hear_changes(database.clone(), Arc::clone(&assistants))
+        }),
         supervise("keep leases", move || {
             let engine = engine.clone();
             async move { engine.keep().await }
