@@ -6,6 +6,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
 mod dialect;
 mod m20261121_000001_first_schema;
 mod m20261122_000002_tools;
+mod m20261122_000003_avatars;
 
 /// Every migration, oldest first. One that was released is never changed: the next one mends it.
 pub struct Migrator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_first_schema::Migration),
             Box::new(m20261122_000002_tools::Migration),
+            Box::new(m20261122_000003_avatars::Migration),
         ]
     }
 }

@@ -65,6 +65,8 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("utoipa", WIRES),
     ("moka", &["colloquy-cache"]),
     ("object_store", &["colloquy-blob"]),
+    ("image", &["colloquy-blob"]),
+    ("png", &["colloquy-blob"]),
     ("genai", &["colloquy-llm"]),
     ("clap", &["colloquy-server"]),
 ];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use colloquy_domain::{
-    Actor, Assistant, AssistantId, AssistantName, AssistantRef, Configuration, Description,
+    Actor, Assistant, AssistantId, AssistantName, AssistantRef, Avatar, Configuration, Description,
     FieldError, FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema,
     PresencePenalty, Slug, Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds,
     TopP, ValidationError, Violation,
@@ -11,6 +11,7 @@ use colloquy_domain::{
 
 use crate::Error;
 use crate::access::{Access, AssistantAction};
+use crate::avatars::{AvatarBlobs, AvatarChanges};
 use crate::ports::{
     AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator, OffsetList,
     OffsetPage, PortError,
@@ -25,6 +26,8 @@ pub struct Assistants {
     pub access: Access,
     /// Where they are kept.
     pub assistants: Arc<dyn AssistantRepository>,
+    /// Where their pictures are kept.
+    pub avatars: AvatarBlobs,
     /// Says which models can be asked here.
     pub models: Arc<dyn ChatModel>,
     /// The model of an assistant that names none.
@@ -64,6 +67,8 @@ pub struct NewAssistant {
     pub user_authentication: bool,
     /// Whether people see and run it.
     pub is_enabled: bool,
+    /// How it looks, where that is not as usual.
+    pub avatar: AvatarChanges,
 }
 
 impl NewAssistant {
@@ -83,6 +88,7 @@ impl NewAssistant {
             output_schema: None,
             user_authentication: false,
             is_enabled: true,
+            avatar: AvatarChanges::default(),
         }
     }
 }
@@ -114,6 +120,8 @@ pub struct AssistantChanges {
     pub user_authentication: Option<bool>,
     /// Enabled or not.
     pub is_enabled: Option<bool>,
+    /// How it looks.
+    pub avatar: AvatarChanges,
 }
 
 /// What to change of the generation settings; `None` stays, `Some(None)` clears.
@@ -173,6 +181,7 @@ impl AssistantChanges {
             output_schema: self.output_schema.unwrap_or(old.output_schema),
             user_authentication: self.user_authentication.unwrap_or(old.user_authentication),
             is_enabled: self.is_enabled.unwrap_or(old.is_enabled),
+            avatar: self.avatar.applied_to(old.avatar),
             ..old
         }
     }
@@ -376,6 +385,7 @@ impl Assistants {
             output_schema: new.output_schema,
             user_authentication: new.user_authentication,
             is_enabled: new.is_enabled,
+            avatar: new.avatar.applied_to(Avatar::default()),
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -404,6 +414,20 @@ impl Assistants {
         self.check_tools(changes.tools.as_deref().unwrap_or_default())
             .await?;
         check_schema(changes.output_schema.as_ref().and_then(Option::as_ref))?;
+        let change = |old| changes.clone().applied_to(old);
+        let (_, assistant) = self.rewrite(actor, reference, expected, change).await?;
+        Ok(assistant)
+    }
+
+    /// Writes what `change` makes of an assistant that is as expected, from the start when others
+    /// were faster; how it was before, and how it is now.
+    pub(crate) async fn rewrite(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+        expected: &Expected,
+        change: impl Fn(Assistant) -> Assistant + Send + Sync,
+    ) -> Result<(Assistant, Assistant), Error> {
         // By id after the first read: the slug itself may be what changes.
         let mut reference = reference.clone();
         for _ in 0..MAX_WRITE_ATTEMPTS {
@@ -415,35 +439,43 @@ impl Assistants {
             if !expected.admits(old.revision) {
                 return Err(Error::RevisionConflict);
             }
-            let revision = old.revision.saturating_add(1);
-            let mut assistant = changes.clone().applied_to(old);
-            assistant.revision = revision;
+            let mut assistant = change(old.clone());
+            assistant.revision = old.revision.saturating_add(1);
             assistant.updated_at = self.clock.now();
             match self.assistants.update(&assistant).await {
                 Err(PortError::Conflict(Constraint::AssistantRevision)) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
                     audit(actor, assistant.id, "assistant changed");
-                    return Ok(assistant);
+                    return Ok((old, assistant));
                 }
             }
         }
         Err(Error::RevisionConflict)
     }
 
-    /// Removes an assistant; the threads opened for it stay.
+    /// Removes an assistant and its picture; the threads opened for it stay.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
     pub async fn delete(&self, actor: &Actor, reference: &AssistantRef) -> Result<(), Error> {
-        self.require_manager(actor).await?;
-        let assistant = self
-            .access
-            .assistant(actor, reference, AssistantAction::View)
-            .await?;
+        let assistant = self.managed(actor, reference).await?;
         self.assistants.delete(assistant.id).await?;
         audit(actor, assistant.id, "assistant deleted");
+        self.avatars.discard_all(assistant.id).await;
         Ok(())
+    }
+
+    /// The assistant, for somebody who manages assistants.
+    pub(crate) async fn managed(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<Assistant, Error> {
+        self.require_manager(actor).await?;
+        self.access
+            .assistant(actor, reference, AssistantAction::View)
+            .await
     }
 
     async fn can_manage(&self, actor: &Actor) -> bool {

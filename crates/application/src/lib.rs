@@ -4,6 +4,7 @@
 mod access;
 pub mod accounts;
 pub mod assistants;
+pub mod avatars;
 mod error;
 pub mod messages;
 pub mod passwords;

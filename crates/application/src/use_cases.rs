@@ -5,13 +5,14 @@ use colloquy_domain::ModelName;
 use crate::Access;
 use crate::accounts::Accounts;
 use crate::assistants::Assistants;
+use crate::avatars::{AvatarBlobs, Avatars};
 use crate::messages::Messages;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
-    AssistantRepository, ChatModel, Clock, IdGenerator, InstanceId, MessageRepository,
-    RunEventRepository, RunRepository, SecretGenerator, ThreadRepository, TokenRepository,
-    UserRepository,
+    AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, IdGenerator, InstanceId,
+    MessageRepository, RunEventRepository, RunRepository, SecretGenerator, ThreadRepository,
+    TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::threads::Threads;
@@ -36,6 +37,10 @@ pub struct Ports {
     pub runs: Arc<dyn RunRepository>,
     /// Keeps their event logs.
     pub events: Arc<dyn RunEventRepository>,
+    /// Keeps the bytes of avatars.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Makes avatars from files.
+    pub renderer: Arc<dyn AvatarRenderer>,
     /// Answers.
     pub model: Arc<dyn ChatModel>,
     /// Tells the time.
@@ -67,6 +72,8 @@ pub struct Settings {
 pub struct UseCases {
     /// The catalogue of assistants.
     pub assistants: Assistants,
+    /// Their pictures.
+    pub avatars: Avatars,
     /// The conversations that people hold.
     pub threads: Threads,
     /// What is said in them.
@@ -100,16 +107,19 @@ impl UseCases {
             Arc::clone(&ports.ids),
         );
         let engine = engine(&ports, &access, &settings);
+        let assistants = Assistants {
+            access: access.clone(),
+            assistants: Arc::clone(&ports.assistants),
+            avatars: AvatarBlobs::new(Arc::clone(&ports.blobs)),
+            models: Arc::clone(&ports.model),
+            default_model: settings.default_model,
+            toolbox: settings.toolbox,
+            clock: Arc::clone(&ports.clock),
+            ids: Arc::clone(&ports.ids),
+        };
         Self {
-            assistants: Assistants {
-                access: access.clone(),
-                assistants: Arc::clone(&ports.assistants),
-                models: Arc::clone(&ports.model),
-                default_model: settings.default_model,
-                toolbox: settings.toolbox,
-                clock: Arc::clone(&ports.clock),
-                ids: Arc::clone(&ports.ids),
-            },
+            avatars: avatars(&ports, &assistants),
+            assistants,
             threads: Threads {
                 access: access.clone(),
                 threads: Arc::clone(&ports.threads),
@@ -150,6 +160,15 @@ fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
         settings.toolbox.clone(),
         settings.instance,
         settings.run_limits,
+    )
+}
+
+fn avatars(ports: &Ports, assistants: &Assistants) -> Avatars {
+    Avatars::new(
+        assistants.clone(),
+        assistants.avatars.clone(),
+        Arc::clone(&ports.renderer),
+        Arc::clone(&ports.ids),
     )
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use colloquy_application::ports::BlobStore;
+use colloquy_application::ports::{AvatarRenderer, BlobStore};
 use colloquy_application::testing::contracts::Stores;
-use colloquy_application::testing::fakes::{Memory, MemoryBlobs};
+use colloquy_application::testing::fakes::{Memory, MemoryBlobs, PretendedAvatars};
 
 async fn stores() -> Option<(Stores, ())> {
     Some((Memory::new().stores(), ()))
@@ -12,6 +12,10 @@ async fn stores() -> Option<(Stores, ())> {
 
 async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
     Some((Arc::new(MemoryBlobs::default()), ()))
+}
+
+async fn renderer() -> Option<(Arc<dyn AvatarRenderer>, ())> {
+    Some((Arc::new(PretendedAvatars), ()))
 }
 
 colloquy_application::user_contracts!(stores);
@@ -27,6 +31,8 @@ mod memory_blobs {
     colloquy_application::blob_contracts!(blobs);
 }
 
+colloquy_application::renderer_contracts!(renderer);
+
 #[test]
 fn every_contract_is_in_its_suite() {
     let suites = include_str!("../src/testing/contracts/suites.rs");
@@ -34,9 +40,11 @@ fn every_contract_is_in_its_suite() {
         include_str!("../src/testing/contracts/administrators.rs"),
         include_str!("../src/testing/contracts/assistant_lists.rs"),
         include_str!("../src/testing/contracts/assistants.rs"),
+        include_str!("../src/testing/contracts/avatars.rs"),
         include_str!("../src/testing/contracts/blobs.rs"),
         include_str!("../src/testing/contracts/events.rs"),
         include_str!("../src/testing/contracts/idempotency.rs"),
+        include_str!("../src/testing/contracts/images.rs"),
         include_str!("../src/testing/contracts/leases.rs"),
         include_str!("../src/testing/contracts/messages.rs"),
         include_str!("../src/testing/contracts/runs.rs"),

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod avatars;
 mod open;
 mod store;
 
+pub use avatars::ImageAvatarRenderer;
 pub use open::OpenError;
 pub use store::ObjectBlobStore;

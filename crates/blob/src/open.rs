@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
+use colloquy_application::ports::BlobKey;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
@@ -44,8 +45,8 @@ pub enum OpenError {
         /// What was given.
         url: String,
     },
-    /// The folder is not there and cannot be made.
-    #[error("the blob folder `{}` cannot be made", path.display())]
+    /// The folder is not there and cannot be made, or cannot be read.
+    #[error("the blob folder `{}` cannot be made or read", path.display())]
     Folder {
         /// Which folder.
         path: PathBuf,
@@ -64,14 +65,23 @@ pub enum OpenError {
     },
 }
 
-pub(crate) fn open(text: &str) -> Result<Arc<dyn ObjectStore>, OpenError> {
+/// The variables that are text.
+pub(crate) fn settings_of_the_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+pub(crate) fn open(
+    text: &str,
+    settings: impl IntoIterator<Item = (String, String)>,
+) -> Result<Arc<dyn ObjectStore>, OpenError> {
     let url = Url::parse(text).map_err(|source| OpenError::Malformed {
         url: text.to_owned(),
         source,
     })?;
     match url.scheme() {
         "file" => open_folder(&url),
-        "s3" => open_bucket(&url),
+        "s3" => open_bucket(&url, settings),
         "memory" => Ok(Arc::new(InMemory::new())),
         scheme => Err(OpenError::UnknownScheme {
             scheme: scheme.to_owned(),
@@ -84,6 +94,9 @@ fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
         url: url.to_string(),
     })?;
     if let Err(source) = make_folder(&path) {
+        return Err(OpenError::Folder { path, source });
+    }
+    if let Err(source) = remove_unfinished(&path) {
         return Err(OpenError::Folder { path, source });
     }
     let folder = LocalFileSystem::new_with_prefix(path).map_err(|source| OpenError::Refused {
@@ -107,7 +120,35 @@ fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn open_bucket(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
+/// Removes what a put leaves that is cut off by the end of its process: files of the blob's name
+/// with `#` and a number behind it, which no list shows. A put that is under way in another process
+/// fails then, and can be made again.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_unfinished(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(is_unfinished) {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_unfinished(name: &str) -> bool {
+    name.rsplit_once('#').is_some_and(|(blob, number)| {
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        is_number && BlobKey::parse(blob).is_ok()
+    })
+}
+
+fn open_bucket(
+    url: &Url,
+    settings: impl IntoIterator<Item = (String, String)>,
+) -> Result<Arc<dyn ObjectStore>, OpenError> {
     let prefix = ObjectPath::from_url_path(url.path()).ok();
     let (Some(bucket), Some(prefix)) = (url.host_str(), prefix) else {
         return Err(OpenError::NoBucket {
@@ -115,7 +156,12 @@ fn open_bucket(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
         });
     };
     choose_tls_provider();
-    let bucket = AmazonS3Builder::from_env()
+    let bucket = settings
+        .into_iter()
+        .filter_map(|(name, value)| Some((setting(&name)?, value)))
+        .fold(AmazonS3Builder::new(), |bucket, (name, value)| {
+            bucket.with_config(name, value)
+        })
         .with_bucket_name(bucket)
         .with_retry(RetryConfig {
             max_retries: 3,
@@ -128,6 +174,12 @@ fn open_bucket(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
             source,
         })?;
     Ok(Arc::new(PrefixStore::new(bucket, prefix)))
+}
+
+/// The setting of that variable, if it is one.
+fn setting(variable: &str) -> Option<AmazonS3ConfigKey> {
+    let is_ours = variable.starts_with("AWS_");
+    is_ours.then(|| variable.to_ascii_lowercase().parse().ok())?
 }
 
 /// The HTTP client takes the process's TLS provider; where the program has chosen none, that is

@@ -19,13 +19,25 @@ pub struct ObjectBlobStore {
 
 impl ObjectBlobStore {
     /// Opens the store at the URL: a folder, which is made when it is missing, for `file://`, or
-    /// one that lives as long as the process for `memory://`. Blocks for the time of a few file
-    /// system calls.
+    /// one that lives as long as the process for `memory://`. A folder is looked through for puts
+    /// that a crash has cut off, which blocks for a few file system calls per folder in it.
     ///
     /// # Errors
     /// One line that says what is wrong with the URL, or with what it names.
     pub fn open(url: &str) -> Result<Self, OpenError> {
-        crate::open::open(url).map(|store| Self { store })
+        Self::open_with(url, crate::open::settings_of_the_environment())
+    }
+
+    /// The same with other settings for S3 than the environment's: names and values of `AWS_*`
+    /// variables. Those of other names are passed over.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_with(
+        url: &str,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, OpenError> {
+        crate::open::open(url, settings).map(|store| Self { store })
     }
 }
 

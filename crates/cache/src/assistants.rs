@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use colloquy_application::ports::{
     AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError,
 };
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, Description};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Description};
 use moka::future::Cache;
 
 use crate::shared_load::{Missing, same_error};
@@ -147,6 +147,14 @@ impl AssistantRepository for CachedAssistantRepository {
             Some(list) => Ok(list),
             None => self.inner.list(scope, page).await,
         }
+    }
+
+    async fn avatars(
+        &self,
+        after: Option<AssistantId>,
+        limit: u32,
+    ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError> {
+        self.inner.avatars(after, limit).await
     }
 
     async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {

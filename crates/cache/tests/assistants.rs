@@ -12,7 +12,7 @@ use colloquy_application::ports::{
 use colloquy_application::testing::fakes::{Gate, Memory};
 use colloquy_application::testing::samples::Samples;
 use colloquy_cache::CachedAssistantRepository;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 use futures_util::future::join_all;
 
 /// A repository that counts reads, and holds them up on their way back.
@@ -44,6 +44,14 @@ impl AssistantRepository for Slow {
         let found = AssistantRepository::list(&self.memory, scope, page).await;
         self.gate.opened().await;
         found
+    }
+
+    async fn avatars(
+        &self,
+        after: Option<AssistantId>,
+        limit: u32,
+    ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError> {
+        self.memory.avatars(after, limit).await
     }
 
     async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
 use crate::{
-    AssistantId, Configuration, ModelName, OutputSchema, Slug, ToolConcurrency, ToolRef, ToolRounds,
+    AssistantId, Avatar, Configuration, ModelName, OutputSchema, Slug, ToolConcurrency, ToolRef,
+    ToolRounds,
 };
 
 /// What administrators define and people talk to.
@@ -36,6 +37,8 @@ pub struct Assistant {
     pub user_authentication: bool,
     /// A disabled assistant does not exist for anyone but administrators.
     pub is_enabled: bool,
+    /// How it looks.
+    pub avatar: Avatar,
     /// Counts the writes, from 1; an update names the revision that it was made from.
     pub revision: u32,
     /// When it was made.

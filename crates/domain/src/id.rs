@@ -52,6 +52,8 @@ id_types! {
     TokenId;
     /// Names an [`Assistant`](crate::Assistant).
     AssistantId;
+    /// Names an [`AvatarImage`](crate::AvatarImage).
+    AvatarId;
     /// Names a [`Thread`](crate::Thread).
     ThreadId;
     /// Names a [`Message`](crate::Message).

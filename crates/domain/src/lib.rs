@@ -3,6 +3,9 @@
 
 mod actor;
 mod assistant;
+mod avatar;
+mod color;
+mod color_names;
 mod configuration;
 mod decimal;
 mod email;
@@ -24,12 +27,14 @@ mod validation;
 
 pub use actor::Actor;
 pub use assistant::{Assistant, AssistantName, AssistantRef, Description, Instructions};
+pub use avatar::{Avatar, AvatarImage, AvatarKind, ContentHash, VerticalPosition};
+pub use color::Color;
 pub use configuration::{
     Configuration, FrequencyPenalty, HistoryLimit, PresencePenalty, Tag, Temperature, TokenLimit,
     ToolConcurrency, ToolRounds, TopP,
 };
 pub use email::Email;
-pub use id::{AssistantId, MessageId, RunId, ThreadId, TokenId, UserId};
+pub use id::{AssistantId, AvatarId, MessageId, RunId, ThreadId, TokenId, UserId};
 pub use idempotency::IdempotencyKey;
 pub use message::{Message, MessageContent, MessageKind, MessageStatus};
 pub use model_name::ModelName;

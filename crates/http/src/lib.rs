@@ -3,6 +3,7 @@
 
 mod assistants;
 mod auth;
+mod avatars;
 mod cors;
 mod created;
 mod cursor;

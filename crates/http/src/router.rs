@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::problem::{self, Problem};
 use crate::state::{App, Readiness};
 use crate::{
-    BASE, HttpOptions, assistants, auth, cors, deadline, docs, health, logging, messages, openapi,
-    request_id, runs, security_headers, threads, tokens, unread_body, users,
+    BASE, HttpOptions, assistants, auth, avatars, cors, deadline, docs, health, logging, messages,
+    openapi, request_id, runs, security_headers, threads, tokens, unread_body, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -42,6 +42,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(assistants::routes())
+        .merge(avatars::routes())
         .merge(threads::routes())
         .merge(messages::routes())
         .merge(runs::routes())

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use colloquy_application::UseCases;
 use colloquy_application::assistants::Assistants;
+use colloquy_application::avatars::Avatars;
 use colloquy_application::messages::Messages;
 use colloquy_application::ports::HealthCheck;
 use colloquy_application::runs::Runs;
@@ -54,6 +55,7 @@ macro_rules! groups_of_use_cases {
 
 groups_of_use_cases! {
     assistants: Assistants,
+    avatars: Avatars,
     threads: Threads,
     messages: Messages,
     runs: Runs,

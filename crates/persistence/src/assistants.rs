@@ -2,13 +2,17 @@ use async_trait::async_trait;
 use colloquy_application::ports::{
     AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
 };
-use colloquy_domain::{Assistant, AssistantId, AssistantRef};
-use sea_orm::{DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
+use sea_orm::entity::prelude::Uuid;
+use sea_orm::{
+    DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 
 use crate::Database;
 use crate::changes::{Change, announce};
-use crate::entities::assistants::{ActiveModel, COLUMN, Entity};
-use crate::error::Failure;
+use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity};
+use crate::entities::avatars::image;
+use crate::error::{Failure, Row};
 use crate::rows::{expect_found, page};
 
 /// Keeps the assistants in a [`Database`].
@@ -102,6 +106,55 @@ impl AssistantRepository for SeaAssistantRepository {
             })
             .await
     }
+
+    async fn avatars(
+        &self,
+        after: Option<AssistantId>,
+        limit: u32,
+    ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError> {
+        self.database
+            .read(async {
+                let rows: Vec<AvatarRow> = with_avatar(after, limit)
+                    .into_tuple()
+                    .all(self.database.reader())
+                    .await?;
+                Ok(rows
+                    .into_iter()
+                    .filter_map(avatar_of)
+                    .collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+}
+
+fn with_avatar(after: Option<AssistantId>, limit: u32) -> Select<Entity> {
+    let columns = [
+        Column::Id,
+        Column::AvatarId,
+        Column::AvatarKind,
+        Column::AvatarHash,
+    ];
+    let mut rows = Entity::find().select_only().columns(columns);
+    if let Some(after) = after {
+        rows = rows.filter(COLUMN.id.gt(after.as_uuid()));
+    }
+    rows.filter(COLUMN.avatar_id.is_not_null())
+        .order_by_asc(COLUMN.id)
+        .limit(u64::from(limit))
+}
+
+/// An assistant's id, and the columns of its picture.
+type AvatarRow = (Uuid, Option<Uuid>, Option<String>, Option<Vec<u8>>);
+
+fn avatar_of(
+    (id, upload, kind, hash): AvatarRow,
+) -> Option<Result<(AssistantId, AvatarImage), PortError>> {
+    let row = Row {
+        table: "assistants",
+        id,
+    };
+    let image = image(&row, (upload, kind, hash)).transpose()?;
+    Some(image.map(|image| (AssistantId::from_uuid(id), image)))
 }
 
 fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
@@ -143,6 +196,16 @@ mod tests {
                 (AssistantScope::Public, "assistants_public_name_id_idx"),
             ] {
                 assert_served_by(&database, &rows(&scope).unwrap(), index).await;
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn those_with_a_picture_have_an_index_of_their_own() {
+        for (_place, database) in databases().await {
+            let after = Some(AssistantId::from_uuid(Uuid::from_u128(1)));
+            for rows in [with_avatar(None, 10), with_avatar(after, 10)] {
+                assert_served_by(&database, &rows, "assistants_avatar_idx").await;
             }
         }
     }

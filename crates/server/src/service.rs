@@ -6,7 +6,7 @@ use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::HealthCheck;
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
-use colloquy_blob::ObjectBlobStore;
+use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
 use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository};
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
@@ -44,7 +44,13 @@ impl Service {
         let assistants = SeaAssistantRepository::new(database.clone());
         let assistants = Arc::new(CachedAssistantRepository::new(Arc::new(assistants)));
         let use_cases = UseCases::new(
-            ports(&database, &assistants, Arc::new(model), &sources),
+            ports(
+                &database,
+                &assistants,
+                Arc::new(blobs.clone()),
+                Arc::new(model),
+                &sources,
+            ),
             Arc::new(DefaultPolicy),
             UseCaseSettings {
                 instance: slot.id(),
@@ -73,6 +79,7 @@ impl Service {
 fn ports(
     database: &Database,
     assistants: &Arc<CachedAssistantRepository>,
+    blobs: Arc<ObjectBlobStore>,
     model: Arc<dyn colloquy_application::ports::ChatModel>,
     sources: &Sources,
 ) -> Ports {
@@ -85,6 +92,8 @@ fn ports(
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
+        blobs,
+        renderer: Arc::new(ImageAvatarRenderer),
         model,
         clock: Arc::clone(&sources.clock),
         ids: Arc::clone(&sources.ids),

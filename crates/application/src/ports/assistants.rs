@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 
 use super::{OffsetList, OffsetPage, PortError};
 
@@ -35,6 +35,13 @@ pub trait AssistantRepository: Send + Sync {
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, id: AssistantId) -> Result<(), PortError>;
+
+    /// The first `limit` of the assistants behind `after` that have a picture, by id.
+    async fn avatars(
+        &self,
+        after: Option<AssistantId>,
+        limit: u32,
+    ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError>;
 }
 
 /// Which assistants somebody may see in lists; part of the query.

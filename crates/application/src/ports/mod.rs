@@ -8,6 +8,7 @@ mod blobs;
 mod error;
 mod events;
 mod health;
+mod images;
 mod messages;
 mod models;
 mod page;
@@ -23,6 +24,9 @@ pub use blobs::{BlobKey, BlobStore};
 pub use error::{BoxError, Constraint, PortError};
 pub use events::{RunEventRepository, RunEvents};
 pub use health::HealthCheck;
+pub use images::{
+    AvatarRenderer, ImageError, MAX_AVATAR_SIDE, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, RenderedAvatar,
+};
 pub use messages::{MessageRepository, MessageScope, NewMessage};
 pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,

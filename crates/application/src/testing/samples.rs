@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
-    AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, Configuration, Email,
-    FinishReason, Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run,
-    RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall,
-    ToolConcurrency, ToolRounds, User, UserId,
+    AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, Avatar, AvatarId,
+    AvatarImage, AvatarKind, Configuration, ContentHash, Email, FinishReason, Instructions,
+    MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run, RunStatus, Slug, Thread,
+    ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall, ToolConcurrency, ToolRounds,
+    User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -25,6 +26,22 @@ pub fn moment(microseconds: i64) -> DateTime<Utc> {
 pub fn second(seconds: i64) -> DateTime<Utc> {
     moment(0) + TimeDelta::seconds(seconds)
 }
+
+/// A PNG of one red pixel.
+pub const PNG: [u8; 69] = [
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
+    0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x02, 0x00, 0x00, 0x00, 0x90, 0x77, 0x53,
+    0xde, 0x00, 0x00, 0x00, 0x0c, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x38, 0x21, 0x27, 0x07,
+    0x00, 0x02, 0xb6, 0x01, 0x05, 0x0a, 0x5b, 0xa6, 0x06, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e,
+    0x44, 0xae, 0x42, 0x60, 0x82,
+];
+
+/// A GIF of one red pixel.
+pub const GIF: [u8; 35] = [
+    0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 0x01, 0x00, 0x01, 0x00, 0x80, 0x00, 0x00, 0xc8, 0x1e, 0x1e,
+    0xff, 0xff, 0xff, 0x2c, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00, 0x02, 0x02, 0x44,
+    0x01, 0x00, 0x3b,
+];
 
 /// A hash in the form in which they are stored; no password fits it.
 #[must_use]
@@ -123,9 +140,21 @@ impl Samples {
             output_schema: None,
             user_authentication: false,
             is_enabled: true,
+            avatar: Avatar::default(),
             revision: 1,
             created_at: moment(345_678),
             updated_at: moment(345_679),
+        }
+    }
+
+    /// A picture that no other assistant has; its bytes lie nowhere.
+    #[must_use]
+    pub fn avatar_image(&self, kind: AvatarKind) -> AvatarImage {
+        let id = self.ids.next_id();
+        AvatarImage {
+            id: AvatarId::from_uuid(id),
+            kind,
+            hash: ContentHash([id.as_bytes()[5]; 32]),
         }
     }
 

@@ -20,7 +20,8 @@ use colloquy_application::ports::{ChatMessage, Clock as _, InstanceId, MessageSc
 use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, Script, ScriptedModel,
+    SequentialIds,
 };
 use colloquy_application::testing::samples::{Samples, password_hash};
 use colloquy_application::tools::Toolbox;
@@ -180,6 +181,8 @@ fn compose(
         messages: Arc::clone(&stores.messages),
         runs: Arc::clone(&stores.runs),
         events: Arc::clone(&stores.events),
+        blobs: Arc::new(MemoryBlobs::default()),
+        renderer: Arc::new(PretendedAvatars),
         model: Arc::<ScriptedModel>::clone(model),
         clock: Arc::<ManualClock>::clone(clock),
         ids: Arc::<SequentialIds>::clone(ids),

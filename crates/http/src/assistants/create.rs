@@ -10,6 +10,7 @@ use super::update::{model_schema, slug_schema};
 use super::view::AssistantView;
 use crate::BASE;
 use crate::auth::SignedIn;
+use crate::avatars::{avatar_fields, read_avatar_changes};
 use crate::created::created;
 use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
 use crate::problem::Problem;
@@ -29,6 +30,7 @@ impl Input for NewAssistant {
         let tools = ToolFields::read(fields);
         let user_authentication = fields.optional("user_authentication", boolean);
         let is_enabled = fields.optional("is_enabled", boolean);
+        let avatar = read_avatar_changes(fields);
         let default = Self::new(name?);
         Some(Self {
             slug,
@@ -48,6 +50,7 @@ impl Input for NewAssistant {
             user_authentication: user_authentication.unwrap_or(default.user_authentication),
             is_enabled: is_enabled.unwrap_or(default.is_enabled),
             name: default.name,
+            avatar,
         })
     }
 }
@@ -58,25 +61,27 @@ impl Body for NewAssistant {
     fn schema() -> BodySchema {
         let slug = slug_schema().description(Some("Derived from the name unless given."));
         let model = model_schema().description(Some("Required unless the service has a default."));
-        ToolFields::schema(BodySchema::new("What a new assistant is made from."))
-            .required("name", schema::text(AssistantName::MAX_CHARS))
-            .optional("slug", slug)
-            .optional(
-                "description",
-                schema::nullable(schema::free_text(Description::MAX_CHARS)),
-            )
-            .optional(
-                "instructions",
-                schema::free_text(Instructions::MAX_CHARS).default(Some("".into())),
-            )
-            .optional("model", model)
-            .optional("configuration", configuration_schema())
-            .optional(
-                "user_authentication",
-                schema::boolean().default(Some(false.into())),
-            )
-            .optional("is_enabled", schema::boolean().default(Some(true.into())))
-            .ignored(&READ_ONLY)
+        avatar_fields(ToolFields::schema(BodySchema::new(
+            "What a new assistant is made from.",
+        )))
+        .required("name", schema::text(AssistantName::MAX_CHARS))
+        .optional("slug", slug)
+        .optional(
+            "description",
+            schema::nullable(schema::free_text(Description::MAX_CHARS)),
+        )
+        .optional(
+            "instructions",
+            schema::free_text(Instructions::MAX_CHARS).default(Some("".into())),
+        )
+        .optional("model", model)
+        .optional("configuration", configuration_schema())
+        .optional(
+            "user_authentication",
+            schema::boolean().default(Some(false.into())),
+        )
+        .optional("is_enabled", schema::boolean().default(Some(true.into())))
+        .ignored(&READ_ONLY)
     }
 }
 

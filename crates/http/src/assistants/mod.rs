@@ -14,6 +14,8 @@ use utoipa_axum::routes;
 
 use crate::state::App;
 
+pub(crate) use view::{AssistantView, tagged};
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list::list_assistants, create::create_assistant))
@@ -25,8 +27,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 /// What a client may send back of an assistant, to no effect.
-const READ_ONLY: [&str; 5] = [
+const READ_ONLY: [&str; 6] = [
     "id",
+    "avatar_image",
     "model_provider",
     "revision",
     "created_at",

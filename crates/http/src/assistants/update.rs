@@ -9,6 +9,7 @@ use super::configuration::{cleared, configuration_schema};
 use super::tools::ToolFields;
 use super::view::{AssistantView, tagged};
 use crate::auth::SignedIn;
+use crate::avatars::{avatar_fields, read_avatar_changes};
 use crate::etag::IfMatch;
 use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
 use crate::path::AssistantPath;
@@ -38,6 +39,7 @@ impl Input for AssistantChanges {
                 }),
             user_authentication: fields.optional("user_authentication", boolean),
             is_enabled: fields.optional("is_enabled", boolean),
+            avatar: read_avatar_changes(fields),
         })
     }
 }
@@ -46,9 +48,9 @@ impl Body for AssistantChanges {
     const NAME: &str = "UpdateAssistant";
 
     fn schema() -> BodySchema {
-        ToolFields::schema(BodySchema::new(
+        avatar_fields(ToolFields::schema(BodySchema::new(
             "What to change of an assistant; what is left out stays as it is, also with `PUT`.",
-        ))
+        )))
         .optional("name", schema::text(AssistantName::MAX_CHARS))
         .optional("slug", slug_schema())
         .optional(

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::configuration::ConfigurationView;
+use crate::avatars::address;
 use crate::etag;
 use crate::timestamp::Timestamp;
 
@@ -30,6 +31,16 @@ pub(crate) struct AssistantView {
     user_authentication: bool,
     /// A disabled assistant does not exist for anyone but administrators.
     is_enabled: bool,
+    /// Where its picture is.
+    #[schema(required = true)]
+    avatar_image: Option<String>,
+    /// The colour behind the picture, or in its place.
+    avatar_bg_color: String,
+    /// The colour of text on that: the chosen one, or that which is easier to read.
+    avatar_text_color: String,
+    /// Which part of the picture shows where it is cut, from 0, the top, to 100.
+    #[schema(maximum = 100)]
+    avatar_vertical_position: u8,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
@@ -98,6 +109,7 @@ impl AssistantView {
     }
 
     fn public(assistant: Assistant) -> Self {
+        let avatar = assistant.avatar;
         Self {
             id: assistant.id.as_uuid(),
             slug: assistant.slug.as_str().to_owned(),
@@ -107,6 +119,13 @@ impl AssistantView {
                 .map(colloquy_domain::Description::into_string),
             user_authentication: assistant.user_authentication,
             is_enabled: assistant.is_enabled,
+            avatar_image: avatar
+                .image
+                .as_ref()
+                .map(|image| address(assistant.id, image)),
+            avatar_bg_color: avatar.background.to_string(),
+            avatar_text_color: avatar.text_color().to_string(),
+            avatar_vertical_position: avatar.vertical_position.get(),
             created_at: assistant.created_at.into(),
             updated_at: assistant.updated_at.into(),
             instructions: None,
@@ -131,7 +150,7 @@ impl AssistantView {
 }
 
 /// The assistant with its tag.
-pub(super) fn tagged(view: AssistantView) -> Response {
+pub(crate) fn tagged(view: AssistantView) -> Response {
     (validity(view.tag()), Json(view)).into_response()
 }
 

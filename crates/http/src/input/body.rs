@@ -20,7 +20,7 @@ const MAX_JSON_BYTES: usize = 1024 * 1024;
 /// The largest form; what is sent before anybody has signed in is kept small.
 const MAX_FORM_BYTES: usize = 16 * 1024;
 /// How long a body may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(30);
+pub(super) const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// What a JSON body says; it must be an object.
 pub(crate) struct JsonBody<T>(pub(crate) T);
@@ -118,14 +118,14 @@ async fn arrived(request: Request, limit: usize) -> Result<Bytes, Problem> {
     }
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn too_large() -> Problem {
+pub(super) fn too_large() -> Problem {
     Problem::new(ProblemCode::PayloadTooLarge, "The body is too large.")
 }
 
-fn unsupported(detail: &'static str) -> Problem {
+pub(super) fn unsupported(detail: &'static str) -> Problem {
     Problem::new(ProblemCode::UnsupportedMediaType, detail)
 }

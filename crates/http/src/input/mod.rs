@@ -3,7 +3,9 @@
 
 mod body;
 mod fields;
+mod form;
 mod json;
+mod multipart;
 mod query;
 mod values;
 
@@ -13,6 +15,7 @@ use crate::schema::BodySchema;
 
 pub(crate) use body::{FormOrJson, JsonBody};
 pub(crate) use fields::{Fields, Place};
+pub(crate) use form::FileForm;
 pub(crate) use query::Query;
 pub(crate) use values::{boolean, choice, decimal, list, object, text, whole_number};
 

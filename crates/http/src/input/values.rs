@@ -48,7 +48,7 @@ pub(crate) fn decimal<T>(
 }
 
 /// A whole number that `check` takes; `1.0` is one, as JSON Schema has it. What does not fit 32
-/// bits becomes the nearest that does: `check` allows neither end.
+/// bits, be it too large or negative, becomes the largest that does: `check` never allows that.
 pub(crate) fn whole_number<T>(
     check: impl Fn(u32) -> Result<T, Violation>,
 ) -> impl Fn(Value, &mut Place<'_>) -> Option<T> {
@@ -58,7 +58,10 @@ pub(crate) fn whole_number<T>(
             clippy::cast_sign_loss,
             reason = "the cast saturates"
         )]
-        Some(number) if number.fract() == 0.0 => place.accept(check(number as u32)),
+        Some(number) if number.fract() == 0.0 => {
+            let is_negative = number < 0.0;
+            place.accept(check(if is_negative { u32::MAX } else { number as u32 }))
+        }
         _ => place.wrong_type("a whole number"),
     }
 }

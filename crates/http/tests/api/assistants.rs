@@ -20,6 +20,10 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
         "description": null,
         "user_authentication": false,
         "is_enabled": true,
+        "avatar_image": null,
+        "avatar_bg_color": "#e0e0e0",
+        "avatar_text_color": "#000000",
+        "avatar_vertical_position": 50,
         "created_at": "2026-01-01T00:00:00.000000Z",
         "updated_at": "2026-01-01T00:00:00.000000Z",
         "instructions": "",
@@ -49,6 +53,10 @@ async fn others_are_not_shown_instructions_model_and_settings() {
     let user = api.user("ada@example.org").await;
     api.assistant(&admin, "guide").await;
     let public = [
+        "avatar_bg_color",
+        "avatar_image",
+        "avatar_text_color",
+        "avatar_vertical_position",
         "created_at",
         "description",
         "id",

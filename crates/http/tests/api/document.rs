@@ -96,6 +96,7 @@ async fn exactly_the_routes_on_this_list_answer_without_a_token() {
         [
             "GET /api/v1/assistants 200",
             "GET /api/v1/assistants/assistant_id 404",
+            "GET /api/v1/assistants/assistant_id/avatar 404",
             "POST /api/v1/auth/login 415",
             "GET /health/live 200",
             "GET /health/ready 200",

@@ -9,6 +9,7 @@
 
 mod assistants;
 mod auth;
+mod avatars;
 mod conversation;
 mod document;
 mod framework;

@@ -12,7 +12,8 @@ use colloquy_application::ports::{HealthCheck, InstanceId};
 use colloquy_application::runs::RunLimits;
 use colloquy_application::system::SystemClock;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, Script, ScriptedModel,
+    SequentialIds,
 };
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings, UseCases};
@@ -194,6 +195,8 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
         messages: stores.messages,
         runs: stores.runs,
         events: stores.events,
+        blobs: Arc::new(MemoryBlobs::default()),
+        renderer: Arc::new(PretendedAvatars),
         model: Arc::clone(model) as _,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),

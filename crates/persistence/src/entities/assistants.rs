@@ -1,6 +1,6 @@
 use colloquy_application::ports::{BoxError, PortError};
 use colloquy_domain::{
-    Assistant, AssistantId, AssistantName, Configuration, Description, FrequencyPenalty,
+    Assistant, AssistantId, AssistantName, Color, Configuration, Description, FrequencyPenalty,
     HistoryLimit, Instructions, ModelName, OutputSchema, PresencePenalty, Slug, Tag, Temperature,
     TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, Violation,
 };
@@ -29,6 +29,12 @@ pub struct Model {
     pub output_schema: Option<String>,
     pub user_authentication: bool,
     pub is_enabled: bool,
+    pub avatar_id: Option<Uuid>,
+    pub avatar_kind: Option<String>,
+    pub avatar_hash: Option<Vec<u8>>,
+    pub avatar_background: String,
+    pub avatar_text: Option<String>,
+    pub avatar_vertical_position: i64,
     pub revision: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
@@ -54,6 +60,7 @@ impl TryFrom<&Assistant> for ActiveModel {
 
     fn try_from(assistant: &Assistant) -> Result<Self, PortError> {
         let configuration = StoredConfiguration::from(&assistant.configuration);
+        let image = assistant.avatar.image.as_ref();
         Ok(Self {
             id: Set(assistant.id.as_uuid()),
             slug: Set(assistant.slug.as_str().to_owned()),
@@ -68,6 +75,12 @@ impl TryFrom<&Assistant> for ActiveModel {
             output_schema: Set(assistant.output_schema.as_ref().map(written_schema)),
             user_authentication: Set(assistant.user_authentication),
             is_enabled: Set(assistant.is_enabled),
+            avatar_id: Set(image.map(|image| image.id.as_uuid())),
+            avatar_kind: Set(image.map(|image| image.kind.as_str().to_owned())),
+            avatar_hash: Set(image.map(|image| image.hash.0.to_vec())),
+            avatar_background: Set(assistant.avatar.background.as_str().to_owned()),
+            avatar_text: Set(assistant.avatar.text.as_ref().map(Color::to_string)),
+            avatar_vertical_position: Set(assistant.avatar.vertical_position.get().into()),
             revision: Set(assistant.revision.into()),
             created_at: Set(assistant.created_at),
             updated_at: Set(assistant.updated_at),
@@ -83,6 +96,7 @@ impl TryFrom<Model> for Assistant {
             table: "assistants",
             id: model.id,
         };
+        let avatar = super::avatars::avatar(&row, &model)?;
         let description = model.description.map(Description::parse).transpose();
         let stored: StoredConfiguration =
             row.column("configuration", serde_json::from_value(model.configuration))?;
@@ -108,6 +122,7 @@ impl TryFrom<Model> for Assistant {
             output_schema: row.column("output_schema", output_schema)?,
             user_authentication: model.user_authentication,
             is_enabled: model.is_enabled,
+            avatar,
             revision: row.column("revision", u32::try_from(model.revision))?,
             created_at: model.created_at,
             updated_at: model.updated_at,

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_tokens;
 pub(crate) mod assistants;
+pub(crate) mod avatars;
 pub(crate) mod messages;
 pub(crate) mod run_events;
 pub(crate) mod runs;

@@ -2,7 +2,7 @@
 
 use colloquy_application::ports::{OffsetPage, PortError};
 use colloquy_application::testing::samples::{Samples, moment, token_hash};
-use colloquy_domain::TokenKind;
+use colloquy_domain::{AvatarKind, TokenKind};
 
 use crate::places::{Place, execute};
 use crate::{on_both_databases, stores};
@@ -36,20 +36,29 @@ async fn a_user_that_does_not_fit_is_told_by_table_column_and_row(place: &Place)
 
 async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
     let stores = stores(&place.migrated().await);
-    let assistant = Samples::new().assistant("Guide");
+    let make = Samples::new();
+    let mut assistant = make.assistant("Guide");
+    assistant.avatar.image = Some(make.avatar_image(AvatarKind::Png));
     stores.assistants.add(&assistant).await.unwrap();
     for (column, value) in [
         ("configuration", r#"'{"temperature": 3}'"#),
         ("configuration", "'[]'"),
         ("model", "'gpt'"),
         ("revision", "-1"),
+        ("avatar_kind", "'gif'"),
+        ("avatar_background", "'reddish'"),
+        ("avatar_text", "''"),
+        ("avatar_vertical_position", "101"),
+        ("avatar_vertical_position", "-1"),
     ] {
         let statement = format!("UPDATE assistants SET {column} = {value}");
         execute(&place.url, &statement).await;
         let found = place_of(stores.assistants.get(&assistant.id.into()).await);
         let expected = (format!("assistants.{column}"), assistant.id.to_string());
         assert_eq!(found, expected);
-        let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1";
+        let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1,
+                    avatar_kind = 'png', avatar_background = 'red', avatar_text = 'red',
+                    avatar_vertical_position = 1";
         execute(&place.url, mend).await;
         stores.assistants.get(&assistant.id.into()).await.unwrap();
     }

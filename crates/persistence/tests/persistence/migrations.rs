@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use colloquy_application::testing::samples::Samples;
+use colloquy_domain::{AssistantId, Avatar};
 use colloquy_persistence::{Database, DatabaseOptions, MigrateError};
 use tokio::task::JoinSet;
 
@@ -15,9 +16,14 @@ on_both_databases! {
     looking_at_what_is_pending_changes_nothing,
     a_newer_schema_is_refused_and_named,
     a_migration_that_is_given_up_can_be_done_again,
+    assistants_that_are_there_already_look_as_usual,
 }
 
-const ALL: [&str; 2] = ["m20261121_000001_first_schema", "m20261122_000002_tools"];
+const ALL: [&str; 3] = [
+    "m20261121_000001_first_schema",
+    "m20261122_000002_tools",
+    "m20261122_000003_avatars",
+];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
     let mut migrating = JoinSet::new();
@@ -75,6 +81,29 @@ async fn a_migration_that_is_given_up_can_be_done_again(place: &Place) {
     }
     place.open().await.migrate().await.unwrap();
     assert_is_usable(place).await;
+}
+
+async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let assistant = Samples::new().assistant("Guide");
+    stores.assistants.add(&assistant).await.unwrap();
+    // A copy that says nothing of columns that were added later.
+    let columns = "slug, name, instructions, model, configuration, user_authentication, \
+                   is_enabled, revision, created_at, updated_at";
+    let id = "0190a1b2c3d47000800000000000000f";
+    let mark = if place.url.starts_with("sqlite:") {
+        "x"
+    } else {
+        ""
+    };
+    let old = columns.replacen("slug", "'old'", 1);
+    let copy = format!(
+        "INSERT INTO assistants (id, {columns}) SELECT {mark}'{id}', {old} FROM assistants"
+    );
+    execute(&place.url, &copy).await;
+    let old: AssistantId = id.parse().unwrap();
+    let found = stores.assistants.get(&old.into()).await.unwrap().unwrap();
+    assert_eq!(found.avatar, Avatar::default());
 }
 
 async fn assert_is_usable(place: &Place) {

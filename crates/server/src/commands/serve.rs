@@ -88,9 +88,10 @@ fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Resu
     }
 }
 
-fn start_background(service: &Service) -> [AbortHandle; 3] {
+fn start_background(service: &Service) -> [AbortHandle; 4] {
     let use_cases = &service.use_cases;
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
+    let avatars = use_cases.avatars.clone();
     let (database, assistants) = (service.database.clone(), Arc::clone(&service.assistants));
     [
         supervise("hear changes", move || {
@@ -101,6 +102,10 @@ fn start_background(service: &Service) -> [AbortHandle; 3] {
             async move { engine.keep().await }
         }),
         supervise("clean tokens", move || clean_tokens(tokens.clone())),
+        supervise("sweep avatars", move || {
+            let avatars = avatars.clone();
+            async move { avatars.keep_swept().await }
+        }),
     ]
 }
 

@@ -1,9 +1,10 @@
 //! The contract of [`AssistantRepository`](crate::ports::AssistantRepository).
 
 use colloquy_domain::{
-    Assistant, AssistantId, AssistantName, AssistantRef, Configuration, Description,
-    FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema, PresencePenalty, Slug,
-    Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP,
+    Assistant, AssistantId, AssistantName, AssistantRef, Avatar, AvatarKind, Color, Configuration,
+    Description, FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema,
+    PresencePenalty, Slug, Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds,
+    TopP, VerticalPosition,
 };
 use serde_json::{Value, json};
 
@@ -56,6 +57,16 @@ fn full_configuration() -> Configuration {
     }
 }
 
+/// An avatar of which nothing is as it is by default.
+fn full_avatar(make: &Samples) -> Avatar {
+    Avatar {
+        image: Some(make.avatar_image(AvatarKind::WebP)),
+        background: Color::parse("#Ab1").unwrap(),
+        text: Color::parse("RebeccaPurple").ok(),
+        vertical_position: VerticalPosition::new(100).unwrap(),
+    }
+}
+
 pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
     let make = Samples::new();
     expect_round_trip(stores, make.assistant("Plain")).await;
@@ -73,6 +84,7 @@ pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
         output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
         is_enabled: false,
+        avatar: full_avatar(&make),
         revision: u32::try_from(i32::MAX).unwrap(),
         created_at: moment(1),
         updated_at: moment(999_999),
@@ -218,6 +230,7 @@ pub async fn an_update_replaces_every_field(stores: &Stores) {
         output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
         is_enabled: false,
+        avatar: full_avatar(&make),
         ..rewritten(&plain, "New")
     };
     stores.assistants.update(&full).await.unwrap();

@@ -35,9 +35,11 @@ use crate::ports::{
 pub mod administrators;
 pub mod assistant_lists;
 pub mod assistants;
+pub mod avatars;
 pub mod blobs;
 pub mod events;
 pub mod idempotency;
+pub mod images;
 pub mod leases;
 pub mod messages;
 pub mod runs;

@@ -102,6 +102,11 @@ macro_rules! assistant_contracts {
             a_page_holds_whole_assistants_and_the_total_of_all,
             a_scope_lists_exactly_what_it_contains,
         }
+        $crate::contract_tests! { $stores, avatars:
+            every_kind_of_avatar_is_kept,
+            avatars_are_listed_by_assistant_in_pages,
+            only_the_avatars_in_use_are_listed,
+        }
     };
 }
 
@@ -239,6 +244,22 @@ macro_rules! blob_contracts {
             deleting_what_was_never_there_is_no_error,
             a_list_holds_what_lies_under_the_prefix,
             an_empty_store_lists_nothing,
+        }
+    };
+}
+
+/// Tests of [`AvatarRenderer`](crate::ports::AvatarRenderer) over the renderer that the function
+/// makes.
+#[macro_export]
+macro_rules! renderer_contracts {
+    ($renderer:ident) => {
+        $crate::contract_tests! { $renderer, images:
+            a_picture_is_rendered_whatever_its_kind,
+            the_same_file_gives_the_same_picture,
+            what_stands_behind_the_picture_is_lost,
+            what_is_no_image_is_refused,
+            an_image_of_another_kind_is_named,
+            a_file_of_too_many_bytes_is_refused,
         }
     };
 }

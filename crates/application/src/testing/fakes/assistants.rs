@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 
 use super::memory::{Memory, Records, page_of};
 use crate::ports::{
@@ -60,6 +60,21 @@ impl AssistantRepository for Memory {
                 stored.thread.assistant_id.take_if(|it| *it == id);
             }
             Ok(())
+        })
+    }
+
+    async fn avatars(
+        &self,
+        after: Option<AssistantId>,
+        limit: u32,
+    ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError> {
+        self.with(|records| {
+            let assistants = records.assistants.values();
+            let behind = assistants.filter(|it| after.is_none_or(|after| it.id > after));
+            let images = behind.filter_map(|it| Some((it.id, it.avatar.image.clone()?)));
+            Ok(images
+                .take(limit.try_into().unwrap_or(usize::MAX))
+                .collect())
         })
     }
 }

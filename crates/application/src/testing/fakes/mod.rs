@@ -2,6 +2,7 @@
 
 mod assistants;
 mod blobs;
+mod images;
 mod memory;
 mod messages;
 mod models;
@@ -12,6 +13,7 @@ mod tokens;
 mod users;
 
 pub use blobs::MemoryBlobs;
+pub use images::PretendedAvatars;
 pub use memory::Memory;
 pub use models::{Gate, Script, ScriptedModel};
 pub use system::{CountingSecrets, ManualClock, SequentialIds};

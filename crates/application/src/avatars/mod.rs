@@ -1,0 +1,169 @@
+//! The pictures of assistants.
+
+mod blobs;
+mod changes;
+mod sweep;
+mod upload;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use colloquy_domain::{Actor, Assistant, AssistantRef, AvatarImage};
+use tokio::sync::Semaphore;
+
+pub use blobs::AvatarBlobs;
+pub use changes::AvatarChanges;
+pub use upload::AvatarUpload;
+
+use crate::Error;
+use crate::access::{Access, AssistantAction};
+use crate::assistants::{Assistants, Expected};
+use crate::ports::{AvatarRenderer, IdGenerator};
+
+/// Takes, shows and removes the pictures of assistants.
+///
+/// An assistant's row names its picture, the blob store holds the bytes. The bytes are there before
+/// the row names them and until it no longer does. What a crash leaves between the two is removed
+/// by [`sweep`](Avatars::sweep).
+#[derive(Clone)]
+pub struct Avatars {
+    access: Access,
+    assistants: Assistants,
+    blobs: AvatarBlobs,
+    renderer: Arc<dyn AvatarRenderer>,
+    ids: Arc<dyn IdGenerator>,
+    /// To read a picture takes up to 80 MiB: one at a time.
+    slots: Arc<Semaphore>,
+}
+
+/// A picture as somebody may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownAvatar {
+    /// Which picture it is.
+    pub image: AvatarImage,
+    /// Whether guests may see it too.
+    pub is_public: bool,
+    /// Its bytes; `None` for who has them already.
+    pub bytes: Option<Bytes>,
+}
+
+/// How often a picture is looked for that is replaced again and again.
+const MAX_READ_ATTEMPTS: u32 = 10;
+
+impl Avatars {
+    /// The pictures of these assistants.
+    #[must_use]
+    pub fn new(
+        assistants: Assistants,
+        blobs: AvatarBlobs,
+        renderer: Arc<dyn AvatarRenderer>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Self {
+        Self {
+            access: assistants.access.clone(),
+            assistants,
+            blobs,
+            renderer,
+            ids,
+            slots: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// An assistant's picture; without its bytes where `has` says that the caller has them.
+    ///
+    /// # Errors
+    /// `NotFound`, one and the same whether there is no assistant, no picture, or nothing that
+    /// the actor may see.
+    pub async fn get(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+        has: impl Fn(&AvatarImage) -> bool + Send + Sync,
+    ) -> Result<ShownAvatar, Error> {
+        let mut missing = None;
+        for _ in 0..MAX_READ_ATTEMPTS {
+            let (assistant, image) = self.visible(actor, reference).await?;
+            let bytes = if has(&image) {
+                None
+            } else {
+                let key = blobs::key(assistant.id, &image)?;
+                let bytes = self.blobs.get(&key).await?;
+                if bytes.is_none() && missing.replace(image.id) != Some(image.id) {
+                    // Replaced between the two reads, most likely.
+                    continue;
+                }
+                Some(bytes.ok_or_else(|| lost(&assistant))?)
+            };
+            return Ok(ShownAvatar {
+                is_public: self.is_public(&assistant).await,
+                image,
+                bytes,
+            });
+        }
+        Err(Error::NotFound)
+    }
+
+    async fn visible(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<(Assistant, AvatarImage), Error> {
+        let found = self
+            .access
+            .assistant(actor, reference, AssistantAction::View);
+        let assistant = match found.await {
+            Err(Error::Unauthenticated | Error::Forbidden(_)) => return Err(Error::NotFound),
+            found => found?,
+        };
+        let image = assistant.avatar.image.clone().ok_or(Error::NotFound)?;
+        Ok((assistant, image))
+    }
+
+    async fn is_public(&self, assistant: &Assistant) -> bool {
+        let policy = self.access.policy();
+        let decision = policy.view_assistant(&Actor::Guest, assistant).await;
+        decision.is_allowed()
+    }
+
+    /// Takes the picture away from an assistant; one that has none stays as it is.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn remove(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<Assistant, Error> {
+        let assistant = self.assistants.managed(actor, reference).await?;
+        if assistant.avatar.image.is_none() {
+            return Ok(assistant);
+        }
+        self.replace(actor, &assistant.id.into(), None).await
+    }
+
+    /// Has the assistant name another picture, then removes the bytes of the one before.
+    async fn replace(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+        image: Option<AvatarImage>,
+    ) -> Result<Assistant, Error> {
+        let (before, after) = self
+            .assistants
+            .rewrite(actor, reference, &Expected::Any, |mut assistant| {
+                assistant.avatar.image.clone_from(&image);
+                assistant
+            })
+            .await?;
+        if let Some(old) = before.avatar.image {
+            self.blobs.discard(&blobs::key(before.id, &old)?).await;
+        }
+        Ok(after)
+    }
+}
+
+/// The row names bytes that are not there: somebody was at the blob store.
+fn lost(assistant: &Assistant) -> Error {
+    tracing::error!(assistant.id = %assistant.id, "the avatar is missing from the blob store");
+    Error::NotFound
+}

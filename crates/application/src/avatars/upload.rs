@@ -1,0 +1,111 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use colloquy_domain::{
+    Actor, Assistant, AssistantId, AssistantRef, AvatarId, AvatarImage, ContentHash,
+};
+use sha2::{Digest as _, Sha256};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
+
+use super::{Avatars, blobs};
+use crate::Error;
+use crate::ports::{BlobKey, ImageError, PortError, RenderedAvatar};
+
+/// How long storing may take, from the first byte in the blob store to the row that names it. Less
+/// than the pause between two sweeps, which take for an orphan what two of them in succession have
+/// found without a name.
+pub(super) const STORING: Duration = Duration::from_secs(20);
+
+/// An upload that is allowed; what is missing is the file.
+pub struct AvatarUpload {
+    avatars: Avatars,
+    actor: Actor,
+    assistant: AssistantId,
+}
+
+impl Avatars {
+    /// Asks whether the actor may give the assistant a picture, before a large file is taken in.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn upload(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<AvatarUpload, Error> {
+        let assistant = self.assistants.managed(actor, reference).await?;
+        Ok(AvatarUpload {
+            avatars: self.clone(),
+            actor: actor.clone(),
+            assistant: assistant.id,
+        })
+    }
+}
+
+impl AvatarUpload {
+    /// Gives the assistant the picture in the file, in place of the one it has. When this fails,
+    /// that one stays.
+    ///
+    /// # Errors
+    /// `Invalid` at `file` when the file does not become a picture, `NotFound` when the assistant
+    /// has gone meanwhile.
+    pub async fn finish(self, file: Bytes) -> Result<Assistant, Error> {
+        let rendered = self.render(file).await?;
+        let image = AvatarImage {
+            id: AvatarId::from_uuid(self.avatars.ids.next_id()),
+            kind: rendered.kind,
+            hash: ContentHash(Sha256::digest(&rendered.bytes).into()),
+        };
+        let stored = timeout(STORING, self.store(image, rendered.bytes)).await;
+        stored.unwrap_or_else(|elapsed| Err(PortError::unavailable(elapsed).into()))
+    }
+
+    /// On a thread of its own. The place travels with the work: a caller that goes away must not
+    /// let one more in.
+    async fn render(&self, file: Bytes) -> Result<RenderedAvatar, Error> {
+        let slots = Arc::clone(&self.avatars.slots);
+        let slot = slots.acquire_owned().await.map_err(PortError::other)?;
+        let renderer = Arc::clone(&self.avatars.renderer);
+        let work = spawn_blocking(move || {
+            let _slot = slot;
+            renderer.render(&file)
+        });
+        let rendered = work.await.unwrap_or_else(|error| Err(panicked(error)));
+        rendered.map_err(|error| match error.violation() {
+            Some(violation) => {
+                let cause = &error as &dyn std::error::Error;
+                tracing::info!(error = cause, "file refused as an avatar");
+                violation.at("file").into()
+            }
+            None => PortError::other(error).into(),
+        })
+    }
+
+    async fn store(&self, image: AvatarImage, bytes: Bytes) -> Result<Assistant, Error> {
+        let key = blobs::key(self.assistant, &image)?;
+        self.avatars.blobs.put(&key, bytes).await?;
+        let reference = AssistantRef::Id(self.assistant);
+        let replaced = self.avatars.replace(&self.actor, &reference, Some(image));
+        let replaced = replaced.await;
+        if let Err(error) = &replaced {
+            self.give_up(&key, error).await;
+        }
+        replaced
+    }
+
+    /// Removes bytes that the row does not name. Where a store has failed the row may have been
+    /// written all the same: the sweep will see.
+    async fn give_up(&self, key: &BlobKey, error: &Error) {
+        if !matches!(error, Error::Port(_)) {
+            self.avatars.blobs.discard(key).await;
+        }
+    }
+}
+
+/// A decoder that loses its footing has not read the file.
+fn panicked(error: JoinError) -> ImageError {
+    tracing::error!(%error, "a file made the image decoder panic");
+    ImageError::Damaged(error.into())
+}

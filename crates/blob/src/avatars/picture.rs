@@ -1,0 +1,49 @@
+use colloquy_application::ports::{ImageError, MAX_IMAGE_SIDE};
+use image::error::ImageError as DecodeError;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, Limits};
+
+use super::MEMORY;
+
+/// What one sees in a file: one or three channels of 8 bits, with or without alpha.
+pub(super) struct Picture {
+    pub(super) pixels: DynamicImage,
+    /// How to turn the pixels.
+    pub(super) orientation: Orientation,
+}
+
+/// What the decoder finds. `cost` is the memory it takes beside the pixels themselves.
+pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture, ImageError> {
+    let (width, height) = decoder.dimensions();
+    check_sides(width, height)?;
+    let left = MEMORY.checked_sub(decoder.total_bytes().saturating_add(cost));
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(left.ok_or(ImageError::TooCostly)?);
+    decoder.set_limits(limits).map_err(refused)?;
+    // What cannot be made out of the metadata turns nothing.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok(Picture {
+        pixels: DynamicImage::from_decoder(decoder).map_err(refused)?,
+        orientation,
+    })
+}
+
+/// Refuses a picture that is too large before there is one.
+pub(super) fn check_sides(width: u32, height: u32) -> Result<(), ImageError> {
+    match width.max(height) {
+        0 => Err(damaged("it has no pixels")),
+        1..=MAX_IMAGE_SIDE => Ok(()),
+        _ => Err(ImageError::TooManyPixels),
+    }
+}
+
+pub(super) fn refused(error: DecodeError) -> ImageError {
+    match error {
+        DecodeError::Limits(_) => ImageError::TooCostly,
+        error => damaged(error),
+    }
+}
+
+pub(super) fn damaged(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ImageError {
+    ImageError::Damaged(cause.into())
+}

@@ -1,0 +1,55 @@
+use std::io::Cursor;
+
+use colloquy_application::ports::ImageError;
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
+use png::{ColorType, Decoder, DecodingError, Limits, Transformations};
+
+use super::MEMORY;
+use super::picture::{Picture, check_sides, damaged};
+
+/// Reads a PNG; of an animated one the picture that everybody can show. Not by way of `image`,
+/// which would hold a picture of 16 bits a channel whole before it becomes one of 8.
+pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
+    let limits = Limits {
+        bytes: usize::try_from(MEMORY).unwrap_or(usize::MAX),
+    };
+    let mut decoder = Decoder::new_with_limits(Cursor::new(file), limits);
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    // Both may be compressed, and grow.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(refused)?;
+    check_sides(header.width, header.height)?;
+    let mut reader = decoder.read_info().map_err(refused)?;
+    let size = reader.output_buffer_size().ok_or(ImageError::TooCostly)?;
+    let mut samples = vec![0; size];
+    let frame = reader.next_frame(&mut samples).map_err(refused)?;
+    // Metadata may stand behind the picture; what is wrong there does not matter.
+    let _ = reader.finish();
+    let exif = reader.info().exif_metadata.as_deref();
+    let orientation = exif.and_then(Orientation::from_exif_chunk);
+    let (width, height) = (frame.width, frame.height);
+    let pixels = match frame.color_type {
+        ColorType::Grayscale => GrayImage::from_raw(width, height, samples).map(DynamicImage::from),
+        ColorType::GrayscaleAlpha => {
+            GrayAlphaImage::from_raw(width, height, samples).map(DynamicImage::from)
+        }
+        ColorType::Rgba => RgbaImage::from_raw(width, height, samples).map(DynamicImage::from),
+        // A palette has been resolved.
+        ColorType::Rgb | ColorType::Indexed => {
+            RgbImage::from_raw(width, height, samples).map(DynamicImage::from)
+        }
+    };
+    Ok(Picture {
+        pixels: pixels.ok_or_else(|| damaged("its frame is not of its size"))?,
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+    })
+}
+
+fn refused(error: DecodingError) -> ImageError {
+    match error {
+        DecodingError::LimitsExceeded => ImageError::TooCostly,
+        error => damaged(error),
+    }
+}

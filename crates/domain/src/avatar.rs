@@ -1,0 +1,192 @@
+use std::fmt;
+
+use crate::{AvatarId, Color, Violation};
+
+/// How an assistant looks: a picture or, without one, its initials on a colour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Avatar {
+    /// The picture.
+    pub image: Option<AvatarImage>,
+    /// The colour behind it.
+    pub background: Color,
+    /// The colour of text on the background; see [`Avatar::text_color`].
+    pub text: Option<Color>,
+    /// Which part of the picture shows where it is cut.
+    pub vertical_position: VerticalPosition,
+}
+
+impl Avatar {
+    /// The background of an assistant for which nobody has chosen one: a light grey, which goes
+    /// with everything.
+    pub const DEFAULT_BACKGROUND: &str = "#e0e0e0";
+
+    /// The colour of text: the chosen one, or that which is easier to read on the background.
+    #[must_use]
+    pub fn text_color(&self) -> Color {
+        let chosen = self.text.clone();
+        chosen.unwrap_or_else(|| self.background.readable_text())
+    }
+}
+
+impl Default for Avatar {
+    /// No picture, a light grey, readable text, and the middle of what is cut.
+    fn default() -> Self {
+        Self {
+            image: None,
+            background: Color::opaque(Self::DEFAULT_BACKGROUND, [0xe0; 3]),
+            text: None,
+            vertical_position: VerticalPosition::default(),
+        }
+    }
+}
+
+/// Which picture an assistant has. Its bytes lie in the blob store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvatarImage {
+    /// Names this upload, so that no two ever share a place in the blob store.
+    pub id: AvatarId,
+    /// What its bytes are.
+    pub kind: AvatarKind,
+    /// Tells whether bytes are the same.
+    pub hash: ContentHash,
+}
+
+/// What the bytes of a stored picture are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AvatarKind {
+    /// PNG.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// WebP.
+    WebP,
+}
+
+impl AvatarKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Png, Self::Jpeg, Self::WebP];
+
+    /// The name under which it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// The media type.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// The SHA-256 of some bytes. Shown as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which part of a picture shows where it is cut, in percent of the height: 0 is the top, 100 the
+/// bottom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VerticalPosition(u8);
+
+impl VerticalPosition {
+    /// The bottom.
+    pub const MAX: u32 = 100;
+
+    /// Checks the range.
+    ///
+    /// # Errors
+    /// A `Violation` with the code `out_of_range`.
+    pub fn new(percent: u32) -> Result<Self, Violation> {
+        match u8::try_from(percent) {
+            Ok(value) if percent <= Self::MAX => Ok(Self(value)),
+            _ => Err(Violation::new("out_of_range", "must be from 0 to 100")),
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for VerticalPosition {
+    /// The middle.
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Avatar, AvatarKind, ContentHash, VerticalPosition};
+    use crate::Color;
+
+    #[test]
+    fn the_default_background_is_the_colour_that_it_says() {
+        let written = Color::parse(Avatar::DEFAULT_BACKGROUND).unwrap();
+        assert_eq!(Avatar::default().background, written);
+    }
+
+    #[test]
+    fn text_is_readable_unless_chosen() {
+        let mut avatar = Avatar::default();
+        assert_eq!(avatar.text_color().as_str(), "#000000");
+        avatar.background = Color::parse("navy").unwrap();
+        assert_eq!(avatar.text_color().as_str(), "#ffffff");
+        avatar.text = Color::parse("Gold").ok();
+        assert_eq!(avatar.text_color().as_str(), "Gold");
+    }
+
+    #[test]
+    fn a_position_is_a_percentage() {
+        assert_eq!(VerticalPosition::new(0).unwrap().get(), 0);
+        assert_eq!(VerticalPosition::new(100).unwrap().get(), 100);
+        for percent in [101, 256, u32::MAX] {
+            let violation = VerticalPosition::new(percent).unwrap_err();
+            assert_eq!(violation.code, "out_of_range");
+        }
+    }
+
+    #[test]
+    fn a_kind_is_found_by_its_name() {
+        for kind in AvatarKind::ALL {
+            assert_eq!(AvatarKind::from_name(kind.as_str()), Some(*kind));
+        }
+        assert_eq!(AvatarKind::from_name("gif"), None);
+    }
+
+    #[test]
+    fn a_hash_is_shown_in_hexadecimal_digits() {
+        let mut bytes = [0; 32];
+        bytes[31] = 0xaf;
+        let shown = ContentHash(bytes).to_string();
+        assert_eq!(shown, format!("{}af", "0".repeat(62)));
+    }
+}

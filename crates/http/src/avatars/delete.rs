@@ -1,0 +1,32 @@
+use axum::extract::State;
+use axum::response::Response;
+use colloquy_application::avatars::Avatars;
+
+use crate::assistants::{AssistantView, tagged};
+use crate::auth::SignedIn;
+use crate::path::AssistantPath;
+use crate::problem::Problem;
+
+/// Take the picture away from an assistant.
+#[utoipa::path(
+    delete,
+    path = "/assistants/{assistant_id}/avatar",
+    tag = "assistants",
+    security(("bearer" = [])),
+    params(("assistant_id" = String, Path, description = "Id or slug")),
+    responses(
+        (status = 200, description = "The assistant, without a picture", body = AssistantView, headers(
+            ("ETag" = String, description = "Names the assistant's revision"),
+        )),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 412, description = "Others changed the assistant all the while"),
+    ),
+)]
+pub(crate) async fn delete_avatar(
+    caller: SignedIn,
+    State(avatars): State<Avatars>,
+    AssistantPath(reference): AssistantPath,
+) -> Result<Response, Problem> {
+    let assistant = avatars.remove(&caller.actor, &reference).await?;
+    Ok(tagged(AssistantView::whole(assistant)))
+}

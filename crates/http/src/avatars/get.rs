@@ -1,0 +1,85 @@
+use axum::extract::State;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use colloquy_application::avatars::{Avatars, ShownAvatar};
+use colloquy_domain::AvatarImage;
+
+use crate::auth::CurrentActor;
+use crate::etag;
+use crate::path::AssistantPath;
+use crate::problem::Problem;
+
+/// For how long everybody may keep a picture that guests may see; so long it may still be shown
+/// where it was kept after the assistant has become private.
+const PUBLIC: &str = "public, max-age=60";
+/// Whoever keeps another picture has to ask each time whether they still may show it.
+const PRIVATE: &str = "private, no-cache";
+/// Should anybody take the picture for a page: it may do and load nothing.
+const POLICY: &str = "default-src 'none'; sandbox";
+
+/// An assistant's picture. There is none for whoever may not see the assistant.
+#[utoipa::path(
+    get,
+    path = "/assistants/{assistant_id}/avatar",
+    tag = "assistants",
+    security((), ("bearer" = [])),
+    params(
+        ("assistant_id" = String, Path, description = "Id or slug"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of a picture at hand"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The picture, at most 512 x 512 pixels",
+            content(
+                (Vec<u8> = "image/png"),
+                (Vec<u8> = "image/jpeg"),
+                (Vec<u8> = "image/webp"),
+            ),
+            headers(
+                ("ETag" = String, description = "Tells pictures apart"),
+                ("Cache-Control" = String, description = "Whether and how long to keep it"),
+            ),
+        ),
+        (status = 304, description = "The caller has the picture", headers(
+            ("ETag" = String, description = "Tells pictures apart"),
+            ("Cache-Control" = String, description = "Whether and how long to keep it"),
+        )),
+    ),
+)]
+pub(crate) async fn get_avatar(
+    CurrentActor(actor): CurrentActor,
+    State(avatars): State<Avatars>,
+    AssistantPath(reference): AssistantPath,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let has = |image: &AvatarImage| etag::is_at_hand(&headers, &tag(image));
+    let shown = avatars.get(&actor, &reference, has).await?;
+    Ok(response(shown))
+}
+
+fn response(shown: ShownAvatar) -> Response {
+    let kept = if shown.is_public { PUBLIC } else { PRIVATE };
+    let validity = [
+        (ETAG, tag(&shown.image)),
+        (CACHE_CONTROL, kept.to_owned()),
+        (VARY, "authorization".to_owned()),
+    ];
+    let Some(bytes) = shown.bytes else {
+        return (StatusCode::NOT_MODIFIED, validity).into_response();
+    };
+    let shape = [
+        (CONTENT_TYPE, shown.image.kind.media_type()),
+        (CONTENT_DISPOSITION, "inline"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    (validity, shape, bytes).into_response()
+}
+
+/// The entity tag: the hash of the bytes.
+fn tag(image: &AvatarImage) -> String {
+    format!("\"{}\"", image.hash)
+}

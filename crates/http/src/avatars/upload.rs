@@ -1,0 +1,43 @@
+use axum::extract::State;
+use axum::response::Response;
+use colloquy_application::avatars::Avatars;
+
+use crate::assistants::{AssistantView, tagged};
+use crate::auth::SignedIn;
+use crate::input::FileForm;
+use crate::path::AssistantPath;
+use crate::problem::Problem;
+
+/// Give an assistant a picture, in place of the one that it has.
+///
+/// The file is a PNG, JPEG, WebP or GIF (its first frame) of at most 5 MiB and 4096 x 4096 pixels.
+/// What is kept is a picture made from it of at most 512 x 512 pixels, without any metadata.
+#[utoipa::path(
+    post,
+    path = "/assistants/{assistant_id}/avatar",
+    tag = "assistants",
+    security(("bearer" = [])),
+    params(("assistant_id" = String, Path, description = "Id or slug")),
+    request_body(content = FileForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "The assistant with its picture", body = AssistantView, headers(
+            ("ETag" = String, description = "Names the assistant's revision"),
+        )),
+        (status = 400, description = "The body is not a multipart form, or did not arrive whole"),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 412, description = "Others changed the assistant all the while"),
+        (status = 413, description = "The file has more than 5 MiB"),
+        (status = 422, description = "There is not one `file`, or it is no image that is taken"),
+    ),
+)]
+pub(crate) async fn upload_avatar(
+    caller: SignedIn,
+    State(avatars): State<Avatars>,
+    AssistantPath(reference): AssistantPath,
+    form: FileForm,
+) -> Result<Response, Problem> {
+    // Who may not is told before the file is taken in.
+    let upload = avatars.upload(&caller.actor, &reference).await?;
+    let assistant = upload.finish(form.file().await?).await?;
+    Ok(tagged(AssistantView::whole(assistant)))
+}

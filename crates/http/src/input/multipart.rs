@@ -1,0 +1,209 @@
+//! Multipart forms (RFC 7578, RFC 2046) that have arrived whole.
+
+use std::iter;
+
+use memchr::memmem;
+
+/// One part of a form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    /// The name of its field.
+    pub(super) name: String,
+    /// What it holds.
+    pub(super) content: &'a [u8],
+}
+
+/// The most characters of a boundary.
+const MAX_BOUNDARY: usize = 70;
+/// The most bytes of a part's head.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// The boundary that the parameters of a content type name, if it can be one.
+pub(super) fn boundary(parameters: &str) -> Option<String> {
+    let boundary = parameter(parameters, "boundary")?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
+    let fits = (1..=MAX_BOUNDARY).contains(&boundary.len())
+        && boundary.bytes().all(allowed)
+        && !boundary.ends_with(' ');
+    fits.then_some(boundary)
+}
+
+/// The parts of a form, one after the other; `None`, as the last one, where it is not well-formed
+/// or ends before its end mark. What stands before the first and behind the last is passed over.
+pub(super) fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Option<Part<'a>>> {
+    let delimiter = format!("\r\n--{boundary}");
+    let mut rest = first(body, &delimiter);
+    let mut is_over = false;
+    iter::from_fn(move || {
+        if is_over {
+            return None;
+        }
+        let step = rest.and_then(|rest| step(rest, &delimiter));
+        match step {
+            Some(Step::Part(part, behind)) => {
+                rest = Some(behind);
+                Some(Some(part))
+            }
+            Some(Step::End) => {
+                is_over = true;
+                None
+            }
+            None => {
+                is_over = true;
+                Some(None)
+            }
+        }
+    })
+}
+
+enum Step<'a> {
+    Part(Part<'a>, &'a [u8]),
+    End,
+}
+
+/// What stands behind the first delimiter, which needs no line before it.
+fn first<'a>(body: &'a [u8], delimiter: &str) -> Option<&'a [u8]> {
+    body.strip_prefix(&delimiter.as_bytes()[2..])
+        .or_else(|| Some(split(body, delimiter.as_bytes())?.1))
+}
+
+/// What stands behind a delimiter: the end mark, or a part and the next delimiter.
+fn step<'a>(rest: &'a [u8], delimiter: &str) -> Option<Step<'a>> {
+    if rest.starts_with(b"--") {
+        return Some(Step::End);
+    }
+    let padding = rest.iter().take_while(|byte| b" \t".contains(byte)).count();
+    // From the line's own end on: a part may have no head at all.
+    let (head, content) = split(&rest[padding..], b"\r\n\r\n")?;
+    let name = name(head.strip_prefix(b"\r\n")?)?;
+    let (content, behind) = split(content, delimiter.as_bytes())?;
+    Some(Step::Part(Part { name, content }, behind))
+}
+
+fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memmem::find(bytes, separator)?;
+    Some((&bytes[..at], &bytes[at + separator.len()..]))
+}
+
+/// The field's name, which a part's head says in its disposition.
+fn name(head: &[u8]) -> Option<String> {
+    if head.len() > MAX_HEAD {
+        return None;
+    }
+    let head = std::str::from_utf8(head).ok()?;
+    let lines: Option<Vec<_>> = head.split("\r\n").map(|it| it.split_once(':')).collect();
+    let (_, disposition) = lines?
+        .into_iter()
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("content-disposition"))?;
+    let (kind, parameters) = disposition.split_once(';')?;
+    let is_form = kind.trim().eq_ignore_ascii_case("form-data");
+    is_form.then(|| parameter(parameters, "name"))?
+}
+
+/// The value of the first parameter of that name, plain or in quotes.
+fn parameter(mut parameters: &str, wanted: &str) -> Option<String> {
+    loop {
+        let (name, rest) = parameters.split_once('=')?;
+        let name = name.trim_matches([' ', '\t', ';']);
+        let (value, behind) = value(rest.trim_start())?;
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(value);
+        }
+        parameters = behind;
+    }
+}
+
+/// A value and what stands behind it.
+fn value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(';').unwrap_or(text.len());
+        return Some((text[..end].trim_end().to_owned(), &text[end..]));
+    };
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &quoted[at + 1..])),
+            // Only these are escaped: browsers send the path of a file as it is.
+            '\\' if quoted[at + 1..].starts_with(['"', '\\']) => {
+                value.extend(characters.next().map(|(_, escaped)| escaped));
+            }
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, boundary, parts};
+
+    fn all<'a>(body: &'a str, boundary: &str) -> Vec<Option<(String, &'a [u8])>> {
+        let parts = parts(body.as_bytes(), boundary);
+        let pair = |Part { name, content }| (name, content);
+        parts.map(|part| part.map(pair)).collect()
+    }
+
+    fn part<'a>(name: &str, content: &'a str) -> Option<(String, &'a [u8])> {
+        Some((name.to_owned(), content.as_bytes()))
+    }
+
+    #[test]
+    fn a_form_has_parts() {
+        let body = "before\r\n--b  \r\nContent-Disposition: form-data; name=\"one\"\r\n\r\n\
+                    1\r\n--c\r\n--\r\n--b\r\ncontent-type: x\r\n\
+                    CONTENT-DISPOSITION: Form-Data; filename=\"a;name=\\\"q\\\".png\"; name=two\r\n\
+                    \r\n\r\n--b--\r\nbehind";
+        assert_eq!(
+            all(body, "b"),
+            [part("one", "1\r\n--c\r\n--"), part("two", "")]
+        );
+        assert!(all("--b--", "b").is_empty());
+    }
+
+    #[test]
+    fn a_form_that_is_not_whole_is_found_out_at_its_end() {
+        let whole = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--";
+        assert_eq!(all(whole, "b"), [part("a", "1")]);
+        for length in 0..whole.len() - 2 {
+            let found = all(&whole[..length], "b");
+            assert_eq!(found.last(), Some(&None), "{length}");
+        }
+        for odd in [
+            "",
+            "--b",
+            "--bb--",
+            "nonsense",
+            "--b\r\n\r\n1\r\n--b--",
+            "--b\r\n\r\n--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--",
+            "--b\r\nx\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--",
+            "--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--",
+            "--b\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n--b--",
+            "--b\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n--b--",
+            "--b\nContent-Disposition: form-data; name=a\n\n1\n--b--",
+        ] {
+            assert_eq!(all(odd, "b"), [None], "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_is_short_and_plain() {
+        for (parameters, expected) in [
+            (" boundary=abc", Some("abc")),
+            ("charset=utf-8; Boundary=\"a b\"", Some("a b")),
+            ("boundary=abc; charset=x", Some("abc")),
+            ("", None),
+            ("boundary", None),
+            ("boundary=", None),
+            ("boundary=\"\"", None),
+            ("boundary=\"a", None),
+            ("boundary=a\u{e4}", None),
+            ("boundary=\"a\\\"b\"", None),
+        ] {
+            assert_eq!(boundary(parameters).as_deref(), expected, "{parameters}");
+        }
+        let of = |length: usize| boundary(&format!("boundary={}", "x".repeat(length)));
+        assert!(of(70).is_some());
+        assert!(of(71).is_none());
+    }
+}
