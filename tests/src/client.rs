@@ -186,6 +186,18 @@ impl Request {
         self.body("application/x-www-form-urlencoded", form)
     }
 
+    /// Sets a multipart form with one file as the body.
+    #[must_use]
+    pub fn file(self, field: &str, file: &[u8]) -> Self {
+        let boundary = "----a-boundary-of-the-tests";
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"x\"\r\n\r\n"
+        );
+        let end = format!("\r\n--{boundary}--\r\n");
+        let form = [head.as_bytes(), file, end.as_bytes()].concat();
+        self.body(&format!("multipart/form-data; boundary={boundary}"), form)
+    }
+
     /// Sends it and reads the whole answer.
     ///
     /// # Panics

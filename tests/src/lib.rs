@@ -11,10 +11,13 @@ pub mod client;
 pub mod database;
 #[cfg(feature = "server")]
 pub mod events;
+pub mod files;
 pub mod model_server;
 #[cfg(feature = "server")]
 pub mod process;
 #[cfg(feature = "server")]
 pub mod random;
+#[cfg(feature = "s3")]
+pub mod s3_server;
 #[cfg(feature = "server")]
 pub mod server;

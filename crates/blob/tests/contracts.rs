@@ -31,8 +31,23 @@ mod folder {
     colloquy_application::blob_contracts!(blobs);
 }
 
-/// Runs where `TEST_S3_URL` names a new bucket, and the `AWS_*` variables say how to reach it.
+/// On a server that checks signatures.
 mod s3 {
+    use colloquy_tests::s3_server::S3Server;
+
+    use super::{Arc, BlobStore, ObjectBlobStore};
+
+    async fn blobs() -> Option<(Arc<dyn BlobStore>, S3Server)> {
+        let server = S3Server::start().await;
+        let blobs = ObjectBlobStore::open_with(&server.url(), server.settings()).unwrap();
+        Some((Arc::new(blobs), server))
+    }
+
+    colloquy_application::blob_contracts!(blobs);
+}
+
+/// Runs where `TEST_S3_URL` names a new bucket, and the `AWS_*` variables say how to reach it.
+mod another_s3 {
     use std::process;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -52,4 +67,17 @@ mod s3 {
     }
 
     colloquy_application::blob_contracts!(blobs);
+}
+
+mod images {
+    use colloquy_application::ports::AvatarRenderer;
+    use colloquy_blob::ImageAvatarRenderer;
+
+    use super::Arc;
+
+    async fn renderer() -> Option<(Arc<dyn AvatarRenderer>, ())> {
+        Some((Arc::new(ImageAvatarRenderer), ()))
+    }
+
+    colloquy_application::renderer_contracts!(renderer);
 }

@@ -7,6 +7,7 @@ use std::fs;
 use bytes::Bytes;
 use colloquy_application::ports::{BlobKey, BlobStore as _, HealthCheck as _, PortError};
 use colloquy_blob::{ObjectBlobStore, OpenError};
+use colloquy_tests::s3_server::S3Server;
 use tempfile::TempDir;
 
 fn key(text: &str) -> BlobKey {
@@ -41,6 +42,22 @@ async fn strange_files_are_not_listed() {
     for name in ["Thumbs.DB", "one#1", "ünï"] {
         fs::write(folder.path().join("avatars").join(name), "").unwrap();
     }
+    assert_eq!(store.list(&key("avatars")).await.unwrap(), [one]);
+}
+
+#[tokio::test]
+async fn what_cut_off_puts_have_left_goes_when_the_folder_is_opened() {
+    let folder = TempDir::new().unwrap();
+    let store = ObjectBlobStore::open(&url_of(&folder)).unwrap();
+    let one = key("avatars/a1/one");
+    store.put(&one, Bytes::from_static(b"1")).await.unwrap();
+    let inside = folder.path().join("avatars/a1");
+    for name in ["one#1", "two#27", "notes#", "Read me#1", "three#x"] {
+        fs::write(inside.join(name), "half").unwrap();
+    }
+    let store = ObjectBlobStore::open(&url_of(&folder)).unwrap();
+    let left = colloquy_tests::files::below(&inside);
+    assert_eq!(left, ["Read me#1", "notes#", "one", "three#x"]);
     assert_eq!(store.list(&key("avatars")).await.unwrap(), [one]);
 }
 
@@ -102,4 +119,30 @@ fn a_folder_that_cannot_be_made_is_named() {
     fs::write(folder.path().join("file"), "").unwrap();
     let error = ObjectBlobStore::open(&format!("{}/file/blobs", url_of(&folder))).unwrap_err();
     assert!(matches!(&error, OpenError::Folder { path, .. } if path.ends_with("file/blobs")));
+}
+
+#[tokio::test]
+async fn a_bucket_is_not_opened_with_another_key() {
+    let server = S3Server::start().await;
+    let blobs = |change: &'static str| {
+        let settings = server.settings().into_iter();
+        let settings = settings.map(move |(name, value)| {
+            let value = if name == change {
+                "other".to_owned()
+            } else {
+                value
+            };
+            (name, value)
+        });
+        ObjectBlobStore::open_with(&server.url(), settings).unwrap()
+    };
+    blobs("").check().await.unwrap();
+    for change in ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"] {
+        let refused = blobs(change);
+        let bytes = Bytes::from_static(b"1");
+        assert!(refused.put(&key("avatars/one"), bytes).await.is_err());
+        assert!(refused.get(&key("avatars/one")).await.is_err());
+        assert!(refused.check().await.is_err());
+    }
+    assert!(server.keys().is_empty());
 }
