@@ -1,6 +1,6 @@
 //! Figures of the service on this machine, for whoever wants to compare: run with `--release`.
 //!
-//! `cargo run --release -p colloquy-tests --example measure -- start|login|writers [sqlite|postgres]`
+//! `cargo run --release -p colloquy-tests --example measure -- start|login|writers|avatars [sqlite|postgres]`
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use colloquy_tests::client::{Client, text};
@@ -15,6 +16,8 @@ use colloquy_tests::database::Backend;
 use colloquy_tests::process::binary;
 use colloquy_tests::random::Random;
 use colloquy_tests::server::{Colloquy, PASSWORD};
+use hyper::Method;
+use image::{DynamicImage, ImageFormat};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -32,7 +35,8 @@ async fn main() {
         Some(&"start") => start(backend).await,
         Some(&"login") => login(backend).await,
         Some(&"writers") => writers(backend).await,
-        _ => println!("measure start|login|writers [sqlite|postgres]"),
+        Some(&"avatars") => avatars(backend).await,
+        _ => println!("measure start|login|writers|avatars [sqlite|postgres]"),
     }
 }
 
@@ -54,11 +58,20 @@ async fn start(backend: Backend) {
 
 /// The resident memory of the process, as Linux counts it.
 fn resident(server: &Colloquy) -> String {
+    memory(server, "VmRSS")
+}
+
+/// The most that it ever was.
+fn peak(server: &Colloquy) -> String {
+    memory(server, "VmHWM")
+}
+
+fn memory(server: &Colloquy, name: &str) -> String {
     let id = server.process().id().expect("the service runs");
     let status = std::fs::read_to_string(format!("/proc/{id}/status"));
     let status = status.unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS"));
-    line.unwrap_or("VmRSS unknown").to_owned()
+    let line = status.lines().find(|line| line.starts_with(name));
+    line.map_or_else(|| format!("{name} unknown"), str::to_owned)
 }
 
 /// Tries per kind of account.
@@ -166,4 +179,52 @@ async fn write_until(
         samples.push((renamed.status, began.elapsed()));
     }
     samples
+}
+
+/// How long it takes to make an avatar from the largest pictures and to refuse a larger one, alone
+/// and eight at once, and the memory that takes.
+async fn avatars(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let assistant = server.assistant("Guide").await;
+    let path = format!("/assistants/{assistant}/avatar");
+    println!("before: {}", resident(&server));
+    let mut bomb = picture(8, ImageFormat::Gif);
+    bomb[6..10].fill(0xff);
+    for (name, file) in [
+        ("GIF of 65535 x 65535", bomb),
+        ("PNG of 4096 x 4096", picture(4096, ImageFormat::Png)),
+        ("JPEG of 4096 x 4096", picture(4096, ImageFormat::Jpeg)),
+        ("WebP of 2048 x 2048", picture(2048, ImageFormat::WebP)),
+    ] {
+        for count in [1, 8] {
+            let began = Instant::now();
+            let mut uploads = JoinSet::new();
+            for _ in 0..count {
+                let request = admin.request(Method::POST, &path).file("file", &file);
+                uploads.spawn(async move { request.send().await.status });
+            }
+            let statuses = uploads.join_all().await;
+            let (took, length) = (began.elapsed(), file.len());
+            println!(
+                "{count} x {name}, {length} bytes: {took:?}, {statuses:?}, {}",
+                peak(&server)
+            );
+        }
+    }
+}
+
+/// A picture with something to see, through which one sees in places where that is possible.
+fn picture(side: u32, format: ImageFormat) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| {
+        let [red, green] = [x, y].map(|place| (place * 255 / side) as u8);
+        image::Rgba([red, green, ((x ^ y) >> 4) as u8, 255 - red / 2])
+    };
+    let mut pixels = DynamicImage::from(image::RgbaImage::from_fn(side, side, pixel));
+    if format == ImageFormat::Jpeg {
+        pixels = pixels.into_rgb8().into();
+    }
+    let mut file = Cursor::new(Vec::new());
+    pixels.write_to(&mut file, format).expect("a picture");
+    file.into_inner()
 }

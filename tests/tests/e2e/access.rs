@@ -7,8 +7,10 @@ use colloquy_tests::client::{Client, Response, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::{Colloquy, PASSWORD};
+use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::avatars::gif;
 use crate::operations::{Operation, document, documented};
 use crate::{ABSENT, answer_soon};
 
@@ -22,6 +24,7 @@ on_both_backends![
 const OPEN_TO_GUESTS: &[&str] = &[
     "GET /assistants",
     "GET /assistants/{}",
+    "GET /assistants/{}/avatar",
     "GET /docs",
     "GET /health/live",
     "GET /health/ready",
@@ -73,6 +76,9 @@ const MATRIX: &[Row] = &[
     row("PUT /assistants/{}", [401, 403, 403, 200]),
     row("PATCH /assistants/{}", [401, 403, 403, 200]),
     row("DELETE /assistants/{}", [401, 403, 403, 204]),
+    row("GET /assistants/{}/avatar", [200, 200, 200, 200]),
+    row("POST /assistants/{}/avatar", [401, 403, 403, 200]),
+    row("DELETE /assistants/{}/avatar", [401, 403, 403, 200]),
     row("GET /threads", [401, 200, 200, 200]),
     row("POST /threads", [401, 201, 201, 201]),
     row("GET /threads/{}", [401, 404, 200, 200]),
@@ -131,6 +137,8 @@ struct Things {
     run: String,
     token: String,
     assistant: String,
+    /// The tag of the assistant's picture.
+    picture: String,
     user: String,
     /// For names that must be new.
     number: usize,
@@ -141,6 +149,10 @@ impl Things {
         let fields = json!({"name": format!("Thing {number}"), "user_authentication": false});
         let assistant = world.admin.create_assistant(fields).await;
         let assistant = text(&assistant["id"]).to_owned();
+        let path = format!("/assistants/{assistant}/avatar");
+        let picture = world.admin.request(Method::POST, &path);
+        picture.file("file", &gif([1; 3])).send().await.expect(200);
+        let picture = world.admin.get(&path).await;
         let bystander = json!({"email": format!("bystander{number}@example.org")});
         let mut with_password = bystander;
         with_password["password"] = PASSWORD.into();
@@ -158,6 +170,7 @@ impl Things {
             run: id(&said["run"]),
             token: id(&key.expect(201)),
             user: id(&user),
+            picture: picture.header("etag").unwrap().to_owned(),
             assistant,
             thread,
             number,
@@ -206,6 +219,9 @@ impl Things {
         let request = Operation::parse(operation).request(client, |resource| self.id(resource));
         match self.body(operation) {
             Some(body) => request.json(&body).send().await,
+            None if operation.starts_with("POST") && operation.ends_with("/avatar") => {
+                request.file("file", &gif([2; 3])).send().await
+            }
             None => request.send().await,
         }
     }
@@ -293,6 +309,9 @@ async fn assert_unchanged(world: &World, things: &Things, operation: &str, who: 
     let assistant = format!("/assistants/{}", things.assistant);
     let assistant = world.admin.get(&assistant).await.expect(200);
     assert_ne!(assistant["name"], "Changed", "{about}");
+    let picture = format!("/assistants/{}/avatar", things.assistant);
+    let picture = world.admin.get(&picture).await;
+    assert_eq!(picture.header("etag"), Some(&*things.picture), "{about}");
     let user = world
         .admin
         .get(&format!("/users/{}", things.user))

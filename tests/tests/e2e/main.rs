@@ -8,6 +8,7 @@
 mod access;
 mod assistants;
 mod auth;
+mod avatars;
 mod cli;
 mod concurrency;
 mod durability;
