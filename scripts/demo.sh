@@ -64,6 +64,17 @@ step "Define an assistant (administrators do)"
 call POST /assistants '{"name": "Echo of the tour", "model": "echo::echo", "instructions": "Say it again."}'
 ASSISTANT=$(member id)
 
+step "Give it a picture"
+PICTURE=$(mktemp)
+# A GIF of one red pixel.
+base64 --decode >"$PICTURE" <<<"R0lGODlhAQABAIAAAMgeHv///ywAAAAAAQABAAACAkQBADs="
+echo "> POST /assistants/$ASSISTANT/avatar (a form with the file)"
+ANSWER=$(curl --silent --show-error --fail-with-body "$BASE/api/v1/assistants/$ASSISTANT/avatar" \
+    --header "Authorization: Bearer $TOKEN" --form "file=@$PICTURE")
+rm "$PICTURE"
+echo "it is at $(member avatar_image)"
+curl --silent --show-error --head "$BASE$(member avatar_image)" | grep -iE '^(HTTP|content-type|etag|cache-control)'
+
 step "Open a thread with it"
 call POST /threads "{\"name\": \"A tour\", \"assistant_id\": \"$ASSISTANT\"}"
 THREAD=$(member id)
