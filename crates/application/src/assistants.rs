@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use colloquy_domain::{
-    Actor, Assistant, AssistantId, AssistantName, AssistantRef, Configuration, Description,
-    FrequencyPenalty, HistoryLimit, Instructions, ModelName, PresencePenalty, Slug, Tag,
-    Temperature, TokenLimit, TopP, Violation,
+    Actor, AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, AssistantRef,
+    CacheScope, Configuration, Description, FrequencyPenalty, HistoryLimit, Instructions,
+    ModelName, PresencePenalty, SimilarityThreshold, Slug, Tag, Temperature, TokenLimit, TopP,
+    Violation,
 };
 
 use crate::Error;
 use crate::access::{Access, AssistantAction};
 use crate::ports::{
-    AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator, OffsetList,
-    OffsetPage, PortError,
+    AnswerCache, AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator,
+    OffsetList, OffsetPage, PortError,
 };
 
 /// Defines, shows and removes assistants.
@@ -22,6 +23,8 @@ pub struct Assistants {
     pub access: Access,
     /// Where they are kept.
     pub assistants: Arc<dyn AssistantRepository>,
+    /// Where their answers are kept.
+    pub answers: Arc<dyn AnswerCache>,
     /// Says which models can be asked here.
     pub models: Arc<dyn ChatModel>,
     /// The model of an assistant that names none.
@@ -49,6 +52,8 @@ pub struct NewAssistant {
     pub configuration: Configuration,
     /// Private: only for signed-in users.
     pub user_authentication: bool,
+    /// How its answers are shared.
+    pub caching: AnswerCaching,
     /// Whether people see and run it.
     pub is_enabled: bool,
 }
@@ -70,6 +75,8 @@ pub struct AssistantChanges {
     pub configuration: ConfigurationChanges,
     /// Private or public.
     pub user_authentication: Option<bool>,
+    /// Other ways to share its answers.
+    pub caching: CachingChanges,
     /// Enabled or not.
     pub is_enabled: Option<bool>,
 }
@@ -114,6 +121,33 @@ impl ConfigurationChanges {
     }
 }
 
+/// What to change of how answers are shared; `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CachingChanges {
+    /// See [`AnswerCaching::is_on`].
+    pub is_on: Option<bool>,
+    /// See [`AnswerCaching::threshold`].
+    pub threshold: Option<SimilarityThreshold>,
+    /// See [`AnswerCaching::lifetime`].
+    pub lifetime: Option<AnswerLifetime>,
+    /// See [`AnswerCaching::scope`].
+    pub scope: Option<CacheScope>,
+}
+
+impl CachingChanges {
+    /// The settings with these changes.
+    #[must_use]
+    pub fn applied_to(self, old: AnswerCaching) -> AnswerCaching {
+        AnswerCaching {
+            is_on: self.is_on.unwrap_or(old.is_on),
+            threshold: self.threshold.unwrap_or(old.threshold),
+            lifetime: self.lifetime.unwrap_or(old.lifetime),
+            scope: self.scope.unwrap_or(old.scope),
+            generation: old.generation,
+        }
+    }
+}
+
 impl AssistantChanges {
     fn applied_to(self, old: Assistant) -> Assistant {
         Assistant {
@@ -124,6 +158,7 @@ impl AssistantChanges {
             model: self.model.unwrap_or(old.model),
             configuration: self.configuration.applied_to(old.configuration),
             user_authentication: self.user_authentication.unwrap_or(old.user_authentication),
+            caching: self.caching.applied_to(old.caching),
             is_enabled: self.is_enabled.unwrap_or(old.is_enabled),
             ..old
         }
@@ -269,6 +304,7 @@ impl Assistants {
             model,
             configuration: new.configuration,
             user_authentication: new.user_authentication,
+            caching: new.caching,
             is_enabled: new.is_enabled,
             revision: 1,
             created_at: now,
@@ -329,7 +365,35 @@ impl Assistants {
             .await?;
         self.assistants.delete(assistant.id).await?;
         audit(actor, assistant.id, "assistant deleted");
+        // The assistant is gone, whatever becomes of answers that nobody will ask for.
+        if let Err(error) = self.answers.purge(assistant.id).await {
+            tracing::warn!(
+                error = &error as &(dyn std::error::Error + 'static),
+                "answers are left"
+            );
+        }
         Ok(())
+    }
+
+    /// Forgets the answers that the assistant has given: none of them is served again, on any
+    /// instance. Gives the number of those that were kept on this one.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn purge_answers(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<u64, Error> {
+        self.require_manager(actor).await?;
+        let assistant = self
+            .access
+            .assistant(actor, reference, AssistantAction::View)
+            .await?;
+        self.assistants.void_answers(assistant.id).await?;
+        let count = self.answers.purge(assistant.id).await?;
+        audit(actor, assistant.id, "answers purged");
+        Ok(count)
     }
 
     async fn can_manage(&self, actor: &Actor) -> bool {

@@ -9,9 +9,9 @@ use crate::messages::Messages;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
-    AssistantRepository, ChatModel, Clock, IdGenerator, InstanceId, MessageRepository,
-    RunEventRepository, RunRepository, SecretGenerator, ThreadRepository, TokenRepository,
-    UserRepository,
+    AnswerCache, AssistantRepository, ChatModel, Clock, Embedder, IdGenerator, InstanceId,
+    MessageRepository, RunEventRepository, RunRepository, SecretGenerator, ThreadRepository,
+    TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::threads::Threads;
@@ -37,6 +37,10 @@ pub struct Ports {
     pub events: Arc<dyn RunEventRepository>,
     /// Answers.
     pub model: Arc<dyn ChatModel>,
+    /// Keeps answers.
+    pub answers: Arc<dyn AnswerCache>,
+    /// Tells which questions are alike, if anything does.
+    pub embedder: Option<Arc<dyn Embedder>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids.
@@ -101,6 +105,7 @@ impl UseCases {
             assistants: Assistants {
                 access: access.clone(),
                 assistants: Arc::clone(&ports.assistants),
+                answers: Arc::clone(&ports.answers),
                 models: Arc::clone(&ports.model),
                 default_model: settings.default_model,
                 clock: Arc::clone(&ports.clock),

@@ -3,7 +3,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
-use crate::{AssistantId, Configuration, ModelName, Slug};
+use crate::{AnswerCaching, AssistantId, Configuration, ModelName, Slug};
 
 /// What administrators define and people talk to.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Assistant {
     pub configuration: Configuration,
     /// Private: only signed-in users see and run it.
     pub user_authentication: bool,
+    /// How the answers that it has given are shared.
+    pub caching: AnswerCaching,
     /// A disabled assistant does not exist for anyone but administrators.
     pub is_enabled: bool,
     /// Counts the writes, from 1; an update names the revision that it was made from.

@@ -197,6 +197,7 @@ impl Inner {
             finish_reason: None,
             error: None,
             usage: None,
+            cache: None,
             created_at: now,
             finished_at: None,
         };

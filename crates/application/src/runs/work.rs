@@ -119,6 +119,7 @@ impl Inner {
             finish_reason: answer.finish_reason.filter(|_| failure.is_none()),
             error: failure.map(|failure| RunError::from(failure.code)),
             usage: answer.usage,
+            cache: None,
             finished_at: now,
             messages: is_worth_keeping.then_some(message).into_iter().collect(),
             events: Vec::new(),

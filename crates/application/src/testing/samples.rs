@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantId, AssistantName, Configuration, Email, FinishReason,
-    Instructions, MessageKind, MessageStatus, ModelName, Role, Run, RunStatus, Slug, Thread,
-    ThreadId, ThreadName, TokenId, TokenKind, TokenName, User, UserId,
+    AccessToken, AnswerCaching, Assistant, AssistantId, AssistantName, Configuration, Email,
+    FinishReason, Instructions, MessageKind, MessageStatus, ModelName, Role, Run, RunStatus, Slug,
+    Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -117,6 +117,7 @@ impl Samples {
             model: ModelName::parse("echo::echo").unwrap(),
             configuration: Configuration::default(),
             user_authentication: false,
+            caching: AnswerCaching::default(),
             is_enabled: true,
             revision: 1,
             created_at: moment(345_678),
@@ -172,6 +173,7 @@ impl Samples {
             finish_reason: None,
             error: None,
             usage: None,
+            cache: None,
             created_at: message.created_at,
             finished_at: None,
         };
@@ -197,6 +199,7 @@ impl Samples {
             finish_reason: Some(FinishReason::Stop),
             error: None,
             usage: None,
+            cache: None,
             finished_at: moment(678_912),
             messages,
             events: Vec::new(),

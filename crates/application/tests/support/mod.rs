@@ -20,7 +20,7 @@ use colloquy_application::ports::{Clock as _, InstanceId};
 use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryAnswers, Script, ScriptedModel, SequentialIds,
 };
 use colloquy_application::testing::samples::{Samples, password_hash};
 use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
@@ -142,6 +142,8 @@ fn compose(
         runs: Arc::clone(&stores.runs),
         events: Arc::clone(&stores.events),
         model: Arc::<ScriptedModel>::clone(model),
+        answers: Arc::new(MemoryAnswers::default()),
+        embedder: None,
         clock: Arc::<ManualClock>::clone(clock),
         ids: Arc::<SequentialIds>::clone(ids),
         secrets: Arc::new(CountingSecrets::default()),

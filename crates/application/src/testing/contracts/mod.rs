@@ -33,9 +33,11 @@ use crate::ports::{
 };
 
 pub mod administrators;
+pub mod answers;
 pub mod assistant_lists;
 pub mod assistants;
 pub mod blobs;
+pub mod embedders;
 pub mod events;
 pub mod idempotency;
 pub mod leases;

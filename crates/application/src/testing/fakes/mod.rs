@@ -1,5 +1,6 @@
 //! In-memory stand-ins for the ports.
 
+mod answers;
 mod assistants;
 mod blobs;
 mod memory;
@@ -11,6 +12,7 @@ mod threads;
 mod tokens;
 mod users;
 
+pub use answers::{LetterEmbedder, MemoryAnswers, Mood};
 pub use blobs::MemoryBlobs;
 pub use memory::Memory;
 pub use models::{Gate, Script, ScriptedModel};
