@@ -98,9 +98,9 @@ fn as_hit(lookup: Lookup) -> Option<AnswerHit> {
 #[tokio::test]
 async fn the_same_question_is_answered_once() {
     let scene = Scene::new();
-    scene.answer("What is Rust?").await;
+    scene.answer("What is Python?").await;
     scene.clock.advance(TimeDelta::seconds(90));
-    let hit = scene.hit(" what is  rust").await.unwrap();
+    let hit = scene.hit(" what is  python").await.unwrap();
     assert_eq!(hit.answer, "the answer");
     assert_eq!(hit.cache.hit, CacheHit::Exact);
     assert_eq!(hit.cache.similarity, Similarity::SAME);
@@ -181,8 +181,8 @@ async fn a_hit_needs_the_best_candidate_that_agrees_not_the_best() {
 #[tokio::test]
 async fn only_the_first_message_of_a_thread_has_to_do_with_the_cache() {
     let scene = Scene::new();
-    scene.answer("What is Rust?").await;
-    let mut later = scene.question("What is Rust?", 2);
+    scene.answer("What is Python?").await;
+    let mut later = scene.question("What is Python?", 2);
     for _ in 0..2 {
         let lookup = scene
             .answers
@@ -196,9 +196,12 @@ async fn only_the_first_message_of_a_thread_has_to_do_with_the_cache() {
 #[tokio::test]
 async fn an_assistant_that_does_not_cache_has_nothing_to_do_with_it() {
     let mut scene = Scene::new();
-    scene.answer("What is Rust?").await;
+    scene.answer("What is Python?").await;
     scene.assistant.caching.is_on = false;
-    assert!(matches!(scene.look_up("What is Rust?").await, Lookup::Off));
+    assert!(matches!(
+        scene.look_up("What is Python?").await,
+        Lookup::Off
+    ));
     assert_eq!(scene.embedder.calls(), 1);
 }
 
@@ -228,10 +231,10 @@ async fn only_whole_answers_made_without_tools_are_kept() {
             ..good
         },
     ] {
-        scene.fill("What is Rust?").await.store(bad).await;
+        scene.fill("What is Python?").await.store(bad).await;
         assert!(scene.cache.is_empty(), "{bad:?}");
     }
-    drop(scene.fill("What is Rust?").await);
+    drop(scene.fill("What is Python?").await);
     assert!(scene.cache.is_empty());
 }
 
@@ -239,20 +242,20 @@ async fn only_whole_answers_made_without_tools_are_kept() {
 async fn an_answer_lives_as_long_as_its_assistant_says() {
     let mut scene = Scene::new();
     scene.assistant.caching.lifetime = AnswerLifetime::from_seconds(60).unwrap();
-    scene.answer("What is Rust?").await;
+    scene.answer("What is Python?").await;
     scene.clock.advance(TimeDelta::seconds(60));
-    assert!(scene.hit("What is Rust?").await.is_some());
+    assert!(scene.hit("What is Python?").await.is_some());
     scene.clock.advance(TimeDelta::microseconds(1));
-    assert!(scene.hit("What is Rust?").await.is_none());
+    assert!(scene.hit("What is Python?").await.is_none());
     // A longer lifetime counts for what is kept already.
     scene.assistant.caching.lifetime = AnswerLifetime::DEFAULT;
-    assert!(scene.hit("What is Rust?").await.is_some());
+    assert!(scene.hit("What is Python?").await.is_some());
 }
 
 #[tokio::test]
 async fn whatever_shapes_an_answer_is_told_apart() {
     let scene = Scene::new();
-    scene.answer("What is Rust?").await;
+    scene.answer("What is Python?").await;
     let base = &scene.assistant;
     let mut others = Vec::new();
     let mut other = |change: &dyn Fn(&mut Assistant)| {
@@ -270,7 +273,7 @@ async fn whatever_shapes_an_answer_is_told_apart() {
     other(&|it| it.caching.scope = CacheScope::User);
     for assistant in others {
         let lookup = scene
-            .look_up_as(scene.user, &assistant, "What is Rust?")
+            .look_up_as(scene.user, &assistant, "What is Python?")
             .await;
         assert!(as_hit(lookup).is_none(), "{assistant:?}");
     }
@@ -280,7 +283,7 @@ async fn whatever_shapes_an_answer_is_told_apart() {
         ..base.clone()
     };
     let lookup = scene
-        .look_up_as(scene.user, &renamed, "What is Rust?")
+        .look_up_as(scene.user, &renamed, "What is Python?")
         .await;
     assert!(as_hit(lookup).is_some());
 }
@@ -315,8 +318,8 @@ async fn each_user_of_a_private_assistant_has_their_own_answers() {
 #[tokio::test]
 async fn others_wait_for_the_answer_to_their_question() {
     let scene = Scene::new();
-    let fill = scene.fill("What is Rust?").await;
-    let waiting = futures_util::future::join_all((0..8).map(|_| scene.hit("what is rust")));
+    let fill = scene.fill("What is Python?").await;
+    let waiting = futures_util::future::join_all((0..8).map(|_| scene.hit("what is python")));
     let (hits, ()) = tokio::join!(waiting, async {
         // They wait: what does not is answered meanwhile.
         scene.answer("What is dust?").await;
@@ -330,8 +333,8 @@ async fn others_wait_for_the_answer_to_their_question() {
 #[tokio::test]
 async fn those_who_waited_in_vain_go_on_all_at_once() {
     let scene = Scene::new();
-    let fill = scene.fill("What is Rust?").await;
-    let waiting = futures_util::future::join_all((0..8).map(|_| scene.look_up("What is Rust?")));
+    let fill = scene.fill("What is Python?").await;
+    let waiting = futures_util::future::join_all((0..8).map(|_| scene.look_up("What is Python?")));
     let (lookups, ()) = tokio::join!(waiting, async { drop(fill) });
     // All of them hold their fills at the same time.
     let fills: Vec<Fill> = lookups.into_iter().map(filled).collect();
@@ -346,11 +349,11 @@ async fn those_who_waited_in_vain_go_on_all_at_once() {
 async fn a_look_up_that_is_given_up_makes_nobody_wait() {
     let scene = Scene::new();
     scene.embedder.set_mood(Mood::Hanging);
-    let mut early = Box::pin(scene.look_up("What is Rust?"));
+    let mut early = Box::pin(scene.look_up("What is Python?"));
     assert!(futures_util::poll!(&mut early).is_pending());
     drop(early);
     scene.embedder.set_mood(Mood::Well);
-    scene.answer("What is Rust?").await;
+    scene.answer("What is Python?").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -359,11 +362,11 @@ async fn an_embedder_that_fails_or_hangs_costs_the_semantic_hits_only() {
         let scene = Scene::new();
         scene.embedder.set_mood(mood);
         let begin = tokio::time::Instant::now();
-        scene.answer("What is Rust?").await;
+        scene.answer("What is Python?").await;
         assert!(begin.elapsed().as_millis() <= 200, "{:?}", begin.elapsed());
-        let hit = scene.hit("What is Rust?").await.unwrap();
+        let hit = scene.hit("What is Python?").await.unwrap();
         assert_eq!(hit.cache.hit, CacheHit::Exact);
-        assert!(scene.hit("What's Rust?").await.is_none());
+        assert!(scene.hit("What's Python?").await.is_none());
     }
 }
 

@@ -118,8 +118,7 @@ impl Similarity {
     /// That of a question to itself.
     pub const SAME: Self = Self(Self::ONE);
 
-    /// The nearest of ten thousand steps that is not above the value; what lies outside 0 to 1
-    /// becomes the nearer end, and NaN 0.
+    /// The nearest of ten thousand steps; what lies outside 0 to 1 becomes the nearer end, and NaN 0.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -127,9 +126,7 @@ impl Similarity {
         reason = "the value is between 0 and 10,000"
     )]
     pub fn from_cosine(cosine: f64) -> Self {
-        // A hair is added: 0.9 times 10,000 must not end below 9,000.
-        let steps = cosine.clamp(0.0, 1.0) * f64::from(Self::ONE) + 1e-6;
-        Self((steps as u16).min(Self::ONE))
+        Self((cosine.clamp(0.0, 1.0) * f64::from(Self::ONE)).round() as u16)
     }
 
     /// The similarity of so many ten-thousandths.
@@ -177,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn a_similarity_is_cut_to_four_places() {
+    fn a_similarity_is_rounded_to_four_places() {
         for (cosine, steps) in [
             (1.0, 10_000),
             (1.000_000_1, 10_000),
             (0.9, 9_000),
-            (0.934_59, 9_345),
-            (0.999_99, 9_999),
+            (0.934_59, 9_346),
+            (0.999_94, 9_999),
             (-0.2, 0),
             (f64::NAN, 0),
         ] {
