@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
 
 mod dialect;
 mod m20261121_000001_first_schema;
+mod m20261122_000004_answer_cache;
 
 /// Every migration, oldest first. One that was released is never changed: the next one mends it.
 pub struct Migrator;
@@ -12,6 +13,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_first_schema::Migration)]
+        vec![
+            Box::new(m20261121_000001_first_schema::Migration),
+            Box::new(m20261122_000004_answer_cache::Migration),
+        ]
     }
 }

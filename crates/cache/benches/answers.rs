@@ -1,7 +1,6 @@
 //! What a look-up costs: the very question, and similar ones beside reading the same memory.
 #![expect(
     clippy::unwrap_used,
-    missing_docs,
     reason = "a benchmark ends where something is wrong"
 )]
 

@@ -3,10 +3,14 @@ use colloquy_application::ports::{
     AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
 };
 use colloquy_domain::{Assistant, AssistantId, AssistantRef};
-use sea_orm::{DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    DatabaseTransaction, EntityTrait, ExprTrait, NotSet, PaginatorTrait, QueryFilter, QueryOrder,
+    Select,
+};
 
 use crate::Database;
-use crate::entities::assistants::{ActiveModel, COLUMN, Entity};
+use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity};
 use crate::error::Failure;
 use crate::rows::{expect_found, page};
 
@@ -74,13 +78,32 @@ impl AssistantRepository for SeaAssistantRepository {
             .write(|| async {
                 let transaction = self.database.begin().await?;
                 let before = i64::from(assistant.revision) - 1;
+                let written = ActiveModel {
+                    answer_generation: NotSet,
+                    ..ActiveModel::try_from(assistant)?
+                };
                 let update = Entity::update_many()
-                    .set(ActiveModel::try_from(assistant)?)
+                    .set(written)
                     .filter(COLUMN.id.eq(assistant.id.as_uuid()))
                     .filter(COLUMN.revision.eq(before));
                 if update.exec(&transaction).await?.rows_affected == 0 {
                     return Err(not_updated(&transaction, assistant.id).await);
                 }
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let next = Expr::col(Column::AnswerGeneration).add(1);
+                let update = Entity::update_many()
+                    .col_expr(Column::AnswerGeneration, next)
+                    .filter(COLUMN.id.eq(id.as_uuid()));
+                expect_found(update.exec(&transaction).await?.rows_affected)?;
                 transaction.commit().await?;
                 Ok(())
             })

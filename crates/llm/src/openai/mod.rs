@@ -1,6 +1,7 @@
 //! OpenAI's chat completions, as OpenAI and many other servers speak them.
 
 mod answer;
+mod embeddings;
 mod events;
 mod wire;
 

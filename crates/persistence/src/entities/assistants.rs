@@ -8,6 +8,7 @@ use sea_orm::Set;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::answer_caching::{caching, generation, stored_caching};
 use crate::error::Row;
 
 #[sea_orm::model]
@@ -24,6 +25,9 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub configuration: Json,
     pub user_authentication: bool,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub caching: Json,
+    pub answer_generation: i64,
     pub is_enabled: bool,
     pub revision: i64,
     pub created_at: DateTimeUtc,
@@ -59,6 +63,8 @@ impl TryFrom<&Assistant> for ActiveModel {
             model: Set(assistant.model.as_str().to_owned()),
             configuration: Set(serde_json::to_value(configuration).map_err(PortError::other)?),
             user_authentication: Set(assistant.user_authentication),
+            caching: Set(stored_caching(&assistant.caching)?),
+            answer_generation: Set(generation(assistant.caching.generation)),
             is_enabled: Set(assistant.is_enabled),
             revision: Set(assistant.revision.into()),
             created_at: Set(assistant.created_at),
@@ -78,6 +84,7 @@ impl TryFrom<Model> for Assistant {
         let description = model.description.map(Description::parse).transpose();
         let stored: StoredConfiguration =
             row.column("configuration", serde_json::from_value(model.configuration))?;
+        let caching = caching(&row, model.caching, model.answer_generation)?;
         let instructions = Instructions::parse(model.instructions);
         Ok(Self {
             id: AssistantId::from_uuid(model.id),
@@ -88,6 +95,7 @@ impl TryFrom<Model> for Assistant {
             model: row.column("model", ModelName::parse(model.model))?,
             configuration: row.column("configuration", stored.try_into())?,
             user_authentication: model.user_authentication,
+            caching,
             is_enabled: model.is_enabled,
             revision: row.column("revision", u32::try_from(model.revision))?,
             created_at: model.created_at,

@@ -42,6 +42,9 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
         ("configuration", r#"'{"temperature": 3}'"#),
         ("configuration", "'[]'"),
         ("model", "'gpt'"),
+        ("caching", r#"'{"threshold": 1.5}'"#),
+        ("caching", r#"'{"scope": "all"}'"#),
+        ("answer_generation", "-1"),
         ("revision", "-1"),
     ] {
         let statement = format!("UPDATE assistants SET {column} = {value}");
@@ -49,7 +52,8 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
         let found = place_of(stores.assistants.get(&assistant.id.into()).await);
         let expected = (format!("assistants.{column}"), assistant.id.to_string());
         assert_eq!(found, expected);
-        let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1";
+        let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1, \
+            caching = '{}', answer_generation = 0";
         execute(&place.url, mend).await;
         stores.assistants.get(&assistant.id.into()).await.unwrap();
     }
