@@ -66,6 +66,8 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("moka", &["colloquy-cache"]),
     ("object_store", &["colloquy-blob"]),
     ("genai", &["colloquy-llm"]),
+    ("candle", &["colloquy-llm"]),
+    ("tokenizers", &["colloquy-llm"]),
     ("clap", &["colloquy-server"]),
 ];
 const STORES: &[&str] = &["colloquy-migrations", "colloquy-persistence"];

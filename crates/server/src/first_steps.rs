@@ -5,8 +5,8 @@ use colloquy_application::accounts::Accounts;
 use colloquy_application::assistants::{Assistants, NewAssistant};
 use colloquy_application::ports::{OffsetPage, SecretGenerator};
 use colloquy_domain::{
-    AssistantName, Configuration as ModelConfiguration, Description, Email, Instructions,
-    ModelName, Slug, Violation,
+    AnswerCaching, AssistantName, Configuration as ModelConfiguration, Description, Email,
+    Instructions, ModelName, Slug, Violation,
 };
 
 use crate::config::FirstAdministrator;
@@ -82,6 +82,7 @@ fn demo() -> Result<NewAssistant, Failure> {
         model: Some(valid(ModelName::parse("echo::echo"))?),
         configuration: ModelConfiguration::default(),
         user_authentication: false,
+        caching: AnswerCaching::default(),
         is_enabled: true,
     })
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::HealthCheck;
+use colloquy_application::ports::{ChatModel, Embedder, HealthCheck};
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::ObjectBlobStore;
-use colloquy_cache::CachedTokenRepository;
+use colloquy_cache::{CachedTokenRepository, MemoryAnswerCache};
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
     SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
@@ -35,12 +35,24 @@ impl Service {
         let sources = Sources::default();
         // Before anything is touched: a wrong model is a wrong setting.
         let model = configuration.models(&sources.clock)?;
+        let embedder = tokio::task::block_in_place(|| configuration.embedder(&model))?;
+        if embedder.is_none() {
+            tracing::info!("no embedding model is set: the answer cache serves only exact answers");
+        }
         let store = Store::open(settings).await?;
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
         let database = store.database;
         let use_cases = UseCases::new(
-            ports(&database, Arc::new(model), &sources),
+            ports(
+                &database,
+                Models {
+                    chat: Arc::new(model),
+                    embedder,
+                },
+                settings.answers_max_bytes,
+                &sources,
+            ),
             Arc::new(DefaultPolicy),
             UseCaseSettings {
                 instance: slot.id(),
@@ -64,9 +76,15 @@ impl Service {
     }
 }
 
+struct Models {
+    chat: Arc<dyn ChatModel>,
+    embedder: Option<Arc<dyn Embedder>>,
+}
+
 fn ports(
     database: &Database,
-    model: Arc<dyn colloquy_application::ports::ChatModel>,
+    models: Models,
+    answers_max_bytes: usize,
     sources: &Sources,
 ) -> Ports {
     let tokens = SeaTokenRepository::new(database.clone());
@@ -78,7 +96,9 @@ fn ports(
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
-        model,
+        model: models.chat,
+        answers: Arc::new(MemoryAnswerCache::new(answers_max_bytes)),
+        embedder: models.embedder,
         clock: Arc::clone(&sources.clock),
         ids: Arc::clone(&sources.ids),
         secrets: Arc::clone(&sources.secrets),

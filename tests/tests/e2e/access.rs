@@ -73,6 +73,7 @@ const MATRIX: &[Row] = &[
     row("PUT /assistants/{}", [401, 403, 403, 200]),
     row("PATCH /assistants/{}", [401, 403, 403, 200]),
     row("DELETE /assistants/{}", [401, 403, 403, 204]),
+    row("DELETE /assistants/{}/cache", [401, 403, 403, 200]),
     row("GET /threads", [401, 200, 200, 200]),
     row("POST /threads", [401, 201, 201, 201]),
     row("GET /threads/{}", [401, 404, 200, 200]),

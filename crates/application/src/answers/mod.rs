@@ -215,6 +215,12 @@ impl std::fmt::Debug for Fill {
     }
 }
 
+/// The question as it is looked up and compared: two that have the same form are the very same.
+#[must_use]
+pub fn normal_form(question: &str) -> String {
+    normalise(question)
+}
+
 /// Whether two questions ask for the same, whatever their vectors say: what a semantic hit needs
 /// besides its similarity. Takes them as they were asked.
 #[must_use]

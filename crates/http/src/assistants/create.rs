@@ -1,12 +1,14 @@
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{Assistants, ConfigurationChanges, NewAssistant};
-use colloquy_domain::{AssistantName, Configuration, Description, Instructions, ModelName, Slug};
+use colloquy_domain::{
+    AnswerCaching, AssistantName, Configuration, Description, Instructions, ModelName, Slug,
+};
 
-use super::READ_ONLY;
 use super::configuration::configuration_schema;
 use super::update::{model_schema, slug_schema};
 use super::view::AssistantView;
+use super::{READ_ONLY, caching};
 use crate::BASE;
 use crate::auth::SignedIn;
 use crate::created::created;
@@ -26,6 +28,7 @@ impl Input for NewAssistant {
         let model = fields.optional("model", text(ModelName::parse));
         let configuration = fields.nullable("configuration", object(ConfigurationChanges::read));
         let user_authentication = fields.optional("user_authentication", boolean);
+        let caching = caching::read(fields);
         let is_enabled = fields.optional("is_enabled", boolean);
         Some(Self {
             name: name?,
@@ -38,6 +41,7 @@ impl Input for NewAssistant {
                 .unwrap_or_default()
                 .applied_to(Configuration::default()),
             user_authentication: user_authentication.unwrap_or(false),
+            caching: caching.applied_to(AnswerCaching::default()),
             is_enabled: is_enabled.unwrap_or(true),
         })
     }
@@ -49,7 +53,7 @@ impl Body for NewAssistant {
     fn schema() -> BodySchema {
         let slug = slug_schema().description(Some("Derived from the name unless given."));
         let model = model_schema().description(Some("Required unless the service has a default."));
-        BodySchema::new("What a new assistant is made from.")
+        let body = BodySchema::new("What a new assistant is made from.")
             .required("name", schema::text(AssistantName::MAX_CHARS))
             .optional("slug", slug)
             .optional(
@@ -66,8 +70,8 @@ impl Body for NewAssistant {
                 "user_authentication",
                 schema::boolean().default(Some(false.into())),
             )
-            .optional("is_enabled", schema::boolean().default(Some(true.into())))
-            .ignored(&READ_ONLY)
+            .optional("is_enabled", schema::boolean().default(Some(true.into())));
+        caching::described(body).ignored(&READ_ONLY)
     }
 }
 

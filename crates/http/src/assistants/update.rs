@@ -4,9 +4,9 @@ use colloquy_application::assistants::{AssistantChanges, Assistants, Configurati
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
 use utoipa::openapi::schema::ObjectBuilder;
 
-use super::READ_ONLY;
 use super::configuration::{cleared, configuration_schema};
 use super::view::AssistantView;
+use super::{READ_ONLY, caching};
 use crate::auth::SignedIn;
 use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
 use crate::path::AssistantPath;
@@ -30,6 +30,7 @@ impl Input for AssistantChanges {
                     settings.unwrap_or_else(cleared)
                 }),
             user_authentication: fields.optional("user_authentication", boolean),
+            caching: caching::read(fields),
             is_enabled: fields.optional("is_enabled", boolean),
         })
     }
@@ -39,7 +40,7 @@ impl Body for AssistantChanges {
     const NAME: &str = "UpdateAssistant";
 
     fn schema() -> BodySchema {
-        BodySchema::new(
+        let body = BodySchema::new(
             "What to change of an assistant; what is left out stays as it is, also with `PUT`.",
         )
         .optional("name", schema::text(AssistantName::MAX_CHARS))
@@ -52,8 +53,8 @@ impl Body for AssistantChanges {
         .optional("model", model_schema())
         .optional("configuration", configuration_schema())
         .optional("user_authentication", schema::boolean())
-        .optional("is_enabled", schema::boolean())
-        .ignored(&READ_ONLY)
+        .optional("is_enabled", schema::boolean());
+        caching::described(body).ignored(&READ_ONLY)
     }
 }
 

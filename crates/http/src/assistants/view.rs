@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::caching::scopes;
 use super::configuration::ConfigurationView;
 use crate::timestamp::Timestamp;
 
@@ -44,6 +45,21 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ConfigurationView, required = false)]
     configuration: Option<ConfigurationView>,
+    /// Whether answers are kept and given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    use_semantic_cache: Option<bool>,
+    /// How similar a question must be, at the least, to share an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = f64, required = false)]
+    cache_similarity_threshold: Option<f64>,
+    /// How old an answer may get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false)]
+    cache_ttl_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = scopes, required = false)]
+    cache_scope: Option<&'static str>,
 }
 
 impl AssistantView {
@@ -54,6 +70,10 @@ impl AssistantView {
             model: Some(assistant.model.as_str().to_owned()),
             model_provider: Some(assistant.model.provider().to_owned()),
             configuration: Some(ConfigurationView::from(&assistant.configuration)),
+            use_semantic_cache: Some(assistant.caching.is_on),
+            cache_similarity_threshold: Some(assistant.caching.threshold.get()),
+            cache_ttl_seconds: Some(assistant.caching.lifetime.as_seconds()),
+            cache_scope: Some(assistant.caching.scope.as_str()),
             ..Self::public(assistant)
         }
     }
@@ -74,6 +94,10 @@ impl AssistantView {
             model: None,
             model_provider: None,
             configuration: None,
+            use_semantic_cache: None,
+            cache_similarity_threshold: None,
+            cache_ttl_seconds: None,
+            cache_scope: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{HealthCheck, InstanceId};
 use colloquy_application::runs::RunLimits;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryAnswers, Script, ScriptedModel, SequentialIds,
 };
 use colloquy_application::{Ports, Settings, UseCases};
 use colloquy_domain::{Email, Role, TokenName, User};
@@ -192,6 +192,8 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
         runs: stores.runs,
         events: stores.events,
         model: Arc::clone(model) as _,
+        answers: Arc::new(MemoryAnswers::default()),
+        embedder: None,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
         secrets: Arc::new(CountingSecrets::default()),

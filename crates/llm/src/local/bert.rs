@@ -1,132 +1,170 @@
-use std::fs;
-use std::path::Path;
+//! The network of a BERT: one text at a time, so that nothing is padded and nothing masked.
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
-use colloquy_application::ports::BoxError;
+use candle_core::{Result, Tensor};
+use candle_nn::{Embedding, LayerNorm, Linear, Module as _, VarBuilder, ops};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use tokenizers::{Tokenizer, TruncationParams};
 
-use super::LocalModelError;
-
-/// A BERT whose token vectors are made into one for the whole text.
-pub(super) struct SentenceModel {
-    tokenizer: Tokenizer,
-    bert: BertModel,
-    pooling: Pooling,
-}
-
-/// How a text's vector is made from those of its tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pooling {
-    Mean,
-    /// That of the token which stands for the whole.
-    First,
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    model_type: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct SentenceConfig {
-    max_seq_length: Option<usize>,
-}
-
-#[derive(Default, Deserialize)]
-struct PoolingConfig {
+/// The shape of the network, as `config.json` has it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    hidden_act: Activation,
+    pub(super) max_position_embeddings: usize,
+    type_vocab_size: usize,
+    layer_norm_eps: f64,
     #[serde(default)]
-    pooling_mode_cls_token: bool,
+    position_embedding_type: Positions,
 }
 
-/// The fewest tokens that a text is cut to: some stand for its begin and end.
-const MIN_TOKENS: usize = 8;
+#[derive(Debug, Clone, Copy, Deserialize)]
+enum Activation {
+    #[serde(rename = "gelu")]
+    Gelu,
+    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh")]
+    GeluByTanh,
+    #[serde(rename = "relu")]
+    Relu,
+}
 
-impl SentenceModel {
-    pub(super) fn open(directory: &Path) -> Result<Self, LocalModelError> {
-        let Kind { model_type } = json(&directory.join("config.json"))?;
-        match model_type {
-            Some(kind) if kind != "bert" => return Err(LocalModelError::Kind(kind)),
-            _ => {}
-        }
-        let config: Config = json(&directory.join("config.json"))?;
-        let longest = optional_json(&directory.join("sentence_bert_config.json"))?
-            .and_then(|config: SentenceConfig| config.max_seq_length)
-            .unwrap_or(config.max_position_embeddings)
-            .min(config.max_position_embeddings);
-        let pooling: Option<PoolingConfig> =
-            optional_json(&directory.join("1_Pooling/config.json"))?;
-        let by_first = pooling.unwrap_or_default().pooling_mode_cls_token;
+#[derive(Debug, Default, Deserialize)]
+enum Positions {
+    #[default]
+    #[serde(rename = "absolute")]
+    Absolute,
+}
+
+/// The network with its weights.
+pub(super) struct Bert {
+    words: Embedding,
+    positions: Embedding,
+    types: Embedding,
+    norm: LayerNorm,
+    layers: Vec<Layer>,
+}
+
+impl Bert {
+    pub(super) fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
+        // Some files name the whole network too.
+        let is_named = weights.contains_tensor("bert.embeddings.word_embeddings.weight");
+        let weights = if is_named {
+            weights.pp("bert")
+        } else {
+            weights.clone()
+        };
+        let Positions::Absolute = config.position_embedding_type;
+        let inputs = weights.pp("embeddings");
+        let table = |rows, name| candle_nn::embedding(rows, config.hidden_size, inputs.pp(name));
+        let layers = weights.pp("encoder.layer");
         Ok(Self {
-            tokenizer: tokenizer(&directory.join("tokenizer.json"), longest.max(MIN_TOKENS))?,
-            bert: bert(&directory.join("model.safetensors"), &config)?,
-            pooling: if by_first {
-                Pooling::First
-            } else {
-                Pooling::Mean
-            },
+            words: table(config.vocab_size, "word_embeddings")?,
+            positions: table(config.max_position_embeddings, "position_embeddings")?,
+            types: table(config.type_vocab_size, "token_type_embeddings")?,
+            norm: norm(&inputs, config)?,
+            layers: (0..config.num_hidden_layers)
+                .map(|number| Layer::load(&layers.pp(number), config))
+                .collect::<Result<_>>()?,
         })
     }
 
-    /// The text's vector, of any length.
-    pub(super) fn embed(&self, text: &str) -> Result<Vec<f32>, BoxError> {
-        let tokens = self.tokenizer.encode_fast(text, true)?;
-        let ids = Tensor::new(tokens.get_ids(), &Device::Cpu)?.unsqueeze(0)?;
-        let types = Tensor::new(tokens.get_type_ids(), &Device::Cpu)?.unsqueeze(0)?;
-        let vectors = self.bert.forward(&ids, &types, None)?.squeeze(0)?;
-        let vector = match self.pooling {
-            Pooling::Mean => vectors.mean(0)?,
-            Pooling::First => vectors.get(0)?,
-        };
-        Ok(vector.to_vec1()?)
+    /// A vector for each of the tokens, as rows.
+    pub(super) fn vectors(&self, tokens: &Tensor, types: &Tensor) -> Result<Tensor> {
+        let count = u32::try_from(tokens.dim(0)?).unwrap_or(u32::MAX);
+        let positions = Tensor::arange(0, count, tokens.device())?;
+        let vectors = (self.words.forward(tokens)? + self.positions.forward(&positions)?)?;
+        let vectors = (vectors + self.types.forward(types)?)?;
+        let vectors = self.norm.forward(&vectors)?;
+        let mut layers = self.layers.iter();
+        layers.try_fold(vectors, |vectors, layer| layer.forward(&vectors))
     }
 }
 
-fn bert(path: &Path, config: &Config) -> Result<BertModel, LocalModelError> {
-    let weights = read(path)?;
-    let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu);
-    let model = weights.and_then(|weights| BertModel::load(weights, config));
-    model.map_err(|error| broken(path, error))
+struct Layer {
+    attention: Attention,
+    widen: Linear,
+    activation: Activation,
+    narrow: Linear,
+    norm: LayerNorm,
 }
 
-fn tokenizer(path: &Path, longest: usize) -> Result<Tokenizer, LocalModelError> {
-    let read = Tokenizer::from_bytes(read(path)?);
-    let mut tokenizer = read.map_err(|error| broken(path, error))?;
-    let cut = TruncationParams {
-        max_length: longest,
-        ..TruncationParams::default()
-    };
-    tokenizer.with_padding(None);
-    let cut = tokenizer.with_truncation(Some(cut));
-    cut.map_err(|error| broken(path, error))?;
-    Ok(tokenizer)
-}
+impl Layer {
+    fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
+        let (narrow, wide) = (config.hidden_size, config.intermediate_size);
+        let output = weights.pp("output");
+        Ok(Self {
+            attention: Attention::load(&weights.pp("attention"), config)?,
+            widen: candle_nn::linear(narrow, wide, weights.pp("intermediate.dense"))?,
+            activation: config.hidden_act,
+            narrow: candle_nn::linear(wide, narrow, output.pp("dense"))?,
+            norm: norm(&output, config)?,
+        })
+    }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Result<T, LocalModelError> {
-    serde_json::from_slice(&read(path)?).map_err(|error| broken(path, error))
-}
-
-fn optional_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LocalModelError> {
-    if path.exists() {
-        json(path).map(Some)
-    } else {
-        Ok(None)
+    fn forward(&self, vectors: &Tensor) -> Result<Tensor> {
+        let vectors = self.attention.forward(vectors)?;
+        let wide = self.widen.forward(&vectors)?;
+        let wide = match self.activation {
+            Activation::Gelu => wide.gelu_erf(),
+            Activation::GeluByTanh => wide.gelu(),
+            Activation::Relu => wide.relu(),
+        }?;
+        self.norm.forward(&(self.narrow.forward(&wide)? + vectors)?)
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LocalModelError> {
-    fs::read(path).map_err(|source| LocalModelError::Read {
-        path: path.to_owned(),
-        source,
-    })
+struct Attention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    heads: usize,
+    output: Linear,
+    norm: LayerNorm,
 }
 
-fn broken(path: &Path, source: impl Into<BoxError>) -> LocalModelError {
-    LocalModelError::Broken {
-        path: path.to_owned(),
-        source: source.into(),
+impl Attention {
+    fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
+        let size = config.hidden_size;
+        let linear = |name| candle_nn::linear(size, size, weights.pp(name));
+        Ok(Self {
+            query: linear("self.query")?,
+            key: linear("self.key")?,
+            value: linear("self.value")?,
+            heads: config.num_attention_heads,
+            output: linear("output.dense")?,
+            norm: norm(&weights.pp("output"), config)?,
+        })
     }
+
+    fn forward(&self, vectors: &Tensor) -> Result<Tensor> {
+        let (query, key, value) = (
+            self.by_head(&self.query, vectors)?,
+            self.by_head(&self.key, vectors)?,
+            self.by_head(&self.value, vectors)?,
+        );
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a head has some dozens of numbers"
+        )]
+        let scale = (query.dim(2)? as f64).sqrt();
+        let scores = (query.matmul(&key.t()?)? / scale)?;
+        let seen = ops::softmax_last_dim(&scores)?.matmul(&value)?;
+        let seen = seen.transpose(0, 1)?.contiguous()?.flatten_from(1)?;
+        self.norm.forward(&(self.output.forward(&seen)? + vectors)?)
+    }
+
+    /// Heads, tokens, numbers.
+    fn by_head(&self, linear: &Linear, vectors: &Tensor) -> Result<Tensor> {
+        let (tokens, size) = vectors.dims2()?;
+        let split = (tokens, self.heads, size / self.heads.max(1));
+        let split = linear.forward(vectors)?.reshape(split)?;
+        split.transpose(0, 1)?.contiguous()
+    }
+}
+
+fn norm(weights: &VarBuilder<'_>, config: &Config) -> Result<LayerNorm> {
+    let weights = weights.pp("LayerNorm");
+    candle_nn::layer_norm(config.hidden_size, config.layer_norm_eps, weights)
 }

@@ -1,6 +1,7 @@
 //! Embedding models that run in this process.
 
 mod bert;
+mod sentence;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use colloquy_application::ports::{BoxError, Embedder, Embedding, PortError};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use self::bert::SentenceModel;
+use self::sentence::SentenceModel;
 
 /// A sentence-transformers model from a directory, carried out by this machine's processors.
 ///

@@ -3,7 +3,8 @@
 use super::inflection::is_same;
 use super::numbers::in_digits;
 use super::words::{
-    is_auxiliary, is_mute, is_question_word, is_strongly_english, unframed, unit_name, words,
+    is_auxiliary, is_mute, is_polite, is_question_word, is_strongly_english, unframed, unit_name,
+    words,
 };
 
 /// A question, taken apart.
@@ -70,13 +71,14 @@ struct Persons {
 
 impl Reading {
     pub(super) fn of(question: &str) -> Self {
-        let all = words(question);
+        let mut all = words(question);
         if !is_english(question, &all) {
             return Self::unread(all);
         }
+        all.retain(|word| !is_polite(word));
         let words = question_first(unframed(&all));
         let (asks, rest) = asked(&words);
-        let rest = owners_first(rest);
+        let rest = pairs_in_order(owners_first(rest));
         let mut reading = Self {
             asks,
             modality: Modality::None,
@@ -183,7 +185,7 @@ impl Reading {
 
     /// "Have to" and "need to".
     fn take_duty(&mut self, before: &str) -> bool {
-        let needs = matches!(before, "need" | "needs");
+        let needs = matches!(before, "need" | "needs" | "needed");
         if needs {
             self.content.pop();
         }
@@ -196,19 +198,26 @@ impl Reading {
 
     /// What makes no difference with that kind of question.
     fn settle(&mut self) {
-        let is_neutral = match self.modality {
-            Modality::Can => matches!(self.asks, Asks::How | Asks::Where | Asks::What),
-            Modality::Should => self.asks == Asks::How,
+        if self.asks == Asks::Whether && self.asks_for_leave() {
+            self.content.remove(0);
+            self.modality = Modality::Can;
+        }
+        let is_neutral = match (self.modality, self.asks) {
+            (Modality::Can | Modality::Should, Asks::How) => true,
+            (Modality::Can, Asks::Where | Asks::What) => true,
+            // "How long should I" is "how long do I".
+            (Modality::Should, Asks::Where | Asks::What | Asks::Measure) => self.persons.first,
             _ => false,
         };
         if is_neutral {
             self.modality = Modality::None;
         }
-        if self.asks == Asks::Whether && self.content.first().is_some_and(|word| word == "possible")
-        {
-            self.content.remove(0);
-            self.modality = Modality::Can;
-        }
+    }
+
+    /// "Is it possible to", "is it OK to": "can I".
+    fn asks_for_leave(&self) -> bool {
+        let first = self.content.first().map(String::as_str);
+        matches!(first, Some("possible" | "ok")) && self.modality == Modality::None
     }
 }
 
@@ -311,4 +320,19 @@ fn owners_first(words: &[String]) -> Vec<String> {
     ordered.extend_from_slice(&words[of - owned..of]);
     ordered.extend_from_slice(&words[begin + owner..]);
     ordered
+}
+
+/// "Salt and pepper" is "pepper and salt".
+fn pairs_in_order(mut words: Vec<String>) -> Vec<String> {
+    for place in 1..words.len().saturating_sub(1) {
+        let is_pair = words[place] == "and"
+            && [place - 1, place + 1].iter().all(|&side| {
+                let word = words[side].as_str();
+                !is_mute(word) && !is_auxiliary(word) && !is_question_word(word)
+            });
+        if is_pair && words[place - 1] > words[place + 1] {
+            words.swap(place - 1, place + 1);
+        }
+    }
+    words
 }

@@ -60,6 +60,11 @@ fn hyphenated(word: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
+/// Words that are only polite, wherever they stand.
+pub(super) fn is_polite(word: &str) -> bool {
+    matches!(word, "please" | "kindly")
+}
+
 /// Contractions that no rule takes apart, and those written without their apostrophe.
 const CONTRACTIONS: &[(&str, &[&str])] = &[
     ("can't", &["can", "not"]),
@@ -231,6 +236,8 @@ pub(super) fn is_mute(word: &str) -> bool {
             | "on"
             | "at"
             | "for"
+            | "with"
+            | "using"
             | "and"
             | "as"
             | "so"
@@ -256,7 +263,6 @@ pub(super) fn is_mute(word: &str) -> bool {
             | "there"
             | "these"
             | "those"
-            | "please"
             | "just"
             | "simply"
             | "actually"
@@ -349,7 +355,6 @@ const FRAMES: &[&[&str]] = &[
     &["good", "evening"],
     &["explain", "to", "me"],
     &["explain"],
-    &["please"],
     &["hello"],
     &["hey"],
     &["hi"],
@@ -359,7 +364,6 @@ const FRAMES: &[&[&str]] = &[
 
 /// The words without what polite people put around a question.
 pub(super) fn unframed(words: &[String]) -> &[String] {
-    let without_please = |words: &[String]| words.first().is_some_and(|word| word == "please");
     let mut rest = words;
     while let Some(frame) = FRAMES.iter().find(|frame| begins(rest, frame)) {
         // What only asks to explain something is not the question what it is.
@@ -369,11 +373,8 @@ pub(super) fn unframed(words: &[String]) -> &[String] {
             break;
         }
         rest = after;
-        if without_please(rest) {
-            rest = &rest[1..];
-        }
     }
-    for end in [&["thank", "you"][..], &["thanks"], &["please"]] {
+    for end in [&["thank", "you"][..], &["thanks"]] {
         if rest.len() > end.len() && rest[rest.len() - end.len()..] == *end {
             rest = &rest[..rest.len() - end.len()];
         }
