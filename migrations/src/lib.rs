@@ -7,6 +7,7 @@ mod dialect;
 mod m20261121_000001_first_schema;
 mod m20261122_000002_tools;
 mod m20261122_000003_avatars;
+mod m20261122_000004_answer_cache;
 
 /// Every migration, oldest first. One that was released is never changed: the next one mends it.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_first_schema::Migration),
             Box::new(m20261122_000002_tools::Migration),
             Box::new(m20261122_000003_avatars::Migration),
+            Box::new(m20261122_000004_answer_cache::Migration),
         ]
     }
 }

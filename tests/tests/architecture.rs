@@ -68,6 +68,8 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("image", &["colloquy-blob"]),
     ("png", &["colloquy-blob"]),
     ("genai", &["colloquy-llm"]),
+    ("candle", &["colloquy-llm"]),
+    ("tokenizers", &["colloquy-llm"]),
     ("clap", &["colloquy-server"]),
 ];
 const STORES: &[&str] = &["colloquy-migrations", "colloquy-persistence"];

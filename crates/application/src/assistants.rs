@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use colloquy_domain::{
-    Actor, Assistant, AssistantId, AssistantName, AssistantRef, Avatar, Configuration, Description,
-    FieldError, FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema,
-    PresencePenalty, Slug, Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds,
-    TopP, ValidationError, Violation,
+    Actor, AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, AssistantRef,
+    Avatar, CacheScope, Configuration, Description, FieldError, FrequencyPenalty, HistoryLimit,
+    Instructions, ModelName, OutputSchema, PresencePenalty, SimilarityThreshold, Slug, Tag,
+    Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, ValidationError,
+    Violation,
 };
 
 use crate::Error;
 use crate::access::{Access, AssistantAction};
 use crate::avatars::{AvatarBlobs, AvatarChanges};
 use crate::ports::{
-    AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator, OffsetList,
-    OffsetPage, PortError,
+    AnswerCache, AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator,
+    OffsetList, OffsetPage, PortError,
 };
 use crate::schemas::Schema;
 use crate::tools::Toolbox;
@@ -28,6 +29,8 @@ pub struct Assistants {
     pub assistants: Arc<dyn AssistantRepository>,
     /// Where their pictures are kept.
     pub avatars: AvatarBlobs,
+    /// Where their answers are kept.
+    pub answers: Arc<dyn AnswerCache>,
     /// Says which models can be asked here.
     pub models: Arc<dyn ChatModel>,
     /// The model of an assistant that names none.
@@ -65,6 +68,8 @@ pub struct NewAssistant {
     pub output_schema: Option<OutputSchema>,
     /// Private: only for signed-in users.
     pub user_authentication: bool,
+    /// How its answers are shared.
+    pub caching: AnswerCaching,
     /// Whether people see and run it.
     pub is_enabled: bool,
     /// How it looks, where that is not as usual.
@@ -86,6 +91,7 @@ impl NewAssistant {
             tool_max_concurrency: ToolConcurrency::default(),
             max_tool_rounds: ToolRounds::default(),
             output_schema: None,
+            caching: AnswerCaching::default(),
             user_authentication: false,
             is_enabled: true,
             avatar: AvatarChanges::default(),
@@ -118,6 +124,8 @@ pub struct AssistantChanges {
     pub output_schema: Option<Option<OutputSchema>>,
     /// Private or public.
     pub user_authentication: Option<bool>,
+    /// Other ways to share its answers.
+    pub caching: CachingChanges,
     /// Enabled or not.
     pub is_enabled: Option<bool>,
     /// How it looks.
@@ -164,6 +172,33 @@ impl ConfigurationChanges {
     }
 }
 
+/// What to change of how answers are shared; `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CachingChanges {
+    /// See [`AnswerCaching::is_on`].
+    pub is_on: Option<bool>,
+    /// See [`AnswerCaching::threshold`].
+    pub threshold: Option<SimilarityThreshold>,
+    /// See [`AnswerCaching::lifetime`].
+    pub lifetime: Option<AnswerLifetime>,
+    /// See [`AnswerCaching::scope`].
+    pub scope: Option<CacheScope>,
+}
+
+impl CachingChanges {
+    /// The settings with these changes.
+    #[must_use]
+    pub fn applied_to(self, old: AnswerCaching) -> AnswerCaching {
+        AnswerCaching {
+            is_on: self.is_on.unwrap_or(old.is_on),
+            threshold: self.threshold.unwrap_or(old.threshold),
+            lifetime: self.lifetime.unwrap_or(old.lifetime),
+            scope: self.scope.unwrap_or(old.scope),
+            generation: old.generation,
+        }
+    }
+}
+
 impl AssistantChanges {
     fn applied_to(self, old: Assistant) -> Assistant {
         Assistant {
@@ -180,6 +215,7 @@ impl AssistantChanges {
             max_tool_rounds: self.max_tool_rounds.unwrap_or(old.max_tool_rounds),
             output_schema: self.output_schema.unwrap_or(old.output_schema),
             user_authentication: self.user_authentication.unwrap_or(old.user_authentication),
+            caching: self.caching.applied_to(old.caching),
             is_enabled: self.is_enabled.unwrap_or(old.is_enabled),
             avatar: self.avatar.applied_to(old.avatar),
             ..old
@@ -384,6 +420,7 @@ impl Assistants {
             max_tool_rounds: new.max_tool_rounds,
             output_schema: new.output_schema,
             user_authentication: new.user_authentication,
+            caching: new.caching,
             is_enabled: new.is_enabled,
             avatar: new.avatar.applied_to(Avatar::default()),
             revision: 1,
@@ -463,7 +500,29 @@ impl Assistants {
         self.assistants.delete(assistant.id).await?;
         audit(actor, assistant.id, "assistant deleted");
         self.avatars.discard_all(assistant.id).await;
+        // The assistant is gone, whatever becomes of answers that nobody will ask for.
+        if let Err(error) = self.answers.purge(assistant.id).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "answers are left");
+        }
         Ok(())
+    }
+
+    /// Forgets the answers that the assistant has given: none of them is served again, on any
+    /// instance. Gives the number of those that were kept on this one.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn purge_answers(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<u64, Error> {
+        let assistant = self.managed(actor, reference).await?;
+        self.assistants.void_answers(assistant.id).await?;
+        let count = self.answers.purge(assistant.id).await?;
+        audit(actor, assistant.id, "answers purged");
+        Ok(count)
     }
 
     /// The assistant, for somebody who manages assistants.

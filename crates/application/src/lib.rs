@@ -3,6 +3,7 @@
 
 mod access;
 pub mod accounts;
+pub mod answers;
 pub mod assistants;
 pub mod avatars;
 mod error;

@@ -32,6 +32,8 @@ pub struct PostMessage {
     pub content: MessageContent,
     /// What the client calls the request, so that sending it again does not do it again.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Whether the answer has to be a new one, and is not kept for others.
+    pub bypasses_cache: bool,
 }
 
 impl Messages {
@@ -84,6 +86,7 @@ impl Messages {
             assistant,
             content: post.content,
             idempotency,
+            bypasses_cache: post.bypasses_cache,
         };
         self.engine.start(job).await
     }

@@ -4,15 +4,16 @@ use colloquy_domain::ModelName;
 
 use crate::Access;
 use crate::accounts::Accounts;
+use crate::answers::Answers;
 use crate::assistants::Assistants;
 use crate::avatars::{AvatarBlobs, Avatars};
 use crate::messages::Messages;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
-    AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, IdGenerator, InstanceId,
-    MessageRepository, RunEventRepository, RunRepository, SecretGenerator, ThreadRepository,
-    TokenRepository, UserRepository,
+    AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, Embedder,
+    IdGenerator, InstanceId, MessageRepository, RunEventRepository, RunRepository, SecretGenerator,
+    ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::threads::Threads;
@@ -43,6 +44,10 @@ pub struct Ports {
     pub renderer: Arc<dyn AvatarRenderer>,
     /// Answers.
     pub model: Arc<dyn ChatModel>,
+    /// Keeps answers.
+    pub answers: Arc<dyn AnswerCache>,
+    /// Tells which questions are alike, if anything does.
+    pub embedder: Option<Arc<dyn Embedder>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids.
@@ -111,6 +116,7 @@ impl UseCases {
             access: access.clone(),
             assistants: Arc::clone(&ports.assistants),
             avatars: AvatarBlobs::new(Arc::clone(&ports.blobs)),
+            answers: Arc::clone(&ports.answers),
             models: Arc::clone(&ports.model),
             default_model: settings.default_model,
             toolbox: settings.toolbox,
@@ -146,6 +152,11 @@ impl UseCases {
 }
 
 fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
+    let answers = Answers::new(
+        Arc::clone(&ports.answers),
+        ports.embedder.clone(),
+        Arc::clone(&ports.clock),
+    );
     let ports = RunEnginePorts {
         runs: Arc::clone(&ports.runs),
         events: Arc::clone(&ports.events),
@@ -156,6 +167,7 @@ fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
     };
     RunEngine::new(
         ports,
+        answers,
         access.clone(),
         settings.toolbox.clone(),
         settings.instance,

@@ -19,8 +19,8 @@ use colloquy_application::ports::{
 };
 use colloquy_application::runs::RunLimits;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, ScriptedModel,
-    SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
+    ScriptedModel, SequentialIds,
 };
 use colloquy_application::testing::samples::{GIF, PNG, Samples};
 use colloquy_application::tools::Toolbox;
@@ -103,6 +103,8 @@ impl Scene {
             events: stores.events,
             blobs: blobs.clone(),
             renderer,
+            answers: Arc::new(MemoryAnswers::default()),
+            embedder: None,
             model: Arc::new(ScriptedModel::new([])),
             clock: Arc::new(ManualClock::default()),
             ids: Arc::new(SequentialIds::default()),

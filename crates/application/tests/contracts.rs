@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use colloquy_application::ports::{AvatarRenderer, BlobStore};
+use colloquy_application::ports::{AnswerCache, AvatarRenderer, BlobStore, Embedder};
 use colloquy_application::testing::contracts::Stores;
-use colloquy_application::testing::fakes::{Memory, MemoryBlobs, PretendedAvatars};
+use colloquy_application::testing::fakes::{
+    LetterEmbedder, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
+};
 
 async fn stores() -> Option<(Stores, ())> {
     Some((Memory::new().stores(), ()))
@@ -16,6 +18,14 @@ async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
 
 async fn renderer() -> Option<(Arc<dyn AvatarRenderer>, ())> {
     Some((Arc::new(PretendedAvatars), ()))
+}
+
+async fn answers() -> Option<(Arc<dyn AnswerCache>, ())> {
+    Some((Arc::new(MemoryAnswers::default()), ()))
+}
+
+async fn embedder() -> Option<(Arc<dyn Embedder>, ())> {
+    Some((Arc::new(LetterEmbedder::default()), ()))
 }
 
 colloquy_application::user_contracts!(stores);
@@ -32,16 +42,29 @@ mod memory_blobs {
 }
 
 colloquy_application::renderer_contracts!(renderer);
+mod memory_answers {
+    use super::answers;
+
+    colloquy_application::answer_cache_contracts!(answers);
+}
+
+mod letter_embedder {
+    use super::embedder;
+
+    colloquy_application::embedder_contracts!(embedder);
+}
 
 #[test]
 fn every_contract_is_in_its_suite() {
     let suites = include_str!("../src/testing/contracts/suites.rs");
     let contracts = [
         include_str!("../src/testing/contracts/administrators.rs"),
+        include_str!("../src/testing/contracts/answers.rs"),
         include_str!("../src/testing/contracts/assistant_lists.rs"),
         include_str!("../src/testing/contracts/assistants.rs"),
         include_str!("../src/testing/contracts/avatars.rs"),
         include_str!("../src/testing/contracts/blobs.rs"),
+        include_str!("../src/testing/contracts/embedders.rs"),
         include_str!("../src/testing/contracts/events.rs"),
         include_str!("../src/testing/contracts/idempotency.rs"),
         include_str!("../src/testing/contracts/images.rs"),

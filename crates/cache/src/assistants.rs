@@ -163,6 +163,11 @@ impl AssistantRepository for CachedAssistantRepository {
         self.inner.update(assistant).await
     }
 
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
+        let _written = Forgetting(self);
+        self.inner.void_answers(id).await
+    }
+
     async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
         let _written = Forgetting(self);
         self.inner.delete(id).await

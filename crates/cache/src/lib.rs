@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod answers;
 mod assistants;
 mod shared_load;
 mod tokens;
 
+pub use answers::MemoryAnswerCache;
 pub use assistants::CachedAssistantRepository;
 pub use tokens::CachedTokenRepository;

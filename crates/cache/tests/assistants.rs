@@ -58,6 +58,10 @@ impl AssistantRepository for Slow {
         AssistantRepository::update(&self.memory, assistant).await
     }
 
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
+        self.memory.void_answers(id).await
+    }
+
     async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
         AssistantRepository::delete(&self.memory, id).await
     }

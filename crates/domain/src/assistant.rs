@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
 use crate::{
-    AssistantId, Avatar, Configuration, ModelName, OutputSchema, Slug, ToolConcurrency, ToolRef,
-    ToolRounds,
+    AnswerCaching, AssistantId, Avatar, Configuration, ModelName, OutputSchema, Slug,
+    ToolConcurrency, ToolRef, ToolRounds,
 };
 
 /// What administrators define and people talk to.
@@ -35,6 +35,8 @@ pub struct Assistant {
     pub output_schema: Option<OutputSchema>,
     /// Private: only signed-in users see and run it.
     pub user_authentication: bool,
+    /// How the answers that it has given are shared.
+    pub caching: AnswerCaching,
     /// A disabled assistant does not exist for anyone but administrators.
     pub is_enabled: bool,
     /// How it looks.

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod actor;
+mod answer_cache;
 mod assistant;
 mod avatar;
 mod color;
@@ -26,6 +27,9 @@ mod user;
 mod validation;
 
 pub use actor::Actor;
+pub use answer_cache::{
+    AnswerCaching, AnswerLifetime, CacheHit, CacheScope, CachedRun, Similarity, SimilarityThreshold,
+};
 pub use assistant::{Assistant, AssistantName, AssistantRef, Description, Instructions};
 pub use avatar::{Avatar, AvatarImage, AvatarKind, ContentHash, VerticalPosition};
 pub use color::Color;

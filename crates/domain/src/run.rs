@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
-use crate::{AssistantId, OutputFormat, RunId, ThreadId, UserId};
+use crate::{AssistantId, CachedRun, OutputFormat, RunId, ThreadId, UserId};
 
 /// One answering of a message: from the moment the message is saved to its end, whoever listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Run {
     pub error: Option<RunError>,
     /// What the model counted, where it did.
     pub usage: Option<Usage>,
+    /// Set when its answer was given before.
+    pub cache: Option<CachedRun>,
     /// When the message was saved.
     pub created_at: DateTime<Utc>,
     /// When it ended; set once it has.

@@ -5,6 +5,8 @@ mod api_key;
 mod client;
 mod echo;
 mod failure;
+#[cfg(feature = "local-embeddings")]
+mod local;
 mod openai;
 mod providers;
 mod settings;
@@ -12,5 +14,7 @@ mod text;
 mod translated;
 
 pub use api_key::{ApiKey, InvalidApiKey};
+#[cfg(feature = "local-embeddings")]
+pub use local::{LocalEmbedder, LocalModelError};
 pub use providers::ModelProviders;
 pub use settings::{ProviderKind, ProviderSettings, SettingsError};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    ChatModel, ChatRequest, ChatStream, Clock, ModelError, ModelErrorKind,
+    ChatModel, ChatRequest, ChatStream, Clock, Embedder, ModelError, ModelErrorKind,
 };
 use colloquy_domain::{ModelName, Violation};
 use reqwest::Client;
@@ -55,6 +55,24 @@ impl ModelProviders {
             providers.insert(name, Provider::new(&settings, &client, clock)?);
         }
         Ok(Self { providers })
+    }
+
+    /// The embedding model of that name.
+    ///
+    /// # Errors
+    /// A `Violation` with the code `unknown_provider` or `provider_not_configured`, or
+    /// `no_embeddings` for a provider that has none here.
+    pub fn embedder(&self, model: &ModelName) -> Result<Arc<dyn Embedder>, Violation> {
+        let name = model.provider();
+        match self.providers.get(name) {
+            Some(Provider::ChatCompletions(wire)) => Ok(Arc::new(wire.embeddings(model))),
+            Some(Provider::Incomplete(missing)) => Err(not_configured(name, *missing)),
+            Some(Provider::Echo | Provider::Translated(_)) => Err(Violation::new(
+                "no_embeddings",
+                format!("the model provider `{name}` gives no embeddings here"),
+            )),
+            None => Err(self.unknown(name)),
+        }
     }
 
     fn find(&self, model: &ModelName) -> Result<&Provider, Violation> {

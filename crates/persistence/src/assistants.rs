@@ -4,8 +4,10 @@ use colloquy_application::ports::{
 };
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 use sea_orm::entity::prelude::Uuid;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    DatabaseTransaction, EntityTrait, ExprTrait, NotSet, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use crate::Database;
@@ -80,13 +82,33 @@ impl AssistantRepository for SeaAssistantRepository {
             .write(|| async {
                 let transaction = self.database.begin().await?;
                 let before = i64::from(assistant.revision) - 1;
+                let written = ActiveModel {
+                    answer_generation: NotSet,
+                    ..ActiveModel::try_from(assistant)?
+                };
                 let update = Entity::update_many()
-                    .set(ActiveModel::try_from(assistant)?)
+                    .set(written)
                     .filter(COLUMN.id.eq(assistant.id.as_uuid()))
                     .filter(COLUMN.revision.eq(before));
                 if update.exec(&transaction).await?.rows_affected == 0 {
                     return Err(not_updated(&transaction, assistant.id).await);
                 }
+                announce(&transaction, Change::Assistants).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let next = Expr::col(Column::AnswerGeneration).add(1);
+                let update = Entity::update_many()
+                    .col_expr(Column::AnswerGeneration, next)
+                    .filter(COLUMN.id.eq(id.as_uuid()));
+                expect_found(update.exec(&transaction).await?.rows_affected)?;
                 announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())

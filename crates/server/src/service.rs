@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::HealthCheck;
+use colloquy_application::ports::{ChatModel, Embedder, HealthCheck};
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
-use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository};
+use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository, MemoryAnswerCache};
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
     SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
@@ -37,6 +37,10 @@ impl Service {
         let sources = Sources::default();
         // Before anything is touched: a wrong model is a wrong setting.
         let model = configuration.models(&sources.clock)?;
+        let embedder = tokio::task::block_in_place(|| configuration.embedder(&model))?;
+        if embedder.is_none() {
+            tracing::info!("no embedding model is set: the answer cache serves only exact answers");
+        }
         let store = Store::open(settings).await?;
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
@@ -48,7 +52,11 @@ impl Service {
                 &database,
                 &assistants,
                 Arc::new(blobs.clone()),
-                Arc::new(model),
+                Models {
+                    chat: Arc::new(model),
+                    embedder,
+                },
+                settings.answers_max_bytes,
                 &sources,
             ),
             Arc::new(DefaultPolicy),
@@ -76,11 +84,17 @@ impl Service {
     }
 }
 
+struct Models {
+    chat: Arc<dyn ChatModel>,
+    embedder: Option<Arc<dyn Embedder>>,
+}
+
 fn ports(
     database: &Database,
     assistants: &Arc<CachedAssistantRepository>,
     blobs: Arc<ObjectBlobStore>,
-    model: Arc<dyn colloquy_application::ports::ChatModel>,
+    models: Models,
+    answers_max_bytes: usize,
     sources: &Sources,
 ) -> Ports {
     let tokens = SeaTokenRepository::new(database.clone());
@@ -94,7 +108,9 @@ fn ports(
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
         blobs,
         renderer: Arc::new(ImageAvatarRenderer),
-        model,
+        model: models.chat,
+        answers: Arc::new(MemoryAnswerCache::new(answers_max_bytes)),
+        embedder: models.embedder,
         clock: Arc::clone(&sources.clock),
         ids: Arc::clone(&sources.ids),
         secrets: Arc::clone(&sources.secrets),

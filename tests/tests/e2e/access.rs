@@ -79,6 +79,7 @@ const MATRIX: &[Row] = &[
     row("GET /assistants/{}/avatar", [200, 200, 200, 200]),
     row("POST /assistants/{}/avatar", [401, 403, 403, 200]),
     row("DELETE /assistants/{}/avatar", [401, 403, 403, 200]),
+    row("DELETE /assistants/{}/cache", [401, 403, 403, 200]),
     row("GET /threads", [401, 200, 200, 200]),
     row("POST /threads", [401, 201, 201, 201]),
     row("GET /threads/{}", [401, 404, 200, 200]),

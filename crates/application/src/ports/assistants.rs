@@ -23,11 +23,18 @@ pub trait AssistantRepository: Send + Sync {
     ) -> Result<OffsetList<Assistant>, PortError>;
 
     /// Replaces the stored assistant of this id if its revision is the one before
-    /// `assistant.revision`.
+    /// `assistant.revision`; the generation of its answers stays as it is stored.
     ///
     /// # Errors
     /// `NotFound`, `Conflict(AssistantRevision)`, `Conflict(AssistantSlug)`.
     async fn update(&self, assistant: &Assistant) -> Result<(), PortError>;
+
+    /// Begins a new generation of the assistant's answers, so that none of the earlier ones is
+    /// served again; nothing else of the assistant changes. Of many calls each begins one.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError>;
 
     /// Removes the assistant. Threads opened for it stay, without an assistant; messages and
     /// runs keep its id.

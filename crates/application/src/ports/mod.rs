@@ -3,8 +3,10 @@
 //! Every method is atomic: it happens as a whole or not at all, also when the caller's future is
 //! dropped or the process dies. Reads see every write that was answered before they began.
 
+mod answers;
 mod assistants;
 mod blobs;
+mod embedding;
 mod error;
 mod events;
 mod health;
@@ -19,8 +21,12 @@ mod threads;
 mod tokens;
 mod users;
 
+pub use answers::{
+    AnswerCache, AnswerPartition, Audience, KeptAnswer, MAX_CANDIDATES, SimilarAnswer,
+};
 pub use assistants::{AssistantRepository, AssistantScope};
 pub use blobs::{BlobKey, BlobStore};
+pub use embedding::{Embedder, Embedding, InvalidEmbedding};
 pub use error::{BoxError, Constraint, PortError};
 pub use events::{RunEventRepository, RunEvents};
 pub use health::HealthCheck;

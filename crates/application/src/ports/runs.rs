@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    FinishReason, IdempotencyKey, Message, MessageKind, Run, RunError, RunEvent, RunEventKind,
-    RunId, RunStatus, ThreadId, Usage,
+    CachedRun, FinishReason, IdempotencyKey, Message, MessageKind, Run, RunError, RunEvent,
+    RunEventKind, RunId, RunStatus, ThreadId, Usage,
 };
 use uuid::Uuid;
 
@@ -137,6 +137,8 @@ pub struct RunEnd {
     pub error: Option<RunError>,
     /// See [`Run::usage`].
     pub usage: Option<Usage>,
+    /// See [`Run::cache`].
+    pub cache: Option<CachedRun>,
     /// See [`Run::finished_at`].
     pub finished_at: DateTime<Utc>,
     /// What the assistant said.

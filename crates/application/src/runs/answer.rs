@@ -5,6 +5,7 @@ use colloquy_domain::{FinishReason, MessageId, RunEventKind, ToolCall};
 
 use super::log::RunLog;
 use super::meter::Meter;
+use crate::answers::NewAnswer;
 use crate::ports::{ChatEnd, IdGenerator};
 
 /// What a model says in a run, utterance by utterance: between two it uses tools. The text goes
@@ -14,6 +15,8 @@ pub(super) struct Answer<'a> {
     pub(super) message_id: MessageId,
     /// Why the model stopped, once it has.
     pub(super) finish_reason: Option<FinishReason>,
+    /// Whether it has called a tool.
+    pub(super) has_called_tools: bool,
     /// Messages that turned out to be no answer.
     pub(super) discarded: Vec<MessageId>,
     pub(super) log: &'a RunLog,
@@ -40,6 +43,7 @@ impl<'a> Answer<'a> {
         Self {
             message_id: MessageId::from_uuid(ids.next_id()),
             finish_reason: None,
+            has_called_tools: false,
             discarded: Vec::new(),
             log,
             calls: Vec::new(),
@@ -73,6 +77,7 @@ impl<'a> Answer<'a> {
             return false;
         }
         self.bytes += size;
+        self.has_called_tools = true;
         let is_usable = (1..=MAX_ID_BYTES).contains(&call.id.len())
             && call.id.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_usable || self.call_ids.contains(&call.id) {
@@ -93,6 +98,16 @@ impl<'a> Answer<'a> {
         self.finish_reason = Some(end.finish_reason);
     }
 
+    /// Says the whole of an answer that was given before.
+    pub(super) fn repeat(&mut self, text: &str) {
+        let is_whole = self.push(text);
+        self.finish_reason = Some(if is_whole {
+            FinishReason::Stop
+        } else {
+            FinishReason::Length
+        });
+    }
+
     /// Notes that the answer was cut for its length.
     pub(super) fn cut(&mut self) {
         self.finish_reason = Some(FinishReason::Length);
@@ -106,6 +121,15 @@ impl<'a> Answer<'a> {
     /// The text of this utterance.
     pub(super) fn text(&self) -> String {
         self.log.text_of(self.message_id)
+    }
+
+    /// The answer as the cache judges it.
+    pub(super) fn as_new(&self) -> NewAnswer {
+        NewAnswer {
+            text: self.text(),
+            finish_reason: self.finish_reason,
+            has_used_tools: self.has_called_tools,
+        }
     }
 
     /// Begins the next utterance.

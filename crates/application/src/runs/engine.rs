@@ -17,6 +17,7 @@ use super::log::RunLog;
 use super::outcome::StartedRun;
 use crate::Error;
 use crate::access::Access;
+use crate::answers::Answers;
 use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
     NewMessage, RunEventRepository, RunRepository, RunStart, SavedRun,
@@ -51,6 +52,8 @@ pub(super) struct Inner {
     /// Guards the assistants that others use as tools.
     pub(super) access: Access,
     pub(super) toolbox: Toolbox,
+    /// Knows what was answered before.
+    pub(super) answers: Answers,
     pub(super) instance: InstanceId,
     pub(super) limits: RunLimits,
     pub(super) active: ActiveRuns,
@@ -72,6 +75,8 @@ pub struct RunJob {
     pub content: MessageContent,
     /// What the client calls the request, if it does.
     pub idempotency: Option<Idempotency>,
+    /// Whether the answer has to be a new one, and is for this run only.
+    pub bypasses_cache: bool,
 }
 
 /// How long a run counts as worked on without a sign of life from its instance.
@@ -84,6 +89,7 @@ impl RunEngine {
     #[must_use]
     pub fn new(
         ports: RunEnginePorts,
+        answers: Answers,
         access: Access,
         toolbox: Toolbox,
         instance: InstanceId,
@@ -92,6 +98,7 @@ impl RunEngine {
         Self {
             inner: Arc::new(Inner {
                 ports,
+                answers,
                 access,
                 toolbox,
                 instance,
@@ -214,6 +221,7 @@ impl Inner {
             finish_reason: None,
             error: None,
             usage: None,
+            cache: None,
             created_at: now,
             finished_at: None,
         };

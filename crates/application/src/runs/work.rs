@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use colloquy_domain::{FinishReason, Message, MessageKind, Run, RunError, RunErrorCode, RunStatus};
+use colloquy_domain::{
+    CachedRun, FinishReason, Message, MessageKind, Run, RunError, RunErrorCode, RunStatus,
+};
 use futures_util::FutureExt as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::active::ActiveRun;
 use super::answer::Answer;
@@ -19,11 +21,29 @@ use super::history;
 use super::meter::Meter;
 use super::outcome::{self, RunOutcome};
 use crate::Error;
+use crate::answers::{Fill, Lookup};
 use crate::ports::{Constraint, FinishedRun, NewMessage, PortError, RunEnd};
 use crate::tools::ToolContext;
 
 /// The wait before the end of a run is written again that the store could not take.
 const STORE_BACKOFF: Duration = Duration::from_millis(250);
+
+/// Where an answer comes from.
+enum Source {
+    /// From the model; with those who wait for it, if anybody may be given it again.
+    Model(Option<Fill>),
+    /// It was given before.
+    Cache(CachedRun),
+}
+
+impl Source {
+    const fn cache(&self) -> Option<CachedRun> {
+        match self {
+            Self::Model(_) => None,
+            Self::Cache(cache) => Some(*cache),
+        }
+    }
+}
 
 impl Inner {
     pub(super) async fn carry_out(
@@ -39,20 +59,21 @@ impl Inner {
         // A panic in a model adapter must end this run, not leave it in progress for ever.
         let work = self.answer(&question, job, &meter, &mut answer);
         let work = AssertUnwindSafe(work).catch_unwind();
-        let failure = tokio::select! {
+        let result: Result<Source, Failure> = tokio::select! {
             biased;
-            () = self.stop.cancelled() => Some(RunErrorCode::Interrupted.into()),
-            reason = active.stopped() => Some(reason.into()),
-            result = work => match result {
-                Ok(Ok(())) => None,
-                Ok(Err(failure)) => Some(failure),
-                Err(_panic) => Some(RunErrorCode::Interrupted.into()),
-            },
+            () = self.stop.cancelled() => Err(RunErrorCode::Interrupted.into()),
+            reason = active.stopped() => Err(reason.into()),
+            result = work => result.unwrap_or_else(|_panic| Err(RunErrorCode::Interrupted.into())),
         };
-        let retry_after = failure.as_ref().and_then(|failure| failure.retry_after);
-        let mut end = self.end(&run, &answer, failure.as_ref());
+        let failure = result.as_ref().err();
+        let retry_after = failure.and_then(|failure| failure.retry_after);
+        let mut end = self.end(&run, &answer, failure);
         end.usage = meter.total();
+        end.cache = result.as_ref().ok().and_then(Source::cache);
         let stored = self.store(active, end).await;
+        if let (Ok(Source::Model(Some(fill))), Ok(_)) = (result, &stored) {
+            fill.store(answer.as_new()).await;
+        }
         self.active.remove(active.id);
         active.log.close();
         match stored {
@@ -78,8 +99,16 @@ impl Inner {
         job: &RunJob,
         meter: &Arc<Meter>,
         answer: &mut Answer<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Source, Failure> {
         let deadline = Instant::now() + self.limits.total;
+        let fill = match self.look_up(question, job, deadline).await? {
+            Lookup::Hit(hit) => {
+                answer.repeat(&hit.answer);
+                return Ok(Source::Cache(hit.cache));
+            }
+            Lookup::Fill(fill) => Some(fill),
+            Lookup::Off => None,
+        };
         let configuration = &job.assistant.configuration;
         let window = history::window(configuration);
         let messages = &self.ports.messages;
@@ -96,7 +125,24 @@ impl Inner {
             depth: 0,
             deadline,
         };
-        converse(&talk, conversation, answer).await
+        converse(&talk, conversation, answer).await?;
+        Ok(Source::Model(fill))
+    }
+
+    /// Whether the question was answered before; waits where somebody is about to answer it.
+    async fn look_up(
+        &self,
+        question: &Message,
+        job: &RunJob,
+        deadline: Instant,
+    ) -> Result<Lookup, Failure> {
+        if job.bypasses_cache {
+            return Ok(Lookup::Off);
+        }
+        let user = job.actor.user_id();
+        let lookup = self.answers.look_up(user, &job.assistant, question);
+        let lookup = timeout_at(deadline, lookup).await;
+        lookup.map_err(|_elapsed| RunErrorCode::ModelTimeout.into())
     }
 
     /// What to store of a run: a failed one keeps the text it has, marked as incomplete, and so
@@ -110,6 +156,7 @@ impl Inner {
             finish_reason: answer.finish_reason.filter(|_| failure.is_none()),
             error: failure.map(|failure| RunError::from(failure.code)),
             usage: None,
+            cache: None,
             finished_at: now,
             messages: said(run, answer, failure.is_some(), now),
             events: Vec::new(),

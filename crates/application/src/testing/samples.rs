@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
-    AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, Avatar, AvatarId,
-    AvatarImage, AvatarKind, Configuration, ContentHash, Email, FinishReason, Instructions,
-    MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run, RunStatus, Slug, Thread,
-    ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall, ToolConcurrency, ToolRounds,
-    User, UserId,
+    AccessToken, AnswerCaching, AnsweredCall, Assistant, AssistantId, AssistantName, Avatar,
+    AvatarId, AvatarImage, AvatarKind, Configuration, ContentHash, Email, FinishReason,
+    Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run, RunStatus, Slug,
+    Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall, ToolConcurrency,
+    ToolRounds, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -139,6 +139,7 @@ impl Samples {
             max_tool_rounds: ToolRounds::default(),
             output_schema: None,
             user_authentication: false,
+            caching: AnswerCaching::default(),
             is_enabled: true,
             avatar: Avatar::default(),
             revision: 1,
@@ -232,6 +233,7 @@ impl Samples {
             finish_reason: None,
             error: None,
             usage: None,
+            cache: None,
             created_at: message.created_at,
             finished_at: None,
         };
@@ -257,6 +259,7 @@ impl Samples {
             finish_reason: Some(FinishReason::Stop),
             error: None,
             usage: None,
+            cache: None,
             finished_at: moment(678_912),
             messages,
             events: Vec::new(),

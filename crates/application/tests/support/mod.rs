@@ -20,8 +20,8 @@ use colloquy_application::ports::{ChatMessage, Clock as _, InstanceId, MessageSc
 use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, Script, ScriptedModel,
-    SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars, Script,
+    ScriptedModel, SequentialIds,
 };
 use colloquy_application::testing::samples::{Samples, password_hash};
 use colloquy_application::tools::Toolbox;
@@ -129,6 +129,7 @@ impl Service {
             assistant: AssistantRef::Id(self.assistant.id),
             content: MessageContent::parse(content).unwrap(),
             idempotency_key: key.map(|key| IdempotencyKey::parse(key).unwrap()),
+            bypasses_cache: false,
         };
         let messages = &self.use_cases.messages;
         messages.post(&self.person, self.thread.id, post).await
@@ -184,6 +185,8 @@ fn compose(
         blobs: Arc::new(MemoryBlobs::default()),
         renderer: Arc::new(PretendedAvatars),
         model: Arc::<ScriptedModel>::clone(model),
+        answers: Arc::new(MemoryAnswers::default()),
+        embedder: None,
         clock: Arc::<ManualClock>::clone(clock),
         ids: Arc::<SequentialIds>::clone(ids),
         secrets: Arc::new(CountingSecrets::default()),

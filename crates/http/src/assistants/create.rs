@@ -3,11 +3,11 @@ use axum::response::Response;
 use colloquy_application::assistants::{Assistants, ConfigurationChanges, NewAssistant};
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
 
-use super::READ_ONLY;
 use super::configuration::configuration_schema;
 use super::tools::ToolFields;
 use super::update::{model_schema, slug_schema};
 use super::view::AssistantView;
+use super::{READ_ONLY, caching};
 use crate::BASE;
 use crate::auth::SignedIn;
 use crate::avatars::{avatar_fields, read_avatar_changes};
@@ -29,6 +29,7 @@ impl Input for NewAssistant {
         let configuration = fields.nullable("configuration", object(ConfigurationChanges::read));
         let tools = ToolFields::read(fields);
         let user_authentication = fields.optional("user_authentication", boolean);
+        let caching = caching::read(fields);
         let is_enabled = fields.optional("is_enabled", boolean);
         let avatar = read_avatar_changes(fields);
         let default = Self::new(name?);
@@ -51,6 +52,7 @@ impl Input for NewAssistant {
             is_enabled: is_enabled.unwrap_or(default.is_enabled),
             name: default.name,
             avatar,
+            caching: caching.applied_to(default.caching),
         })
     }
 }
@@ -61,27 +63,26 @@ impl Body for NewAssistant {
     fn schema() -> BodySchema {
         let slug = slug_schema().description(Some("Derived from the name unless given."));
         let model = model_schema().description(Some("Required unless the service has a default."));
-        avatar_fields(ToolFields::schema(BodySchema::new(
-            "What a new assistant is made from.",
-        )))
-        .required("name", schema::text(AssistantName::MAX_CHARS))
-        .optional("slug", slug)
-        .optional(
-            "description",
-            schema::nullable(schema::free_text(Description::MAX_CHARS)),
-        )
-        .optional(
-            "instructions",
-            schema::free_text(Instructions::MAX_CHARS).default(Some("".into())),
-        )
-        .optional("model", model)
-        .optional("configuration", configuration_schema())
-        .optional(
-            "user_authentication",
-            schema::boolean().default(Some(false.into())),
-        )
-        .optional("is_enabled", schema::boolean().default(Some(true.into())))
-        .ignored(&READ_ONLY)
+        let body = BodySchema::new("What a new assistant is made from.");
+        caching::described(avatar_fields(ToolFields::schema(body)))
+            .required("name", schema::text(AssistantName::MAX_CHARS))
+            .optional("slug", slug)
+            .optional(
+                "description",
+                schema::nullable(schema::free_text(Description::MAX_CHARS)),
+            )
+            .optional(
+                "instructions",
+                schema::free_text(Instructions::MAX_CHARS).default(Some("".into())),
+            )
+            .optional("model", model)
+            .optional("configuration", configuration_schema())
+            .optional(
+                "user_authentication",
+                schema::boolean().default(Some(false.into())),
+            )
+            .optional("is_enabled", schema::boolean().default(Some(true.into())))
+            .ignored(&READ_ONLY)
     }
 }
 

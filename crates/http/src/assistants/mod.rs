@@ -1,10 +1,12 @@
 //! The catalogue of assistants.
 
+mod caching;
 mod configuration;
 mod create;
 mod delete;
 mod get;
 mod list;
+mod purge;
 mod tools;
 mod update;
 mod view;
@@ -24,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
             update::update_assistant,
             delete::delete_assistant
         ))
+        .routes(routes!(purge::purge_answers))
 }
 
 /// What a client may send back of an assistant, to no effect.

@@ -4,10 +4,10 @@ use colloquy_application::assistants::{AssistantChanges, Assistants, Configurati
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
 use utoipa::openapi::schema::ObjectBuilder;
 
-use super::READ_ONLY;
 use super::configuration::{cleared, configuration_schema};
 use super::tools::ToolFields;
 use super::view::{AssistantView, tagged};
+use super::{READ_ONLY, caching};
 use crate::auth::SignedIn;
 use crate::avatars::{avatar_fields, read_avatar_changes};
 use crate::etag::IfMatch;
@@ -38,6 +38,7 @@ impl Input for AssistantChanges {
                     settings.unwrap_or_else(cleared)
                 }),
             user_authentication: fields.optional("user_authentication", boolean),
+            caching: caching::read(fields),
             is_enabled: fields.optional("is_enabled", boolean),
             avatar: read_avatar_changes(fields),
         })
@@ -48,21 +49,22 @@ impl Body for AssistantChanges {
     const NAME: &str = "UpdateAssistant";
 
     fn schema() -> BodySchema {
-        avatar_fields(ToolFields::schema(BodySchema::new(
+        let body = BodySchema::new(
             "What to change of an assistant; what is left out stays as it is, also with `PUT`.",
-        )))
-        .optional("name", schema::text(AssistantName::MAX_CHARS))
-        .optional("slug", slug_schema())
-        .optional(
-            "description",
-            schema::nullable(schema::free_text(Description::MAX_CHARS)),
-        )
-        .optional("instructions", schema::free_text(Instructions::MAX_CHARS))
-        .optional("model", model_schema())
-        .optional("configuration", configuration_schema())
-        .optional("user_authentication", schema::boolean())
-        .optional("is_enabled", schema::boolean())
-        .ignored(&READ_ONLY)
+        );
+        caching::described(avatar_fields(ToolFields::schema(body)))
+            .optional("name", schema::text(AssistantName::MAX_CHARS))
+            .optional("slug", slug_schema())
+            .optional(
+                "description",
+                schema::nullable(schema::free_text(Description::MAX_CHARS)),
+            )
+            .optional("instructions", schema::free_text(Instructions::MAX_CHARS))
+            .optional("model", model_schema())
+            .optional("configuration", configuration_schema())
+            .optional("user_authentication", schema::boolean())
+            .optional("is_enabled", schema::boolean())
+            .ignored(&READ_ONLY)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::caching::scopes;
 use super::configuration::ConfigurationView;
 use crate::avatars::address;
 use crate::etag;
@@ -83,6 +84,21 @@ pub(crate) struct AssistantView {
     revision: Option<u32>,
     #[serde(skip)]
     tag: String,
+    /// Whether answers are kept and given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    use_semantic_cache: Option<bool>,
+    /// How similar a question must be, at the least, to share an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = f64, required = false)]
+    cache_similarity_threshold: Option<f64>,
+    /// How old an answer may get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false)]
+    cache_ttl_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = scopes, required = false)]
+    cache_scope: Option<&'static str>,
 }
 
 impl AssistantView {
@@ -104,6 +120,10 @@ impl AssistantView {
             ),
             revision: Some(assistant.revision),
             tag: etag::of_revision(assistant.revision, true),
+            use_semantic_cache: Some(assistant.caching.is_on),
+            cache_similarity_threshold: Some(assistant.caching.threshold.get()),
+            cache_ttl_seconds: Some(assistant.caching.lifetime.as_seconds()),
+            cache_scope: Some(assistant.caching.scope.as_str()),
             ..Self::public(assistant)
         }
     }
@@ -138,6 +158,10 @@ impl AssistantView {
             output_schema: None,
             revision: None,
             tag: etag::of_revision(assistant.revision, false),
+            use_semantic_cache: None,
+            cache_similarity_threshold: None,
+            cache_ttl_seconds: None,
+            cache_scope: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is said in threads.
 
+mod bypass;
 mod delete;
 mod form;
 mod include;

@@ -8,6 +8,7 @@ use colloquy_application::runs::{RunOutcome, StartedRun};
 use colloquy_domain::{MessageContent, Run, ThreadId};
 use serde::Serialize;
 
+use super::bypass::CacheBypass;
 use super::form::{AnswerForm, PREFERENCE_APPLIED, RESPOND_ASYNC};
 use super::view::MessageView;
 use crate::BASE;
@@ -43,6 +44,7 @@ impl Input for PostMessage {
             assistant: assistant?,
             content: content?,
             idempotency_key: None,
+            bypasses_cache: false,
         })
     }
 }
@@ -106,7 +108,7 @@ struct Accepted {
     path = "/threads/{thread_id}/messages",
     tag = "messages",
     security(("bearer" = [])),
-    params(("thread_id" = uuid::Uuid, Path), AnswerForm, KeyHeader),
+    params(("thread_id" = uuid::Uuid, Path), AnswerForm, KeyHeader, CacheBypass),
     request_body = CreateMessage,
     responses(
         (status = 200, description = "The run's events, from the first to the last",
@@ -150,12 +152,14 @@ pub(crate) async fn post_message(
     State(messages): State<Messages>,
     Ids(thread): Ids<ThreadId>,
     KeyHeader(idempotency_key): KeyHeader,
+    CacheBypass(bypasses_cache): CacheBypass,
     form: AnswerForm,
     streams: RunStreams,
     JsonBody(post): CreateMessage,
 ) -> Result<Response, Problem> {
     let post = PostMessage {
         idempotency_key,
+        bypasses_cache,
         ..post
     };
     let started = messages.post(&caller.actor, thread, post).await?;

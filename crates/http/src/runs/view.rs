@@ -1,4 +1,6 @@
-use colloquy_domain::{FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage};
+use colloquy_domain::{
+    CacheHit, CachedRun, FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -27,6 +29,9 @@ pub(crate) struct RunView {
     /// What the model counted, where it did.
     #[schema(required = true)]
     usage: Option<UsageView>,
+    /// Set when the answer was given before.
+    #[schema(required = true)]
+    cache: Option<CachedRunView>,
     /// When the message was saved.
     created_at: Timestamp,
     /// When it ended; set once it has.
@@ -54,6 +59,18 @@ struct UsageView {
     output_tokens: u64,
 }
 
+/// How an answer was found that was given before.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CachedRun)]
+struct CachedRunView {
+    #[schema(schema_with = hits)]
+    hit: &'static str,
+    /// How similar the two questions are, from 0 to 1.
+    similarity: f64,
+    /// How old the answer was.
+    age_seconds: u64,
+}
+
 impl From<Run> for RunView {
     fn from(run: Run) -> Self {
         Self {
@@ -64,6 +81,7 @@ impl From<Run> for RunView {
             finish_reason: run.finish_reason.map(FinishReason::as_str),
             error: run.error.map(RunErrorView::from),
             usage: run.usage.map(UsageView::from),
+            cache: run.cache.map(CachedRunView::from),
             created_at: run.created_at.into(),
             finished_at: run.finished_at.map(Timestamp::from),
         }
@@ -86,6 +104,22 @@ impl From<Usage> for UsageView {
             output_tokens: usage.output_tokens,
         }
     }
+}
+
+impl From<CachedRun> for CachedRunView {
+    fn from(cache: CachedRun) -> Self {
+        Self {
+            hit: cache.hit.as_str(),
+            similarity: cache.similarity.get(),
+            age_seconds: cache.age_seconds,
+        }
+    }
+}
+
+fn hits() -> ObjectBuilder {
+    schema::one_of(CacheHit::ALL.iter().map(|hit| hit.as_str())).description(Some(
+        "Whether the very question was asked before, or one that means the same.",
+    ))
 }
 
 fn statuses() -> ObjectBuilder {

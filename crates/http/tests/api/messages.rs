@@ -31,6 +31,7 @@ async fn a_message_is_answered() {
         "finish_reason": "stop",
         "error": null,
         "usage": {"input_tokens": 3, "output_tokens": 5},
+        "cache": null,
         "created_at": now,
         "finished_at": now,
     });

@@ -12,8 +12,8 @@ use colloquy_application::ports::{HealthCheck, InstanceId};
 use colloquy_application::runs::RunLimits;
 use colloquy_application::system::SystemClock;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, Script, ScriptedModel,
-    SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars, Script,
+    ScriptedModel, SequentialIds,
 };
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings, UseCases};
@@ -198,6 +198,8 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
         blobs: Arc::new(MemoryBlobs::default()),
         renderer: Arc::new(PretendedAvatars),
         model: Arc::clone(model) as _,
+        answers: Arc::new(MemoryAnswers::default()),
+        embedder: None,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
         secrets: Arc::new(CountingSecrets::default()),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod calls;
+mod embeddings;
 mod events;
 mod strict;
 mod wire;

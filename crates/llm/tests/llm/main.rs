@@ -8,7 +8,10 @@
 
 mod answers;
 mod checks;
+mod embeddings;
 mod faults;
+#[cfg(feature = "local-embeddings")]
+mod local;
 mod logs;
 mod other_wires;
 mod support;

@@ -8,6 +8,7 @@ use sea_orm::Set;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::answer_caching::{caching, generation, stored_caching};
 use crate::error::Row;
 
 #[sea_orm::model]
@@ -28,6 +29,9 @@ pub struct Model {
     pub max_tool_rounds: i64,
     pub output_schema: Option<String>,
     pub user_authentication: bool,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub caching: Json,
+    pub answer_generation: i64,
     pub is_enabled: bool,
     pub avatar_id: Option<Uuid>,
     pub avatar_kind: Option<String>,
@@ -74,6 +78,8 @@ impl TryFrom<&Assistant> for ActiveModel {
             max_tool_rounds: Set(assistant.max_tool_rounds.get().into()),
             output_schema: Set(assistant.output_schema.as_ref().map(written_schema)),
             user_authentication: Set(assistant.user_authentication),
+            caching: Set(stored_caching(&assistant.caching)?),
+            answer_generation: Set(generation(assistant.caching.generation)),
             is_enabled: Set(assistant.is_enabled),
             avatar_id: Set(image.map(|image| image.id.as_uuid())),
             avatar_kind: Set(image.map(|image| image.kind.as_str().to_owned())),
@@ -100,6 +106,7 @@ impl TryFrom<Model> for Assistant {
         let description = model.description.map(Description::parse).transpose();
         let stored: StoredConfiguration =
             row.column("configuration", serde_json::from_value(model.configuration))?;
+        let caching = caching(&row, model.caching, model.answer_generation)?;
         let instructions = Instructions::parse(model.instructions);
         let output_schema = model.output_schema.as_deref().map(read_schema).transpose();
         Ok(Self {
@@ -121,6 +128,7 @@ impl TryFrom<Model> for Assistant {
             )?,
             output_schema: row.column("output_schema", output_schema)?,
             user_authentication: model.user_authentication,
+            caching,
             is_enabled: model.is_enabled,
             avatar,
             revision: row.column("revision", u32::try_from(model.revision))?,

@@ -1,6 +1,7 @@
 //! One file per table: its row in plain values, and the way between row and domain.
 
 pub(crate) mod access_tokens;
+mod answer_caching;
 pub(crate) mod assistants;
 pub(crate) mod avatars;
 pub(crate) mod messages;

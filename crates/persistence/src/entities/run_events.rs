@@ -186,6 +186,7 @@ fn started(run: &Run, message: &Message) -> RunEventKind {
             finish_reason: None,
             error: None,
             usage: None,
+            cache: None,
             finished_at: None,
             ..run.clone()
         }),

@@ -1,7 +1,7 @@
 use colloquy_application::ports::{InstanceId, PortError, RunEnd, RunStart};
 use colloquy_domain::{
-    AssistantId, FinishReason, OutputFormat, Run, RunError, RunErrorCode, RunId, RunStatus,
-    ThreadId, Usage, UserId,
+    AssistantId, CacheHit, CachedRun, FinishReason, OutputFormat, Run, RunError, RunErrorCode,
+    RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
 };
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -23,6 +23,9 @@ pub struct Model {
     pub error_message: Option<String>,
     pub input_tokens: Option<i64>,
     pub output_tokens: Option<i64>,
+    pub cache_hit: Option<String>,
+    pub cache_similarity: Option<i64>,
+    pub cache_age_seconds: Option<i64>,
     pub lease_holder: Option<Uuid>,
     pub lease_expires_at: Option<DateTimeUtc>,
     pub idempotency_key: Option<String>,
@@ -62,6 +65,9 @@ impl ActiveModel {
             finish_reason: Set(reason),
             input_tokens: Set(end.usage.map(|usage| count(usage.input_tokens))),
             output_tokens: Set(end.usage.map(|usage| count(usage.output_tokens))),
+            cache_hit: Set(end.cache.map(|cache| cache.hit.as_str().to_owned())),
+            cache_similarity: Set(end.cache.map(|cache| similarity(cache.similarity))),
+            cache_age_seconds: Set(end.cache.map(|cache| count(cache.age_seconds))),
             ..Self::stopped(end.status, end.error.as_ref(), end.finished_at)
         }
     }
@@ -84,9 +90,13 @@ impl ActiveModel {
     }
 }
 
-/// A number of tokens that no column holds is no count any more.
-fn count(tokens: u64) -> i64 {
-    i64::try_from(tokens).unwrap_or(i64::MAX)
+fn similarity(similarity: Similarity) -> i64 {
+    similarity.as_ten_thousandths().into()
+}
+
+/// A number that no column holds is no count any more.
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl TryFrom<Model> for Run {
@@ -112,6 +122,7 @@ impl TryFrom<Model> for Run {
             status: row.named("status", &model.status, RunStatus::from_name)?,
             finish_reason: model.finish_reason.as_ref().map(named_reason).transpose()?,
             usage: usage(&row, &model)?,
+            cache: cache(&row, &model)?,
             created_at: model.created_at,
             finished_at: model.finished_at,
             error: error(&row, model)?,
@@ -126,6 +137,22 @@ fn usage(row: &Row, model: &Model) -> Result<Option<Usage>, PortError> {
     Ok(Some(Usage {
         input_tokens: row.column("input_tokens", u64::try_from(input))?,
         output_tokens: row.column("output_tokens", u64::try_from(output))?,
+    }))
+}
+
+fn cache(row: &Row, model: &Model) -> Result<Option<CachedRun>, PortError> {
+    let (Some(hit), Some(similarity), Some(age)) = (
+        &model.cache_hit,
+        model.cache_similarity,
+        model.cache_age_seconds,
+    ) else {
+        return Ok(None);
+    };
+    let similarity = Similarity::from_ten_thousandths(similarity);
+    Ok(Some(CachedRun {
+        hit: row.named("cache_hit", hit, CacheHit::from_name)?,
+        similarity: row.column("cache_similarity", similarity)?,
+        age_seconds: row.column("cache_age_seconds", u64::try_from(age))?,
     }))
 }
 

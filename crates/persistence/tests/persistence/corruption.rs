@@ -44,6 +44,9 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
         ("configuration", r#"'{"temperature": 3}'"#),
         ("configuration", "'[]'"),
         ("model", "'gpt'"),
+        ("caching", r#"'{"threshold": 1.5}'"#),
+        ("caching", r#"'{"scope": "all"}'"#),
+        ("answer_generation", "-1"),
         ("revision", "-1"),
         ("avatar_kind", "'gif'"),
         ("avatar_background", "'reddish'"),
@@ -58,7 +61,7 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
         assert_eq!(found, expected);
         let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1,
                     avatar_kind = 'png', avatar_background = 'red', avatar_text = 'red',
-                    avatar_vertical_position = 1";
+                    avatar_vertical_position = 1, caching = '{}', answer_generation = 0";
         execute(&place.url, mend).await;
         stores.assistants.get(&assistant.id.into()).await.unwrap();
     }

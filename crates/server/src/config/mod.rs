@@ -23,14 +23,14 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-use colloquy_application::ports::{ChatModel as _, Clock};
+use colloquy_application::ports::{ChatModel as _, Clock, Embedder};
 use colloquy_domain::ModelName;
 use colloquy_llm::{ModelProviders, SettingsError};
 
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
 pub(crate) use flags::{Flags, add_flags};
-pub(crate) use settings::{FirstAdministrator, LogFormat, Logging, Settings};
+pub(crate) use settings::{EmbeddingModel, FirstAdministrator, LogFormat, Logging, Settings};
 use values::Values;
 
 use crate::terminal::in_one_line;
@@ -85,6 +85,24 @@ impl Configuration {
         Ok(models)
     }
 
+    /// Sets up what tells which questions are alike, if anything shall. Reading a model from a
+    /// directory takes a moment.
+    pub(crate) fn embedder(
+        &self,
+        models: &ModelProviders,
+    ) -> Result<Option<Arc<dyn Embedder>>, ConfigError> {
+        let embedder = match &self.settings.embedding {
+            None => return Ok(None),
+            Some(EmbeddingModel::Provider(model)) => {
+                models.embedder(model).map_err(|why| why.message)
+            }
+            Some(EmbeddingModel::Local(directory)) => local_embedder(directory),
+        };
+        embedder
+            .map(Some)
+            .map_err(|why| self.values.wrong("embedding.model", why))
+    }
+
     fn wrong_provider(&self, error: &SettingsError) -> ConfigError {
         let key = match error {
             SettingsError::Name(name) | SettingsError::BaseUrl(name) => {
@@ -103,4 +121,17 @@ impl Configuration {
             .and_then(|model| models.check(&model))
             .map_err(|why| self.values.wrong(&key, why.message))
     }
+}
+
+#[cfg(feature = "local-embeddings")]
+fn local_embedder(directory: &Path) -> Result<Arc<dyn Embedder>, String> {
+    match colloquy_llm::LocalEmbedder::open(directory) {
+        Ok(embedder) => Ok(Arc::new(embedder)),
+        Err(error) => Err(in_one_line(&error)),
+    }
+}
+
+#[cfg(not(feature = "local-embeddings"))]
+fn local_embedder(_directory: &Path) -> Result<Arc<dyn Embedder>, String> {
+    Err("this program was built without models of its own (feature local-embeddings)".to_owned())
 }

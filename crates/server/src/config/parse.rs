@@ -9,7 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use super::secret::Secret;
-use super::settings::LogFormat;
+use super::settings::{EmbeddingModel, LogFormat};
 
 pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
@@ -24,6 +24,18 @@ pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
 
 pub(super) fn parse_model(text: &str) -> Result<ModelName, String> {
     ModelName::parse(text).map_err(|violation| violation.message)
+}
+
+pub(super) fn parse_embedding_model(text: &str) -> Result<EmbeddingModel, String> {
+    if text.starts_with("file:") {
+        let path = Url::parse(text)
+            .ok()
+            .and_then(|url| url.to_file_path().ok());
+        return path
+            .map(EmbeddingModel::Local)
+            .ok_or_else(|| "must be file:// with an absolute path".to_owned());
+    }
+    parse_model(text).map(EmbeddingModel::Provider)
 }
 
 pub(super) fn parse_database_url(text: &str) -> Result<Secret, String> {

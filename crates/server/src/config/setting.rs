@@ -152,6 +152,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .or("600s"),
     text("run.max_answer_bytes", "SIZE", "Where an answer is cut").or("2MiB"),
     text(
+        "embedding.model",
+        "PROVIDER::MODEL",
+        "What tells which questions are alike; or file:///DIR of a sentence-transformers model",
+    ),
+    text(
+        "cache.answers_max_bytes",
+        "SIZE",
+        "How much memory answers take that may be given again",
+    )
+    .or("256MiB"),
+    text(
         "http.cors_origins",
         "ORIGIN,...",
         "The web origins whose pages may use the API",

@@ -11,8 +11,8 @@ use url::Url;
 
 use super::error::ConfigError;
 use super::parse::{
-    parse_blob_url, parse_database_url, parse_directives, parse_http_url, parse_listen,
-    parse_log_format, parse_model, parse_origins, parse_switch,
+    parse_blob_url, parse_database_url, parse_directives, parse_embedding_model, parse_http_url,
+    parse_listen, parse_log_format, parse_model, parse_origins, parse_switch,
 };
 use super::secret::Secret;
 use super::units::{parse_duration, parse_size, parse_time_limit};
@@ -41,12 +41,25 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     /// How long and how large a run may become.
     pub(crate) run_limits: RunLimits,
+    /// What tells which questions are alike.
+    pub(crate) embedding: Option<EmbeddingModel>,
+    /// How much memory the answer cache takes.
+    pub(crate) answers_max_bytes: usize,
     /// The web origins whose pages may use the API.
     pub(crate) cors_origins: Vec<Origin>,
     /// How long runs may go on after a stop signal.
     pub(crate) shutdown_grace: Duration,
     /// How to log.
     pub(crate) logging: Logging,
+}
+
+/// An embedding model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EmbeddingModel {
+    /// A provider's.
+    Provider(ModelName),
+    /// One that runs in this process, from this directory.
+    Local(PathBuf),
 }
 
 /// An administrator to begin with.
@@ -91,6 +104,8 @@ impl Settings {
             default_model: values.optional("default_model", parse_model)?,
             connect_timeout: values.required("run.connect_timeout", parse_time_limit)?,
             run_limits: run_limits(values)?,
+            embedding: values.optional("embedding.model", parse_embedding_model)?,
+            answers_max_bytes: values.required("cache.answers_max_bytes", parse_size)?,
             cors_origins: values.required("http.cors_origins", parse_origins)?,
             shutdown_grace: values.required("shutdown_grace", parse_duration)?,
             logging: Logging {

@@ -1,10 +1,10 @@
 //! The contract of [`AssistantRepository`](crate::ports::AssistantRepository).
 
 use colloquy_domain::{
-    Assistant, AssistantId, AssistantName, AssistantRef, Avatar, AvatarKind, Color, Configuration,
-    Description, FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema,
-    PresencePenalty, Slug, Tag, Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds,
-    TopP, VerticalPosition,
+    AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, AssistantRef, Avatar,
+    AvatarKind, CacheScope, Color, Configuration, Description, FrequencyPenalty, HistoryLimit,
+    Instructions, ModelName, OutputSchema, PresencePenalty, SimilarityThreshold, Slug, Tag,
+    Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, VerticalPosition,
 };
 use serde_json::{Value, json};
 
@@ -67,6 +67,16 @@ fn full_avatar(make: &Samples) -> Avatar {
     }
 }
 
+fn full_caching() -> AnswerCaching {
+    AnswerCaching {
+        is_on: true,
+        threshold: SimilarityThreshold::new(0.932_1).unwrap(),
+        lifetime: AnswerLifetime::from_seconds(AnswerLifetime::MAX).unwrap(),
+        scope: CacheScope::Shared,
+        generation: 0,
+    }
+}
+
 pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
     let make = Samples::new();
     expect_round_trip(stores, make.assistant("Plain")).await;
@@ -83,6 +93,7 @@ pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
         max_tool_rounds: ToolRounds::new(50).unwrap(),
         output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
+        caching: full_caching(),
         is_enabled: false,
         avatar: full_avatar(&make),
         revision: u32::try_from(i32::MAX).unwrap(),
@@ -229,6 +240,7 @@ pub async fn an_update_replaces_every_field(stores: &Stores) {
         max_tool_rounds: ToolRounds::new(50).unwrap(),
         output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
+        caching: full_caching(),
         is_enabled: false,
         avatar: full_avatar(&make),
         ..rewritten(&plain, "New")
@@ -272,11 +284,41 @@ pub async fn one_of_many_updates_from_one_revision_is_written(stores: &Stores) {
     assert_eq!(get(stores, first.id).await, Some(winner));
 }
 
+pub async fn an_update_leaves_the_generation_of_answers_as_it_is(stores: &Stores) {
+    let make = Samples::new();
+    let first = stores.has_assistant(&make, "Guide").await;
+    stores.assistants.void_answers(first.id).await.unwrap();
+    // Made from what was read before the answers were voided.
+    let second = rewritten(&first, "Second");
+    stores.assistants.update(&second).await.unwrap();
+    let found = get(stores, first.id).await.unwrap();
+    assert_eq!(found.caching.generation, 1);
+    assert_eq!(found.instructions, second.instructions);
+}
+
+pub async fn voided_answers_begin_a_new_generation_and_change_nothing_else(stores: &Stores) {
+    let make = Samples::new();
+    let mut assistant = make.assistant("Guide");
+    assistant.caching = full_caching();
+    stores.assistants.add(&assistant).await.unwrap();
+    let other = stores.has_assistant(&make, "Other").await;
+    let answers = at_once((0..8).map(|_| {
+        let (assistants, id) = (stores.assistants.clone(), assistant.id);
+        async move { assistants.void_answers(id).await }
+    }));
+    assert!(answers.await.into_iter().all(|answer| answer.is_ok()));
+    let mut expected = assistant;
+    expected.caching.generation = 8;
+    assert_eq!(get(stores, expected.id).await, Some(expected));
+    assert_eq!(get(stores, other.id).await, Some(other));
+}
+
 pub async fn an_absent_assistant_is_neither_updated_nor_deleted(stores: &Stores) {
     let make = Samples::new();
     let absent = make.assistant("Guide");
     let update = rewritten(&absent, "New");
     assert_not_found(stores.assistants.update(&update).await);
+    assert_not_found(stores.assistants.void_answers(absent.id).await);
     assert_not_found(stores.assistants.delete(absent.id).await);
     assert_eq!(get(stores, absent.id).await, None);
 }

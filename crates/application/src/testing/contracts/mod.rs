@@ -33,10 +33,12 @@ use crate::ports::{
 };
 
 pub mod administrators;
+pub mod answers;
 pub mod assistant_lists;
 pub mod assistants;
 pub mod avatars;
 pub mod blobs;
+pub mod embedders;
 pub mod events;
 pub mod idempotency;
 pub mod images;

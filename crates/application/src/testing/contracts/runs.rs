@@ -1,7 +1,8 @@
 //! The contract of [`RunRepository`](crate::ports::RunRepository): how runs begin and end.
 
 use colloquy_domain::{
-    FinishReason, Message, MessageStatus, Run, RunError, RunErrorCode, RunStatus, Thread, Usage,
+    CacheHit, CachedRun, FinishReason, Message, MessageStatus, Run, RunError, RunErrorCode,
+    RunStatus, Similarity, Thread, Usage,
 };
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, new, only_winner};
@@ -35,6 +36,7 @@ fn ended(run: &Run, end: &RunEnd) -> Run {
         finish_reason: end.finish_reason,
         error: end.error.clone(),
         usage: end.usage,
+        cache: end.cache,
         finished_at: Some(end.finished_at),
         ..run.clone()
     }
@@ -155,6 +157,11 @@ pub async fn a_finish_stores_the_end_and_the_messages_in_their_order(stores: &St
     end.usage = Some(Usage {
         input_tokens: 5_000_000_000,
         output_tokens: 0,
+    });
+    end.cache = Some(CachedRun {
+        hit: CacheHit::Semantic,
+        similarity: Similarity::from_cosine(0.932_1),
+        age_seconds: 5_000_000_000,
     });
     let finished = stores.runs.finish(&end).await.unwrap();
     let placed = end.messages.iter().cloned().zip(2..);

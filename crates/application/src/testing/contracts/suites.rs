@@ -92,6 +92,8 @@ macro_rules! assistant_contracts {
             an_update_replaces_every_field,
             an_update_names_the_revision_before_its_own,
             one_of_many_updates_from_one_revision_is_written,
+            an_update_leaves_the_generation_of_answers_as_it_is,
+            voided_answers_begin_a_new_generation_and_change_nothing_else,
             an_absent_assistant_is_neither_updated_nor_deleted,
             deleting_an_assistant_keeps_what_was_said_to_it,
             a_deleted_assistant_frees_its_slug,
@@ -260,6 +262,41 @@ macro_rules! renderer_contracts {
             what_is_no_image_is_refused,
             an_image_of_another_kind_is_named,
             a_file_of_too_many_bytes_is_refused,
+        }
+    };
+}
+
+/// Tests of [`AnswerCache`](crate::ports::AnswerCache) over the `Arc<dyn AnswerCache>` that the function makes.
+#[macro_export]
+macro_rules! answer_cache_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, answers:
+            an_answer_is_found_by_its_very_question,
+            an_answer_is_found_in_its_own_partition_only,
+            an_answer_that_is_too_old_is_absent,
+            an_old_answer_hides_no_younger_ones,
+            a_new_answer_takes_the_place_of_the_old_one,
+            similar_questions_are_found_best_first,
+            a_search_gives_no_more_than_the_best,
+            an_answer_without_a_vector_is_found_exactly_only,
+            vectors_of_another_length_are_not_compared,
+            a_purge_removes_all_of_the_assistant_and_counts_it,
+            purging_what_was_never_there_removes_nothing,
+            every_one_of_many_answers_is_found,
+            what_is_put_at_once_is_all_kept,
+        }
+    };
+}
+
+/// Tests of [`Embedder`](crate::ports::Embedder) over the `Arc<dyn Embedder>` that the function makes.
+#[macro_export]
+macro_rules! embedder_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, embedders:
+            the_model_has_a_name,
+            every_text_has_a_vector_of_one_length,
+            the_same_text_has_the_same_vector,
+            texts_at_once_have_their_own_vectors,
         }
     };
 }

@@ -43,12 +43,23 @@ impl AssistantRepository for Memory {
     async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
         self.with(|records| {
             let stored = records.assistants.get(&assistant.id);
-            let revision = stored.ok_or(PortError::NotFound)?.revision;
+            let stored = stored.ok_or(PortError::NotFound)?;
+            let (revision, generation) = (stored.revision, stored.caching.generation);
             if assistant.revision != revision + 1 {
                 return Err(PortError::Conflict(Constraint::AssistantRevision));
             }
             records.check_slug_is_free(assistant)?;
-            records.assistants.insert(assistant.id, assistant.clone());
+            let mut assistant = assistant.clone();
+            assistant.caching.generation = generation;
+            records.assistants.insert(assistant.id, assistant);
+            Ok(())
+        })
+    }
+
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
+        self.with(|records| {
+            let stored = records.assistants.get_mut(&id);
+            stored.ok_or(PortError::NotFound)?.caching.generation += 1;
             Ok(())
         })
     }

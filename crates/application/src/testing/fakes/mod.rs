@@ -1,5 +1,6 @@
 //! In-memory stand-ins for the ports.
 
+mod answers;
 mod assistants;
 mod blobs;
 mod images;
@@ -12,6 +13,7 @@ mod threads;
 mod tokens;
 mod users;
 
+pub use answers::{LetterEmbedder, MemoryAnswers, Mood};
 pub use blobs::MemoryBlobs;
 pub use images::PretendedAvatars;
 pub use memory::Memory;

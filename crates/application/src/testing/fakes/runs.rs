@@ -228,6 +228,7 @@ fn ended(run: &Run, end: &RunEnd) -> Run {
         finish_reason: end.finish_reason,
         error: end.error.clone(),
         usage: end.usage,
+        cache: end.cache,
         finished_at: Some(end.finished_at),
         ..run.clone()
     }

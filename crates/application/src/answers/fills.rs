@@ -1,0 +1,60 @@
+//! One answer at a time to one question: whoever asks it meanwhile waits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::AnswerPartition;
+
+/// A question within its partition.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) partition: AnswerPartition,
+    /// In its normal form.
+    pub(super) question: String,
+}
+
+/// The questions that are being answered.
+#[derive(Clone, Default)]
+pub(super) struct Fills(Arc<Mutex<HashMap<Arc<Key>, CancellationToken>>>);
+
+/// The right to answer a question while others wait; dropping it lets them go on.
+#[derive(Debug)]
+pub(super) struct Turn {
+    fills: Fills,
+    key: Arc<Key>,
+}
+
+impl Fills {
+    /// The turn, or what ends when the one who has it is done.
+    pub(super) fn begin(&self, key: &Arc<Key>) -> Result<Turn, CancellationToken> {
+        let mut fills = self.fills();
+        if let Some(done) = fills.get(key) {
+            return Err(done.clone());
+        }
+        fills.insert(Arc::clone(key), CancellationToken::new());
+        Ok(Turn {
+            fills: self.clone(),
+            key: Arc::clone(key),
+        })
+    }
+
+    fn fills(&self) -> MutexGuard<'_, HashMap<Arc<Key>, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Fills {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fills").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(done) = self.fills.fills().remove(&self.key) {
+            done.cancel();
+        }
+    }
+}

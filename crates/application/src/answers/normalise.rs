@@ -1,0 +1,107 @@
+//! The form in which a question is the very same one.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Names that are common words too: with a capital, within a sentence, they mean the name.
+const NAMES_AND_WORDS: &[&str] = &[
+    "access", "apple", "bath", "bill", "frank", "gap", "go", "grant", "march", "mark", "may",
+    "mercury", "nice", "orange", "polish", "reading", "rob", "rust", "shell", "swift", "target",
+    "turkey", "us", "will", "word",
+];
+
+/// Marks of code and quotations, where every character counts.
+const LITERAL_MARKS: [char; 9] = ['\n', '\t', '`', '"', '{', '<', '=', '\\', '_'];
+
+/// The question without what does not change its meaning: white space around it and more than
+/// one space within, capitals, the final question mark or full stop. Capitals stay where they may
+/// tell two meanings apart (`US`, `Polish`, `mW`), and a text with signs of code or quotation
+/// stays as it is. Nothing else is folded: `C`, `C++` and `C#` are three languages, `1.5` is not
+/// `15`, and `10²` not `102`.
+pub(super) fn normalise(text: &str) -> String {
+    let text: String = text.trim().nfc().collect();
+    if text.contains(LITERAL_MARKS) {
+        return text;
+    }
+    let shouts = !text.chars().any(char::is_lowercase);
+    let words = text.split_whitespace().enumerate();
+    let words: Vec<String> = words
+        .map(|(place, word)| folded(word, place == 0, shouts))
+        .collect();
+    without_end_mark(&words.join(" ")).to_owned()
+}
+
+/// Whether a name of this spelling is a common word without its capital.
+pub(super) fn is_name_and_word(lower: &str) -> bool {
+    NAMES_AND_WORDS.contains(&lower)
+}
+
+fn folded(word: &str, is_first: bool, shouts: bool) -> String {
+    let lower = word.to_lowercase();
+    let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let letters = core.chars().filter(|c| c.is_alphabetic());
+    let capitals = core.chars().filter(|c| c.is_uppercase()).count();
+    let letters = letters.count();
+    let begins_so = core.starts_with(char::is_uppercase);
+    let stays = match capitals {
+        0 => false,
+        _ if shouts => false,
+        // An abbreviation: NASA, US.
+        2.. if capitals == letters => true,
+        1 if begins_so => {
+            !is_first && is_name_and_word(lower.trim_matches(|c: char| !c.is_alphanumeric()))
+        }
+        // A unit, such as mW or kB; longer ones are names: iPhone, GitHub.
+        _ => letters <= 3,
+    };
+    if stays { word.to_owned() } else { lower }
+}
+
+/// Not where the mark may be meant: after a sign, or of several.
+fn without_end_mark(text: &str) -> &str {
+    let rest = text.trim_end_matches(['?', '.', '？', '。']).trim_end();
+    let ends_plainly = rest.ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '\'');
+    if ends_plainly { rest } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn what_does_not_change_the_meaning_is_folded() {
+        for (one, other) in [
+            ("What is Rust?", "  what is   rust "),
+            ("What is Python?", "what is python"),
+            ("Who are you", "WHO ARE YOU?"),
+            ("Wie geht's dir?", "wie geht's dir"),
+            ("caf\u{e9}?", "cafe\u{301}"),
+            ("Was kostet GitHub.", "was kostet github"),
+        ] {
+            assert_eq!(
+                normalise(one).to_lowercase(),
+                normalise(other).to_lowercase()
+            );
+        }
+        assert_eq!(normalise("How do I\u{a0}start ?"), "how do i start");
+    }
+
+    #[test]
+    fn what_may_change_the_meaning_stays() {
+        for (one, other) in [
+            ("What is C?", "What is C++?"),
+            ("What is C#?", "What is C?"),
+            ("What is 1.5?", "What is 15?"),
+            ("What is -5 + 3?", "What is 5 + 3?"),
+            ("What is 10\u{b2}?", "What is 102?"),
+            ("What is 5!", "What is 5"),
+            ("Tell me about the US", "Tell me about the us"),
+            ("I like Polish food", "I like polish food"),
+            ("How much is 5 mW", "How much is 5 MW"),
+            ("print `A`", "print `a`"),
+            ("if x:\n  y()", "if x:\ny()"),
+            ("is a good", "is a goode\u{301}"),
+        ] {
+            assert_ne!(normalise(one), normalise(other), "{one}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use colloquy_domain::AssistantId;
+
+use crate::ports::{
+    AnswerCache, AnswerPartition, Embedder, Embedding, KeptAnswer, MAX_CANDIDATES, PortError,
+    SimilarAnswer,
+};
+
+/// Answers in a list.
+#[derive(Default)]
+pub struct MemoryAnswers {
+    entries: Mutex<Vec<Entry>>,
+}
+
+struct Entry {
+    partition: AnswerPartition,
+    kept: Arc<KeptAnswer>,
+    vector: Option<Embedding>,
+}
+
+impl MemoryAnswers {
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many answers are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether none is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[async_trait]
+impl AnswerCache for MemoryAnswers {
+    async fn find(
+        &self,
+        partition: &AnswerPartition,
+        question: &str,
+        oldest: DateTime<Utc>,
+    ) -> Result<Option<Arc<KeptAnswer>>, PortError> {
+        let entries = self.entries();
+        let mut inside = entries.iter().filter(|entry| entry.partition == *partition);
+        let found = inside.find(|entry| entry.kept.question == question);
+        let kept = found.map(|entry| Arc::clone(&entry.kept));
+        Ok(kept.filter(|kept| kept.created_at >= oldest))
+    }
+
+    async fn find_similar(
+        &self,
+        partition: &AnswerPartition,
+        vector: &Embedding,
+        threshold: f32,
+        oldest: DateTime<Utc>,
+    ) -> Result<Vec<SimilarAnswer>, PortError> {
+        let entries = self.entries();
+        let inside = entries.iter().filter(|entry| entry.partition == *partition);
+        let mut found: Vec<_> = inside
+            .filter(|entry| entry.kept.created_at >= oldest)
+            .filter_map(|entry| {
+                let similarity = cosine(entry.vector.as_ref()?, vector)?;
+                let kept = Arc::clone(&entry.kept);
+                (similarity >= threshold).then_some(SimilarAnswer { kept, similarity })
+            })
+            .collect();
+        found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+        found.truncate(MAX_CANDIDATES);
+        Ok(found)
+    }
+
+    async fn put(
+        &self,
+        partition: &AnswerPartition,
+        answer: KeptAnswer,
+        vector: Option<&Embedding>,
+    ) -> Result<(), PortError> {
+        let mut entries = self.entries();
+        entries.retain(|entry| {
+            entry.partition != *partition || entry.kept.question != answer.question
+        });
+        entries.push(Entry {
+            partition: partition.clone(),
+            kept: Arc::new(answer),
+            vector: vector.cloned(),
+        });
+        Ok(())
+    }
+
+    async fn purge(&self, assistant: AssistantId) -> Result<u64, PortError> {
+        let mut entries = self.entries();
+        let before = entries.len();
+        entries.retain(|entry| entry.partition.assistant != assistant);
+        Ok((before - entries.len()) as u64)
+    }
+}
+
+fn cosine(one: &Embedding, other: &Embedding) -> Option<f32> {
+    let (one, other) = (one.as_slice(), other.as_slice());
+    let pairs = one.iter().zip(other);
+    (one.len() == other.len()).then(|| pairs.map(|(a, b)| a * b).sum())
+}
+
+/// Vectors by the letters of a text, unless a test says which: similar for texts that share most
+/// of their letters.
+#[derive(Default)]
+pub struct LetterEmbedder {
+    given: Mutex<BTreeMap<String, Embedding>>,
+    mood: Mutex<Mood>,
+    calls: AtomicUsize,
+}
+
+/// How an embedder answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mood {
+    /// At once.
+    #[default]
+    Well,
+    /// With an error.
+    Failing,
+    /// Not at all.
+    Hanging,
+}
+
+impl LetterEmbedder {
+    /// Gives the text this vector from now on.
+    ///
+    /// # Panics
+    /// When the numbers are no vector.
+    pub fn give(&self, text: &str, numbers: &[f32]) {
+        let vector = Embedding::new(numbers.to_vec()).unwrap();
+        let mut given = self.given.lock().unwrap();
+        given.insert(text.to_owned(), vector);
+    }
+
+    /// Sets how it answers from now on.
+    pub fn set_mood(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    /// How often it was asked.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Embedder for LetterEmbedder {
+    fn model(&self) -> &'static str {
+        "letters"
+    }
+
+    async fn embed(&self, text: &str) -> Result<Embedding, PortError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let mood = *self.mood.lock().unwrap();
+        match mood {
+            Mood::Well => {}
+            Mood::Failing => return Err(PortError::unavailable("the embedder is down")),
+            Mood::Hanging => std::future::pending().await,
+        }
+        if let Some(vector) = self.given.lock().unwrap().get(text) {
+            return Ok(vector.clone());
+        }
+        let mut numbers = vec![0.1_f32; 32];
+        for byte in text.to_lowercase().bytes() {
+            numbers[usize::from(byte % 32)] += 1.0;
+        }
+        Embedding::new(numbers).map_err(PortError::other)
+    }
+}

@@ -1,0 +1,184 @@
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use colloquy_application::ports::KeptAnswer;
+
+use super::chunk::{CHUNK, Chunk, Entry};
+
+/// What a block takes beside its chunks.
+pub(super) const BLOCK_BYTES: usize = 768;
+
+/// The answers of one partition.
+pub(super) struct Block {
+    sealed: Arc<Vec<Arc<Chunk>>>,
+    tail: Option<Arc<Chunk>>,
+    /// The answers that count, each with the chunk that it lies in.
+    index: HashMap<Indexed, u64>,
+}
+
+/// The chunks of a block at one moment.
+pub(super) struct Snapshot {
+    pub(super) sealed: Arc<Vec<Arc<Chunk>>>,
+    pub(super) tail: Option<Arc<Chunk>>,
+}
+
+/// What a change has done to the memory that a block takes.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) added: usize,
+    pub(super) removed: usize,
+    /// Chunks that were begun.
+    pub(super) begun: Vec<u64>,
+    /// What is to be dropped once nobody is kept waiting by it.
+    pub(super) garbage: Vec<Arc<Chunk>>,
+}
+
+/// An answer, found by its question.
+struct Indexed(Arc<Entry>);
+
+impl Borrow<str> for Indexed {
+    fn borrow(&self) -> &str {
+        &self.0.kept.question
+    }
+}
+
+impl Hash for Indexed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.kept.question.hash(state);
+    }
+}
+
+impl PartialEq for Indexed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.kept.question == other.0.kept.question
+    }
+}
+
+impl Eq for Indexed {}
+
+impl Block {
+    pub(super) fn new() -> Self {
+        Self {
+            sealed: Arc::default(),
+            tail: None,
+            index: HashMap::new(),
+        }
+    }
+
+    /// How many answers count.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let chunks = self.sealed.iter().chain(&self.tail);
+        BLOCK_BYTES + chunks.map(|chunk| chunk.bytes()).sum::<usize>()
+    }
+
+    pub(super) fn find(&self, question: &str) -> Option<Arc<KeptAnswer>> {
+        let (Indexed(entry), _) = self.index.get_key_value(question)?;
+        entry.mark_used();
+        Some(Arc::clone(&entry.kept))
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            sealed: Arc::clone(&self.sealed),
+            tail: self.tail.clone(),
+        }
+    }
+
+    /// Takes the answer in, in the place of one to the same question.
+    pub(super) fn put(
+        &mut self,
+        kept: KeptAnswer,
+        vector: &[f32],
+        next_id: &mut u64,
+        change: &mut Change,
+    ) {
+        let entry = Arc::new(Entry::new(kept));
+        let old = self.index.remove_entry(entry.kept.question.as_str());
+        self.append(entry, vector, next_id, change);
+        if let Some((Indexed(old), chunk)) = old {
+            old.replace();
+            self.tidy(chunk, next_id, change);
+        }
+    }
+
+    fn append(
+        &mut self,
+        entry: Arc<Entry>,
+        vector: &[f32],
+        next_id: &mut u64,
+        change: &mut Change,
+    ) {
+        if let Some(full) = self.tail.take_if(|tail| !tail.takes(vector.len())) {
+            Arc::make_mut(&mut self.sealed).push(full);
+        }
+        let tail = self.tail.get_or_insert_with(|| {
+            *next_id += 1;
+            change.begun.push(*next_id);
+            let chunk = Chunk::new(*next_id, vector.len());
+            change.added += chunk.bytes();
+            Arc::new(chunk)
+        });
+        // Copied only while somebody reads it.
+        let tail = Arc::make_mut(tail);
+        let before = tail.bytes();
+        tail.push(Arc::clone(&entry), vector);
+        change.added += tail.bytes();
+        change.removed += before;
+        self.index.insert(Indexed(entry), tail.id);
+    }
+
+    /// Dissolves a chunk most of whose answers were replaced.
+    fn tidy(&mut self, chunk: u64, next_id: &mut u64, change: &mut Change) {
+        let found = self.sealed.iter().find(|sealed| sealed.id == chunk);
+        if found.is_some_and(|sealed| sealed.live() < CHUNK / 4) {
+            self.dissolve(chunk, |_| true, next_id, change);
+        }
+    }
+
+    /// Takes the chunk away and forgets its answers, but for half of them at the most that were
+    /// used since the last time.
+    pub(super) fn evict(&mut self, chunk: u64, next_id: &mut u64, change: &mut Change) {
+        let mut spared = CHUNK / 2;
+        let keep = |entry: &Entry| {
+            let is_spared = spared > 0 && entry.take_used();
+            spared -= usize::from(is_spared);
+            is_spared
+        };
+        self.dissolve(chunk, keep, next_id, change);
+    }
+
+    fn dissolve(
+        &mut self,
+        chunk: u64,
+        mut keep: impl FnMut(&Entry) -> bool,
+        next_id: &mut u64,
+        change: &mut Change,
+    ) {
+        let Some(taken) = self.take(chunk) else {
+            return;
+        };
+        change.removed += taken.bytes();
+        for (entry, vector) in taken.pairs().filter(|(entry, _)| !entry.is_replaced()) {
+            self.index.remove(entry.kept.question.as_str());
+            // A chunk of one would otherwise come back for ever.
+            if taken.entries().len() > 1 && keep(entry) {
+                self.append(Arc::clone(entry), vector, next_id, change);
+            }
+        }
+        change.garbage.push(taken);
+    }
+
+    fn take(&mut self, chunk: u64) -> Option<Arc<Chunk>> {
+        if let Some(tail) = self.tail.take_if(|tail| tail.id == chunk) {
+            return Some(tail);
+        }
+        let place = self.sealed.iter().position(|sealed| sealed.id == chunk)?;
+        Some(Arc::make_mut(&mut self.sealed).remove(place))
+    }
+}

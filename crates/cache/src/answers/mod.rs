@@ -1,0 +1,236 @@
+mod block;
+mod chunk;
+mod scan;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use colloquy_application::ports::{
+    AnswerCache, AnswerPartition, Embedding, KeptAnswer, MAX_CANDIDATES, PortError, SimilarAnswer,
+};
+use colloquy_domain::AssistantId;
+
+use self::block::{BLOCK_BYTES, Block, Change, Snapshot};
+use self::chunk::{CHUNK, Chunk, Entry};
+
+/// How many chunks are compared before others on the same thread have their turn.
+const CHUNKS_PER_TURN: usize = 8;
+
+/// Answers in this process's memory, up to a number of bytes in all.
+///
+/// The vectors of a partition lie in large pieces; a search reads all of them, at about the speed
+/// of memory, and holds no lock meanwhile. When there is too much, the oldest pieces go first, but
+/// answers in them that were found since stay once more.
+pub struct MemoryAnswerCache {
+    state: Mutex<State>,
+    max_bytes: usize,
+}
+
+#[derive(Default)]
+struct State {
+    assistants: HashMap<AssistantId, HashMap<Arc<AnswerPartition>, Block>>,
+    /// Every chunk, the oldest first; some that are gone may still be named.
+    ages: VecDeque<(Arc<AnswerPartition>, u64)>,
+    bytes: usize,
+    last_chunk: u64,
+}
+
+impl MemoryAnswerCache {
+    /// An empty cache that takes about so many bytes at the most.
+    #[must_use]
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            max_bytes,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshot(&self, partition: &AnswerPartition) -> Option<Snapshot> {
+        self.state().block(partition).map(Block::snapshot)
+    }
+}
+
+impl State {
+    fn block(&self, partition: &AnswerPartition) -> Option<&Block> {
+        self.assistants.get(&partition.assistant)?.get(partition)
+    }
+
+    fn put(&mut self, partition: &AnswerPartition, kept: KeptAnswer, vector: &[f32]) -> Garbage {
+        let blocks = self.assistants.entry(partition.assistant).or_default();
+        let known = blocks
+            .get_key_value(partition)
+            .map(|(known, _)| Arc::clone(known));
+        let partition = known.unwrap_or_else(|| Arc::new(partition.clone()));
+        let block = blocks.entry(Arc::clone(&partition)).or_insert_with(|| {
+            self.bytes += BLOCK_BYTES;
+            Block::new()
+        });
+        let mut change = Change::default();
+        block.put(kept, vector, &mut self.last_chunk, &mut change);
+        self.note(&partition, change)
+    }
+
+    fn note(&mut self, partition: &Arc<AnswerPartition>, change: Change) -> Garbage {
+        self.bytes = (self.bytes + change.added).saturating_sub(change.removed);
+        let begun = change.begun.into_iter();
+        self.ages
+            .extend(begun.map(|chunk| (Arc::clone(partition), chunk)));
+        change.garbage
+    }
+
+    /// Removes the oldest until no more is held than that.
+    fn shrink(&mut self, max_bytes: usize) -> Garbage {
+        let mut garbage = Garbage::new();
+        while self.bytes > max_bytes
+            && let Some((partition, chunk)) = self.ages.pop_front()
+        {
+            let Some(blocks) = self.assistants.get_mut(&partition.assistant) else {
+                continue;
+            };
+            let Some(block) = blocks.get_mut(&partition) else {
+                continue;
+            };
+            let mut change = Change::default();
+            block.evict(chunk, &mut self.last_chunk, &mut change);
+            if block.len() == 0 {
+                change.removed += block.bytes();
+                blocks.remove(&partition);
+                if blocks.is_empty() {
+                    self.assistants.remove(&partition.assistant);
+                }
+            }
+            garbage.extend(self.note(&partition, change));
+        }
+        garbage
+    }
+
+    fn remove(&mut self, assistant: AssistantId) -> Vec<Block> {
+        let removed = self.assistants.remove(&assistant).unwrap_or_default();
+        let removed: Vec<Block> = removed.into_values().collect();
+        let bytes: usize = removed.iter().map(Block::bytes).sum();
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.ages
+            .retain(|(partition, _)| partition.assistant != assistant);
+        removed
+    }
+}
+
+/// What is dropped after the lock is given back.
+type Garbage = Vec<Arc<Chunk>>;
+
+#[async_trait]
+impl AnswerCache for MemoryAnswerCache {
+    async fn find(
+        &self,
+        partition: &AnswerPartition,
+        question: &str,
+        oldest: DateTime<Utc>,
+    ) -> Result<Option<Arc<KeptAnswer>>, PortError> {
+        let found = self
+            .state()
+            .block(partition)
+            .and_then(|block| block.find(question));
+        Ok(found.filter(|kept| kept.created_at >= oldest))
+    }
+
+    async fn find_similar(
+        &self,
+        partition: &AnswerPartition,
+        vector: &Embedding,
+        threshold: f32,
+        oldest: DateTime<Utc>,
+    ) -> Result<Vec<SimilarAnswer>, PortError> {
+        let Some(Snapshot { sealed, tail }) = self.snapshot(partition) else {
+            return Ok(Vec::new());
+        };
+        let mut best = Best::new(threshold, oldest);
+        for (place, chunk) in sealed.iter().chain(&tail).enumerate() {
+            if place % CHUNKS_PER_TURN == CHUNKS_PER_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            best.take_from(chunk, vector.as_slice());
+        }
+        Ok(best.into_answers())
+    }
+
+    async fn put(
+        &self,
+        partition: &AnswerPartition,
+        mut answer: KeptAnswer,
+        vector: Option<&Embedding>,
+    ) -> Result<(), PortError> {
+        answer.question.shrink_to_fit();
+        answer.answer.shrink_to_fit();
+        let vector = vector.map_or(&[][..], Embedding::as_slice);
+        let mut state = self.state();
+        let replaced = state.put(partition, answer, vector);
+        let evicted = state.shrink(self.max_bytes);
+        drop(state);
+        drop((replaced, evicted));
+        Ok(())
+    }
+
+    async fn purge(&self, assistant: AssistantId) -> Result<u64, PortError> {
+        let removed = self.state().remove(assistant);
+        Ok(removed.iter().map(|block| block.len() as u64).sum())
+    }
+}
+
+/// The most similar answers so far, the best first.
+struct Best {
+    threshold: f32,
+    oldest: DateTime<Utc>,
+    found: Vec<(f32, Arc<Entry>)>,
+}
+
+impl Best {
+    fn new(threshold: f32, oldest: DateTime<Utc>) -> Self {
+        Self {
+            threshold,
+            oldest,
+            found: Vec::with_capacity(MAX_CANDIDATES + 1),
+        }
+    }
+
+    fn take_from(&mut self, chunk: &Chunk, query: &[f32]) {
+        if chunk.length() != query.len() {
+            return;
+        }
+        let mut products = [0.0; CHUNK];
+        let products = &mut products[..chunk.entries().len()];
+        scan::dot_products(query, chunk.vectors(), products);
+        for (similarity, entry) in products.iter().zip(chunk.entries()) {
+            if *similarity >= self.threshold {
+                self.take(*similarity, entry);
+            }
+        }
+    }
+
+    fn take(&mut self, similarity: f32, entry: &Arc<Entry>) {
+        if entry.is_replaced() || entry.kept.created_at < self.oldest {
+            return;
+        }
+        let place = self
+            .found
+            .partition_point(|(better, _)| *better >= similarity);
+        if place < MAX_CANDIDATES {
+            self.found.insert(place, (similarity, Arc::clone(entry)));
+            self.found.truncate(MAX_CANDIDATES);
+        }
+    }
+
+    fn into_answers(self) -> Vec<SimilarAnswer> {
+        let answer = |(similarity, entry): (f32, Arc<Entry>)| {
+            entry.mark_used();
+            let kept = Arc::clone(&entry.kept);
+            SimilarAnswer { kept, similarity }
+        };
+        self.found.into_iter().map(answer).collect()
+    }
+}

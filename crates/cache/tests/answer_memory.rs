@@ -1,0 +1,62 @@
+//! A million answers do not take more memory than the limit and a fifth. The only test of its
+//! process: it measures all of it.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+use std::fs;
+
+use colloquy_application::ports::{AnswerCache, AnswerPartition, Audience, Embedding, KeptAnswer};
+use colloquy_application::testing::samples::{Samples, moment};
+use colloquy_cache::MemoryAnswerCache;
+
+const LIMIT: usize = 64 << 20;
+const ANSWERS: usize = 1_000_000;
+
+#[tokio::test]
+async fn a_million_answers_stay_within_the_limit() {
+    let (cache, make) = (MemoryAnswerCache::new(LIMIT), Samples::new());
+    let partitions: Vec<AnswerPartition> = (0..1_000)
+        .map(|_| AnswerPartition {
+            assistant: make.assistant_id(),
+            audience: Audience::User(make.user_id()),
+            generation: 0,
+            fingerprint: [0; 32],
+        })
+        .collect();
+    let vector = Embedding::new(vec![1.0; 96]).unwrap();
+    let before = resident();
+    let mut most = 0;
+    for number in 0..ANSWERS {
+        // Half of them to one assistant, the others to many; texts of many lengths.
+        let place = if number % 2 == 0 {
+            0
+        } else {
+            number / 2 % 1_000
+        };
+        let answer = KeptAnswer {
+            question: format!("question {number}"),
+            answer: "answer ".repeat(number % 60),
+            created_at: moment(0),
+        };
+        cache
+            .put(&partitions[place], answer, Some(&vector))
+            .await
+            .unwrap();
+        if number % 10_000 == 0 {
+            most = most.max(resident() - before);
+        }
+    }
+    assert!(most > LIMIT / 2, "the limit was never near: {most}");
+    assert!(most <= LIMIT + LIMIT / 5, "{most} bytes");
+}
+
+/// The bytes of this process that lie in memory.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    let kibibytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kibibytes * 1024
+}

@@ -1,0 +1,37 @@
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::request::Parts;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::schema;
+
+/// Whether the client wants an answer of its own: `Cache-Control: no-cache` or `no-store`.
+pub(super) struct CacheBypass(pub(super) bool);
+
+impl<S: Sync> FromRequestParts<S> for CacheBypass {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let values = parts.headers.get_all(CACHE_CONTROL).iter();
+        let values = values.filter_map(|value| value.to_str().ok());
+        let mut directives = values.flat_map(|value| value.split(',')).map(str::trim);
+        Ok(Self(directives.any(|directive| {
+            directive.eq_ignore_ascii_case("no-cache") || directive.eq_ignore_ascii_case("no-store")
+        })))
+    }
+}
+
+impl IntoParams for CacheBypass {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "With `no-cache` the assistant's answer cache is neither asked nor \
+                           given the answer.";
+        vec![schema::header_parameter(
+            "Cache-Control",
+            schema::string(),
+            description,
+        )]
+    }
+}

@@ -1,0 +1,87 @@
+//! Embedding models that run in this process.
+
+mod bert;
+mod sentence;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use colloquy_application::ports::{BoxError, Embedder, Embedding, PortError};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use self::sentence::SentenceModel;
+
+/// A sentence-transformers model from a directory, carried out by this machine's processors.
+///
+/// The directory holds `config.json` (of a BERT model), `tokenizer.json` and `model.safetensors`;
+/// `sentence_bert_config.json` and `1_Pooling/config.json` are followed when they are there.
+pub struct LocalEmbedder {
+    model: Arc<SentenceModel>,
+    name: String,
+    /// As many texts at once as there are processors.
+    slots: Arc<Semaphore>,
+}
+
+/// Why a directory gives no embedding model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalModelError {
+    /// A file is missing or cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file does not hold what its name says.
+    #[error("{} cannot be used", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: BoxError,
+    },
+    /// It is a model of a kind that is not known here.
+    #[error("a model of the kind `{0}` cannot be used, only `bert`")]
+    Kind(String),
+}
+
+impl LocalEmbedder {
+    /// Reads the model into memory. Takes a moment: not for an asynchronous thread.
+    ///
+    /// # Errors
+    /// [`LocalModelError`].
+    pub fn open(directory: &Path) -> Result<Self, LocalModelError> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            model: Arc::new(SentenceModel::open(directory)?),
+            name: directory.display().to_string(),
+            slots: Arc::new(Semaphore::new(processors)),
+        })
+    }
+}
+
+#[async_trait]
+impl Embedder for LocalEmbedder {
+    fn model(&self) -> &str {
+        &self.name
+    }
+
+    async fn embed(&self, text: &str) -> Result<Embedding, PortError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        let slot = slot.map_err(PortError::unavailable)?;
+        let (model, text) = (Arc::clone(&self.model), text.to_owned());
+        let embedding = spawn_blocking(move || {
+            let embedding = model.embed(&text);
+            drop(slot);
+            embedding
+        });
+        let embedding = embedding.await.map_err(PortError::other)?;
+        Embedding::new(embedding.map_err(PortError::other)?).map_err(PortError::other)
+    }
+}
