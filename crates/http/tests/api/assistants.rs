@@ -39,6 +39,10 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
         "max_tool_rounds": 10,
         "output_schema": null,
         "revision": 1,
+        "use_semantic_cache": false,
+        "cache_similarity_threshold": 0.9,
+        "cache_ttl_seconds": 3600,
+        "cache_scope": "auto",
     });
     assert_eq!(assistant, expected);
     for path in [&format!("/assistants/{id}"), "/assistants/travel-guide"] {
