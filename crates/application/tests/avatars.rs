@@ -15,9 +15,11 @@ use colloquy_application::assistants::{AssistantChanges, Expected};
 use colloquy_application::avatars::ShownAvatar;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{
-    AvatarRenderer, BlobKey, BlobStore, ImageError, InstanceId, PortError, RenderedAvatar,
+    AssistantRepository, AssistantScope, AvatarRenderer, BlobKey, BlobStore, ImageError,
+    InstanceId, OffsetList, OffsetPage, PortError, RenderedAvatar,
 };
 use colloquy_application::runs::RunLimits;
+use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
     ScriptedModel, SequentialIds,
@@ -25,7 +27,7 @@ use colloquy_application::testing::fakes::{
 use colloquy_application::testing::samples::{GIF, PNG, Samples};
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Error, Ports, Settings, UseCases};
-use colloquy_domain::{Actor, Assistant, AssistantRef, AvatarKind};
+use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, AvatarImage, AvatarKind};
 use futures_util::future::{BoxFuture, join_all};
 use uuid::Uuid;
 
@@ -93,34 +95,11 @@ impl Scene {
         let assistant = make.assistant("Guide");
         stores.assistants.add(&assistant).await.unwrap();
         let blobs = Arc::new(Blobs::default());
-        let ports = Ports {
-            users: stores.users,
-            tokens: stores.tokens,
-            assistants: stores.assistants,
-            threads: stores.threads,
-            messages: stores.messages,
-            runs: stores.runs,
-            events: stores.events,
-            blobs: blobs.clone(),
-            renderer,
-            answers: Arc::new(MemoryAnswers::default()),
-            embedder: None,
-            model: Arc::new(ScriptedModel::new([])),
-            clock: Arc::new(ManualClock::default()),
-            ids: Arc::new(SequentialIds::default()),
-            secrets: Arc::new(CountingSecrets::default()),
-        };
-        let settings = Settings {
-            instance: InstanceId(Uuid::nil()),
-            run_limits: RunLimits::default(),
-            default_model: None,
-            password_slots: 1,
-            toolbox: Toolbox::default(),
-        };
+        let use_cases = compose(stores, &blobs, renderer);
         Self {
             memory,
             blobs,
-            use_cases: UseCases::new(ports, Arc::new(DefaultPolicy), settings),
+            use_cases,
             admin: Actor::User(Arc::new(make.administrator("admin@example.org"))),
             assistant,
         }
@@ -149,6 +128,79 @@ impl Scene {
             .unwrap()
             .into_iter()
             .collect()
+    }
+}
+
+fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>) -> UseCases {
+    let ports = Ports {
+        users: stores.users,
+        tokens: stores.tokens,
+        assistants: stores.assistants,
+        threads: stores.threads,
+        messages: stores.messages,
+        runs: stores.runs,
+        events: stores.events,
+        blobs: Arc::<Blobs>::clone(blobs),
+        renderer,
+        answers: Arc::new(MemoryAnswers::default()),
+        embedder: None,
+        model: Arc::new(ScriptedModel::new([])),
+        clock: Arc::new(ManualClock::default()),
+        ids: Arc::new(SequentialIds::default()),
+        secrets: Arc::new(CountingSecrets::default()),
+    };
+    let settings = Settings {
+        instance: InstanceId(Uuid::nil()),
+        run_limits: RunLimits::default(),
+        default_model: None,
+        password_slots: 1,
+        toolbox: Toolbox::default(),
+    };
+    UseCases::new(ports, Arc::new(DefaultPolicy), settings)
+}
+
+/// The assistants of another instance, which has a copy of one.
+struct WithCopy {
+    inner: Arc<dyn AssistantRepository>,
+    copy: Assistant,
+}
+
+#[async_trait]
+impl AssistantRepository for WithCopy {
+    async fn add(&self, assistant: &Assistant) -> Result<(), PortError> {
+        self.inner.add(assistant).await
+    }
+
+    async fn get(&self, _: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+        Ok(Some(self.copy.clone()))
+    }
+
+    async fn list(
+        &self,
+        scope: &AssistantScope,
+        page: OffsetPage,
+    ) -> Result<OffsetList<Assistant>, PortError> {
+        self.inner.list(scope, page).await
+    }
+
+    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
+        self.inner.update(assistant).await
+    }
+
+    async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
+        self.inner.void_answers(id).await
+    }
+
+    async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
+        self.inner.delete(id).await
+    }
+
+    async fn avatars(
+        &self,
+        after: Option<AssistantId>,
+        limit: u32,
+    ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError> {
+        self.inner.avatars(after, limit).await
     }
 }
 
@@ -202,6 +254,27 @@ async fn a_picture_that_goes_between_the_reads_is_looked_for_again() {
     let shown = scene.get().await.unwrap();
     let rendered = PretendedAvatars.render(&GIF).unwrap();
     assert_eq!(shown.bytes, Some(rendered.bytes));
+}
+
+#[tokio::test]
+async fn where_a_copy_names_a_picture_that_is_gone_the_new_one_is_found() {
+    let scene = Scene::new().await;
+    let copy = scene.upload(png()).await.unwrap();
+    let mut stores = scene.memory.stores();
+    stores.assistants = Arc::new(WithCopy {
+        inner: stores.assistants,
+        copy,
+    });
+    let other = compose(stores, &scene.blobs, Arc::new(PretendedAvatars)).avatars;
+    let (actor, reference) = (Actor::Guest, scene.reference());
+    let image = scene.upload(&GIF[..]).await.unwrap().avatar.image.unwrap();
+    let shown = other.get(&actor, &reference, |_| false).await.unwrap();
+    let rendered = PretendedAvatars.render(&GIF).unwrap();
+    assert_eq!((shown.image, shown.bytes), (image, Some(rendered.bytes)));
+    let avatars = &scene.use_cases.avatars;
+    avatars.remove(&scene.admin, &reference).await.unwrap();
+    let gone = other.get(&actor, &reference, |_| false).await;
+    assert!(matches!(gone, Err(Error::NotFound)));
 }
 
 #[tokio::test]

@@ -1,10 +1,6 @@
 //! What becomes of files that people send as avatars, the honest and the others.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 use std::io::Cursor;
 

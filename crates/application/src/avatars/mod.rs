@@ -8,8 +8,9 @@ mod upload;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use colloquy_domain::{Actor, Assistant, AssistantRef, AvatarImage};
+use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, AvatarImage};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 pub use blobs::AvatarBlobs;
 pub use changes::AvatarChanges;
@@ -80,25 +81,44 @@ impl Avatars {
         reference: &AssistantRef,
         has: impl Fn(&AvatarImage) -> bool + Send + Sync,
     ) -> Result<ShownAvatar, Error> {
+        let (assistant, image) = self.visible(actor, reference).await?;
+        let shown = if has(&image) {
+            (image, None)
+        } else {
+            match self.blobs.get(&blobs::key(assistant.id, &image)?).await? {
+                Some(bytes) => (image, Some(bytes)),
+                None => self.read_current(assistant.id).await?,
+            }
+        };
+        Ok(ShownAvatar {
+            is_public: self.is_public(&assistant).await,
+            image: shown.0,
+            bytes: shown.1,
+        })
+    }
+
+    /// The picture that is there now: one was replaced after its row was read, or after the copy
+    /// was made that was taken for the row.
+    async fn read_current(
+        &self,
+        assistant: AssistantId,
+    ) -> Result<(AvatarImage, Option<Bytes>), Error> {
+        let before = Uuid::from_u128(assistant.as_uuid().as_u128().saturating_sub(1));
+        let before = Some(AssistantId::from_uuid(before));
         let mut missing = None;
         for _ in 0..MAX_READ_ATTEMPTS {
-            let (assistant, image) = self.visible(actor, reference).await?;
-            let bytes = if has(&image) {
-                None
-            } else {
-                let key = blobs::key(assistant.id, &image)?;
-                let bytes = self.blobs.get(&key).await?;
-                if bytes.is_none() && missing.replace(image.id) != Some(image.id) {
-                    // Replaced between the two reads, most likely.
-                    continue;
-                }
-                Some(bytes.ok_or_else(|| lost(&assistant))?)
-            };
-            return Ok(ShownAvatar {
-                is_public: self.is_public(&assistant).await,
-                image,
-                bytes,
-            });
+            let page = self.assistants.assistants.avatars(before, 1).await?;
+            let found = page.into_iter().find(|(id, _)| *id == assistant);
+            let (_, image) = found.ok_or(Error::NotFound)?;
+            let bytes = self.blobs.get(&blobs::key(assistant, &image)?).await?;
+            if bytes.is_some() {
+                return Ok((image, bytes));
+            }
+            if missing.replace(image.id) == Some(image.id) {
+                // Somebody was at the blob store.
+                tracing::error!(%assistant, "the avatar is missing from the blob store");
+                break;
+            }
         }
         Err(Error::NotFound)
     }
@@ -160,10 +180,4 @@ impl Avatars {
         }
         Ok(after)
     }
-}
-
-/// The row names bytes that are not there: somebody was at the blob store.
-fn lost(assistant: &Assistant) -> Error {
-    tracing::error!(assistant.id = %assistant.id, "the avatar is missing from the blob store");
-    Error::NotFound
 }

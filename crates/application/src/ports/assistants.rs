@@ -43,7 +43,8 @@ pub trait AssistantRepository: Send + Sync {
     /// `NotFound`.
     async fn delete(&self, id: AssistantId) -> Result<(), PortError>;
 
-    /// The first `limit` of the assistants behind `after` that have a picture, by id.
+    /// The first `limit` of the assistants behind `after` that have a picture, by id. Always as they
+    /// are, also where other methods answer from copies.
     async fn avatars(
         &self,
         after: Option<AssistantId>,
