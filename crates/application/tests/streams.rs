@@ -210,6 +210,30 @@ async fn another_instance_cancels_a_run_and_its_holder_lets_go() {
     keeping.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_was_told_more_than_was_stored_learns_of_the_end_too() {
+    let service = Service::with([Script::new().text("so ").text("far").hang()]).await;
+    let started = service.post("Hi").await.unwrap();
+    let mut follower = started.follow(0);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let told = follower.next().await.unwrap().unwrap();
+    assert_eq!(story(&told), ["started Hi", "so ", "far"]);
+    // Nobody has stored any of it when another instance ends the run.
+    let other = service.neighbour(OTHER);
+    let (person, thread) = (&service.person, service.thread.id);
+    let run = other.runs.cancel(person, thread, started.run.id);
+    let run = run.await.unwrap();
+    let keeper = service.use_cases.engine.clone();
+    let keeping = tokio::spawn(async move { keeper.keep().await });
+    let end = read(follower).await;
+    assert_eq!(story(&end), ["cancelled -"]);
+    for event in &told {
+        let resumed = other.runs.follow(person, thread, run.id, event.number);
+        assert_eq!(read(resumed.await.unwrap()).await, end);
+    }
+    keeping.abort();
+}
+
 #[tokio::test]
 async fn a_repeated_request_is_answered_by_the_first_ones_run() {
     let gate = Gate::new();

@@ -4,7 +4,8 @@ use crate::{Message, MessageId, Run, ToolCall, ToolResult};
 /// wire, is a projection of its events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunEvent {
-    /// Its place in the run's log, from 1 without gaps.
+    /// Its place in the run's log, from 1 without gaps; only an end that another instance than the
+    /// run's own has written lies far behind the others.
     pub number: u64,
     /// What happened.
     pub kind: RunEventKind,

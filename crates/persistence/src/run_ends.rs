@@ -46,7 +46,7 @@ pub(crate) async fn force(
     let log = log(transaction, run.id).await?;
     let spoken = SpokenMessages::of(log.iter().map(|event| &event.kind));
     let messages = spoken.into_messages(run.assistant_id, end.finished_at);
-    let finished = close(transaction, run, &messages, last).await?;
+    let finished = close(transaction, run, &messages, ForcedEnd::behind(last)).await?;
     Ok(Some(finished.run))
 }
 

@@ -47,7 +47,8 @@ pub trait RunRepository: Send + Sync {
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError>;
 
     /// Ends the run whoever holds it. What its log has of messages that were not completed
-    /// becomes messages as [`SpokenMessages`](super::SpokenMessages) tells. A run that has ended already is left as it is.
+    /// becomes messages as [`SpokenMessages`](super::SpokenMessages) tells; the closing events
+    /// are numbered as [`ForcedEnd::behind`] says. A run that has ended already is left as it is.
     /// Returns the run as it stands then.
     ///
     /// # Errors
@@ -156,6 +157,20 @@ pub struct ForcedEnd {
     pub error: RunError,
     /// When.
     pub finished_at: DateTime<Utc>,
+}
+
+impl ForcedEnd {
+    /// How many numbers a forced end leaves out: more than an answer has bytes.
+    const LEFT_OUT: u64 = 1_000_000_000;
+
+    /// Behind which number the closing events come in a log whose last stored event has number
+    /// `last`. Whoever follows a run where it is worked on is told of events before they are
+    /// stored; what was not stored when the end came has numbers too, and a number that anybody
+    /// has seen must not come to mean something else, nor hide the end from them.
+    #[must_use]
+    pub const fn behind(last: u64) -> u64 {
+        last + Self::LEFT_OUT
+    }
 }
 
 /// A run after its end.

@@ -85,11 +85,13 @@ fn expect_or_conflict<T>(answer: Result<T, PortError>) {
     }
 }
 
-/// Numbered without gaps, with one end, which is the last.
+/// Numbered without gaps but before a forced end, with one end, which is the last.
 async fn assert_is_whole(stores: &Stores, start: &RunStart) {
-    let log = stores.events.list(start.run.id, 0, 1_000).await.unwrap();
+    let list = |after| stores.events.list(start.run.id, after, 1_000);
+    let mut log = list(0).await.unwrap();
     let numbers: Vec<_> = log.iter().map(|event| event.number).collect();
     assert_eq!(numbers, (1..=log.len() as u64).collect::<Vec<_>>());
+    log.extend(list(log.len() as u64).await.unwrap());
     let ends = log.iter().filter(|event| event.kind.is_last()).count();
     assert_eq!(ends, 1);
     assert!(log.last().unwrap().kind.is_last());

@@ -205,6 +205,7 @@ macro_rules! run_contracts {
             a_run_that_has_ended_takes_no_more_events,
             a_finish_adds_its_events_and_the_closing_ones,
             a_forced_end_keeps_the_text_that_the_log_has,
+            a_forced_end_is_behind_all_that_was_not_stored,
             a_forced_end_without_text_leaves_no_message,
             a_forced_end_frees_the_thread_and_shuts_the_holder_out,
             an_ended_run_is_left_as_it_is_by_a_forced_end,

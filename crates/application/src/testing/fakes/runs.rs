@@ -58,8 +58,8 @@ impl RunRepository for Memory {
                 return Err(PortError::Conflict(Constraint::RunLease));
             }
             stored.add(&end.events);
-            let run = ended(&stored.run, end);
-            records.end(run, &end.messages)
+            let (run, last) = (ended(&stored.run, end), stored.last_number());
+            records.end(run, &end.messages, last)
         })
     }
 
@@ -173,17 +173,23 @@ impl Records {
         }
         let spoken = SpokenMessages::of(stored.log.iter().map(|event| &event.kind));
         let messages = spoken.into_messages(stored.run.assistant_id, end.finished_at);
+        let last = ForcedEnd::behind(stored.last_number());
         let run = Run {
             status: end.status,
             error: Some(end.error.clone()),
             finished_at: Some(end.finished_at),
             ..stored.run.clone()
         };
-        Ok(self.end(run, &messages)?.run)
+        Ok(self.end(run, &messages, last)?.run)
     }
 
-    /// Stores a run as ended, with its last messages and events.
-    fn end(&mut self, run: Run, messages: &[NewMessage]) -> Result<FinishedRun, PortError> {
+    /// Stores a run as ended, with its last messages and the closing events behind number `last`.
+    fn end(
+        &mut self,
+        run: Run,
+        messages: &[NewMessage],
+        last: u64,
+    ) -> Result<FinishedRun, PortError> {
         let placed = messages.iter().cloned();
         let messages = placed
             .map(|message| self.append(run.thread_id, run.id, message))
@@ -191,8 +197,7 @@ impl Records {
         let finished = FinishedRun { run, messages };
         let stored = self.runs.get_mut(&finished.run.id);
         let stored = stored.ok_or(PortError::NotFound)?;
-        let closing = finished.closing_events(stored.last_number());
-        stored.log.extend(closing);
+        stored.log.extend(finished.closing_events(last));
         stored.run = finished.run.clone();
         Ok(finished)
     }
