@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ pub const ADMIN_EMAIL: &str = "admin@example.org";
 /// The first administrator's password, and that of every user that the harness makes.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// The setting that no two services share.
+const DATA_DIR: &str = "COLLOQUY_DATA_DIR";
+
 /// How much of the service's log a failed test shows.
 const LAST_LINES: usize = 20;
 
@@ -27,7 +31,7 @@ const START_POLL: Duration = Duration::from_millis(10);
 
 /// Data and settings, on which the binary can be run; removed when dropped.
 pub struct Installation {
-    database: Database,
+    database: Arc<Database>,
     directory: Directory,
     env: Vec<(String, String)>,
 }
@@ -58,20 +62,30 @@ impl Installation {
         let directory = Directory::create();
         let database = Database::create(backend, &directory.0).await;
         let env = vec![
-            (
-                "COLLOQUY_DATA_DIR".to_owned(),
-                directory.0.display().to_string(),
-            ),
+            (DATA_DIR.to_owned(), directory.0.display().to_string()),
             (
                 "COLLOQUY_DATABASE_URL".to_owned(),
                 database.url().to_owned(),
             ),
         ];
         Self {
-            database,
+            database: Arc::new(database),
             directory,
             env,
         }
+    }
+
+    /// Another one on the same database, with the same settings and a data directory of its own.
+    #[must_use]
+    pub fn neighbour(&self) -> Self {
+        let directory = Directory::create();
+        let data = directory.0.display().to_string();
+        let neighbour = Self {
+            database: Arc::clone(&self.database),
+            directory,
+            env: self.env.clone(),
+        };
+        neighbour.env(DATA_DIR, &data)
     }
 
     /// Sets a setting, in the place of what it was.
@@ -118,7 +132,7 @@ impl Installation {
 
     /// The database.
     #[must_use]
-    pub const fn database(&self) -> &Database {
+    pub fn database(&self) -> &Database {
         &self.database
     }
 
@@ -303,6 +317,21 @@ macro_rules! on_both_backends {
             async fn on_postgres() {
                 if Backend::Postgres.is_at_hand() {
                     super::$name(Backend::Postgres).await;
+                }
+            }
+        }
+    )+};
+}
+
+/// Makes of each test function a test `<name>::on_postgres`, for what only PostgreSQL can do.
+#[macro_export]
+macro_rules! on_postgres {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if $crate::database::Backend::Postgres.is_at_hand() {
+                    super::$name().await;
                 }
             }
         }

@@ -1,11 +1,10 @@
 //! Requests that are sent again.
 
-use colloquy_tests::client::{Client, Request, text};
+use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Gate, Reply};
 use colloquy_tests::on_both_backends;
 use futures_util::future::{join, join_all};
-use hyper::Method;
 
 use crate::scene::Scene;
 
@@ -18,13 +17,6 @@ on_both_backends![
 ];
 
 impl Scene {
-    fn post(&self, client: &Client, thread: &str, content: &str, key: &str) -> Request {
-        let path = format!("/threads/{thread}/messages");
-        let post = client.request(Method::POST, &path);
-        let post = post.json(&self.body(content));
-        post.header("idempotency-key", key)
-    }
-
     async fn count(&self) -> usize {
         self.messages().await.len()
     }

@@ -14,6 +14,7 @@ mod concurrency;
 mod durability;
 mod faults;
 mod idempotency;
+mod instances;
 mod interrupted;
 mod messages;
 mod models;

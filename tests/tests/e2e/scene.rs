@@ -1,7 +1,9 @@
-use colloquy_tests::client::{Client, text};
+use colloquy_tests::client::{Client, Request, text};
 use colloquy_tests::database::Backend;
+use colloquy_tests::events::{Event, EventStream};
 use colloquy_tests::model_server::{ModelServer, Script};
 use colloquy_tests::server::Colloquy;
+use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::{SCRIPTED, with_models};
@@ -47,6 +49,29 @@ impl Scene {
         messages.as_array().unwrap().clone()
     }
 
+    /// Asks, and follows the run that answers.
+    pub(crate) async fn stream(&self, content: &str) -> EventStream {
+        let path = self.path("/messages");
+        let post = self.user.request(Method::POST, &path);
+        post.json(&self.body(content)).events().await
+    }
+
+    /// Follows a run from behind that event.
+    pub(crate) async fn follow(&self, client: &Client, run: &str, after: u64) -> EventStream {
+        let path = self.path(&format!("/runs/{run}/events"));
+        let request = client.request(Method::GET, &path);
+        let request = request.header("last-event-id", &after.to_string());
+        request.events().await
+    }
+
+    /// A post under an idempotency key.
+    pub(crate) fn post(&self, client: &Client, thread: &str, content: &str, key: &str) -> Request {
+        let path = format!("/threads/{thread}/messages");
+        let post = client.request(Method::POST, &path);
+        let post = post.json(&self.body(content));
+        post.header("idempotency-key", key)
+    }
+
     /// Starts the service again, which has ended, for the same person.
     pub(crate) async fn restart(&mut self) {
         self.server.restart().await;
@@ -61,4 +86,22 @@ impl Scene {
         let change = json!({"is_active": false});
         admin.patch(&path, change).await.expect(200);
     }
+}
+
+/// What was said in an answer, piece by piece.
+pub(crate) fn said(events: &[Event]) -> String {
+    let deltas = events.iter().filter(|event| event.kind == "message.delta");
+    deltas.map(|event| text(&event.data["text"])).collect()
+}
+
+/// What happened but what was said.
+pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
+    let kinds = events.iter().map(|event| event.kind.as_str());
+    kinds.filter(|kind| *kind != "message.delta").collect()
+}
+
+/// The id of the run that has started.
+pub(crate) fn run_of(started: &Event) -> String {
+    assert_eq!(started.kind, "run.started");
+    text(&started.data["run"]["id"]).to_owned()
 }

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use colloquy_tests::client::{Client, text};
+use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
-use colloquy_tests::events::{Event, EventStream};
+use colloquy_tests::events::Event;
 use colloquy_tests::model_server::{Gate, Reply};
 use colloquy_tests::on_both_backends;
 use hyper::Method;
 
 use crate::REVOCATION_LAG;
-use crate::scene::Scene;
+use crate::scene::{Scene, kinds, run_of, said};
 
 on_both_backends![
     a_stream_tells_the_run_as_it_happens,
@@ -24,37 +24,6 @@ on_both_backends![
     a_stream_ends_soon_after_its_reader_is_disabled,
     a_killed_services_stream_is_resumed_to_an_interruption,
 ];
-
-impl Scene {
-    async fn stream(&self, content: &str) -> EventStream {
-        let path = self.path("/messages");
-        let post = self.user.request(Method::POST, &path);
-        post.json(&self.body(content)).events().await
-    }
-
-    async fn follow(&self, client: &Client, run: &str, after: u64) -> EventStream {
-        let path = self.path(&format!("/runs/{run}/events"));
-        let request = client.request(Method::GET, &path);
-        let request = request.header("last-event-id", &after.to_string());
-        request.events().await
-    }
-}
-
-/// What was said in an answer, piece by piece.
-fn said(events: &[Event]) -> String {
-    let deltas = events.iter().filter(|event| event.kind == "message.delta");
-    deltas.map(|event| text(&event.data["text"])).collect()
-}
-
-fn kinds(events: &[Event]) -> Vec<&str> {
-    let kinds = events.iter().map(|event| event.kind.as_str());
-    kinds.filter(|kind| *kind != "message.delta").collect()
-}
-
-fn run_of(started: &Event) -> String {
-    assert_eq!(started.kind, "run.started");
-    text(&started.data["run"]["id"]).to_owned()
-}
 
 async fn a_stream_tells_the_run_as_it_happens(backend: Backend) {
     let gate = Gate::new();
