@@ -31,6 +31,19 @@ pub struct NewAccount {
     pub role: Role,
 }
 
+impl NewAccount {
+    /// A user of that email, without a name and a password.
+    #[must_use]
+    pub const fn new(email: Email) -> Self {
+        Self {
+            email,
+            password: None,
+            name: None,
+            role: Role::User,
+        }
+    }
+}
+
 /// What to change of an account; `None` stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct AccountChanges {

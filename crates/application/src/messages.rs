@@ -36,6 +36,19 @@ pub struct PostMessage {
     pub bypasses_cache: bool,
 }
 
+impl PostMessage {
+    /// A message that is a new one however often it is posted.
+    #[must_use]
+    pub const fn new(assistant: AssistantRef, content: MessageContent) -> Self {
+        Self {
+            assistant,
+            content,
+            idempotency_key: None,
+            bypasses_cache: false,
+        }
+    }
+}
+
 impl Messages {
     /// Messages of the thread in `scope` behind position `after`, oldest first.
     ///

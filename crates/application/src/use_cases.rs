@@ -71,6 +71,21 @@ pub struct Settings {
     pub toolbox: Toolbox,
 }
 
+impl Settings {
+    /// Without tools and a default model, with the service's own limits for runs, and passwords
+    /// hashed one by one.
+    #[must_use]
+    pub fn new(instance: InstanceId) -> Self {
+        Self {
+            instance,
+            run_limits: RunLimits::default(),
+            default_model: None,
+            password_slots: 1,
+            toolbox: Toolbox::new(),
+        }
+    }
+}
+
 /// The whole service without a wire: every group of use cases, composed over the same ports and
 /// behind the same policy.
 #[derive(Clone)]

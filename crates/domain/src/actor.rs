@@ -11,6 +11,12 @@ pub enum Actor {
     User(Arc<User>),
 }
 
+impl From<User> for Actor {
+    fn from(user: User) -> Self {
+        Self::User(Arc::new(user))
+    }
+}
+
 impl Actor {
     /// The signed-in user, if there is one.
     #[must_use]

@@ -18,10 +18,8 @@ use colloquy_application::messages::PostMessage;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{ChatMessage, Clock as _, InstanceId, MessageScope};
 use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars, Script,
-    ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
 };
 use colloquy_application::testing::samples::{Samples, password_hash};
 use colloquy_application::tools::Toolbox;
@@ -88,7 +86,7 @@ impl Service {
         // Far from the samples' ids.
         let first_id = clock.now() + TimeDelta::days(1);
         let ids = Arc::new(SequentialIds::beginning_at(first_id));
-        let use_cases = compose(&stores, &model, &clock, &ids, &toolbox, INSTANCE);
+        let use_cases = compose(&memory, &model, &clock, &ids, &toolbox, INSTANCE);
         Self {
             make,
             toolbox,
@@ -106,7 +104,7 @@ impl Service {
     /// Another process on the same store.
     pub(crate) fn neighbour(&self, instance: InstanceId) -> UseCases {
         compose(
-            &self.memory.stores(),
+            &self.memory,
             &self.model,
             &self.clock,
             &self.ids,
@@ -167,7 +165,7 @@ impl Service {
 }
 
 fn compose(
-    stores: &Stores,
+    memory: &Memory,
     model: &Arc<ScriptedModel>,
     clock: &Arc<ManualClock>,
     ids: &Arc<SequentialIds>,
@@ -175,31 +173,18 @@ fn compose(
     instance: InstanceId,
 ) -> UseCases {
     let ports = Ports {
-        users: Arc::clone(&stores.users),
-        tokens: Arc::clone(&stores.tokens),
-        assistants: Arc::clone(&stores.assistants),
-        threads: Arc::clone(&stores.threads),
-        messages: Arc::clone(&stores.messages),
-        runs: Arc::clone(&stores.runs),
-        events: Arc::clone(&stores.events),
-        blobs: Arc::new(MemoryBlobs::default()),
-        renderer: Arc::new(PretendedAvatars),
-        model: Arc::<ScriptedModel>::clone(model),
-        answers: Arc::new(MemoryAnswers::default()),
-        embedder: None,
         clock: Arc::<ManualClock>::clone(clock),
         ids: Arc::<SequentialIds>::clone(ids),
         secrets: Arc::new(CountingSecrets::default()),
+        ..memory.ports(Arc::<ScriptedModel>::clone(model))
     };
     let settings = Settings {
-        instance,
         run_limits: RunLimits {
             max_answer_bytes: 1_000,
             ..RunLimits::default()
         },
-        default_model: None,
-        password_slots: 1,
         toolbox: toolbox.clone(),
+        ..Settings::new(instance)
     };
     UseCases::new(ports, Arc::new(DefaultPolicy), settings)
 }

@@ -9,11 +9,9 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use colloquy_application::accounts::NewAccount;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{HealthCheck, InstanceId};
-use colloquy_application::runs::RunLimits;
 use colloquy_application::system::SystemClock;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars, Script,
-    ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
 };
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings, UseCases};
@@ -69,11 +67,9 @@ impl Api {
         let mut options = HttpOptions::new(Arc::clone(&ports.ids));
         change_options(&mut options);
         let settings = Settings {
-            instance: InstanceId(Uuid::nil()),
-            run_limits: RunLimits::default(),
-            default_model: None,
             password_slots: 2,
             toolbox: Toolbox::built_in(Arc::new(SystemClock)).unwrap(),
+            ..Settings::new(InstanceId(Uuid::nil()))
         };
         let use_cases = UseCases::new(ports, Arc::new(DefaultPolicy), settings);
         let health: Vec<Arc<dyn HealthCheck>> = vec![Arc::new(store.clone())];
@@ -186,23 +182,11 @@ impl Api {
 }
 
 fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
-    let stores = store.stores();
     Ports {
-        users: stores.users,
-        tokens: stores.tokens,
-        assistants: stores.assistants,
-        threads: stores.threads,
-        messages: stores.messages,
-        runs: stores.runs,
-        events: stores.events,
-        blobs: Arc::new(MemoryBlobs::default()),
-        renderer: Arc::new(PretendedAvatars),
-        model: Arc::clone(model) as _,
-        answers: Arc::new(MemoryAnswers::default()),
-        embedder: None,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
         secrets: Arc::new(CountingSecrets::default()),
+        ..store.ports(Arc::clone(model) as _)
     }
 }
 

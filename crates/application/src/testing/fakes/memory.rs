@@ -7,8 +7,13 @@ use colloquy_domain::{
     ThreadId, TokenId, User, UserId,
 };
 
+use crate::Ports;
 use crate::passwords::PasswordHash;
-use crate::ports::{HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PortError, TokenHash};
+use crate::ports::{
+    ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PortError, TokenHash,
+};
+use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
+use super::{MemoryAnswers, MemoryBlobs, PretendedAvatars};
 use crate::testing::contracts::Stores;
 
 /// One store behind all repository ports. Clones share it.
@@ -82,6 +87,30 @@ impl Memory {
             messages: store.clone(),
             runs: store.clone(),
             events: store,
+        }
+    }
+
+    /// All that the use cases need: this store, that model, the other fakes, no embedder, and the
+    /// machine's own clock, ids and secrets.
+    #[must_use]
+    pub fn ports(&self, model: Arc<dyn ChatModel>) -> Ports {
+        let stores = self.stores();
+        Ports {
+            users: stores.users,
+            tokens: stores.tokens,
+            assistants: stores.assistants,
+            threads: stores.threads,
+            messages: stores.messages,
+            runs: stores.runs,
+            events: stores.events,
+            blobs: Arc::new(MemoryBlobs::default()),
+            renderer: Arc::new(PretendedAvatars),
+            answers: Arc::new(MemoryAnswers::default()),
+            embedder: None,
+            model,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(UuidV7Generator),
+            secrets: Arc::new(OsSecretGenerator),
         }
     }
 
