@@ -1,0 +1,115 @@
+//! The whole service inside a program of your own, without HTTP: fill the ports, compose the use
+//! cases, ask an assistant and follow its answer as it comes.
+//!
+//! Here the ports are the in-memory fakes and a model that follows a script. A real program fills
+//! [`Ports`](colloquy_application::Ports) with the adapters of `colloquy-persistence`,
+//! `colloquy-cache` and `colloquy-llm`, or with its own.
+//!
+//! `cargo run -p colloquy-application --example without_http`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use colloquy_application::accounts::NewAccount;
+use colloquy_application::assistants::NewAssistant;
+use colloquy_application::messages::PostMessage;
+use colloquy_application::permissions::DefaultPolicy;
+use colloquy_application::ports::{BoxError, IdGenerator as _, InstanceId, MessageScope};
+use colloquy_application::system::UuidV7Generator;
+use colloquy_application::testing::fakes::{Memory, Script, ScriptedModel};
+use colloquy_application::threads::NewThread;
+use colloquy_application::{Settings, UseCases};
+use colloquy_domain::{
+    Actor, AssistantName, AssistantRef, Email, FinishReason, Instructions, MessageContent,
+    ModelName, Role, RunEventKind, RunStatus,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let service = compose()?;
+
+    // Whoever serves runs ends first what an earlier process of this instance has left, and keeps
+    // leases and event logs for as long as it takes part.
+    service.engine.recover().await?;
+    let keeper = service.engine.clone();
+    let keeping = tokio::spawn(async move { keeper.keep().await });
+
+    ask(&service).await?;
+
+    service.engine.stop(Duration::from_secs(5)).await;
+    keeping.abort();
+    Ok(())
+}
+
+fn compose() -> Result<UseCases, BoxError> {
+    let script = Script::new()
+        .text("Take the ")
+        .text("early train.")
+        .end(FinishReason::Stop);
+    let ports = Memory::new().ports(Arc::new(ScriptedModel::new([script])));
+    // An identity that outlives the process lets the next one clean up at once what this one
+    // leaves when it dies; the server keeps it in its data directory.
+    let instance = InstanceId(UuidV7Generator.next_id());
+    let settings = Settings {
+        default_model: Some(ModelName::parse("scripted::guide")?),
+        ..Settings::new(instance)
+    };
+    Ok(UseCases::new(ports, Arc::new(DefaultPolicy), settings))
+}
+
+async fn ask(service: &UseCases) -> Result<(), BoxError> {
+    // `accounts` asks nobody: it is for the operator's side of your program. Every other use case
+    // is called for an actor, and the policy decides.
+    let accounts = &service.accounts;
+    let admin = NewAccount {
+        role: Role::Admin,
+        ..NewAccount::new(Email::parse("admin@example.org")?)
+    };
+    let admin = Actor::from(accounts.create(admin).await?);
+    let ada = NewAccount::new(Email::parse("ada@example.org")?);
+    let ada = Actor::from(accounts.create(ada).await?);
+
+    let guide = NewAssistant {
+        instructions: Instructions::parse("You plan journeys.")?,
+        ..NewAssistant::new(AssistantName::parse("Travel guide")?)
+    };
+    let guide = service.assistants.create(&admin, guide).await?;
+    let guide = AssistantRef::Id(guide.id);
+    let thread = service.threads.create(&ada, NewThread::default()).await?;
+
+    // The message and its run are saved before the model is asked; the run then goes its way,
+    // whether or not anybody follows it.
+    let post = PostMessage::new(guide, MessageContent::parse("How do I get to Rome?")?);
+    let started = service.messages.post(&ada, thread.id, post).await?;
+    let mut follower = started.follow(0);
+    let mut said = String::new();
+    let mut status = RunStatus::InProgress;
+    while let Some(events) = follower.next().await? {
+        for event in events {
+            match event.kind {
+                RunEventKind::Started { message, .. } => println!("Ada: {}", message.content),
+                RunEventKind::MessageDelta { text, .. } => {
+                    println!("  {:>2}  {text:?}", event.number);
+                    said.push_str(&text);
+                }
+                RunEventKind::Ended { run, .. } => status = run.status,
+                _ => {}
+            }
+        }
+    }
+    println!("Guide: {said}");
+    assert_eq!(said, "Take the early train.");
+    assert_eq!(status, RunStatus::Completed);
+
+    let scope = MessageScope::Conversation;
+    let stored = service.messages.list(&ada, thread.id, scope, 0, 10).await?;
+    let stored: Vec<&str> = stored.items.iter().map(|it| it.content.as_str()).collect();
+    assert_eq!(stored, ["How do I get to Rome?", "Take the early train."]);
+    Ok(())
+}
+
+#[test]
+fn it_does_what_it_says() -> Result<(), BoxError> {
+    main()
+}
