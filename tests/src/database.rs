@@ -101,6 +101,24 @@ impl Database {
     }
 }
 
+impl Database {
+    /// How many transactions PostgreSQL has committed in it so far; its sessions report them
+    /// about once a second.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn commits(&self) -> i64 {
+        let mut connection = PgConnection::connect(&self.url)
+            .await
+            .expect("PostgreSQL answers");
+        sqlx::query("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+            .fetch_one(&mut connection)
+            .await
+            .expect("statistics")
+            .get(0)
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         if self.backend == Backend::Postgres {

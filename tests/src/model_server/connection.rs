@@ -46,6 +46,12 @@ async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> Result<(), Stopped> {
     for step in steps {
         match step {
             Step::Send(bytes) => stream.write_all(&bytes).await?,
+            Step::Say { text, times, every } => {
+                for _ in 0..times {
+                    stream.write_all(&text.event()).await?;
+                    unless_gone(stream, sleep(every)).await?;
+                }
+            }
             Step::Wait(gate) => unless_gone(stream, gate.passed()).await?,
             Step::Pause(time) => unless_gone(stream, sleep(time)).await?,
             Step::Repeat {

@@ -1,3 +1,5 @@
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -35,9 +37,31 @@ pub(super) enum Step {
         times: Option<usize>,
         every: Duration,
     },
+    /// Pieces of text that are made when they are sent.
+    Say {
+        text: Saying,
+        times: usize,
+        every: Duration,
+    },
     Wait(Gate),
     Pause(Duration),
     Reset,
+}
+
+/// Makes a piece of text at the moment when it is sent.
+#[derive(Clone)]
+pub(super) struct Saying(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Saying {
+    pub(super) fn event(&self) -> Vec<u8> {
+        event_of(&(self.0)())
+    }
+}
+
+impl fmt::Debug for Saying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Saying(..)")
+    }
 }
 
 /// Whole responses.
@@ -182,12 +206,23 @@ impl Reply {
     /// This text for ever, a piece each time that `every` has passed.
     #[must_use]
     pub fn endless(self, text: &str, every: Duration) -> Self {
-        let data = chunk(&json!({"content": text}), None);
         self.step(Step::Repeat {
-            bytes: format!("data: {data}\n\n").into_bytes(),
+            bytes: event_of(text),
             times: None,
             every,
         })
+    }
+
+    /// So many pieces of text, each made when it is sent and followed by a pause of `every`.
+    #[must_use]
+    pub fn saying(
+        self,
+        text: impl Fn() -> String + Send + Sync + 'static,
+        times: usize,
+        every: Duration,
+    ) -> Self {
+        let text = Saying(Arc::new(text));
+        self.step(Step::Say { text, times, every })
     }
 
     /// Stands still until the test opens the gate.
@@ -257,6 +292,11 @@ impl Reply {
         steps.extend(rest);
         (steps, reusable)
     }
+}
+
+fn event_of(text: &str) -> Vec<u8> {
+    let data = chunk(&json!({"content": text}), None);
+    format!("data: {data}\n\n").into_bytes()
 }
 
 fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {

@@ -7,13 +7,13 @@ use colloquy_domain::{
     ThreadId, TokenId, User, UserId,
 };
 
+use super::{MemoryAnswers, MemoryBlobs, PretendedAvatars};
 use crate::Ports;
 use crate::passwords::PasswordHash;
 use crate::ports::{
     ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PortError, TokenHash,
 };
 use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
-use super::{MemoryAnswers, MemoryBlobs, PretendedAvatars};
 use crate::testing::contracts::Stores;
 
 /// One store behind all repository ports. Clones share it.

@@ -1,0 +1,47 @@
+//! Figures of the service on this machine, for whoever wants to compare: run with `--release`.
+//!
+//! `cargo run --release -p colloquy-tests --example measure -- <figure> [sqlite|postgres]`
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a tool for developers"
+)]
+
+mod avatars;
+mod first_token;
+mod login;
+mod memory;
+mod overhead;
+mod scene;
+mod start;
+mod streams;
+mod times;
+mod writers;
+
+use colloquy_tests::database::Backend;
+use colloquy_tests::process::binary;
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let backend = match arguments.get(1) {
+        Some(&"postgres") => Backend::Postgres,
+        _ => Backend::Sqlite,
+    };
+    assert!(backend.is_at_hand(), "TEST_POSTGRES_URL is needed");
+    println!("{} on {backend:?}", binary().display());
+    match arguments.first() {
+        Some(&"start") => start::start(backend).await,
+        Some(&"login") => login::login(backend).await,
+        Some(&"writers") => writers::writers(backend).await,
+        Some(&"avatars") => avatars::avatars(backend).await,
+        Some(&"overhead") => overhead::overhead(backend).await,
+        Some(&"first-token") => first_token::first_token(backend).await,
+        Some(&"streams") => streams::streams(backend).await,
+        _ => println!(
+            "measure start|login|writers|avatars|overhead|first-token|streams [sqlite|postgres]"
+        ),
+    }
+}

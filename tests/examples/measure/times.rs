@@ -1,0 +1,43 @@
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// Times of one kind, shown by their percentiles.
+#[derive(Default)]
+pub(crate) struct Times(Vec<Duration>);
+
+impl From<Vec<Duration>> for Times {
+    fn from(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+}
+
+impl Times {
+    /// The time that `share` of them do not exceed.
+    pub(crate) fn at(&self, share: f64) -> Duration {
+        self.0[((self.0.len() - 1) as f64 * share) as usize]
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |share| self.at(share).as_secs_f64() * 1_000.0;
+        let [p50, p99, max] = [0.5, 0.99, 1.0].map(milliseconds);
+        write!(f, "p50 {p50:8.2} ms  p99 {p99:8.2} ms  max {max:8.2} ms")
+    }
+}
+
+/// What all moments of this process are counted from.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Now, as a text that a model can say.
+pub(crate) fn now() -> String {
+    format!("{} ", ORIGIN.elapsed().as_micros())
+}
+
+/// How long ago that was said.
+pub(crate) fn since(said: &str) -> Duration {
+    let said = said.trim().parse().expect("a moment");
+    ORIGIN.elapsed().saturating_sub(Duration::from_micros(said))
+}
