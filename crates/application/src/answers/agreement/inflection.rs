@@ -1,5 +1,7 @@
 //! Whether two words are forms of one.
 
+use std::borrow::Cow;
+
 /// Forms that no rule finds: each with its base.
 const IRREGULAR: &[(&str, &str)] = &[
     ("ate", "eat"),
@@ -118,6 +120,7 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 
 /// What the word may be a form of, itself included.
 fn bases(word: &str) -> Vec<String> {
+    let word = &*spelling(word);
     let mut bases = vec![word.to_owned()];
     if ALONE.contains(&word) || !word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return bases;
@@ -133,6 +136,36 @@ fn bases(word: &str) -> Vec<String> {
         bases.extend(without_ending(stem));
     }
     bases
+}
+
+/// American where there are two: `organise` and `organize`, `behaviour` and `behavior`.
+fn spelling(word: &str) -> Cow<'_, str> {
+    const OURS: &[&str] = &[
+        "behaviour",
+        "colour",
+        "favour",
+        "flavour",
+        "harbour",
+        "honour",
+        "humour",
+        "labour",
+        "neighbour",
+        "rumour",
+    ];
+    let endings = [
+        "ise", "ised", "ises", "ising", "isation", "isations", "yse", "ysed", "ysing",
+    ];
+    let ending = endings.iter().find(|ending| word.ends_with(*ending));
+    match ending {
+        Some(ending) if word.len() > ending.len() + 2 => {
+            let (stem, ending) = word.split_at(word.len() - ending.len());
+            Cow::Owned(format!("{stem}{}", ending.replacen('s', "z", 1)))
+        }
+        _ if OURS.iter().any(|ours| word.starts_with(ours)) => {
+            Cow::Owned(word.replacen("our", "or", 1))
+        }
+        _ => Cow::Borrowed(word),
+    }
 }
 
 fn without_s(word: &str) -> Option<String> {

@@ -5,6 +5,7 @@
 //! strictly: how is asked, about whom, in which time, and every word that carries meaning, in its
 //! order. In doubt they do not agree.
 
+mod courtesy;
 mod inflection;
 mod numbers;
 mod reading;
@@ -56,6 +57,13 @@ mod tests {
             ("How many kilos are 5 lbs?", "How many kg are 5lbs?"),
             ("Why is the sky blue?", "why's the sky blue"),
             ("Is it possible to freeze rice?", "Can I freeze rice?"),
+            ("Who won the cup in 2019?", "Who won the 2019 cup?"),
+            ("How do I organise a trip?", "How can I organize a trip?"),
+            ("Why cant I login?", "Why can't I log in?"),
+            (
+                "Is it ok to freeze salt and pepper?",
+                "Can I freeze pepper and salt",
+            ),
             ("Ist das gut?", "ist das gut"),
         ] {
             assert!(agrees(one, other), "{one} / {other}");

@@ -1,10 +1,10 @@
 //! What a question says, as far as it can be told from its words.
 
+use super::courtesy::without_courtesy;
 use super::inflection::is_same;
 use super::numbers::in_digits;
 use super::words::{
-    is_auxiliary, is_mute, is_polite, is_question_word, is_strongly_english, unframed, unit_name,
-    words,
+    is_auxiliary, is_mute, is_polite, is_question_word, is_strongly_english, unit_name, words,
 };
 
 /// A question, taken apart.
@@ -76,7 +76,7 @@ impl Reading {
             return Self::unread(all);
         }
         all.retain(|word| !is_polite(word));
-        let words = question_first(unframed(&all));
+        let words = question_first(without_courtesy(&all));
         let (asks, rest) = asked(&words);
         let rest = pairs_in_order(owners_first(rest));
         let mut reading = Self {
@@ -92,7 +92,7 @@ impl Reading {
                 .map_or("", |place| rest[place].as_str());
             reading.take(word, before);
         }
-        reading.content = in_digits(&reading.content);
+        reading.content = years_last(in_digits(&reading.content));
         reading.settle();
         reading
     }
@@ -335,4 +335,14 @@ fn pairs_in_order(mut words: Vec<String>) -> Vec<String> {
         }
     }
     words
+}
+
+/// "The 2019 final" is "the final in 2019".
+fn years_last(words: Vec<String>) -> Vec<String> {
+    let is_year = |word: &String| {
+        word.len() == 4 && word.starts_with(['1', '2']) && word.bytes().all(|b| b.is_ascii_digit())
+    };
+    let (years, mut others): (Vec<_>, Vec<_>) = words.into_iter().partition(is_year);
+    others.extend(years);
+    others
 }

@@ -62,24 +62,41 @@ fn hyphenated(word: &str) -> impl Iterator<Item = &str> {
 
 /// Words that are only polite, wherever they stand.
 pub(super) fn is_polite(word: &str) -> bool {
-    matches!(word, "please" | "kindly")
+    matches!(word, "please" | "kindly" | "pls" | "plz")
 }
 
 /// Contractions that no rule takes apart, and those written without their apostrophe.
 const CONTRACTIONS: &[(&str, &[&str])] = &[
     ("can't", &["can", "not"]),
     ("cannot", &["can", "not"]),
-    ("cant", &["can", "not"]),
     ("won't", &["will", "not"]),
+    ("cant", &["can", "not"]),
+    ("wont", &["will", "not"]),
     ("ain't", &["is", "not"]),
-    ("dont", &["do", "not"]),
-    ("doesnt", &["does", "not"]),
-    ("isnt", &["is", "not"]),
     ("whats", &["what", "is"]),
     ("hows", &["how", "is"]),
     ("wheres", &["where", "is"]),
     ("whos", &["who", "is"]),
+    ("thats", &["that", "is"]),
+    ("theres", &["there", "is"]),
     ("im", &["i", "am"]),
+    ("ive", &["i", "have"]),
+    ("youre", &["you", "are"]),
+    ("u", &["you"]),
+    ("ur", &["your"]),
+    ("&", &["and"]),
+    ("vs", &["versus"]),
+    ("login", &["log", "in"]),
+    ("logout", &["log", "out"]),
+    ("signin", &["sign", "in"]),
+    ("signup", &["sign", "up"]),
+    ("checkin", &["check", "in"]),
+    ("checkout", &["check", "out"]),
+    ("setup", &["set", "up"]),
+    ("backup", &["back", "up"]),
+    ("email", &["e", "mail"]),
+    ("emails", &["e", "mails"]),
+    ("wifi", &["wi", "fi"]),
 ];
 
 fn expand(word: &str, words: &mut Vec<String>) {
@@ -91,7 +108,8 @@ fn expand(word: &str, words: &mut Vec<String>) {
 }
 
 fn expand_ending(word: &str, words: &mut Vec<String>) {
-    if let Some(stem) = word.strip_suffix("n't") {
+    let without_mark = word.strip_suffix("nt").filter(|stem| is_auxiliary(stem));
+    if let Some(stem) = word.strip_suffix("n't").or(without_mark) {
         words.extend([stem.to_owned(), "not".to_owned()]);
         return;
     }
@@ -311,77 +329,4 @@ pub(super) fn is_strongly_english(word: &str) -> bool {
             | "and"
             | "for"
     )
-}
-
-/// What may stand before the question itself; the longest comes first.
-const FRAMES: &[&[&str]] = &[
-    &["i", "would", "like", "you", "to", "tell", "me"],
-    &["do", "you", "happen", "to", "know"],
-    &["i", "would", "like", "to", "know"],
-    &["i", "was", "wondering", "if", "you", "know"],
-    &["would", "you", "mind", "telling", "me"],
-    &["i", "am", "trying", "to", "find", "out"],
-    &["could", "you", "let", "me", "know"],
-    &["can", "you", "let", "me", "know"],
-    &["would", "like", "to", "know"],
-    &["i", "d", "like", "to", "know"],
-    &["i", "like", "to", "know"],
-    &["i", "want", "to", "know"],
-    &["i", "need", "to", "know"],
-    &["could", "you", "tell", "me"],
-    &["can", "you", "tell", "me"],
-    &["would", "you", "tell", "me"],
-    &["will", "you", "tell", "me"],
-    &["could", "you", "explain"],
-    &["can", "you", "explain"],
-    &["can", "you", "show", "me"],
-    &["could", "you", "show", "me"],
-    &["could", "anyone", "tell", "me"],
-    &["can", "someone", "tell", "me"],
-    &["can", "anyone", "tell", "me"],
-    &["can", "i", "ask"],
-    &["may", "i", "ask"],
-    &["i", "was", "wondering"],
-    &["i", "wonder"],
-    &["do", "you", "know"],
-    &["let", "me", "know"],
-    &["any", "idea"],
-    &["tell", "me"],
-    &["show", "me"],
-    &["sorry", "to", "bother", "you", "but"],
-    &["quick", "question"],
-    &["excuse", "me"],
-    &["good", "morning"],
-    &["good", "evening"],
-    &["explain", "to", "me"],
-    &["explain"],
-    &["hello"],
-    &["hey"],
-    &["hi"],
-    &["so"],
-    &["ok"],
-];
-
-/// The words without what polite people put around a question.
-pub(super) fn unframed(words: &[String]) -> &[String] {
-    let mut rest = words;
-    while let Some(frame) = FRAMES.iter().find(|frame| begins(rest, frame)) {
-        // What only asks to explain something is not the question what it is.
-        let after = &rest[frame.len()..];
-        let is_explain = frame.contains(&"explain");
-        if after.is_empty() || (is_explain && !after.iter().take(2).any(|w| is_question_word(w))) {
-            break;
-        }
-        rest = after;
-    }
-    for end in [&["thank", "you"][..], &["thanks"]] {
-        if rest.len() > end.len() && rest[rest.len() - end.len()..] == *end {
-            rest = &rest[..rest.len() - end.len()];
-        }
-    }
-    rest
-}
-
-fn begins(words: &[String], frame: &[&str]) -> bool {
-    words.len() > frame.len() && words.iter().zip(frame).all(|(word, known)| word == known)
 }
