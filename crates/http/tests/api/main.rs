@@ -7,6 +7,7 @@
     reason = "a broken expectation ends its test"
 )]
 
+mod answer_cache;
 mod assistants;
 mod auth;
 mod avatars;

@@ -166,8 +166,7 @@ pub(super) fn without_courtesy(words: &[String]) -> &[String] {
     while let Some(length) = greeting(rest) {
         rest = &rest[length..];
     }
-    let rest = after_request(rest).unwrap_or(rest);
-    rest
+    after_request(rest).unwrap_or(rest)
 }
 
 fn greeting(words: &[String]) -> Option<usize> {

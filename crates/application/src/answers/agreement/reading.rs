@@ -202,11 +202,14 @@ impl Reading {
             self.content.remove(0);
             self.modality = Modality::Can;
         }
-        let is_neutral = match (self.modality, self.asks) {
-            (Modality::Can | Modality::Should, Asks::How) => true,
-            (Modality::Can, Asks::Where | Asks::What) => true,
+        let is_neutral = match self.modality {
+            Modality::Can => matches!(self.asks, Asks::How | Asks::Where | Asks::What),
+            Modality::Should if self.asks == Asks::How => true,
             // "How long should I" is "how long do I".
-            (Modality::Should, Asks::Where | Asks::What | Asks::Measure) => self.persons.first,
+            Modality::Should => {
+                let may_be = matches!(self.asks, Asks::Where | Asks::What | Asks::Measure);
+                may_be && self.persons.first
+            }
             _ => false,
         };
         if is_neutral {
