@@ -152,8 +152,7 @@ pub(crate) async fn post_message(
     State(messages): State<Messages>,
     Ids(thread): Ids<ThreadId>,
     KeyHeader(idempotency_key): KeyHeader,
-    CacheBypass(bypasses_cache): CacheBypass,
-    form: AnswerForm,
+    (form, CacheBypass(bypasses_cache)): (AnswerForm, CacheBypass),
     streams: RunStreams,
     JsonBody(post): CreateMessage,
 ) -> Result<Response, Problem> {

@@ -210,7 +210,7 @@ async fn an_answer_in_a_schema_is_a_value() {
     let number = "12345678901234567890123";
     let (c, answer) = answered(&format!("```json\n{{\"n\": {number}}}\n```")).await;
     assert_eq!(answer.status, 201);
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let text = String::from_utf8(answer.body.clone()).unwrap();
     assert!(
         text.contains(&format!(r#""output":{{"n": {number}}}"#)),
         "{text}"
