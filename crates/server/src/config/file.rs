@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
-use super::setting::Kind;
+use super::setting::{Kind, is_group};
 use super::values::{Origin, Values, kind};
 
 /// The file that is read when no other is named, if it is there.
@@ -48,7 +48,7 @@ impl Source<'_> {
         for (name, value) in table {
             let key = format!("{prefix}{}", name.get_ref());
             match value.get_ref() {
-                DeValue::Table(inner) if !inner.is_empty() => {
+                DeValue::Table(inner) if !inner.is_empty() || is_group(&key) => {
                     self.take_table(&format!("{key}."), inner, values)?;
                 }
                 _ => self.take_value(&key, self.origin(name.span().start), value, values)?,

@@ -62,6 +62,15 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
+/// Whether there are settings below that name.
+pub(super) fn is_group(name: &str) -> bool {
+    let mut keys = SETTINGS.iter().map(|setting| setting.key);
+    keys.any(|key| {
+        key.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
 const fn text(key: &'static str, placeholder: &'static str, help: &'static str) -> Setting {
     Setting {
         key,

@@ -137,7 +137,7 @@ fn what_is_unknown_is_named_with_its_source() {
     );
     for (variable, key) in [
         ("COLLOQUY_LISTENS", "listens"),
-        ("COLLOQUY_EMBEDDING__MODEL", "embedding.model"),
+        ("COLLOQUY_EMBEDDING__MODEL__NAME", "embedding.model.name"),
         (
             "COLLOQUY_PROVIDERS__LOCAL__COLOUR",
             "providers.local.colour",
