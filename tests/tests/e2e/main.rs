@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod answer_cache;
 mod assistants;
 mod auth;
 mod avatars;
