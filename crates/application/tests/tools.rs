@@ -15,7 +15,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use colloquy_application::ports::ChatMessage;
 use colloquy_application::testing::fakes::{Gate, Script};
-use colloquy_application::tools::{Calculator, Tool, ToolContext, ToolError, Toolbox, TypedTool};
+use colloquy_application::tools::{
+    Calculator, MAX_RESULT_BYTES, ToolContext, ToolError, Toolbox, TypedTool,
+};
 use colloquy_domain::{
     Assistant, FinishReason, MessageKind, MessageStatus, RunEventKind, RunStatus, Slug, ToolName,
     ToolRef, ToolResult, ToolRounds, Usage,
@@ -221,7 +223,7 @@ async fn a_tool_that_panics_or_says_too_much_does_no_harm() {
         (results[0].content.as_str(), results[0].is_error),
         ("The tool failed.", true)
     );
-    assert_eq!(results[1].content.len(), <dyn Tool>::MAX_RESULT_BYTES);
+    assert_eq!(results[1].content.len(), MAX_RESULT_BYTES);
     assert!(results[1].content.ends_with("[cut]"));
     assert_eq!(results[2].content, "a\u{FFFD}b");
 }

@@ -11,7 +11,7 @@ use super::answer::without_nul;
 use super::converse::Talk;
 use super::log::RunLog;
 use super::offer::Offer;
-use crate::tools::{Registered, Tool, ToolError};
+use crate::tools::{MAX_RESULT_BYTES, Registered, ToolError};
 
 /// The largest arguments that are looked at, in bytes of JSON.
 const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
@@ -102,9 +102,9 @@ fn arguments(tool: &Registered, text: &str) -> Result<Value, ToolError> {
 fn bounded(content: &str) -> String {
     const CUT: &str = "\n[cut]";
     let content = without_nul(content);
-    if content.len() <= <dyn Tool>::MAX_RESULT_BYTES {
+    if content.len() <= MAX_RESULT_BYTES {
         return content.into_owned();
     }
-    let room = <dyn Tool>::MAX_RESULT_BYTES - CUT.len();
+    let room = MAX_RESULT_BYTES - CUT.len();
     format!("{}{CUT}", &content[..content.floor_char_boundary(room)])
 }

@@ -40,18 +40,16 @@ pub trait Tool: Send + Sync {
     }
 
     /// Does what the model asks for. The arguments keep to the definition's schema. The answer is
-    /// cut at [`MAX_RESULT_BYTES`](Self::MAX_RESULT_BYTES).
+    /// cut at [`MAX_RESULT_BYTES`].
     ///
     /// # Errors
     /// What went wrong, for the model to read: it may mend its arguments, or say so.
     async fn call(&self, context: &ToolContext, arguments: Value) -> Result<String, ToolError>;
 }
 
-impl dyn Tool {
-    /// The most of an answer that the model is given, in bytes: some 16,000 tokens, which is
-    /// what a single answer may cost of a model's window.
-    pub const MAX_RESULT_BYTES: usize = 64 * 1024;
-}
+/// The most of a tool's answer that the model is given, in bytes: some 16,000 tokens, which is what
+/// a single answer may cost of a model's window.
+pub const MAX_RESULT_BYTES: usize = 64 * 1024;
 
 /// For whom a tool is called.
 #[derive(Debug, Clone)]
