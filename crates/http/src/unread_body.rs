@@ -13,8 +13,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::timeout;
 
-/// How much of a body that nobody wants is read all the same.
-const DRAIN_BYTES: usize = 4 * 1024 * 1024;
+/// How much of a body that nobody wants is read all the same: three of the largest files that are
+/// taken, so that who sends one too large is told.
+const DRAIN_BYTES: usize = 16 * 1024 * 1024;
 /// For how long.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 

@@ -137,7 +137,7 @@ fn what_is_unknown_is_named_with_its_source() {
     );
     for (variable, key) in [
         ("COLLOQUY_LISTENS", "listens"),
-        ("COLLOQUY_EMBEDDING__MODEL__NAME", "embedding.model.name"),
+        ("COLLOQUY_EMBEDDING__SPEED", "embedding.speed"),
         (
             "COLLOQUY_PROVIDERS__LOCAL__COLOUR",
             "providers.local.colour",
@@ -152,7 +152,9 @@ fn what_is_unknown_is_named_with_its_source() {
     }
     assert!(error("", &[("COLLOQUY_listen", "x")], &[]).starts_with("unknown setting listen "));
     assert!(error("", &[], &["--provider", "local.colour=x"]).starts_with("unknown setting"));
-    assert!(error("[embedding]", &[], &[]).starts_with("unknown setting embedding (FILE, line 1)"));
+    assert!(
+        error("[embeddings]", &[], &[]).starts_with("unknown setting embeddings (FILE, line 1)")
+    );
     assert!(error("run = 5", &[], &[]).starts_with("unknown setting run (FILE, line 1)"));
 }
 
