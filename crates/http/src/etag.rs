@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
 use colloquy_application::assistants::Expected;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use crate::header_list::members;
 use crate::schema;
 
 /// The tag of an assistant's revision. What administrators are shown is another representation
@@ -22,8 +23,7 @@ pub(crate) fn of_revision(revision: u32, is_whole: bool) -> String {
 /// Whether `If-None-Match` names the tag; weak ones count as well.
 pub(crate) fn is_at_hand(headers: &HeaderMap, tag: &str) -> bool {
     members(headers, &IF_NONE_MATCH)
-        .iter()
-        .any(|member| *member == "*" || member.trim_start_matches("W/") == tag)
+        .any(|member| member == "*" || member.trim_start_matches("W/") == tag)
 }
 
 /// On which revisions of an assistant a change is meant to be based: `If-Match`.
@@ -34,12 +34,11 @@ impl IfMatch {
         if !headers.contains_key(IF_MATCH) {
             return Expected::Any;
         }
-        let members = members(headers, &IF_MATCH);
-        if members.contains(&"*") {
+        if members(headers, &IF_MATCH).any(|member| member == "*") {
             return Expected::Any;
         }
         // A tag that we did not make, and a weak one, match nothing.
-        Expected::Revisions(members.into_iter().filter_map(revision).collect())
+        Expected::Revisions(members(headers, &IF_MATCH).filter_map(revision).collect())
     }
 }
 
@@ -68,14 +67,6 @@ fn revision(tag: &str) -> Option<u32> {
     let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
     let number = inner.strip_suffix("-public").unwrap_or(inner);
     number.parse().ok()
-}
-
-/// The members of a header that is a list. What is not text is passed over.
-fn members<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    let values = headers.get_all(name).iter();
-    let values = values.filter_map(|value| value.to_str().ok());
-    let members = values.flat_map(|value| value.split(','));
-    members.map(str::trim).collect()
 }
 
 #[cfg(test)]

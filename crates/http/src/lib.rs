@@ -10,6 +10,7 @@ mod cursor;
 mod deadline;
 mod docs;
 mod etag;
+mod header_list;
 mod health;
 mod idempotency;
 mod input;

@@ -65,11 +65,14 @@ impl Inner {
             reason = active.stopped() => Err(reason.into()),
             result = work => result.unwrap_or_else(|_panic| Err(RunErrorCode::Interrupted.into())),
         };
-        let failure = result.as_ref().err();
-        let retry_after = failure.and_then(|failure| failure.retry_after);
-        let mut end = self.end(&run, &answer, failure);
-        end.usage = meter.total();
-        end.cache = result.as_ref().ok().and_then(Source::cache);
+        let end = RunEnd {
+            usage: meter.total(),
+            ..self.end(&run, &answer, result.as_ref())
+        };
+        let retry_after = result
+            .as_ref()
+            .err()
+            .and_then(|failure| failure.retry_after);
         let stored = self.store(active, end).await;
         if let (Ok(Source::Model(Some(fill))), Ok(_)) = (result, &stored) {
             fill.store(answer.as_new()).await;
@@ -147,7 +150,8 @@ impl Inner {
 
     /// What to store of a run: a failed one keeps the text it has, marked as incomplete, and so
     /// does an answer that a limit or a filter cut.
-    fn end(&self, run: &Run, answer: &Answer<'_>, failure: Option<&Failure>) -> RunEnd {
+    fn end(&self, run: &Run, answer: &Answer<'_>, result: Result<&Source, &Failure>) -> RunEnd {
+        let failure = result.err();
         let now = self.ports.clock.now();
         RunEnd {
             run_id: run.id,
@@ -156,7 +160,7 @@ impl Inner {
             finish_reason: answer.finish_reason.filter(|_| failure.is_none()),
             error: failure.map(|failure| RunError::from(failure.code)),
             usage: None,
-            cache: None,
+            cache: result.ok().and_then(Source::cache),
             finished_at: now,
             messages: said(run, answer, failure.is_some(), now),
             events: Vec::new(),

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use crate::header_list::members;
 use crate::schema;
 
 /// Whether the client wants an answer of its own: `Cache-Control: no-cache` or `no-store`.
@@ -15,9 +16,7 @@ impl<S: Sync> FromRequestParts<S> for CacheBypass {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let values = parts.headers.get_all(CACHE_CONTROL).iter();
-        let values = values.filter_map(|value| value.to_str().ok());
-        let mut directives = values.flat_map(|value| value.split(',')).map(str::trim);
+        let mut directives = members(&parts.headers, &CACHE_CONTROL);
         Ok(Self(directives.any(|directive| {
             directive.eq_ignore_ascii_case("no-cache") || directive.eq_ignore_ascii_case("no-store")
         })))

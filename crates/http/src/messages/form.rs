@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use crate::header_list::members;
 use crate::schema;
 
 /// How the client would like its request to be dealt with (RFC 7240).
@@ -31,12 +32,12 @@ pub(super) enum AnswerForm {
 
 impl AnswerForm {
     fn asked(headers: &HeaderMap) -> Self {
-        let accept = list(headers, &ACCEPT);
+        let accept: Vec<&str> = members(headers, &ACCEPT).collect();
         let events = quality(&accept, &[EVENT_STREAM]);
         let json = quality(&accept, &["application/json", "application/*", "*/*"]);
         if events > 0.0 && events >= json {
             Self::Events
-        } else if list(headers, &PREFER).iter().any(prefers_later) {
+        } else if members(headers, &PREFER).any(prefers_later) {
             Self::Later
         } else {
             Self::Whole
@@ -64,13 +65,6 @@ impl IntoParams for AnswerForm {
     }
 }
 
-/// The members of a header that is a list. What is not text is passed over.
-fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    let values = headers.get_all(name).iter();
-    let values = values.filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).collect()
-}
-
 /// How much the first of these media ranges that is named there is wanted, from 0 to 1.
 fn quality(accept: &[&str], ranges: &[&str]) -> f32 {
     let named = |range: &str| accept.iter().find_map(|member| weight(member, range));
@@ -91,7 +85,7 @@ fn weight(member: &str, range: &str) -> Option<f32> {
     Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
 }
 
-fn prefers_later(member: &&str) -> bool {
+fn prefers_later(member: &str) -> bool {
     let preference = member.split([';', '=']).next().unwrap_or_default();
     preference.trim().eq_ignore_ascii_case(RESPOND_ASYNC)
 }

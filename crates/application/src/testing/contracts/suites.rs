@@ -204,6 +204,12 @@ macro_rules! run_contracts {
             events_of_many_runs_are_appended_at_once_and_each_log_is_its_own,
             a_run_that_has_ended_takes_no_more_events,
             a_finish_adds_its_events_and_the_closing_ones,
+            a_runs_messages_are_found_in_order,
+            a_deleted_message_leaves_nothing_in_the_log,
+            a_run_goes_on_when_its_question_is_deleted,
+            a_log_goes_with_its_thread,
+        }
+        $crate::contract_tests! { $stores, forced_ends:
             a_forced_end_keeps_the_text_that_the_log_has,
             a_forced_end_is_behind_all_that_was_not_stored,
             a_forced_end_without_text_leaves_no_message,
@@ -211,10 +217,6 @@ macro_rules! run_contracts {
             an_ended_run_is_left_as_it_is_by_a_forced_end,
             a_run_ends_once_however_many_end_it,
             an_interrupted_run_keeps_the_text_that_its_log_has,
-            a_runs_messages_are_found_in_order,
-            a_deleted_message_leaves_nothing_in_the_log,
-            a_run_goes_on_when_its_question_is_deleted,
-            a_log_goes_with_its_thread,
         }
         $crate::contract_tests! { $stores, idempotency:
             the_same_request_starts_one_run,

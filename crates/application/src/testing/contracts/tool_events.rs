@@ -7,7 +7,7 @@ use colloquy_domain::{
 };
 
 use super::Stores;
-use super::events::{append, cancelled, deltas, has_started, log};
+use super::logs::{append, cancelled, deltas, has_started, log};
 use crate::ports::{MessageScope, RunStart};
 use crate::testing::samples::{Samples, difficult_texts};
 

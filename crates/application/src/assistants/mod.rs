@@ -1,23 +1,23 @@
 //! The catalogue of assistants.
 
+mod available;
+mod changes;
+mod new;
+
 use std::sync::Arc;
 
-use colloquy_domain::{
-    Actor, AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, AssistantRef,
-    Avatar, CacheScope, Configuration, Description, FieldError, FrequencyPenalty, HistoryLimit,
-    Instructions, ModelName, OutputSchema, PresencePenalty, SimilarityThreshold, Slug, Tag,
-    Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, ValidationError,
-    Violation,
-};
+use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, Avatar, ModelName, Slug};
 
+use self::available::check_schema;
+pub use self::changes::{AssistantChanges, CachingChanges, ConfigurationChanges, Expected};
+pub use self::new::NewAssistant;
 use crate::Error;
 use crate::access::{Access, AssistantAction};
-use crate::avatars::{AvatarBlobs, AvatarChanges};
+use crate::avatars::AvatarBlobs;
 use crate::ports::{
     AnswerCache, AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator,
     OffsetList, OffsetPage, PortError,
 };
-use crate::schemas::Schema;
 use crate::tools::Toolbox;
 
 /// Defines, shows and removes assistants.
@@ -41,205 +41,6 @@ pub struct Assistants {
     pub clock: Arc<dyn Clock>,
     /// Makes the ids.
     pub ids: Arc<dyn IdGenerator>,
-}
-
-/// What a new assistant is made from.
-#[derive(Debug, Clone)]
-pub struct NewAssistant {
-    /// Its name as people see it.
-    pub name: AssistantName,
-    /// Derived from the name when `None`.
-    pub slug: Option<Slug>,
-    /// What it is good for.
-    pub description: Option<Description>,
-    /// What the model is told first.
-    pub instructions: Instructions,
-    /// The service's default model when `None`.
-    pub model: Option<ModelName>,
-    /// How the model is run.
-    pub configuration: Configuration,
-    /// What the model may use.
-    pub tools: Vec<ToolRef>,
-    /// How many tools at once.
-    pub tool_max_concurrency: ToolConcurrency,
-    /// How often in one run.
-    pub max_tool_rounds: ToolRounds,
-    /// What the answers keep to.
-    pub output_schema: Option<OutputSchema>,
-    /// Private: only for signed-in users.
-    pub user_authentication: bool,
-    /// How its answers are shared.
-    pub caching: AnswerCaching,
-    /// Whether people see and run it.
-    pub is_enabled: bool,
-    /// How it looks, where that is not as usual.
-    pub avatar: AvatarChanges,
-}
-
-impl NewAssistant {
-    /// A public, enabled assistant of that name, with the default of every other field.
-    #[must_use]
-    pub fn new(name: AssistantName) -> Self {
-        Self {
-            name,
-            slug: None,
-            description: None,
-            instructions: Instructions::default(),
-            model: None,
-            configuration: Configuration::default(),
-            tools: Vec::new(),
-            tool_max_concurrency: ToolConcurrency::default(),
-            max_tool_rounds: ToolRounds::default(),
-            output_schema: None,
-            caching: AnswerCaching::default(),
-            user_authentication: false,
-            is_enabled: true,
-            avatar: AvatarChanges::default(),
-        }
-    }
-}
-
-/// What to change of an assistant; `None` stays as it is.
-#[derive(Debug, Clone, Default)]
-pub struct AssistantChanges {
-    /// Another name; the slug stays.
-    pub name: Option<AssistantName>,
-    /// Another slug.
-    pub slug: Option<Slug>,
-    /// Another description, or none.
-    pub description: Option<Option<Description>>,
-    /// Other instructions.
-    pub instructions: Option<Instructions>,
-    /// Another model.
-    pub model: Option<ModelName>,
-    /// Other generation settings.
-    pub configuration: ConfigurationChanges,
-    /// Other tools.
-    pub tools: Option<Vec<ToolRef>>,
-    /// Another number of tools at once.
-    pub tool_max_concurrency: Option<ToolConcurrency>,
-    /// Another number of rounds.
-    pub max_tool_rounds: Option<ToolRounds>,
-    /// Another output schema, or none.
-    pub output_schema: Option<Option<OutputSchema>>,
-    /// Private or public.
-    pub user_authentication: Option<bool>,
-    /// Other ways to share its answers.
-    pub caching: CachingChanges,
-    /// Enabled or not.
-    pub is_enabled: Option<bool>,
-    /// How it looks.
-    pub avatar: AvatarChanges,
-}
-
-/// What to change of the generation settings; `None` stays, `Some(None)` clears.
-#[derive(Debug, Clone, Default)]
-pub struct ConfigurationChanges {
-    /// See [`Configuration::temperature`].
-    pub temperature: Option<Option<Temperature>>,
-    /// See [`Configuration::top_p`].
-    pub top_p: Option<Option<TopP>>,
-    /// See [`Configuration::presence_penalty`].
-    pub presence_penalty: Option<Option<PresencePenalty>>,
-    /// See [`Configuration::frequency_penalty`].
-    pub frequency_penalty: Option<Option<FrequencyPenalty>>,
-    /// See [`Configuration::max_output_tokens`].
-    pub max_output_tokens: Option<Option<TokenLimit>>,
-    /// See [`Configuration::history_max_messages`].
-    pub history_max_messages: Option<Option<HistoryLimit>>,
-    /// See [`Configuration::history_max_tokens`].
-    pub history_max_tokens: Option<Option<TokenLimit>>,
-    /// See [`Configuration::tags`].
-    pub tags: Option<Option<Vec<Tag>>>,
-}
-
-impl ConfigurationChanges {
-    /// The settings with these changes.
-    #[must_use]
-    pub fn applied_to(self, old: Configuration) -> Configuration {
-        Configuration {
-            temperature: self.temperature.unwrap_or(old.temperature),
-            top_p: self.top_p.unwrap_or(old.top_p),
-            presence_penalty: self.presence_penalty.unwrap_or(old.presence_penalty),
-            frequency_penalty: self.frequency_penalty.unwrap_or(old.frequency_penalty),
-            max_output_tokens: self.max_output_tokens.unwrap_or(old.max_output_tokens),
-            history_max_messages: self
-                .history_max_messages
-                .unwrap_or(old.history_max_messages),
-            history_max_tokens: self.history_max_tokens.unwrap_or(old.history_max_tokens),
-            tags: self.tags.unwrap_or(old.tags),
-        }
-    }
-}
-
-/// What to change of how answers are shared; `None` stays.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CachingChanges {
-    /// See [`AnswerCaching::is_on`].
-    pub is_on: Option<bool>,
-    /// See [`AnswerCaching::threshold`].
-    pub threshold: Option<SimilarityThreshold>,
-    /// See [`AnswerCaching::lifetime`].
-    pub lifetime: Option<AnswerLifetime>,
-    /// See [`AnswerCaching::scope`].
-    pub scope: Option<CacheScope>,
-}
-
-impl CachingChanges {
-    /// The settings with these changes.
-    #[must_use]
-    pub fn applied_to(self, old: AnswerCaching) -> AnswerCaching {
-        AnswerCaching {
-            is_on: self.is_on.unwrap_or(old.is_on),
-            threshold: self.threshold.unwrap_or(old.threshold),
-            lifetime: self.lifetime.unwrap_or(old.lifetime),
-            scope: self.scope.unwrap_or(old.scope),
-            generation: old.generation,
-        }
-    }
-}
-
-impl AssistantChanges {
-    fn applied_to(self, old: Assistant) -> Assistant {
-        Assistant {
-            name: self.name.unwrap_or(old.name),
-            slug: self.slug.unwrap_or(old.slug),
-            description: self.description.unwrap_or(old.description),
-            instructions: self.instructions.unwrap_or(old.instructions),
-            model: self.model.unwrap_or(old.model),
-            configuration: self.configuration.applied_to(old.configuration),
-            tools: self.tools.unwrap_or(old.tools),
-            tool_max_concurrency: self
-                .tool_max_concurrency
-                .unwrap_or(old.tool_max_concurrency),
-            max_tool_rounds: self.max_tool_rounds.unwrap_or(old.max_tool_rounds),
-            output_schema: self.output_schema.unwrap_or(old.output_schema),
-            user_authentication: self.user_authentication.unwrap_or(old.user_authentication),
-            caching: self.caching.applied_to(old.caching),
-            is_enabled: self.is_enabled.unwrap_or(old.is_enabled),
-            avatar: self.avatar.applied_to(old.avatar),
-            ..old
-        }
-    }
-}
-
-/// On which revisions of an assistant a change may be based.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Expected {
-    /// On whichever it has.
-    #[default]
-    Any,
-    /// On one of these.
-    Revisions(Vec<u32>),
-}
-
-impl Expected {
-    fn admits(&self, revision: u32) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Revisions(revisions) => revisions.contains(&revision),
-        }
-    }
 }
 
 /// An assistant, and how much of it the reader may be shown.
@@ -302,8 +103,8 @@ impl Assistants {
     /// Makes an assistant.
     ///
     /// # Errors
-    /// The policy's refusal; `Invalid` when there is no model, or it or a tool is not to be had here;
-    /// `Duplicate("slug")` for a slug that was given.
+    /// The policy's refusal; `Invalid` when there is no model, or it or a tool is not to be had
+    /// here; `Duplicate("slug")` for a slug that was given.
     pub async fn create(&self, actor: &Actor, new: NewAssistant) -> Result<Assistant, Error> {
         self.require_manager(actor).await?;
         let assistant = self.define(new).await?;
@@ -338,51 +139,6 @@ impl Assistants {
             .await?
             .total
             == 0)
-    }
-
-    fn model_or_default(&self, model: Option<ModelName>) -> Result<ModelName, Error> {
-        let model = model
-            .or_else(|| self.default_model.clone())
-            .ok_or_else(|| Violation::new("required", "is required").at("model"))?;
-        self.check_model(&model)?;
-        Ok(model)
-    }
-
-    fn check_model(&self, model: &ModelName) -> Result<(), Error> {
-        Ok(self.models.check(model).map_err(|v| v.at("model"))?)
-    }
-
-    /// Every tool must be there, and the model tells tools apart by their names.
-    async fn check_tools(&self, tools: &[ToolRef]) -> Result<(), Error> {
-        let mut errors: Vec<FieldError> = Vec::new();
-        for (place, tool) in tools.iter().enumerate() {
-            let violation = if !self.is_there(tool).await? {
-                Violation::new("unknown_tool", "names no tool of this service")
-            } else if tools[..place]
-                .iter()
-                .any(|other| other.tool_name() == tool.tool_name())
-            {
-                Violation::new("duplicate", "has the name of another tool of the list")
-            } else {
-                continue;
-            };
-            errors.push(violation.at(format!("tools[{place}]")));
-        }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(ValidationError { errors }.into())
-        }
-    }
-
-    async fn is_there(&self, tool: &ToolRef) -> Result<bool, Error> {
-        match tool {
-            ToolRef::Registered(name) => Ok(self.toolbox.get(name).is_some()),
-            ToolRef::Assistant(slug) => {
-                let reference = AssistantRef::Slug(slug.clone());
-                Ok(self.assistants.get(&reference).await?.is_some())
-            }
-        }
     }
 
     async fn add_with_derived_slug(
@@ -435,8 +191,8 @@ impl Assistants {
     /// both kept, one after the other.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `RevisionConflict` when it is not as expected, `Invalid` when the new model or a tool is not to be had here,
-    /// `Duplicate("slug")`.
+    /// The policy's refusal, `NotFound`, `RevisionConflict` when it is not as expected, `Invalid`
+    /// when the new model or a tool is not to be had here, `Duplicate("slug")`.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -546,13 +302,6 @@ impl Assistants {
         let decision = self.access.policy().manage_assistants(actor).await;
         decision.require()
     }
-}
-
-fn check_schema(schema: Option<&OutputSchema>) -> Result<(), Error> {
-    if let Some(schema) = schema {
-        Schema::compile(schema.as_value()).map_err(|violation| violation.at("output_schema"))?;
-    }
-    Ok(())
 }
 
 fn audit(actor: &Actor, assistant: AssistantId, what: &'static str) {

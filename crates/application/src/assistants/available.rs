@@ -1,0 +1,63 @@
+//! Whether what an assistant names is to be had here.
+
+use colloquy_domain::{
+    AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
+};
+
+use super::Assistants;
+use crate::Error;
+use crate::schemas::Schema;
+
+impl Assistants {
+    pub(super) fn model_or_default(&self, model: Option<ModelName>) -> Result<ModelName, Error> {
+        let model = model
+            .or_else(|| self.default_model.clone())
+            .ok_or_else(|| Violation::new("required", "is required").at("model"))?;
+        self.check_model(&model)?;
+        Ok(model)
+    }
+
+    pub(super) fn check_model(&self, model: &ModelName) -> Result<(), Error> {
+        Ok(self.models.check(model).map_err(|v| v.at("model"))?)
+    }
+
+    /// Every tool must be there, and the model tells tools apart by their names.
+    pub(super) async fn check_tools(&self, tools: &[ToolRef]) -> Result<(), Error> {
+        let mut errors: Vec<FieldError> = Vec::new();
+        for (place, tool) in tools.iter().enumerate() {
+            let violation = if !self.is_there(tool).await? {
+                Violation::new("unknown_tool", "names no tool of this service")
+            } else if tools[..place]
+                .iter()
+                .any(|other| other.tool_name() == tool.tool_name())
+            {
+                Violation::new("duplicate", "has the name of another tool of the list")
+            } else {
+                continue;
+            };
+            errors.push(violation.at(format!("tools[{place}]")));
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ValidationError { errors }.into())
+        }
+    }
+
+    async fn is_there(&self, tool: &ToolRef) -> Result<bool, Error> {
+        match tool {
+            ToolRef::Registered(name) => Ok(self.toolbox.get(name).is_some()),
+            ToolRef::Assistant(slug) => {
+                let reference = AssistantRef::Slug(slug.clone());
+                Ok(self.assistants.get(&reference).await?.is_some())
+            }
+        }
+    }
+}
+
+pub(super) fn check_schema(schema: Option<&OutputSchema>) -> Result<(), Error> {
+    if let Some(schema) = schema {
+        Schema::compile(schema.as_value()).map_err(|violation| violation.at("output_schema"))?;
+    }
+    Ok(())
+}

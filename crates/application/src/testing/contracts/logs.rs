@@ -1,0 +1,60 @@
+//! Runs and their logs, as the contracts about them begin and read them.
+
+use colloquy_domain::{
+    MessageId, RunError, RunErrorCode, RunEvent, RunEventKind, RunId, RunStatus, Thread,
+};
+
+use super::Stores;
+use crate::ports::{ForcedEnd, RunEvents, RunStart};
+use crate::testing::samples::{Samples, moment};
+
+pub(super) async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
+    let mut log: Vec<RunEvent> = Vec::new();
+    loop {
+        let after = log.last().map_or(0, |event| event.number);
+        let page = stores.events.list(run, after, 3).await.unwrap();
+        if page.is_empty() {
+            return log;
+        }
+        assert!(page[0].number > after, "the log goes backwards at {after}");
+        log.extend(page);
+    }
+}
+
+pub(super) fn numbers(log: &[RunEvent]) -> Vec<u64> {
+    log.iter().map(|event| event.number).collect()
+}
+
+pub(super) fn deltas(message: MessageId, first: u64, texts: &[&str]) -> Vec<RunEvent> {
+    let kinds = texts.iter().map(|text| RunEventKind::MessageDelta {
+        message_id: message,
+        text: (*text).to_owned(),
+    });
+    let events = (first..).zip(kinds);
+    events
+        .map(|(number, kind)| RunEvent { number, kind })
+        .collect()
+}
+
+pub(super) async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEvent>) {
+    let run_id = start.run.id;
+    let events = [RunEvents { run_id, events }];
+    let holder = start.lease.holder;
+    stores.events.append(holder, &events).await.unwrap();
+}
+
+/// A run in progress in a thread of its own.
+pub(super) async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
+    let thread = stores.has_thread(make).await;
+    let start = make.start(&thread, make.instance(), make.question("Hello"));
+    stores.starts(&start).await;
+    (thread, start)
+}
+
+pub(super) fn cancelled() -> ForcedEnd {
+    ForcedEnd {
+        status: RunStatus::Cancelled,
+        error: RunError::from(RunErrorCode::RunCancelled),
+        finished_at: moment(888_888),
+    }
+}
