@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use colloquy_application::Error;
-use colloquy_application::ports::{InstanceId, ModelError, ModelErrorKind, TokenHash};
+use colloquy_application::ports::{InstanceId, ModelError, ModelErrorKind, PortError, TokenHash};
 use colloquy_application::testing::fakes::{Gate, Script};
 use colloquy_domain::{FinishReason, MessageStatus, RunErrorCode, RunStatus};
 use tokio::time::Instant;
@@ -316,6 +316,37 @@ async fn the_end_of_a_run_waits_for_a_store_that_is_away() {
     tokio::time::advance(Duration::from_secs(5)).await;
     service.memory.set_down(false);
     started.wait().await.unwrap();
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("ok", MessageStatus::Completed)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
+    let service = Service::with([Script::new().text("ok").end(FinishReason::Stop)]).await;
+    service.memory.set_mute(true);
+    let lost = service.post("Hi").await;
+    assert!(matches!(lost, Err(Error::Port(PortError::Unavailable(_)))));
+    service.memory.set_mute(false);
+    assert!(matches!(service.post("Hi").await, Err(Error::ThreadBusy)));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let again = service.post("Hi").await.unwrap();
+    again.wait().await.unwrap();
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), human("Hi"), ai("ok", MessageStatus::Completed)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_was_never_stored_leaves_nothing_behind() {
+    let service = Service::with([Script::new().text("ok").end(FinishReason::Stop)]).await;
+    service.memory.set_down(true);
+    assert!(service.post("Hi").await.is_err());
+    service.memory.set_down(false);
+    service.post("Hi").await.unwrap().wait().await.unwrap();
+    service.use_cases.engine.stop(Duration::from_secs(60)).await;
     assert_eq!(
         service.stored().await,
         [human("Hi"), ai("ok", MessageStatus::Completed)]

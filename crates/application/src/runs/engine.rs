@@ -20,7 +20,7 @@ use crate::access::Access;
 use crate::answers::Answers;
 use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
-    NewMessage, RunEventRepository, RunRepository, RunStart, SavedRun,
+    NewMessage, PortError, RunEventRepository, RunRepository, RunStart, SavedRun,
 };
 use crate::tools::Toolbox;
 
@@ -81,6 +81,9 @@ pub struct RunJob {
 
 /// How long a run counts as worked on without a sign of life from its instance.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
+/// The first wait before a run is ended whose start the store did not confirm; the next are twice
+/// as long each. A store that is away is not pressed, and most often it answers again soon.
+const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
 /// How long runs have to store their end once they are told to stop.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -165,14 +168,19 @@ impl Inner {
         job: RunJob,
         started: oneshot::Sender<Result<StartedRun, Error>>,
     ) {
-        let (run, message) = match self.save(&job).await {
+        let id = RunId::from_uuid(self.ports.ids.next_id());
+        let (run, message) = match self.save(id, &job).await {
             Ok((run, SavedRun::New(message))) => (run, message),
             Ok((_, SavedRun::Known(run))) => {
                 let _ = started.send(Ok(self.started(run, None)));
                 return;
             }
             Err(error) => {
+                let is_unknown = matches!(error, Error::Port(PortError::Unavailable(_)));
                 let _ = started.send(Err(error));
+                if is_unknown {
+                    self.disown(id).await;
+                }
                 return;
             }
         };
@@ -205,11 +213,11 @@ impl Inner {
         }
     }
 
-    async fn save(&self, job: &RunJob) -> Result<(Run, SavedRun), Error> {
+    async fn save(&self, id: RunId, job: &RunJob) -> Result<(Run, SavedRun), Error> {
         let ports = &self.ports;
         let now = ports.clock.now();
         let run = Run {
-            id: RunId::from_uuid(ports.ids.next_id()),
+            id,
             thread_id: job.thread_id,
             assistant_id: job.assistant.id,
             user_id: job.actor.user_id(),
@@ -246,6 +254,30 @@ impl Inner {
         };
         let saved = ports.runs.start(&start).await?;
         Ok((start.run, saved))
+    }
+}
+
+impl Inner {
+    /// Ends a run that may or may not be stored: the store went silent over it, and nobody will
+    /// carry it out. Without this its thread would be busy until the lease runs out.
+    async fn disown(&self, run: RunId) {
+        let mut wait = DISOWN_BACKOFF;
+        while wait < LEASE {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => wait *= 2,
+            }
+            let end = ForcedEnd {
+                status: RunStatus::Failed,
+                error: RunError::from(RunErrorCode::Interrupted),
+                finished_at: self.ports.clock.now(),
+            };
+            // One that is not there may still be on its way.
+            if self.ports.runs.force_end(run, &end).await.is_ok() {
+                tracing::warn!(run.id = %run, "run of a lost start ended as interrupted");
+                return;
+            }
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
@@ -5,15 +6,17 @@ use axum::http::request::Parts;
 use colloquy_application::Error;
 use colloquy_application::threads::Threads;
 use colloquy_application::tokens::Tokens;
-use colloquy_domain::{Actor, ThreadId};
+use colloquy_domain::{Actor, ThreadId, User};
 use tokio::time::sleep;
 
 use super::actor::presented;
 use crate::problem::Problem;
 
-/// How often a caller's standing is looked at. What is known of a token may be four seconds old;
-/// together they stay below five.
+/// How often a caller's token is looked at. What is known of one may be four seconds old; together
+/// they stay below five.
 const ROUND: Duration = Duration::from_millis(750);
+/// In every how many rounds the thread is looked at too, which asks the store: after 3.75 s.
+const THREAD_ROUNDS: usize = 5;
 
 /// What a caller's rights rest on, to look at them again while an answer goes on.
 pub(crate) struct Standing {
@@ -42,9 +45,11 @@ where
 impl Standing {
     /// Waits until the caller may not see the thread any more, or the thread is gone.
     pub(crate) async fn lost(self, thread: ThreadId) {
-        loop {
+        let mut known = None;
+        for round in (0..THREAD_ROUNDS).cycle() {
             sleep(ROUND).await;
-            match self.sees(thread).await {
+            let is_due = round + 1 == THREAD_ROUNDS;
+            match self.look(thread, &mut known, is_due).await {
                 // A store that is away says nothing about the caller.
                 Ok(()) | Err(Error::Port(_)) => {}
                 Err(_) => return,
@@ -52,9 +57,19 @@ impl Standing {
         }
     }
 
-    async fn sees(&self, thread: ThreadId) -> Result<(), Error> {
-        let session = self.tokens.authenticate(&self.token).await?;
-        self.threads.get(&Actor::User(session.user), thread).await?;
+    /// Whether the token still counts; and, when it is due or the user is not the `known` one any
+    /// more, whether they may see the thread.
+    async fn look(
+        &self,
+        thread: ThreadId,
+        known: &mut Option<Arc<User>>,
+        is_due: bool,
+    ) -> Result<(), Error> {
+        let user = self.tokens.authenticate(&self.token).await?.user;
+        if is_due || known.as_ref().is_some_and(|known| *known != user) {
+            self.threads.get(&Actor::User(user.clone()), thread).await?;
+        }
+        *known = Some(user);
         Ok(())
     }
 }

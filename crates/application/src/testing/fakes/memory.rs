@@ -26,6 +26,7 @@ pub struct Memory {
 struct State {
     records: Records,
     is_down: bool,
+    is_mute: bool,
 }
 
 /// Everything that is stored; a method that holds the lock on it is atomic.
@@ -120,6 +121,12 @@ impl Memory {
         self.state().is_down = is_down;
     }
 
+    /// Loses the store's answers, or lets them through again: while it is mute, every method
+    /// does its step and its caller is told `Unavailable`.
+    pub fn set_mute(&self, is_mute: bool) {
+        self.state().is_mute = is_mute;
+    }
+
     /// Does one atomic step on the records.
     pub(super) fn with<T>(
         &self,
@@ -129,7 +136,11 @@ impl Memory {
         if state.is_down {
             return Err(PortError::unavailable("the store is down"));
         }
-        step(&mut state.records)
+        let result = step(&mut state.records);
+        if state.is_mute {
+            return Err(PortError::unavailable("the answer is lost"));
+        }
+        result
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
