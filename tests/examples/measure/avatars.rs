@@ -24,6 +24,7 @@ pub(crate) async fn avatars(backend: Backend) {
         ("PNG of 4096 x 4096", picture(4096, ImageFormat::Png)),
         ("JPEG of 4096 x 4096", picture(4096, ImageFormat::Jpeg)),
         ("WebP of 2048 x 2048", picture(2048, ImageFormat::WebP)),
+        ("the largest PNG file", padded(picture(4096, ImageFormat::Png))),
     ] {
         for count in [1, 8] {
             let began = Instant::now();
@@ -40,6 +41,12 @@ pub(crate) async fn avatars(backend: Backend) {
             );
         }
     }
+}
+
+/// As large as a file may be; what stands behind the picture is dropped.
+fn padded(mut file: Vec<u8>) -> Vec<u8> {
+    file.resize(5 * 1024 * 1024, 0);
+    file
 }
 
 /// A picture with something to see, through which one sees in places where that is possible.

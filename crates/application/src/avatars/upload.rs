@@ -6,6 +6,7 @@ use colloquy_domain::{
     Actor, Assistant, AssistantId, AssistantRef, AvatarId, AvatarImage, ContentHash,
 };
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
@@ -23,10 +24,13 @@ pub struct AvatarUpload {
     avatars: Avatars,
     actor: Actor,
     assistant: AssistantId,
+    /// For the file.
+    place: OwnedSemaphorePermit,
 }
 
 impl Avatars {
-    /// Asks whether the actor may give the assistant a picture, before a large file is taken in.
+    /// Asks whether the actor may give the assistant a picture, before a large file is taken in,
+    /// and waits until there is room for it.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
@@ -36,10 +40,13 @@ impl Avatars {
         reference: &AssistantRef,
     ) -> Result<AvatarUpload, Error> {
         let assistant = self.assistants.managed(actor, reference).await?;
+        let places = Arc::clone(&self.places);
+        let place = places.acquire_owned().await.map_err(PortError::other)?;
         Ok(AvatarUpload {
             avatars: self.clone(),
             actor: actor.clone(),
             assistant: assistant.id,
+            place,
         })
     }
 }
@@ -52,24 +59,37 @@ impl AvatarUpload {
     /// `Invalid` at `file` when the file does not become a picture, `NotFound` when the assistant
     /// has gone meanwhile.
     pub async fn finish(self, file: Bytes) -> Result<Assistant, Error> {
-        let rendered = self.render(file).await?;
+        let Self {
+            avatars,
+            actor,
+            assistant,
+            place,
+        } = self;
+        let rendered = avatars.render(file, place).await?;
         let image = AvatarImage {
-            id: AvatarId::from_uuid(self.avatars.ids.next_id()),
+            id: AvatarId::from_uuid(avatars.ids.next_id()),
             kind: rendered.kind,
             hash: ContentHash(Sha256::digest(&rendered.bytes).into()),
         };
-        let stored = timeout(STORING, self.store(image, rendered.bytes)).await;
+        let stored = avatars.store(&actor, assistant, image, rendered.bytes);
+        let stored = timeout(STORING, stored).await;
         stored.unwrap_or_else(|elapsed| Err(PortError::unavailable(elapsed).into()))
     }
+}
 
-    /// On a thread of its own. The place travels with the work: a caller that goes away must not
-    /// let one more in.
-    async fn render(&self, file: Bytes) -> Result<RenderedAvatar, Error> {
-        let slots = Arc::clone(&self.avatars.slots);
+impl Avatars {
+    /// On a thread of its own. The file's place and the slot travel with the work: a caller that
+    /// goes away must not let one more in.
+    async fn render(
+        &self,
+        file: Bytes,
+        place: OwnedSemaphorePermit,
+    ) -> Result<RenderedAvatar, Error> {
+        let slots = Arc::clone(&self.slots);
         let slot = slots.acquire_owned().await.map_err(PortError::other)?;
-        let renderer = Arc::clone(&self.avatars.renderer);
+        let renderer = Arc::clone(&self.renderer);
         let work = spawn_blocking(move || {
-            let _slot = slot;
+            let _held = (slot, place);
             renderer.render(&file)
         });
         let rendered = work.await.unwrap_or_else(|error| Err(panicked(error)));
@@ -83,12 +103,17 @@ impl AvatarUpload {
         })
     }
 
-    async fn store(&self, image: AvatarImage, bytes: Bytes) -> Result<Assistant, Error> {
-        let key = blobs::key(self.assistant, &image)?;
-        self.avatars.blobs.put(&key, bytes).await?;
-        let reference = AssistantRef::Id(self.assistant);
-        let replaced = self.avatars.replace(&self.actor, &reference, Some(image));
-        let replaced = replaced.await;
+    async fn store(
+        &self,
+        actor: &Actor,
+        assistant: AssistantId,
+        image: AvatarImage,
+        bytes: Bytes,
+    ) -> Result<Assistant, Error> {
+        let key = blobs::key(assistant, &image)?;
+        self.blobs.put(&key, bytes).await?;
+        let reference = AssistantRef::Id(assistant);
+        let replaced = self.replace(actor, &reference, Some(image)).await;
         if let Err(error) = &replaced {
             self.give_up(&key, error).await;
         }
@@ -99,7 +124,7 @@ impl AvatarUpload {
     /// written all the same: the sweep will see.
     async fn give_up(&self, key: &BlobKey, error: &Error) {
         if !matches!(error, Error::Port(_)) {
-            self.avatars.blobs.discard(key).await;
+            self.blobs.discard(key).await;
         }
     }
 }
