@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use crate::error::{ConnectError, Failure, is_repeatable};
+use crate::suspicion::Suspicion;
 use crate::{postgres, sqlite};
 
 /// How to use a database.
@@ -39,6 +41,7 @@ pub struct Database {
     /// On SQLite a single connection.
     writer: DatabaseConnection,
     operation_timeout: Duration,
+    suspicion: Suspicion,
 }
 
 /// How often a transaction is tried that PostgreSQL gives up for the sake of another.
@@ -54,10 +57,11 @@ impl Database {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str, options: DatabaseOptions) -> Result<Self, ConnectError> {
+        let suspicion = Suspicion::default();
         let (reader, writer) = if url.starts_with("sqlite:") {
             sqlite::open(url, &options).await?
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = postgres::open(url, &options).await?;
+            let pool = postgres::open(url, &options, suspicion.clone()).await?;
             (pool.clone(), pool)
         } else {
             return Err(ConnectError::UnsupportedUrl);
@@ -66,6 +70,7 @@ impl Database {
             reader,
             writer,
             operation_timeout: options.operation_timeout,
+            suspicion,
         })
     }
 
@@ -118,8 +123,15 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, PortError> {
-        match timeout(self.operation_timeout, work).await {
-            Ok(result) => result.map_err(PortError::from),
+        let mut work = pin!(work);
+        // Before the work is dropped with its connection, in case that happens half-way.
+        let unfinished = self.suspicion.unless_finished();
+        let result = timeout(self.operation_timeout, &mut work).await;
+        match result {
+            Ok(result) => {
+                unfinished.finish();
+                result.map_err(PortError::from)
+            }
             Err(elapsed) => Err(PortError::unavailable(elapsed)),
         }
     }

@@ -17,6 +17,7 @@ mod run_events;
 mod run_starts;
 mod runs;
 mod sqlite;
+mod suspicion;
 mod threads;
 mod tokens;
 mod users;

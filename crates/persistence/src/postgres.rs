@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::database::DatabaseOptions;
 use crate::error::ConnectError;
+use crate::suspicion::Suspicion;
 
 /// What the server may spend on us, in milliseconds. An operation is given up sooner; these end
 /// what was left behind when the line broke.
@@ -25,14 +26,19 @@ const OLDEST_VERSION: u32 = 150_000;
 
 /// How long a connection that comes back may take to show that it still works.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that was in use so recently is taken to work still: under load, when connections
+/// do not rest, asking each one first would cost every operation a round trip.
+const FRESH: Duration = Duration::from_millis(2);
 
 pub(crate) async fn open(
     url: &str,
     options: &DatabaseOptions,
+    suspicion: Suspicion,
 ) -> Result<DatabaseConnection, ConnectError> {
     let connection = connection_options(url)?;
     prepare(&connection, options.operation_timeout).await?;
-    let pool = pool_options(options).connect_with(connection).await?;
+    let pool = pool_options(options, suspicion);
+    let pool = pool.connect_with(connection).await?;
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
@@ -59,7 +65,7 @@ async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), Conn
     }
 }
 
-fn pool_options(options: &DatabaseOptions) -> PoolOptions<Postgres> {
+fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<Postgres> {
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.operation_timeout)
@@ -70,10 +76,25 @@ fn pool_options(options: &DatabaseOptions) -> PoolOptions<Postgres> {
                     .map_err(|error| sqlx::Error::Configuration(error.into()))
             })
         })
-        // Without this a connection whose line is cut would hold its place in the pool until the
-        // operating system notices, which takes minutes.
-        .after_release(|connection, _| {
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            let is_fresh = metadata.idle_for < FRESH;
             Box::pin(async move {
+                if !is_fresh {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        // The pool asks every connection that comes back, for as long as that takes: one whose
+        // line is cut would hold its place until the operating system notices, which takes
+        // minutes.
+        .after_release(move |connection, _| {
+            let is_suspect = suspicion.is_raised();
+            Box::pin(async move {
+                if !is_suspect {
+                    return Ok(true);
+                }
                 timeout(RELEASE_TIMEOUT, connection.ping())
                     .await
                     .map_err(|elapsed| sqlx::Error::Io(elapsed.into()))??;
@@ -127,7 +148,9 @@ mod tests {
         let Some(place) = places::postgres().await else {
             return;
         };
-        let pool = open(&place.url, &DatabaseOptions::default()).await.unwrap();
+        let options = DatabaseOptions::default();
+        let pool = open(&place.url, &options, Suspicion::default()).await;
+        let pool = pool.unwrap();
         let pool = pool.get_postgres_connection_pool();
         for _ in 0..3 {
             let mut connections = Vec::new();
