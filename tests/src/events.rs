@@ -5,7 +5,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use crate::client::Request;
+use crate::client::{Request, Unanswered};
 
 /// A stream of events, as it comes; dropping it hangs up.
 pub struct EventStream {
@@ -31,22 +31,29 @@ impl Request {
     /// # Panics
     /// When no answer comes, or another one than a stream.
     pub async fn events(self) -> EventStream {
-        let response = self
-            .header("accept", "text/event-stream")
-            .open()
-            .await
-            .expect("an answer");
+        self.try_events().await.expect("an answer")
+    }
+
+    /// Sends it to a service that may be gone, and reads the answer as a stream of events.
+    ///
+    /// # Errors
+    /// The connection's, when no answer comes.
+    ///
+    /// # Panics
+    /// When another answer than a stream comes.
+    pub async fn try_events(self) -> Result<EventStream, Unanswered> {
+        let response = self.header("accept", "text/event-stream").open().await?;
         assert_eq!(response.status().as_u16(), 200, "no stream");
         let kind = &response.headers()["content-type"];
         assert!(
             kind.as_bytes().starts_with(b"text/event-stream"),
             "{kind:?}"
         );
-        EventStream {
+        Ok(EventStream {
             body: response.into_body(),
             received: String::new(),
             rest: Vec::new(),
-        }
+        })
     }
 }
 
@@ -56,20 +63,34 @@ impl EventStream {
     /// # Panics
     /// When the stream breaks off, or sends what is no event.
     pub async fn next(&mut self) -> Option<Event> {
+        let event = self.try_next().await.expect("the stream goes on");
+        if event.is_none() {
+            assert_eq!(self.received, "", "the stream ends within an event");
+        }
+        event
+    }
+
+    /// The next event of a service that may be gone; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// The connection's, when the stream breaks off.
+    ///
+    /// # Panics
+    /// When the service sends what is no event.
+    pub async fn try_next(&mut self) -> Result<Option<Event>, Unanswered> {
         loop {
             if let Some((block, rest)) = self.received.split_once("\n\n") {
                 let event = parse(block);
                 self.received = rest.to_owned();
                 match event {
-                    Some(event) => return Some(event),
+                    Some(event) => return Ok(Some(event)),
                     None => continue,
                 }
             }
-            let Some(frame) = self.body.frame().await else {
-                assert_eq!(self.received, "", "the stream ends within an event");
-                return None;
+            let Some(frame) = self.body.frame().await.transpose()? else {
+                return Ok(None);
             };
-            if let Ok(data) = frame.expect("the stream goes on").into_data() {
+            if let Ok(data) = frame.into_data() {
                 self.take(&data);
             }
         }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use colloquy_application::Error;
 use colloquy_application::ports::{InstanceId, ModelError, ModelErrorKind, PortError, TokenHash};
+use colloquy_application::runs::RunJob;
 use colloquy_application::testing::fakes::{Gate, Script};
-use colloquy_domain::{FinishReason, MessageStatus, RunErrorCode, RunStatus};
+use colloquy_domain::{FinishReason, MessageContent, MessageStatus, RunErrorCode, RunStatus};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -325,8 +326,16 @@ async fn the_end_of_a_run_waits_for_a_store_that_is_away() {
 #[tokio::test(start_paused = true)]
 async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
     let service = Service::with([Script::new().text("ok").end(FinishReason::Stop)]).await;
+    let job = RunJob {
+        thread_id: service.thread.id,
+        actor: service.person.clone(),
+        assistant: service.assistant.clone(),
+        content: MessageContent::parse("Hi").unwrap(),
+        idempotency: None,
+        bypasses_cache: false,
+    };
     service.memory.set_mute(true);
-    let lost = service.post("Hi").await;
+    let lost = service.use_cases.engine.start(job).await;
     assert!(matches!(lost, Err(Error::Port(PortError::Unavailable(_)))));
     service.memory.set_mute(false);
     assert!(matches!(service.post("Hi").await, Err(Error::ThreadBusy)));

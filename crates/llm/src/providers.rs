@@ -27,7 +27,12 @@ pub struct ModelProviders {
 enum Provider {
     Echo,
     ChatCompletions(ChatCompletions),
-    Translated(Translated),
+    Anthropic(Translated),
+    Gemini {
+        chat: Translated,
+        /// Google takes what OpenAI's clients send too.
+        embeddings: ChatCompletions,
+    },
     /// Known, but it cannot be asked.
     Incomplete(Missing),
 }
@@ -65,9 +70,14 @@ impl ModelProviders {
     pub fn embedder(&self, model: &ModelName) -> Result<Arc<dyn Embedder>, Violation> {
         let name = model.provider();
         match self.providers.get(name) {
-            Some(Provider::ChatCompletions(wire)) => Ok(Arc::new(wire.embeddings(model))),
+            Some(
+                Provider::ChatCompletions(wire)
+                | Provider::Gemini {
+                    embeddings: wire, ..
+                },
+            ) => Ok(Arc::new(wire.embeddings(model))),
             Some(Provider::Incomplete(missing)) => Err(not_configured(name, *missing)),
-            Some(Provider::Echo | Provider::Translated(_)) => Err(Violation::new(
+            Some(Provider::Echo | Provider::Anthropic(_)) => Err(Violation::new(
                 "no_embeddings",
                 format!("the model provider `{name}` gives no embeddings here"),
             )),
@@ -102,7 +112,9 @@ impl ModelProviders {
         match provider {
             Provider::Echo => Ok(echo::answer(request)),
             Provider::ChatCompletions(wire) => wire.stream(request).await,
-            Provider::Translated(wire) => wire.stream(request).await,
+            Provider::Anthropic(wire) | Provider::Gemini { chat: wire, .. } => {
+                wire.stream(request).await
+            }
             Provider::Incomplete(_) => Err(ModelErrorKind::NotConfigured.into()),
         }
     }
@@ -143,9 +155,15 @@ impl Provider {
             ProviderKind::OpenAi | ProviderKind::Mistral | ProviderKind::Ollama => {
                 Self::ChatCompletions(ChatCompletions::new(settings, client, clock)?)
             }
-            ProviderKind::Anthropic | ProviderKind::Gemini => {
-                Self::Translated(Translated::new(settings, client, clock)?)
-            }
+            ProviderKind::Anthropic => Self::Anthropic(Translated::new(settings, client, clock)?),
+            ProviderKind::Gemini => Self::Gemini {
+                embeddings: ChatCompletions::new(
+                    &settings.as_openai()?,
+                    client.clone(),
+                    Arc::clone(&clock),
+                )?,
+                chat: Translated::new(settings, client, clock)?,
+            },
         })
     }
 }

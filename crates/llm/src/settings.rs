@@ -143,6 +143,16 @@ impl ProviderSettings {
         }
         Ok(url)
     }
+
+    /// Gemini as OpenAI's clients reach it: below its own address, with the same key.
+    pub(crate) fn as_openai(&self) -> Result<Self, SettingsError> {
+        let below = self.address()?.join("openai/");
+        Ok(Self {
+            kind: ProviderKind::OpenAi,
+            base_url: Some(below.map_err(|error| SettingsError::Client(error.into()))?),
+            ..self.clone()
+        })
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod login;
 mod memory;
 mod overhead;
 mod scene;
+mod stalled;
 mod start;
 mod streams;
 mod times;
@@ -40,8 +41,9 @@ async fn main() {
         Some(&"overhead") => overhead::overhead(backend).await,
         Some(&"first-token") => first_token::first_token(backend).await,
         Some(&"streams") => streams::streams(backend).await,
+        Some(&"stalled") => stalled::stalled(backend).await,
         _ => println!(
-            "measure start|login|writers|avatars|overhead|first-token|streams [sqlite|postgres]"
+            "measure start|login|writers|avatars|overhead|first-token|streams|stalled [sqlite|postgres]"
         ),
     }
 }

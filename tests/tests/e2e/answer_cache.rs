@@ -15,28 +15,32 @@ on_both_backends![
     a_failed_answer_is_not_given_again,
 ];
 
-/// A scene whose assistant keeps answers; the model numbers its own.
-async fn cached(backend: Backend, change: Value) -> Scene {
+/// A model that says `answer 1`, then `answer 2`, and so on.
+pub(crate) fn numbered_answers() -> Script {
     let mut asked = 0;
-    let script = Script::new(move |_| {
+    Script::new(move |_| {
         asked += 1;
         Reply::answer(&format!("answer {asked}"))
-    });
-    let scene = Scene::with(backend, script).await;
+    })
+}
+
+/// A scene whose assistant keeps answers; the model numbers its own.
+async fn cached(backend: Backend, change: Value) -> Scene {
+    let scene = Scene::with(backend, numbered_answers()).await;
     scene.edit(json!({"use_semantic_cache": true})).await;
     scene.edit(change).await;
     scene
 }
 
 impl Scene {
-    async fn edit(&self, change: Value) {
+    pub(crate) async fn edit(&self, change: Value) {
         let admin = self.server.admin().await;
         let path = format!("/assistants/{}", self.assistant);
         admin.patch(&path, change).await.expect(200);
     }
 
     /// Asks in a new thread: the answer, and how it was found in the cache.
-    async fn asked_by(&self, user: &Client) -> (String, Value) {
+    pub(crate) async fn asked_by(&self, user: &Client) -> (String, Value) {
         let thread = user.create_thread().await;
         let said = user
             .say(&thread, &self.assistant, "Capital of France?")
@@ -47,11 +51,11 @@ impl Scene {
     }
 }
 
-fn model(answer: &str) -> (String, Value) {
+pub(crate) fn model(answer: &str) -> (String, Value) {
     (answer.to_owned(), Value::Null)
 }
 
-fn cache(answer: &str) -> (String, Value) {
+pub(crate) fn cache(answer: &str) -> (String, Value) {
     (answer.to_owned(), json!("exact"))
 }
 

@@ -1,6 +1,7 @@
 //! What goes wrong at a model's provider, and what its user sees of that.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
@@ -8,16 +9,19 @@ use colloquy_tests::model_server::{ModelServer, Reply, Script};
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::Colloquy;
 use futures_util::future::join_all;
+use hyper::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{SCRIPTED_KEY, with_models};
+use crate::scene::{run_of, said};
+use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
 
 on_both_backends![
     a_failure_keeps_the_message_and_says_no_more_than_it_should,
     a_passing_failure_is_not_noticed,
     a_provider_out_of_reach_fails_the_run,
     the_provider_says_when_to_come_back,
+    a_slow_drip_ends_at_the_runs_limit,
 ];
 
 /// What the scripted provider says of itself in its errors; nobody but the operator may read it.
@@ -26,6 +30,12 @@ const UPSTREAM: &str = "upstream words";
 /// The connection breaks off within the answer. That may overtake what was sent before: some text
 /// or, in which case the service asks again, even the answer's beginning.
 const RESET: &str = "reset";
+
+/// Set for more rounds than CI has time for.
+fn rounds() -> usize {
+    let rounds = std::env::var("COLLOQUY_FAULT_ROUNDS").ok();
+    rounds.map_or(1, |rounds| rounds.parse().unwrap())
+}
 
 /// One way to fail: how the provider behaves in turn, and how the run ends.
 struct Fault {
@@ -129,7 +139,7 @@ fn silences() -> Vec<Fault> {
         timeout("falls-silent", some_text().hang()).keeping("some text"),
         timeout(
             "empty-events",
-            Reply::events().endless("", std::time::Duration::from_millis(1)),
+            Reply::events().endless("", Duration::from_millis(1)),
         ),
     ]
 }
@@ -172,14 +182,21 @@ async fn a_failure_keeps_the_message_and_says_no_more_than_it_should(backend: Ba
         .await;
     let echo = server.assistant("Echo").await;
     let user = server.user("ada").await;
-    let tries = faults
-        .iter()
-        .map(|fault| try_fault(&server, &user, &echo, fault));
-    join_all(tries).await;
+    for _ in 0..rounds() {
+        let tries = faults.iter().map(async |fault| {
+            try_fault(&server, &user, &echo, fault, Way::Waiting).await;
+            try_fault(&server, &user, &echo, fault, Way::Streaming).await;
+        });
+        join_all(tries).await;
+    }
+    let runs = 2 * rounds();
     for Fault { name, attempts, .. } in &faults {
         let asked = times_asked(&models, name);
-        let is_retried = *name == RESET && (1..=3).contains(&asked);
-        assert!(asked == *attempts || is_retried, "{name}: {asked} times");
+        let is_retried = *name == RESET && (runs..=3 * runs).contains(&asked);
+        assert!(
+            asked == attempts * runs || is_retried,
+            "{name}: {asked} times"
+        );
     }
     assert!(
         !server.log().contains(SCRIPTED_KEY),
@@ -187,24 +204,72 @@ async fn a_failure_keeps_the_message_and_says_no_more_than_it_should(backend: Ba
     );
 }
 
-async fn try_fault(server: &Colloquy, user: &Client, echo: &str, fault: &Fault) {
+/// How a run is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Waiting,
+    Streaming,
+}
+
+impl Way {
+    /// Asks, and sees how the run fails: the path of the run, and what is said of the failure.
+    async fn fail(
+        self,
+        user: &Client,
+        thread: &str,
+        assistant: &str,
+        fault: &Fault,
+    ) -> (String, String) {
+        match self {
+            Self::Waiting => wait(user, thread, assistant, fault).await,
+            Self::Streaming => stream(user, thread, assistant, fault).await,
+        }
+    }
+}
+
+async fn wait(user: &Client, thread: &str, assistant: &str, fault: &Fault) -> (String, String) {
+    let failed = user.say(thread, assistant, "question").await;
+    assert_says_nothing(fault.name, &failed.text());
+    let retry_after = failed.header("retry-after").map(ToOwned::to_owned);
+    assert_eq!(retry_after.is_some(), fault.status == 503, "{}", fault.name);
+    let problem = failed.problem(fault.status, fault.code);
+    let run = format!("/threads/{thread}/runs/{}", text(&problem["run_id"]));
+    (run, text(&problem["detail"]).to_owned())
+}
+
+async fn stream(user: &Client, thread: &str, assistant: &str, fault: &Fault) -> (String, String) {
+    let name = fault.name;
+    let path = format!("/threads/{thread}/messages");
+    let body = json!({"assistant_id": assistant, "content": "question"});
+    let post = user.request(Method::POST, &path).json(&body);
+    let events = post.events().await.rest().await;
+    for event in &events {
+        assert_says_nothing(name, &event.data.to_string());
+    }
+    let heard = said(&events);
+    let is_lost = name == RESET && heard.is_empty();
+    assert!(heard == fault.partial || is_lost, "{name}: {heard}");
+    let last = &events[events.len() - 1];
+    assert_eq!(last.kind, "run.failed", "{name}");
+    assert_eq!(last.data["error"]["code"], fault.code, "{name}");
+    let run = format!("/threads/{thread}/runs/{}", run_of(&events[0]));
+    (run, text(&last.data["error"]["message"]).to_owned())
+}
+
+async fn try_fault(server: &Colloquy, user: &Client, echo: &str, fault: &Fault, way: Way) {
     let name = fault.name;
     let fields = json!({"name": name, "model": format!("scripted::{name}")});
     let assistant = server.admin().await.create_assistant(fields).await;
+    let assistant = text(&assistant["id"]);
     let thread = user.create_thread().await;
-    let failed = user.say(&thread, text(&assistant["id"]), "question").await;
-    assert_says_nothing(name, &failed.text());
-    let retry_after = failed.header("retry-after").map(ToOwned::to_owned);
-    assert_eq!(retry_after.is_some(), fault.status == 503, "{name}");
-    let problem = failed.problem(fault.status, fault.code);
-    let run = format!("/threads/{thread}/runs/{}", text(&problem["run_id"]));
+    let (run, message) = way.fail(user, &thread, assistant, fault).await;
 
     let run = user.get(&run).await;
     assert_says_nothing(name, &run.text());
     let run = run.expect(200);
     assert_eq!(run["status"], "failed", "{name}");
     assert_eq!(run["error"]["code"], fault.code, "{name}");
-    assert_eq!(run["error"]["message"], problem["detail"], "{name}");
+    assert_eq!(run["error"]["message"], message, "{name}");
     assert_eq!(run["finish_reason"], Value::Null, "{name}");
 
     let messages = user.get(&format!("/threads/{thread}/messages")).await;
@@ -305,4 +370,22 @@ async fn the_provider_says_when_to_come_back(backend: Backend) {
     assert_eq!(failed.header("retry-after"), Some("3600"));
     failed.problem(503, "model_rate_limited");
     assert_eq!(times_asked(&models, "busy"), 1);
+}
+
+async fn a_slow_drip_ends_at_the_runs_limit(backend: Backend) {
+    let drip = Reply::events().endless("drip ", Duration::from_millis(20));
+    let models = ModelServer::start(drip).await;
+    let site = with_models(backend, &models).await;
+    let server = site.env("COLLOQUY_RUN__TOTAL_TIMEOUT", "1s").serve().await;
+    let assistant = server.assistant_on(SCRIPTED).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let failed = user.say(&thread, &assistant, "question").await;
+    failed.problem(504, "model_timeout");
+    models.abandoned(1).await;
+    assert_eq!(models.requests().len(), 1);
+    let messages = user.get(&format!("/threads/{thread}/messages")).await;
+    let messages = messages.expect(200);
+    assert!(text(&messages[1]["content"]).starts_with("drip drip "));
+    assert_eq!(messages[1]["status"], "incomplete");
 }

@@ -32,15 +32,15 @@ const INTERRUPTION: Duration = Duration::from_secs(30);
 const RUNS: usize = 4;
 
 /// The scene on one instance, and another instance beside it.
-struct Pair {
-    one: Scene,
-    other: Colloquy,
+pub(crate) struct Pair {
+    pub(crate) one: Scene,
+    pub(crate) other: Colloquy,
     /// The same person there.
-    there: Client,
+    pub(crate) there: Client,
 }
 
 impl Pair {
-    async fn with(script: impl Into<Script>) -> Self {
+    pub(crate) async fn with(script: impl Into<Script>) -> Self {
         let one = Scene::with(Backend::Postgres, script).await;
         let other = one.server.installation().neighbour().serve().await;
         let there = one.user.at(other.origin());

@@ -23,6 +23,7 @@ mod operations;
 mod runs;
 mod scene;
 mod serving;
+mod shared_catalogue;
 mod streams;
 mod threads;
 mod tokens;
@@ -57,13 +58,18 @@ const REVOCATION_LAG: Duration = Duration::from_secs(5);
 
 /// Reads again and again until the answer has that status, for as long as [`REVOCATION_LAG`].
 async fn answer_soon(client: &Client, path: &str, status: u16) -> Response {
+    seen_soon(client, path, |answer| answer.status == status).await
+}
+
+/// Reads again and again until the answer is as it should be, for as long as [`REVOCATION_LAG`].
+async fn seen_soon(client: &Client, path: &str, is_it: impl Fn(&Response) -> bool) -> Response {
     let deadline = Instant::now() + REVOCATION_LAG;
     loop {
         let answer = client.get(path).await;
-        if answer.status == status {
+        if is_it(&answer) {
             return answer;
         }
-        assert!(Instant::now() < deadline, "{path}: still {}", answer.status);
+        assert!(Instant::now() < deadline, "{path}: still {answer:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

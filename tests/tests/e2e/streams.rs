@@ -8,9 +8,10 @@ use colloquy_tests::events::Event;
 use colloquy_tests::model_server::{Gate, Reply};
 use colloquy_tests::on_both_backends;
 use hyper::Method;
+use serde_json::json;
 
-use crate::REVOCATION_LAG;
 use crate::scene::{Scene, kinds, run_of, said};
+use crate::{REVOCATION_LAG, answer_soon};
 
 on_both_backends![
     a_stream_tells_the_run_as_it_happens,
@@ -22,6 +23,8 @@ on_both_backends![
     a_failed_run_says_so_in_its_stream,
     strangers_neither_follow_nor_cancel,
     a_stream_ends_soon_after_its_reader_is_disabled,
+    a_stream_ends_soon_after_its_reader_is_no_administrator_any_more,
+    a_stream_ends_soon_after_its_thread_is_deleted,
     a_killed_services_stream_is_resumed_to_an_interruption,
 ];
 
@@ -207,6 +210,47 @@ async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
     let admin = scene.server.admin().await;
     let still = admin.get(&scene.path(&format!("/runs/{run}"))).await;
     assert_eq!(still.expect(200)["status"], "in_progress");
+}
+
+async fn a_stream_ends_soon_after_its_reader_is_no_administrator_any_more(backend: Backend) {
+    let scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
+    let mut own = scene.stream("Hi").await;
+    let run = run_of(&own.next().await.unwrap());
+    let second = scene.server.user("eve").await;
+    let me = second.get("/users/me").await.expect(200);
+    let path = format!("/users/{}", text(&me["id"]));
+    let admin = scene.server.admin().await;
+    let role = async |role: &str| admin.patch(&path, json!({"role": role})).await.expect(200);
+    role("admin").await;
+    answer_soon(&second, &scene.path(""), 200).await;
+    let stream = scene.follow(&second, &run, 0).await;
+    role("user").await;
+    let demoted = Instant::now();
+    let seen = stream.rest().await;
+    assert!(demoted.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
+    assert_eq!(kinds(&seen), ["run.started"]);
+    let refused = second.get(&scene.path("")).await;
+    refused.problem(404, "entity_not_found");
+    // Nobody else's stream ends with it.
+    own.next().await.unwrap();
+    let cancel = scene.path(&format!("/runs/{run}/cancel"));
+    let cancelled = scene.user.request(Method::POST, &cancel).send().await;
+    cancelled.expect(200);
+    assert_eq!(
+        kinds(&own.rest().await),
+        ["message.completed", "run.cancelled"]
+    );
+}
+
+async fn a_stream_ends_soon_after_its_thread_is_deleted(backend: Backend) {
+    let scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
+    let mut stream = scene.stream("Hi").await;
+    stream.next().await.unwrap();
+    scene.user.delete(&scene.path("")).await.expect(204);
+    let deleted = Instant::now();
+    stream.rest().await;
+    assert!(deleted.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
+    scene.models.abandoned(1).await;
 }
 
 async fn a_killed_services_stream_is_resumed_to_an_interruption(backend: Backend) {

@@ -59,6 +59,21 @@ async fn a_text_is_sent_as_openai_takes_it() {
 }
 
 #[tokio::test]
+async fn gemini_is_asked_where_it_speaks_openai() {
+    let server = ModelServer::start(Script::new(embedded)).await;
+    let address = server.root_url();
+    let models = providers(vec![settings(ProviderKind::Gemini, &address)]);
+    let model = ModelName::parse("p::gemini-embedding-001").unwrap();
+    let embedder = models.embedder(&model).unwrap();
+    embedder.embed("How are you?").await.unwrap();
+    let request = server.requests().remove(0);
+    assert_eq!(request.path, "/openai/embeddings");
+    let bearer = format!("Bearer {KEY}");
+    assert_eq!(request.header("authorization"), Some(bearer.as_str()));
+    assert_eq!(request.body["model"], "gemini-embedding-001");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_vector_is_refused() {
     let one = json!({"embedding": [1.0, 2.0]});
     for reply in [
