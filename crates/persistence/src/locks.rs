@@ -3,7 +3,7 @@
 
 use colloquy_application::ports::{InstanceId, PortError};
 use colloquy_domain::RunId;
-use sea_orm::sea_query::{LockType, Query};
+use sea_orm::sea_query::{LockType, Query, SimpleExpr};
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -16,18 +16,23 @@ pub(crate) async fn lock_thread_of(
     transaction: &DatabaseTransaction,
     run: RunId,
 ) -> Result<(), Failure> {
-    let thread = Query::select()
-        .column(Column::ThreadId)
-        .from(Entity)
-        .and_where(COLUMN.id.eq(run.as_uuid()))
-        .take();
     threads::Entity::find()
-        .filter(threads::COLUMN.id.in_subquery(thread))
+        .filter(is_thread_of(run))
         .lock(LockType::NoKeyUpdate)
         .one(transaction)
         .await?
         .ok_or(PortError::NotFound)?;
     Ok(())
+}
+
+/// Whether a thread is that of the run.
+pub(crate) fn is_thread_of(run: RunId) -> SimpleExpr {
+    let thread = Query::select()
+        .column(Column::ThreadId)
+        .from(Entity)
+        .and_where(COLUMN.id.eq(run.as_uuid()))
+        .take();
+    threads::COLUMN.id.in_subquery(thread)
 }
 
 /// Locks those of the runs that are in progress under `holder`, and returns them.

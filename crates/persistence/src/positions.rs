@@ -1,6 +1,6 @@
 use colloquy_application::ports::{NewMessage, PortError};
 use colloquy_domain::{Message, RunId, ThreadId};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 
 use crate::entities::{messages, threads};
@@ -14,7 +14,19 @@ pub(crate) async fn place(
     run: RunId,
     messages: &[NewMessage],
 ) -> Result<Vec<Message>, Failure> {
-    let first = take_positions(transaction, thread, messages.len()).await?;
+    let is_thread = threads::COLUMN.id.eq(thread.as_uuid());
+    let first = take(transaction, is_thread, messages.len()).await?;
+    insert(transaction, thread, run, messages, first).await
+}
+
+/// Stores the messages at the positions from `first` on, which have been taken for them.
+pub(crate) async fn insert(
+    transaction: &DatabaseTransaction,
+    thread: ThreadId,
+    run: RunId,
+    messages: &[NewMessage],
+    first: u64,
+) -> Result<Vec<Message>, Failure> {
     let messages = (first..).zip(messages.iter().cloned());
     let messages: Vec<_> = messages
         .map(|(position, message)| message.placed(thread, run, position))
@@ -26,17 +38,18 @@ pub(crate) async fn place(
     Ok(messages)
 }
 
-/// The first of `count` positions that are then the transaction's own.
-async fn take_positions(
+/// The first of `count` positions in the one thread of which `is_thread` is true. They are then
+/// the transaction's own, and the thread's row is locked; `NotFound` when it is gone.
+pub(crate) async fn take(
     transaction: &DatabaseTransaction,
-    thread: ThreadId,
+    is_thread: SimpleExpr,
     count: usize,
 ) -> Result<u64, Failure> {
     let count = i64::try_from(count).map_err(PortError::other)?;
     let last_position = threads::COLUMN.last_position;
     let updated = threads::Entity::update_many()
         .col_expr(last_position, Expr::col(last_position).add(count))
-        .filter(threads::COLUMN.id.eq(thread.as_uuid()))
+        .filter(is_thread)
         .exec_with_returning(transaction)
         .await?;
     let thread = updated.into_iter().next().ok_or(PortError::NotFound)?;

@@ -1,16 +1,16 @@
 //! How runs end: each function is for a transaction of its own.
 
 use colloquy_application::ports::{
-    Constraint, FinishedRun, ForcedEnd, NewMessage, PortError, RunEnd, SpokenMessages,
+    Constraint, FinishedRun, ForcedEnd, PortError, RunEnd, SpokenMessages,
 };
-use colloquy_domain::{Run, RunEvent, RunId};
+use colloquy_domain::{Run, RunId};
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::error::Failure;
-use crate::locks::lock_thread_of;
-use crate::positions::place;
+use crate::locks::{is_thread_of, lock_thread_of};
+use crate::positions::{insert, place, take};
 use crate::run_events::{add, behind, last_number, log};
 
 /// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish).
@@ -18,15 +18,19 @@ pub(crate) async fn finish(
     transaction: &DatabaseTransaction,
     end: &RunEnd,
 ) -> Result<FinishedRun, Failure> {
-    lock_thread_of(transaction, end.run_id).await?;
+    // First of all, since it locks the thread; undone with the rest when the run is not held.
+    let first = take(transaction, is_thread_of(end.run_id), end.messages.len()).await?;
     let is_held = COLUMN.lease_holder.eq(end.holder.0);
     let ended = write_end(transaction, end.run_id, ActiveModel::ended(end), is_held).await?;
     let run = ended.ok_or(PortError::Conflict(Constraint::RunLease))?;
     let last = last_number(transaction, run.id).await?;
-    let new = behind(&end.events, last);
-    add(transaction, run.id, new).await?;
-    let last = new.last().map_or(last, |event| event.number);
-    close(transaction, run, &end.messages, last).await
+    let mut events = behind(&end.events, last).to_vec();
+    let last = events.last().map_or(last, |event| event.number);
+    let messages = insert(transaction, run.thread_id, run.id, &end.messages, first).await?;
+    let finished = FinishedRun { run, messages };
+    events.extend(finished.closing_events(last));
+    add(transaction, finished.run.id, &events).await?;
+    Ok(finished)
 }
 
 /// Ends the run if the condition holds for it, whoever works on it; with what its log has of
@@ -46,7 +50,10 @@ pub(crate) async fn force(
     let log = log(transaction, run.id).await?;
     let spoken = SpokenMessages::of(log.iter().map(|event| &event.kind));
     let messages = spoken.into_messages(run.assistant_id, end.finished_at);
-    let finished = close(transaction, run, &messages, ForcedEnd::behind(last)).await?;
+    let messages = place(transaction, run.thread_id, run.id, &messages).await?;
+    let finished = FinishedRun { run, messages };
+    let closing = finished.closing_events(ForcedEnd::behind(last));
+    add(transaction, finished.run.id, &closing).await?;
     Ok(Some(finished.run))
 }
 
@@ -65,18 +72,4 @@ async fn write_end(
         .await?;
     let model = updated.into_iter().next();
     Ok(model.map(Run::try_from).transpose()?)
-}
-
-/// Stores the last messages of a run that has ended, and the end of its log behind number `last`.
-async fn close(
-    transaction: &DatabaseTransaction,
-    run: Run,
-    messages: &[NewMessage],
-    last: u64,
-) -> Result<FinishedRun, Failure> {
-    let messages = place(transaction, run.thread_id, run.id, messages).await?;
-    let finished = FinishedRun { run, messages };
-    let closing: Vec<RunEvent> = finished.closing_events(last);
-    add(transaction, finished.run.id, &closing).await?;
-    Ok(finished)
 }

@@ -18,6 +18,8 @@ mod units;
 mod values;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

@@ -1,0 +1,84 @@
+//! The reference of all settings, `docs/configuration.md`: rendered from the table of settings,
+//! and held to it by a test.
+
+use std::fmt::Write as _;
+
+use super::setting::{PROVIDER_FIELDS, PROVIDER_KEY_VARIABLES, SETTINGS, Setting};
+
+const HEAD: &str = "\
+# Configuration
+
+Every setting is a flag of `colloquy serve`, an environment variable, or a key of `colloquy.toml`
+in the working directory (another file with `--config` or `COLLOQUY_CONFIG`). The later one wins:
+defaults, file, environment, flag. A wrong or unknown setting stops the start with one line that
+names it. `colloquy config` prints what counts, secrets masked.
+
+Durations are written `250ms`, `10s` or `5m`, sizes `512KiB`, `2MiB` or a number of bytes, lists
+with commas between their members (arrays in the file).
+
+| variable, flag, key | default | |
+| --- | --- | --- |
+";
+
+const PROVIDERS: &str = "
+## Model providers
+
+Models are named `provider::model`. The settings of the provider `<name>` (lower case) are keys
+below `providers.<name>`, variables that begin with `COLLOQUY_PROVIDERS__<NAME>__`, and values of the
+flag `--provider <name>.<field>=<value>`, which shows in the list of processes: no place for keys.
+
+| key | variable |
+| --- | --- |
+";
+
+const KEYS: &str = "
+The providers that need nothing but a key take it from its usual variable too:
+";
+
+/// The whole document.
+fn reference() -> String {
+    let mut text = HEAD.to_owned();
+    for setting in SETTINGS {
+        row(&mut text, setting);
+    }
+    text.push_str(PROVIDERS);
+    for (field, _) in PROVIDER_FIELDS {
+        let variable = field.to_ascii_uppercase();
+        let _ = writeln!(
+            text,
+            "| `providers.<name>.{field}` | `COLLOQUY_PROVIDERS__<NAME>__{variable}` |"
+        );
+    }
+    text.push_str(KEYS);
+    let variables = PROVIDER_KEY_VARIABLES.iter();
+    let variables: Vec<String> = variables.map(|(name, _)| format!("`{name}`")).collect();
+    let _ = writeln!(text, "{}.", variables.join(", "));
+    text
+}
+
+fn row(text: &mut String, setting: &Setting) {
+    let (variable, flag, key) = (setting.variable(), setting.flag(), setting.key);
+    let default = match setting.default {
+        None | Some("") => String::new(),
+        Some(default) => format!("`{default}`"),
+    };
+    let help = setting.help;
+    let _ = writeln!(
+        text,
+        "| `{variable}`<br>`--{flag}`<br>`{key}` | {default} | {help} |"
+    );
+}
+
+#[test]
+fn the_reference_lists_every_setting_as_it_is() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, reference()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert_eq!(
+        written,
+        reference(),
+        "run with UPDATE_DOCS=1 to write docs/configuration.md anew"
+    );
+}
