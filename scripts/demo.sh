@@ -5,6 +5,7 @@
 #   BASE=http://127.0.0.1:8080 EMAIL=admin@localhost PASSWORD=... scripts/demo.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/server.sh
 
 TOKEN=""
 
@@ -31,25 +32,6 @@ show() {
 # The first member of that name in the answer.
 member() { grep --only-matching "\"$1\":\"[^\"]*\"" <<<"$ANSWER" | head -n 1 | cut -d '"' -f 4; }
 
-start_server() {
-    local data log
-    data=$(mktemp -d)
-    log=$data/log
-    EMAIL=admin@example.org PASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
-    echo "building..."
-    cargo build --quiet --locked --package colloquy-server
-    COLLOQUY_DATA_DIR=$data COLLOQUY_ADMIN_EMAIL=$EMAIL COLLOQUY_ADMIN_PASSWORD=$PASSWORD \
-        "${CARGO_TARGET_DIR:-target}/debug/colloquy" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
-    # shellcheck disable=SC2064 # as they are now
-    trap "kill $! 2>/dev/null; wait $! 2>/dev/null; rm -rf '$data'" EXIT
-    for _ in {1..100}; do
-        BASE=$(grep --only-matching --max-count 1 'http://127.0.0.1:[0-9]*' "$log") && return
-        sleep 0.1
-    done
-    cat "$log"
-    exit 1
-}
-
 [ -n "${BASE:-}" ] || start_server
 : "${EMAIL:?set EMAIL and PASSWORD of an administrator}" "${PASSWORD:?set EMAIL and PASSWORD of an administrator}"
 echo "the server is at $BASE"
@@ -61,7 +43,7 @@ TOKEN=$(member access_token)
 echo "signed in as $EMAIL: ${TOKEN:0:12}..."
 
 step "Define an assistant (administrators do)"
-call POST /assistants '{"name": "Echo of the tour", "model": "echo::echo", "instructions": "Say it again."}'
+call POST /assistants '{"name": "Echo of the tour", "model": "echo::echo", "instructions": "Say it again.", "use_semantic_cache": true}'
 ASSISTANT=$(member id)
 
 step "Give it a picture"
@@ -89,6 +71,14 @@ curl --silent --show-error --no-buffer "$BASE/api/v1/threads/$THREAD/messages" \
     --header "Content-Type: application/json" \
     --data "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"And still?\"}"
 
+step "Ask the first question again, in another thread: the answer is there already"
+call POST /threads '{"name": "Another one"}'
+OTHER=$(member id)
+call POST "/threads/$OTHER/messages" "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"is anybody there\"}"
+
+step "Purge the answers that were kept"
+call DELETE "/assistants/$ASSISTANT/cache"
+
 step "Everything is stored"
 call GET "/threads/$THREAD/messages"
 call GET "/threads/$THREAD/runs"
@@ -103,5 +93,6 @@ TOKEN=$SIGNED_IN
 
 step "Tidy up"
 call DELETE "/threads/$THREAD"
+call DELETE "/threads/$OTHER"
 call DELETE "/assistants/$ASSISTANT"
 call POST /auth/logout

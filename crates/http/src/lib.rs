@@ -14,6 +14,7 @@ mod header_list;
 mod health;
 mod idempotency;
 mod input;
+mod links;
 mod logging;
 mod messages;
 mod openapi;

@@ -13,6 +13,7 @@ use utoipa::openapi::{
     OpenApiVersion, Ref, RefOr, Response, ResponseBuilder, Schema,
 };
 
+use crate::links;
 use crate::problem::{PROBLEM_JSON, ProblemBody};
 use crate::request_id::X_REQUEST_ID;
 use crate::router;
@@ -82,6 +83,7 @@ pub(crate) fn complete(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         tell_apart(item);
         for operation in operations(item) {
+            links::add(operation);
             for (status, description) in common_problems(operation) {
                 operation
                     .responses

@@ -118,25 +118,11 @@ struct Accepted {
         (status = 201, description = "The answer", body = Answered, headers(
             ("Location" = String, description = "Where the run is"),
             ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
-        ), links(
-            ("run" = (operation_id = "get_run", parameters(
-                ("thread_id" = "$request.path.thread_id"),
-                ("run_id" = "$response.body#/run/id"),
-            ))),
-            ("message" = (operation_id = "delete_message", parameters(
-                ("thread_id" = "$request.path.thread_id"),
-                ("message_id" = "$response.body#/messages/0/id"),
-            ))),
         )),
         (status = 202, description = "The run that will make the answer", body = Accepted, headers(
             ("Location" = String, description = "Where the run is"),
             ("Preference-Applied" = String, description = "Always `respond-async`"),
             ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
-        ), links(
-            ("run" = (operation_id = "get_run", parameters(
-                ("thread_id" = "$request.path.thread_id"),
-                ("run_id" = "$response.body#/run/id"),
-            ))),
         )),
         (status = 403, description = "The caller may see the thread, but is not its owner"),
         (status = 409, description = "The thread has a run in progress already, or somebody cancelled this one"),

@@ -86,10 +86,6 @@ struct CreatedToken {
     request_body = CreateToken,
     responses((status = 201, description = "The API key", body = CreatedToken, headers(
         ("Location" = String, description = "Where it can be revoked"),
-    ), links(
-        ("revocation" = (operation_id = "delete_token", parameters(
-            ("token_id" = "$response.body#/id"),
-        ))),
     ))),
 )]
 pub(crate) async fn create_token(

@@ -65,6 +65,32 @@ fn every_operation_has_an_id_of_its_own_and_describes_its_problems() {
 }
 
 #[test]
+fn every_link_hands_an_operation_all_that_its_path_needs() {
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    let path_of = |id: &Value| {
+        let mut found = operations(&document).filter(|(_, _, it)| it["operationId"] == *id);
+        let (path, ..) = found.next().unwrap_or_else(|| panic!("no operation {id}"));
+        path.to_owned()
+    };
+    let mut count = 0;
+    for (_, _, operation) in operations(&document) {
+        for response in operation["responses"].as_object().unwrap().values() {
+            for link in response["links"].as_object().into_iter().flatten() {
+                let given = link.1["parameters"].as_object().unwrap();
+                let path = path_of(&link.1["operationId"]);
+                let needed: Vec<_> = path.split('{').skip(1).collect();
+                assert_eq!(needed.len(), given.len(), "{}", link.0);
+                for name in given.keys() {
+                    assert!(path.contains(&format!("{{{name}}}")), "{}", link.0);
+                }
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     let document: Value = serde_json::from_str(&generated()).unwrap();
     let text = document.to_string();

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Holds a running server to its own OpenAPI document: schemathesis sends what the document allows
+# and what it forbids, as guest, user and administrator, and a TypeScript client made from the
+# document has to compile. Needs Python 3, Node.js and their package registries.
+#
+#   scripts/contract.sh                # a few minutes
+#   EXAMPLES=200 scripts/contract.sh   # as long as it takes
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/server.sh
+
+TOOLS=${CARGO_TARGET_DIR:-target}/contract
+SCHEMATHESIS_VERSION=4.32.5
+EXAMPLES=${EXAMPLES:-10}
+
+say() { printf '\n== %s\n' "$*"; }
+
+token_of() {
+    curl --silent --show-error --fail-with-body "$BASE/api/v1/auth/login" \
+        --data-urlencode "username=$1" --data-urlencode "password=$2" |
+        grep --only-matching '"access_token":"[^"]*"' | cut -d '"' -f 4
+}
+
+# Tries the document as somebody, who sends these headers.
+try_as() {
+    local who=$1 seed=$2
+    shift 2
+    say "schemathesis as $who, seed $seed"
+    "$TOOLS/bin/schemathesis" --config-file tests/schemathesis.toml run "$BASE/openapi.json" \
+        --checks all --max-examples "$EXAMPLES" --seed "$seed" --continue-on-failure "$@"
+}
+
+say "tools"
+[ -x "$TOOLS/bin/schemathesis" ] || {
+    python3 -m venv "$TOOLS"
+    "$TOOLS/bin/pip" install --quiet "schemathesis==$SCHEMATHESIS_VERSION"
+}
+
+say "a TypeScript client"
+(cd tests/typescript && npm ci --no-fund --no-audit --loglevel=error && npm run --silent check)
+
+
+start_server
+ADMIN=$(token_of "$EMAIL" "$PASSWORD")
+curl --silent --show-error --fail-with-body --output /dev/null "$BASE/api/v1/users" \
+    --header "Authorization: Bearer $ADMIN" --header 'Content-Type: application/json' \
+    --data "{\"email\": \"user@example.org\", \"password\": \"$PASSWORD\"}"
+USER_TOKEN=$(token_of user@example.org "$PASSWORD")
+
+try_as guest 1
+try_as "a user" 2 --header "Authorization: Bearer $USER_TOKEN"
+try_as "an administrator" 3 --header "Authorization: Bearer $ADMIN"
+
+say "the contract holds"

@@ -1,0 +1,25 @@
+# For other scripts: a server of their own, on data that goes away with them.
+
+# Starts it, with what is in the environment, and sets BASE, EMAIL and PASSWORD; the administrator's
+# sign-in. The program is COLLOQUY_BIN, or built now.
+start_server() {
+    local data log program=${COLLOQUY_BIN:-}
+    data=$(mktemp -d)
+    log=$data/log
+    EMAIL=admin@example.org PASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
+    if [ -z "$program" ]; then
+        echo "building..."
+        cargo build --quiet --locked --package colloquy-server
+        program=${CARGO_TARGET_DIR:-target}/debug/colloquy
+    fi
+    COLLOQUY_DATA_DIR=$data COLLOQUY_ADMIN_EMAIL=$EMAIL COLLOQUY_ADMIN_PASSWORD=$PASSWORD \
+        "$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
+    # shellcheck disable=SC2064 # as they are now
+    trap "kill $! 2>/dev/null; wait $! 2>/dev/null; rm -rf '$data'" EXIT
+    for _ in {1..100}; do
+        BASE=$(grep --only-matching --max-count 1 'http://127.0.0.1:[0-9]*' "$log") && return
+        sleep 0.1
+    done
+    cat "$log"
+    exit 1
+}
