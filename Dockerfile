@@ -1,22 +1,27 @@
+# syntax=docker/dockerfile:1
+
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target \
+# The caches keep what was downloaded and what was compiled: after a change of the source only the
+# crates that it touches are built again, and after one of Cargo.lock what that brings. One build at
+# a time uses them.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked --package colloquy-server \
-    && cp target/release/colloquy /colloquy
+    && cp target/release/colloquy /colloquy \
+    && mkdir --mode=0700 /data
 
-FROM debian:bookworm-slim
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --home-dir /data --create-home colloquy
+# A C library, certificate authorities, and no shell.
+FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /colloquy /usr/local/bin/colloquy
-USER colloquy
+# A new volume takes over whose the directory is.
+COPY --from=build --chown=10001:10001 /data /data
+USER 10001:10001
 ENV COLLOQUY_LISTEN=0.0.0.0:8080 COLLOQUY_DATA_DIR=/data
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=6s CMD ["colloquy", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s CMD ["colloquy", "healthcheck"]
 ENTRYPOINT ["colloquy"]
 CMD ["serve"]
