@@ -146,3 +146,12 @@ async fn a_bucket_is_not_opened_with_another_key() {
     }
     assert!(server.keys().is_empty());
 }
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_unavailable() {
+    let server = S3Server::start().await;
+    let url = server.url().replacen("s3://", "s3://another-", 1);
+    let blobs = ObjectBlobStore::open_with(&url, server.settings()).unwrap();
+    let unhealthy = blobs.check().await;
+    assert!(matches!(unhealthy, Err(PortError::Unavailable(_))));
+}

@@ -1,7 +1,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
+use axum::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK,
+    LOCATION, RETRY_AFTER,
+};
 use axum::http::{HeaderValue, Method, Uri};
 use tower_http::cors::CorsLayer;
 
@@ -58,14 +61,18 @@ pub(crate) fn layer(origins: Vec<Origin>) -> CorsLayer {
         ])
         .allow_headers([
             AUTHORIZATION,
+            CACHE_CONTROL,
             CONTENT_TYPE,
             IDEMPOTENCY_KEY,
+            IF_MATCH,
+            IF_NONE_MATCH,
             LAST_EVENT_ID,
             PREFER,
             X_REQUEST_ID,
         ])
         .expose_headers([
             ALLOW,
+            ETAG,
             IDEMPOTENT_REPLAYED,
             LINK,
             LOCATION,

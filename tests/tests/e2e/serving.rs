@@ -276,6 +276,10 @@ async fn other_origins_have_no_access_unless_listed(backend: Backend) {
     let request = server.guest().request(Method::GET, "/assistants");
     let answer = request.header("origin", listed).send().await;
     assert_eq!(answer.header("access-control-allow-origin"), Some(listed));
+    let exposed = answer.header("access-control-expose-headers").unwrap();
+    for name in ["etag", "link", "location", "retry-after", "x-request-id"] {
+        assert!(exposed.split(',').any(|it| it == name), "{name}: {exposed}");
+    }
 
     let closed = Colloquy::start(backend).await;
     let request = closed.guest().request(Method::GET, "/assistants");
