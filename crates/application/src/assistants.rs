@@ -12,6 +12,7 @@ use colloquy_domain::{
 
 use crate::Error;
 use crate::access::{Access, AssistantAction};
+use crate::audit;
 use crate::avatars::{AvatarBlobs, AvatarChanges};
 use crate::ports::{
     AnswerCache, AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator,
@@ -307,7 +308,7 @@ impl Assistants {
     pub async fn create(&self, actor: &Actor, new: NewAssistant) -> Result<Assistant, Error> {
         self.require_manager(actor).await?;
         let assistant = self.define(new).await?;
-        audit(actor, assistant.id, "assistant created");
+        audit::assistant_created(actor.into(), assistant.id);
         Ok(assistant)
     }
 
@@ -483,7 +484,7 @@ impl Assistants {
                 Err(PortError::Conflict(Constraint::AssistantRevision)) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
-                    audit(actor, assistant.id, "assistant changed");
+                    audit::assistant_changed(actor.into(), assistant.id);
                     return Ok((old, assistant));
                 }
             }
@@ -498,7 +499,7 @@ impl Assistants {
     pub async fn delete(&self, actor: &Actor, reference: &AssistantRef) -> Result<(), Error> {
         let assistant = self.managed(actor, reference).await?;
         self.assistants.delete(assistant.id).await?;
-        audit(actor, assistant.id, "assistant deleted");
+        audit::assistant_deleted(actor.into(), assistant.id);
         self.avatars.discard_all(assistant.id).await;
         // The assistant is gone, whatever becomes of answers that nobody will ask for.
         if let Err(error) = self.answers.purge(assistant.id).await {
@@ -521,7 +522,7 @@ impl Assistants {
         let assistant = self.managed(actor, reference).await?;
         self.assistants.void_answers(assistant.id).await?;
         let count = self.answers.purge(assistant.id).await?;
-        audit(actor, assistant.id, "answers purged");
+        audit::answers_purged(actor.into(), assistant.id);
         Ok(count)
     }
 
@@ -544,7 +545,7 @@ impl Assistants {
 
     async fn require_manager(&self, actor: &Actor) -> Result<(), Error> {
         let decision = self.access.policy().manage_assistants(actor).await;
-        decision.require()
+        decision.require_of(actor, "manage_assistants")
     }
 }
 
@@ -553,9 +554,4 @@ fn check_schema(schema: Option<&OutputSchema>) -> Result<(), Error> {
         Schema::compile(schema.as_value()).map_err(|violation| violation.at("output_schema"))?;
     }
     Ok(())
-}
-
-fn audit(actor: &Actor, assistant: AssistantId, what: &'static str) {
-    let user = actor.user_id().map(tracing::field::display);
-    tracing::info!(user.id = user, assistant.id = %assistant, "{what}");
 }

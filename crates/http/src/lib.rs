@@ -15,6 +15,7 @@ mod idempotency;
 mod input;
 mod logging;
 mod messages;
+mod metrics;
 mod openapi;
 mod options;
 mod paging;
@@ -34,6 +35,7 @@ mod unread_body;
 mod users;
 
 pub use cors::{InvalidOrigin, Origin};
+pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use options::HttpOptions;
 pub use router::router;

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_application::ports::{HealthCheck, PortError};
+use colloquy_application::ports::{HealthCheck, Level, PortError, Reading, Readings};
+use sea_orm::sqlx;
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -39,6 +40,7 @@ pub struct Database {
     /// On SQLite a single connection.
     writer: DatabaseConnection,
     operation_timeout: Duration,
+    under_way: Level,
 }
 
 /// How often a transaction is tried that PostgreSQL gives up for the sake of another.
@@ -66,6 +68,7 @@ impl Database {
             reader,
             writer,
             operation_timeout: options.operation_timeout,
+            under_way: Level::default(),
         })
     }
 
@@ -118,6 +121,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, PortError> {
+        let _counted = self.under_way.enter();
         match timeout(self.operation_timeout, work).await {
             Ok(result) => result.map_err(PortError::from),
             Err(elapsed) => Err(PortError::unavailable(elapsed)),
@@ -144,6 +148,50 @@ impl Database {
         })
         .await
     }
+}
+
+impl Readings for Database {
+    fn readings(&self) -> Vec<Reading> {
+        let mut readings = match self.backend() {
+            DbBackend::Postgres => pool("postgres", self.writer.get_postgres_connection_pool()),
+            _ => {
+                let mut both = pool("sqlite_read", self.reader.get_sqlite_connection_pool());
+                both.extend(pool(
+                    "sqlite_write",
+                    self.writer.get_sqlite_connection_pool(),
+                ));
+                both
+            }
+        };
+        readings.push(Reading::level(
+            "colloquy_database_operations_in_progress",
+            "Reads and transactions under way; those beyond the connections in use wait for one",
+            self.under_way.get(),
+        ));
+        readings
+    }
+}
+
+fn pool<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Vec<Reading> {
+    let (open, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
+    let connections = |state, count| {
+        let reading = Reading::level(
+            "colloquy_database_connections",
+            "Open connections to the database",
+            count,
+        );
+        reading.with("pool", name).with("state", state)
+    };
+    let max = Reading::level(
+        "colloquy_database_connections_max",
+        "The most connections that the pool opens",
+        pool.options().get_max_connections(),
+    );
+    vec![
+        connections("idle", idle),
+        connections("used", open.saturating_sub(idle)),
+        max.with("pool", name),
+    ]
 }
 
 #[async_trait]
