@@ -26,11 +26,15 @@ on_both_backends![
 /// How long a line may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+fn read(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
 /// The lines so far that have come behind the first `skipped`.
 fn lines(server: &Colloquy, skipped: usize) -> Vec<Value> {
     let log = server.log();
     let lines = log.lines().filter(|line| line.starts_with('{'));
-    let parsed = lines.map(|line| serde_json::from_str(line).expect(line));
+    let parsed = lines.map(read);
     parsed.skip(skipped).collect()
 }
 
@@ -393,7 +397,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
         .filter(|line| line.starts_with('{') || line.contains("forged"))
         .collect();
     for line in log.lines().filter(|line| line.contains("forged")) {
-        let line: Value = serde_json::from_str(line).expect(line);
+        let line = read(line);
         assert_ne!(message(&line), "forged");
         // Tags are there for whoever reads the log, escaped.
         assert!(in_span(&line, "run", "run.id").is_some(), "{line}");

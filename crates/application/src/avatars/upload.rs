@@ -8,6 +8,7 @@ use colloquy_domain::{
 use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
+use tracing::Span;
 
 use super::{Avatars, blobs};
 use crate::Error;
@@ -68,9 +69,10 @@ impl AvatarUpload {
         let slots = Arc::clone(&self.avatars.slots);
         let slot = slots.acquire_owned().await.map_err(PortError::other)?;
         let renderer = Arc::clone(&self.avatars.renderer);
+        let span = Span::current();
         let work = spawn_blocking(move || {
             let _slot = slot;
-            renderer.render(&file)
+            span.in_scope(|| renderer.render(&file))
         });
         let rendered = work.await.unwrap_or_else(|error| Err(panicked(error)));
         rendered.map_err(|error| match error.violation() {

@@ -1,4 +1,4 @@
-//! The figures as text. The library writes OpenMetrics; what every collector reads is the format
+//! The figures as text. The library writes `OpenMetrics`; what every collector reads is the format
 //! before it, which differs in two things: the descriptions of a counter bear its whole name, and
 //! there is no end mark.
 

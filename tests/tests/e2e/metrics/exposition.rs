@@ -53,7 +53,7 @@ impl Figures {
                 assert!(before.is_none(), "described twice: {name}");
                 name.clone_into(&mut current);
             } else if let Some(kind) = line.strip_prefix("# TYPE ") {
-                let kind = kind.strip_prefix(&current).expect(line).trim_start();
+                let kind = found(kind.strip_prefix(&current), line).trim_start();
                 assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
                 kind.clone_into(&mut figures.families.get_mut(&current).unwrap().kind);
             } else {
@@ -64,13 +64,13 @@ impl Figures {
     }
 
     fn take(&mut self, family: &str, line: &str) {
-        let (series, value) = line.rsplit_once(' ').expect(line);
+        let (series, value) = found(line.rsplit_once(' '), line);
         let (name, labels) = match series.split_once('{') {
             None => (series, BTreeMap::new()),
-            Some((name, labels)) => (name, parse(labels.strip_suffix('}').expect(line))),
+            Some((name, labels)) => (name, parse(found(labels.strip_suffix('}'), line))),
         };
-        let described = self.families.get_mut(family).expect(line);
-        let suffix = name.strip_prefix(family).expect(line);
+        let described = found(self.families.get_mut(family), line);
+        let suffix = found(name.strip_prefix(family), line);
         match described.kind.as_str() {
             "histogram" => assert!(["_sum", "_count", "_bucket"].contains(&suffix), "{line}"),
             "counter" => assert!(suffix.is_empty() && name.ends_with("_total"), "{line}"),
@@ -78,7 +78,7 @@ impl Figures {
         }
         let names = labels.keys().filter(|name| *name != "le").cloned();
         described.labels.extend(names);
-        let value = value.parse().expect(line);
+        let value = found(value.parse().ok(), line);
         let before = self.samples.insert((name.to_owned(), labels), value);
         assert!(before.is_none(), "twice: {line}");
     }
@@ -106,9 +106,15 @@ impl Figures {
 /// `a="b",c="d"`; no value of ours holds a quotation mark.
 fn parse(labels: &str) -> BTreeMap<String, String> {
     let labels = labels.split_inclusive("\",").map(|label| {
-        let (name, value) = label.trim_end_matches(',').split_once("=\"").expect(label);
-        let value = value.strip_suffix('"').expect(label);
+        let (name, value) = found(label.trim_end_matches(',').split_once("=\""), label);
+        let value = found(value.strip_suffix('"'), label);
         (name.to_owned(), value.to_owned())
     });
     labels.collect()
+}
+
+/// What the line must have.
+#[track_caller]
+fn found<T>(part: Option<T>, line: &str) -> T {
+    part.unwrap_or_else(|| panic!("not in the format: {line}"))
 }

@@ -4,6 +4,8 @@ mod exposition;
 
 use std::time::{Duration, Instant};
 
+use colloquy_application::ports::Clock as _;
+use colloquy_application::system::SystemClock;
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Gate, Reply};
@@ -71,7 +73,8 @@ async fn the_operators_table_lists_exactly_what_is_shown(backend: Backend) {
         .filter(|line| line.starts_with("| `colloquy_") || line.starts_with("| `process_"))
         .collect();
     listed.sort_unstable();
-    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+    let mut shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+    shown.sort_unstable();
     let expected = shown.join("\n");
     assert_eq!(listed, shown, "docs/operating.md should say:\n{expected}");
 }
@@ -260,7 +263,7 @@ async fn the_process_and_its_stores_are_shown(backend: Backend) {
     assert!(value("process_resident_memory_bytes") > 1024.0 * 1024.0);
     assert!(value("process_open_fds") > 5.0);
     assert!(value("process_open_fds") < value("process_max_fds"));
-    let now = chrono::Utc::now().timestamp() as f64;
+    let now = SystemClock.now().timestamp() as f64;
     let age = now - value("process_start_time_seconds");
     assert!((0.0..600.0).contains(&age), "{age}");
     let version = [("version", env!("CARGO_PKG_VERSION"))];
