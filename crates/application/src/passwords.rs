@@ -200,6 +200,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Password, PasswordHash, PasswordHasher, decoy};
+    use crate::ports::Readings as _;
     use crate::system::OsSecretGenerator;
 
     fn hasher() -> PasswordHasher {
@@ -230,6 +231,16 @@ mod tests {
         assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert_ne!(one, other);
         assert_eq!(decoy().as_str().len(), one.as_str().len());
+    }
+
+    #[tokio::test]
+    async fn those_in_the_queue_are_counted() {
+        let hasher = hasher();
+        let waiting = || hasher.readings()[0].value;
+        let sign_in = || hasher.verify(Password::presented("wrong"), None);
+        let look = async { waiting() };
+        let (.., seen) = tokio::join!(biased; sign_in(), sign_in(), sign_in(), look);
+        assert_eq!((seen, waiting()), (1, 0), "there are two slots");
     }
 
     #[test]

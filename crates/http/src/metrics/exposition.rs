@@ -7,9 +7,8 @@ use std::fmt::{self, Write as _};
 
 use colloquy_application::ports::{Reading, ReadingKind};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 /// What a scraper is told the format is.
@@ -45,21 +44,32 @@ impl Collector for Read {
             let Some(Reading { help, kind, .. }) = readings.first() else {
                 continue;
             };
-            let kind = match kind {
-                ReadingKind::Level => ConstGauge::new(0_u64).metric_type(),
-                ReadingKind::Count => ConstCounter::new(0_u64).metric_type(),
-            };
-            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+            let (help, kind) = (format!("{help}."), metric_type(*kind));
+            let mut metric = encoder.encode_descriptor(name, &help, None, kind)?;
             for reading in readings {
                 let labels = reading.labels.as_slice();
-                let one = metric.encode_family(&labels)?;
-                match reading.kind {
-                    ReadingKind::Level => ConstGauge::new(as_float(reading.value)).encode(one)?,
-                    ReadingKind::Count => ConstCounter::new(reading.value).encode(one)?,
+                if labels.is_empty() {
+                    write_value(reading, &mut metric)?;
+                } else {
+                    write_value(reading, &mut metric.encode_family(&labels)?)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+const fn metric_type(kind: ReadingKind) -> MetricType {
+    match kind {
+        ReadingKind::Level => MetricType::Gauge,
+        ReadingKind::Count => MetricType::Counter,
+    }
+}
+
+fn write_value(reading: &Reading, metric: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
+    match reading.kind {
+        ReadingKind::Level => metric.encode_gauge(&as_float(reading.value)),
+        ReadingKind::Count => metric.encode_counter::<NoLabelSet, _, u64>(&reading.value, None),
     }
 }
 

@@ -45,7 +45,6 @@ impl Figures {
                 let (name, help) = help.split_once(' ').unwrap();
                 let family = Family {
                     kind: String::new(),
-                    // The library ends some with a full stop.
                     help: help.trim_end_matches('.').to_owned(),
                     labels: BTreeSet::new(),
                 };
