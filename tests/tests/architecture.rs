@@ -70,6 +70,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("genai", &["colloquy-llm"]),
     ("candle", &["colloquy-llm"]),
     ("tokenizers", &["colloquy-llm"]),
+    ("prometheus", &["colloquy-http"]),
     ("clap", &["colloquy-server"]),
 ];
 const STORES: &[&str] = &["colloquy-migrations", "colloquy-persistence"];

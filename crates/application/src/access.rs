@@ -25,11 +25,34 @@ pub(crate) enum ThreadAction {
     CancelRun,
 }
 
+impl ThreadAction {
+    /// The policy's name for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::View => "view_thread",
+            Self::Update => "update_thread",
+            Self::Delete => "delete_thread",
+            Self::CreateMessage => "create_message",
+            Self::CancelRun => "cancel_run",
+        }
+    }
+}
+
 /// What the actor wants with an assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AssistantAction {
     View,
     Run,
+}
+
+impl AssistantAction {
+    /// The policy's name for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::View => "view_assistant",
+            Self::Run => "run_assistant",
+        }
+    }
 }
 
 impl Access {
@@ -58,13 +81,14 @@ impl Access {
         action: ThreadAction,
     ) -> Result<Thread, Error> {
         let Some(thread) = self.threads.get(id).await? else {
-            // A guest is sent to sign in whether or not there is such a thread.
-            return Err(match actor {
-                Actor::Guest => Error::Unauthenticated,
-                Actor::User(_) => Error::NotFound,
-            });
+            if matches!(actor, Actor::Guest) {
+                // A guest is sent to sign in whether or not there is such a thread.
+                Decision::Unauthenticated.require_of(actor, action.name())?;
+            }
+            return Err(Error::NotFound);
         };
-        self.decide_thread(actor, &thread, action).await.require()?;
+        let decision = self.decide_thread(actor, &thread, action).await;
+        decision.require_of(actor, action.name())?;
         Ok(thread)
     }
 
@@ -98,7 +122,7 @@ impl Access {
             AssistantAction::View => self.policy.view_assistant(actor, &assistant).await,
             AssistantAction::Run => self.policy.run_assistant(actor, &assistant).await,
         };
-        decision.require()?;
+        decision.require_of(actor, action.name())?;
         Ok(assistant)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use colloquy_domain::{Email, PersonName, Role, User, UserId};
 
 use crate::Error;
+use crate::audit::{self, By};
 use crate::passwords::{Password, PasswordHasher};
 use crate::ports::{Clock, IdGenerator, OffsetList, OffsetPage, UserChanges, UserRepository};
 
@@ -13,7 +14,7 @@ use crate::ports::{Clock, IdGenerator, OffsetList, OffsetPage, UserChanges, User
 #[derive(Clone)]
 pub struct Accounts {
     users: Arc<dyn UserRepository>,
-    hasher: PasswordHasher,
+    pub(crate) hasher: PasswordHasher,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
 }
@@ -81,13 +82,17 @@ impl Accounts {
     /// # Errors
     /// `Duplicate("email")`.
     pub async fn create(&self, new: NewAccount) -> Result<User, Error> {
+        self.create_by(By::Operator, new).await
+    }
+
+    pub(crate) async fn create_by(&self, by: By<'_>, new: NewAccount) -> Result<User, Error> {
         let hash = match new.password.clone() {
             Some(password) => Some(self.hasher.hash(password).await?),
             None => None,
         };
         let user = self.user(new);
         self.users.add(&user, hash.as_ref()).await?;
-        tracing::info!(user.id = %user.id, user.role = user.role.as_str(), "account created");
+        audit::account_created(by, &user);
         Ok(user)
     }
 
@@ -109,7 +114,7 @@ impl Accounts {
         });
         let added = self.users.add_first_administrator(&user, &hash).await?;
         if added {
-            tracing::info!(user.id = %user.id, "first administrator created");
+            audit::account_created(By::Operator, &user);
         }
         Ok(added.then_some(user))
     }
@@ -157,6 +162,15 @@ impl Accounts {
     /// # Errors
     /// `NotFound`, `Duplicate("email")`.
     pub async fn update(&self, id: UserId, changes: AccountChanges) -> Result<User, Error> {
+        self.update_by(By::Operator, id, changes).await
+    }
+
+    pub(crate) async fn update_by(
+        &self,
+        by: By<'_>,
+        id: UserId,
+        changes: AccountChanges,
+    ) -> Result<User, Error> {
         let password = match changes.password {
             Some(password) => Some(self.hasher.hash(password).await?),
             None => None,
@@ -170,13 +184,7 @@ impl Accounts {
             updated_at: self.clock.now(),
         };
         let user = self.users.update(id, &changes).await?;
-        tracing::info!(
-            user.id = %user.id,
-            user.role = user.role.as_str(),
-            user.is_active = user.is_active,
-            user.password_changed = changes.password.is_some(),
-            "account changed"
-        );
+        audit::account_changed(by, &user, changes.password.is_some());
         Ok(user)
     }
 
@@ -185,8 +193,12 @@ impl Accounts {
     /// # Errors
     /// `NotFound`.
     pub async fn delete(&self, id: UserId) -> Result<(), Error> {
+        self.delete_by(By::Operator, id).await
+    }
+
+    pub(crate) async fn delete_by(&self, by: By<'_>, id: UserId) -> Result<(), Error> {
         self.users.delete(id).await?;
-        tracing::info!(user.id = %id, "account deleted");
+        audit::account_deleted(by, id);
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use colloquy_domain::{FieldError, Run, RunError, ValidationError};
+use colloquy_domain::{Actor, FieldError, Run, RunError, ValidationError};
 
+use crate::audit;
 use crate::permissions::Decision;
 use crate::ports::{Constraint, PortError};
 
@@ -97,5 +98,19 @@ impl Decision {
             Self::Forbidden(reason) => Err(Error::Forbidden(reason)),
             Self::Hidden => Err(Error::NotFound),
         }
+    }
+
+    /// [`require`](Self::require), and a line in the audit log when the actor is refused.
+    pub(crate) fn require_of(self, actor: &Actor, action: &'static str) -> Result<(), Error> {
+        let reason = match &self {
+            Self::Allow => None,
+            Self::Unauthenticated => Some("unauthenticated"),
+            Self::Forbidden(_) => Some("forbidden"),
+            Self::Hidden => Some("hidden"),
+        };
+        if let Some(reason) = reason {
+            audit::access_denied(actor, action, reason);
+        }
+        self.require()
     }
 }

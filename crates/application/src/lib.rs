@@ -5,6 +5,7 @@ mod access;
 pub mod accounts;
 pub mod answers;
 pub mod assistants;
+pub mod audit;
 pub mod avatars;
 mod error;
 pub mod messages;

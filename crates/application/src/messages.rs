@@ -125,7 +125,7 @@ impl Messages {
             .ok_or(Error::NotFound)?;
         let policy = self.access.policy();
         let decision = policy.delete_message(actor, &thread, &message).await;
-        decision.require()?;
+        decision.require_of(actor, "delete_message")?;
         self.messages.delete(thread.id, id).await?;
         Ok(())
     }

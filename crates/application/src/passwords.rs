@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use colloquy_domain::Violation;
 use tokio::sync::Semaphore;
 
-use crate::ports::{PortError, SecretGenerator};
+use crate::ports::{Level, PortError, Reading, Readings, SecretGenerator};
 
 /// A password as somebody typed it. Never printed, never stored.
 #[derive(Clone)]
@@ -83,6 +83,7 @@ impl fmt::Debug for PasswordHash {
 #[derive(Clone)]
 pub struct PasswordHasher {
     slots: Arc<Semaphore>,
+    waiting: Level,
     secrets: Arc<dyn SecretGenerator>,
 }
 
@@ -97,6 +98,7 @@ impl PasswordHasher {
     pub fn new(slots: usize, secrets: Arc<dyn SecretGenerator>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slots.max(1))),
+            waiting: Level::default(),
             secrets,
         }
     }
@@ -131,16 +133,28 @@ impl PasswordHasher {
         job: impl FnOnce() -> Result<T, PortError> + Send + 'static,
     ) -> Result<T, PortError> {
         // The permit travels with the job: a caller that goes away must not let one more in.
+        let waiting = self.waiting.enter();
         let permit = Arc::clone(&self.slots)
             .acquire_owned()
             .await
             .map_err(PortError::other)?;
+        drop(waiting);
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             job()
         })
         .await
         .map_err(PortError::other)?
+    }
+}
+
+impl Readings for PasswordHasher {
+    fn readings(&self) -> Vec<Reading> {
+        vec![Reading::level(
+            "colloquy_password_hashes_waiting",
+            "Passwords that wait for a slot to be hashed or compared in",
+            self.waiting.get(),
+        )]
     }
 }
 
@@ -186,6 +200,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Password, PasswordHash, PasswordHasher, decoy};
+    use crate::ports::Readings as _;
     use crate::system::OsSecretGenerator;
 
     fn hasher() -> PasswordHasher {
@@ -216,6 +231,16 @@ mod tests {
         assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert_ne!(one, other);
         assert_eq!(decoy().as_str().len(), one.as_str().len());
+    }
+
+    #[tokio::test]
+    async fn those_in_the_queue_are_counted() {
+        let hasher = hasher();
+        let waiting = || hasher.readings()[0].value;
+        let sign_in = || hasher.verify(Password::presented("wrong"), None);
+        let look = async { waiting() };
+        let (.., seen) = tokio::join!(biased; sign_in(), sign_in(), sign_in(), look);
+        assert_eq!((seen, waiting()), (1, 0), "there are two slots");
     }
 
     #[test]

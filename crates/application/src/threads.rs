@@ -110,7 +110,8 @@ impl Threads {
     /// # Errors
     /// `Unauthenticated` for a guest, `NotFound` when the actor may not see the assistant.
     pub async fn create(&self, actor: &Actor, new: NewThread) -> Result<Thread, Error> {
-        self.access.policy().create_thread(actor).await.require()?;
+        let decision = self.access.policy().create_thread(actor).await;
+        decision.require_of(actor, "create_thread")?;
         let assistant_id = self.visible(actor, new.assistant.as_ref()).await?;
         let now = self.clock.now();
         let thread = Thread {

@@ -10,6 +10,7 @@ use colloquy_domain::{AccessToken, Actor, Email, TokenId, TokenKind, TokenName, 
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
+use crate::audit::{self, By};
 use crate::passwords::{Password, PasswordHasher};
 use crate::ports::{
     Authenticated, Clock, Credentials, IdGenerator, PortError, SecretGenerator, TokenHash,
@@ -114,8 +115,8 @@ impl Tokens {
         let matches = self.hasher.verify(password, stored).await?;
         let user = match credentials {
             Some(Credentials { user, .. }) if matches && user.is_active => user,
-            _ => {
-                tracing::info!("sign-in refused");
+            other => {
+                audit::sign_in_refused(other.map(|credentials| credentials.user.id));
                 return Err(Error::InvalidCredentials);
             }
         };
@@ -123,7 +124,7 @@ impl Tokens {
         let issued = self
             .issue(user.id, TokenKind::Session, name, Some(SESSION_LIFETIME))
             .await?;
-        tracing::info!(user.id = %user.id, token.id = %issued.token.id, "signed in");
+        audit::signed_in(user.id, issued.token.id);
         Ok(issued)
     }
 
@@ -154,7 +155,11 @@ impl Tokens {
     pub async fn logout(&self, current: &Authenticated) -> Result<(), Error> {
         match self.tokens.revoke(current.user.id, current.token.id).await {
             Err(PortError::NotFound) => Err(Error::Unauthenticated),
-            revoked => Ok(revoked?),
+            revoked => {
+                revoked?;
+                audit::signed_out(current.user.id, current.token.id);
+                Ok(())
+            }
         }
     }
 
@@ -169,7 +174,8 @@ impl Tokens {
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
         let user = actor.user_id().ok_or(Error::Unauthenticated)?;
-        self.issue_api_key(user, name, lifetime).await
+        self.issue_api_key_by(actor.into(), user, name, lifetime)
+            .await
     }
 
     /// Gives that user an API key, without the question who asks: for the machine's operator.
@@ -182,8 +188,19 @@ impl Tokens {
         name: TokenName,
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
+        self.issue_api_key_by(By::Operator, user, name, lifetime)
+            .await
+    }
+
+    async fn issue_api_key_by(
+        &self,
+        by: By<'_>,
+        user: UserId,
+        name: TokenName,
+        lifetime: Option<Duration>,
+    ) -> Result<IssuedToken, Error> {
         let issued = self.issue(user, TokenKind::ApiKey, name, lifetime).await?;
-        tracing::info!(user.id = %user, token.id = %issued.token.id, "API key created");
+        audit::api_key_created(by, user, issued.token.id);
         Ok(issued)
     }
 
@@ -210,7 +227,7 @@ impl Tokens {
     /// `Unauthenticated`, `NotFound` also for another user's.
     pub async fn revoke(&self, actor: &Actor, id: TokenId) -> Result<(), Error> {
         let user = actor.user_id().ok_or(Error::Unauthenticated)?;
-        self.revoke_of(user, id).await
+        self.revoke_by(actor.into(), user, id).await
     }
 
     /// Revokes that user's token, without the question who asks: for the machine's operator.
@@ -218,8 +235,12 @@ impl Tokens {
     /// # Errors
     /// `NotFound`.
     pub async fn revoke_of(&self, user: UserId, id: TokenId) -> Result<(), Error> {
+        self.revoke_by(By::Operator, user, id).await
+    }
+
+    async fn revoke_by(&self, by: By<'_>, user: UserId, id: TokenId) -> Result<(), Error> {
         self.tokens.revoke(user, id).await?;
-        tracing::info!(user.id = %user, token.id = %id, "token revoked");
+        audit::token_revoked(by, user, id);
         Ok(())
     }
 

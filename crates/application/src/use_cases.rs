@@ -12,8 +12,8 @@ use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
     AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, Embedder,
-    IdGenerator, InstanceId, MessageRepository, RunEventRepository, RunRepository, SecretGenerator,
-    ThreadRepository, TokenRepository, UserRepository,
+    IdGenerator, InstanceId, MessageRepository, Observer, Reading, Readings, RunEventRepository,
+    RunRepository, SecretGenerator, ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::threads::Threads;
@@ -48,6 +48,8 @@ pub struct Ports {
     pub answers: Arc<dyn AnswerCache>,
     /// Tells which questions are alike, if anything does.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// Counts what happens.
+    pub observer: Arc<dyn Observer>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids.
@@ -166,6 +168,18 @@ impl UseCases {
     }
 }
 
+impl Readings for UseCases {
+    fn readings(&self) -> Vec<Reading> {
+        let mut readings = vec![Reading::level(
+            "colloquy_runs_in_progress",
+            "Runs that this process works on",
+            self.engine.in_progress(),
+        )];
+        readings.extend(self.accounts.hasher.readings());
+        readings
+    }
+}
+
 fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
     let answers = Answers::new(
         Arc::clone(&ports.answers),
@@ -177,6 +191,7 @@ fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
         events: Arc::clone(&ports.events),
         messages: Arc::clone(&ports.messages),
         model: Arc::clone(&ports.model),
+        observer: Arc::clone(&ports.observer),
         clock: Arc::clone(&ports.clock),
         ids: Arc::clone(&ports.ids),
     };

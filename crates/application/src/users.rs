@@ -38,7 +38,7 @@ impl Users {
     /// The policy's refusal, `Duplicate("email")`.
     pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<User, Error> {
         self.require(actor).await?;
-        self.accounts.create(new).await
+        self.accounts.create_by(actor.into(), new).await
     }
 
     /// One account.
@@ -61,7 +61,7 @@ impl Users {
         changes: AccountChanges,
     ) -> Result<User, Error> {
         self.require(actor).await?;
-        self.accounts.update(id, changes).await
+        self.accounts.update_by(actor.into(), id, changes).await
     }
 
     /// Deletes an account; its threads stay, without an owner.
@@ -70,10 +70,11 @@ impl Users {
     /// The policy's refusal, `NotFound`.
     pub async fn delete(&self, actor: &Actor, id: UserId) -> Result<(), Error> {
         self.require(actor).await?;
-        self.accounts.delete(id).await
+        self.accounts.delete_by(actor.into(), id).await
     }
 
     async fn require(&self, actor: &Actor) -> Result<(), Error> {
-        self.policy.manage_users(actor).await.require()
+        let decision = self.policy.manage_users(actor).await;
+        decision.require_of(actor, "manage_users")
     }
 }

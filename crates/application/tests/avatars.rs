@@ -145,6 +145,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
         answers: Arc::new(MemoryAnswers::default()),
         embedder: None,
         model: Arc::new(ScriptedModel::new([])),
+        observer: Arc::new(()),
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(SequentialIds::default()),
         secrets: Arc::new(CountingSecrets::default()),

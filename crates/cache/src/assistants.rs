@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError,
+    AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError, Reading, Readings,
 };
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Description};
 use moka::future::Cache;
 
+use crate::lookups::Lookups;
 use crate::shared_load::{Missing, same_error};
 
 /// How old a copy may get: what another instance has changed counts within five seconds, also
@@ -33,6 +34,7 @@ pub struct CachedAssistantRepository {
     /// Part of every key. What was read before a write is never asked for after it, not even if
     /// the reading took longer than the write.
     generation: AtomicU64,
+    lookups: Lookups,
 }
 
 /// What was read, and when the reading began.
@@ -76,6 +78,7 @@ impl CachedAssistantRepository {
                 .time_to_live(LIFETIME)
                 .build(),
             generation: AtomicU64::new(0),
+            lookups: Lookups::default(),
         }
     }
 
@@ -89,6 +92,7 @@ impl CachedAssistantRepository {
     }
 
     async fn read(&self, reference: &AssistantRef) -> Result<Copy<Assistant>, Missing> {
+        self.lookups.note_load();
         let since = Instant::now();
         match self.inner.get(reference).await {
             Ok(Some(assistant)) => Ok(Copy {
@@ -105,9 +109,16 @@ impl CachedAssistantRepository {
         scope: &AssistantScope,
         page: OffsetPage,
     ) -> Result<Copy<OffsetList<Assistant>>, PortError> {
+        self.lookups.note_load();
         let since = Instant::now();
         let value = Arc::new(self.inner.list(scope, page).await?);
         Ok(Copy { value, since })
+    }
+}
+
+impl Readings for CachedAssistantRepository {
+    fn readings(&self) -> Vec<Reading> {
+        self.lookups.readings("assistants")
     }
 }
 
@@ -119,6 +130,7 @@ impl AssistantRepository for CachedAssistantRepository {
     }
 
     async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+        self.lookups.note();
         let key = (self.generation(), reference.clone());
         match self
             .assistants
@@ -141,6 +153,7 @@ impl AssistantRepository for CachedAssistantRepository {
         scope: &AssistantScope,
         page: OffsetPage,
     ) -> Result<OffsetList<Assistant>, PortError> {
+        self.lookups.note();
         let key = (self.generation(), scope.clone(), page);
         let copy = self.pages.try_get_with(key, self.read_page(scope, page));
         match copy.await.map_err(|error| same_error(&error))?.fresh() {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod assistants;
+mod lookups;
 mod shared_load;
 mod tokens;
 

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
+use colloquy_application::ports::{
+    Authenticated, PortError, Reading, Readings, TokenHash, TokenRepository,
+};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, UserId};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 
+use crate::lookups::Lookups;
 use crate::shared_load::{Missing, same_error};
 
 /// How old an answer may get, by the caller's clock and by the machine's.
@@ -22,6 +25,7 @@ pub struct CachedTokenRepository {
     inner: Arc<dyn TokenRepository>,
     answers: Cache<Key, Authenticated>,
     generation: AtomicU64,
+    lookups: Lookups,
 }
 
 /// What an answer is good for. An answer whose generation or period has passed is never asked for
@@ -49,6 +53,7 @@ impl CachedTokenRepository {
             inner,
             answers,
             generation: AtomicU64::new(0),
+            lookups: Lookups::default(),
         }
     }
 
@@ -71,10 +76,17 @@ impl CachedTokenRepository {
         hash: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Authenticated, Missing> {
+        self.lookups.note_load();
         match self.inner.authenticate(hash, now).await {
             Ok(found) => found.ok_or(Missing::Absent),
             Err(error) => Err(Missing::Failed(Arc::new(error))),
         }
+    }
+}
+
+impl Readings for CachedTokenRepository {
+    fn readings(&self) -> Vec<Reading> {
+        self.lookups.readings("tokens")
     }
 }
 
@@ -89,6 +101,7 @@ impl TokenRepository for CachedTokenRepository {
         hash: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Option<Authenticated>, PortError> {
+        self.lookups.note();
         let key = self.key(hash, now);
         let answer = self.answers.try_get_with(key, self.look_up(hash, now));
         match answer.await {

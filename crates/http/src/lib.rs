@@ -17,6 +17,7 @@ mod input;
 mod links;
 mod logging;
 mod messages;
+mod metrics;
 mod openapi;
 mod options;
 mod paging;
@@ -36,6 +37,7 @@ mod unread_body;
 mod users;
 
 pub use cors::{InvalidOrigin, Origin};
+pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use options::HttpOptions;
 pub use router::router;

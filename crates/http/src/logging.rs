@@ -1,7 +1,12 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use colloquy_domain::UserId;
+use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, field};
 
@@ -20,13 +25,43 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
     );
     let started = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
-    let _entered = span.entered();
-    tracing::info!(
-        status = response.status().as_u16(),
-        latency_ms = started.elapsed().as_micros() as f64 / 1_000.0,
-        "answered"
-    );
-    response
+    span.in_scope(|| {
+        tracing::info!(
+            status = response.status().as_u16(),
+            latency_ms = started.elapsed().as_micros() as f64 / 1_000.0,
+            "answered"
+        );
+    });
+    response.map(|body| Body::new(Spanned { body, span }))
+}
+
+/// A body that is made within the request's span: an event stream has things to say after its
+/// answer has begun.
+struct Spanned {
+    body: Body,
+    span: Span,
+}
+
+impl HttpBody for Spanned {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Self { body, span } = &mut *self;
+        let _entered = span.enter();
+        Pin::new(body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Says whose the request is, once that is known.

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use colloquy_application::ports::IdGenerator;
+use colloquy_application::ports::{IdGenerator, Readings};
 use tokio_util::sync::CancellationToken;
 
-use crate::Origin;
+use crate::{Metrics, Origin};
 
 /// What an operator may set of the API, and what it takes from its surroundings.
 #[derive(Clone)]
@@ -14,16 +14,22 @@ pub struct HttpOptions {
     pub cors_origins: Vec<Origin>,
     /// Cancelled when the service is about to stop: from then on it is not ready any more.
     pub draining: CancellationToken,
+    /// Counts what `/metrics` shows, the requests among it.
+    pub metrics: Metrics,
+    /// What `/metrics` shows besides.
+    pub readings: Vec<Arc<dyn Readings>>,
 }
 
 impl HttpOptions {
-    /// No cross-origin access, never draining.
+    /// No cross-origin access, never draining, figures of its own.
     #[must_use]
     pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
         Self {
             ids,
             cors_origins: Vec::new(),
             draining: CancellationToken::new(),
+            metrics: Metrics::new(),
+            readings: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::metrics::{self, Scrape};
 use crate::problem::{self, Problem};
 use crate::state::{App, Readiness};
 use crate::{
@@ -22,8 +23,14 @@ use crate::{
 pub fn router(
     use_cases: UseCases,
     health: Vec<Arc<dyn HealthCheck>>,
-    options: HttpOptions,
+    mut options: HttpOptions,
 ) -> Router {
+    let mut readings = std::mem::take(&mut options.readings);
+    readings.push(Arc::new(use_cases.clone()));
+    let scrape = Scrape {
+        metrics: options.metrics.clone(),
+        readings: readings.into(),
+    };
     let readiness = Readiness {
         checks: health.into(),
         draining: options.draining.clone(),
@@ -31,7 +38,7 @@ pub fn router(
     let (api, document) = api().split_for_parts();
     let routes = api
         .merge(docs::routes(&document))
-        .with_state(App::new(use_cases, readiness));
+        .with_state(App::new(use_cases, readiness, scrape));
     layered(routes, options)
 }
 
@@ -50,6 +57,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     let base = prompt.merge(messages::waiting_routes());
     let mut api = OpenApiRouter::with_openapi(openapi::frame())
         .merge(health::routes())
+        .merge(metrics::routes())
         .nest(BASE, base);
     openapi::complete(api.get_openapi_mut());
     api
@@ -65,6 +73,7 @@ pub(crate) fn layered(routes: Router, options: HttpOptions) -> Router {
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn(problem::render))
         .layer(option_layer(cors))
+        .layer(from_fn_with_state(options.metrics, metrics::count))
         .layer(from_fn(logging::log))
         .layer(from_fn(security_headers::add))
         .layer(from_fn_with_state(options.ids, request_id::assign))

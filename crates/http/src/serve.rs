@@ -12,11 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::Metrics;
+
 /// How long to wait when no connection can be accepted, for example without descriptors left.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 
 /// What an operator may set of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ServeOptions {
     /// How long a client may take to send a request's head, and how long a connection may be
     /// idle, at the least; twice as long at the most.
@@ -25,15 +27,18 @@ pub struct ServeOptions {
     pub stall: Duration,
     /// How long requests under way have to end once the service stops.
     pub grace: Duration,
+    /// Counts the connections.
+    pub metrics: Metrics,
 }
 
 impl Default for ServeOptions {
-    /// 15 seconds of idleness, 30 of stalling, 25 of grace.
+    /// 15 seconds of idleness, 30 of stalling, 25 of grace; figures of its own.
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(15),
             stall: Duration::from_secs(30),
             grace: Duration::from_secs(25),
+            metrics: Metrics::new(),
         }
     }
 }
@@ -64,7 +69,7 @@ pub async fn serve(
                 connections.spawn(connection::run(
                     stream,
                     router.clone(),
-                    options,
+                    options.clone(),
                     stop.clone(),
                 ));
             }

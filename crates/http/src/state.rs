@@ -12,6 +12,9 @@ use colloquy_application::tokens::Tokens;
 use colloquy_application::users::Users;
 use tokio_util::sync::CancellationToken;
 
+use crate::Metrics;
+use crate::metrics::Scrape;
+
 /// What the handlers work with; each asks for the part that it needs.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
@@ -19,6 +22,7 @@ pub(crate) struct App(Arc<Parts>);
 struct Parts {
     use_cases: UseCases,
     readiness: Readiness,
+    scrape: Scrape,
 }
 
 /// What tells whether the service can do its work.
@@ -29,10 +33,11 @@ pub(crate) struct Readiness {
 }
 
 impl App {
-    pub(crate) fn new(use_cases: UseCases, readiness: Readiness) -> Self {
+    pub(crate) fn new(use_cases: UseCases, readiness: Readiness, scrape: Scrape) -> Self {
         Self(Arc::new(Parts {
             use_cases,
             readiness,
+            scrape,
         }))
     }
 }
@@ -40,6 +45,18 @@ impl App {
 impl FromRef<App> for Readiness {
     fn from_ref(app: &App) -> Self {
         app.0.readiness.clone()
+    }
+}
+
+impl FromRef<App> for Scrape {
+    fn from_ref(app: &App) -> Self {
+        app.0.scrape.clone()
+    }
+}
+
+impl FromRef<App> for Metrics {
+    fn from_ref(app: &App) -> Self {
+        app.0.scrape.metrics.clone()
     }
 }
 

@@ -2,7 +2,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_application::ports::{HealthCheck, PortError};
+use colloquy_application::ports::{HealthCheck, Level, PortError, Reading, Readings};
+use sea_orm::sqlx;
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -42,6 +43,7 @@ pub struct Database {
     writer: DatabaseConnection,
     operation_timeout: Duration,
     suspicion: Suspicion,
+    under_way: Level,
 }
 
 /// How often a transaction is tried that PostgreSQL gives up for the sake of another.
@@ -71,6 +73,7 @@ impl Database {
             writer,
             operation_timeout: options.operation_timeout,
             suspicion,
+            under_way: Level::default(),
         })
     }
 
@@ -123,6 +126,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, PortError> {
+        let _counted = self.under_way.enter();
         let mut work = pin!(work);
         // Before the work is dropped with its connection, in case that happens half-way.
         let unfinished = self.suspicion.unless_finished();
@@ -156,6 +160,50 @@ impl Database {
         })
         .await
     }
+}
+
+impl Readings for Database {
+    fn readings(&self) -> Vec<Reading> {
+        let mut readings = match self.backend() {
+            DbBackend::Postgres => pool("postgres", self.writer.get_postgres_connection_pool()),
+            _ => {
+                let mut both = pool("sqlite_read", self.reader.get_sqlite_connection_pool());
+                both.extend(pool(
+                    "sqlite_write",
+                    self.writer.get_sqlite_connection_pool(),
+                ));
+                both
+            }
+        };
+        readings.push(Reading::level(
+            "colloquy_database_operations_in_progress",
+            "Reads and transactions under way; those beyond the connections in use wait for one",
+            self.under_way.get(),
+        ));
+        readings
+    }
+}
+
+fn pool<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Vec<Reading> {
+    let (open, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
+    let connections = |state, count| {
+        let reading = Reading::level(
+            "colloquy_database_connections",
+            "Open connections to the database",
+            count,
+        );
+        reading.with("pool", name).with("state", state)
+    };
+    let max = Reading::level(
+        "colloquy_database_connections_max",
+        "The most connections that the pool opens",
+        pool.options().get_max_connections(),
+    );
+    vec![
+        connections("idle", idle),
+        connections("used", open.saturating_sub(idle)),
+        max.with("pool", name),
+    ]
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ mod first_steps;
 mod instance;
 mod logging;
 mod password;
+mod process;
 mod service;
 mod signals;
 mod store;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::{ChatModel, Embedder, HealthCheck};
+use colloquy_application::ports::{ChatModel, Embedder, HealthCheck, Readings};
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
 use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository, MemoryAnswerCache};
+use colloquy_http::Metrics;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
     SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
@@ -16,6 +17,7 @@ use colloquy_persistence::{
 use crate::config::Configuration;
 use crate::failure::Failure;
 use crate::instance::InstanceSlot;
+use crate::process::ThisProcess;
 use crate::store::{Sources, Store};
 
 /// Everything that is served.
@@ -23,6 +25,10 @@ pub(crate) struct Service {
     pub(crate) use_cases: UseCases,
     /// What must answer for the service to be ready.
     pub(crate) health: Vec<Arc<dyn HealthCheck>>,
+    /// Counts what happens.
+    pub(crate) metrics: Metrics,
+    /// What is shown beside that.
+    pub(crate) readings: Vec<Arc<dyn Readings>>,
     pub(crate) sources: Sources,
     pub(crate) assistants: Arc<CachedAssistantRepository>,
     pub(crate) database: Database,
@@ -45,18 +51,18 @@ impl Service {
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
         let database = store.database;
-        let assistants = SeaAssistantRepository::new(database.clone());
-        let assistants = Arc::new(CachedAssistantRepository::new(Arc::new(assistants)));
+        let caches = Caches::new(&database, settings.answers_max_bytes);
+        let metrics = Metrics::new();
         let use_cases = UseCases::new(
             ports(
                 &database,
-                &assistants,
+                &caches,
                 Arc::new(blobs.clone()),
                 Models {
                     chat: Arc::new(model),
                     embedder,
                 },
-                settings.answers_max_bytes,
+                &metrics,
                 &sources,
             ),
             Arc::new(DefaultPolicy),
@@ -71,8 +77,18 @@ impl Service {
         Ok(Self {
             use_cases,
             health: vec![Arc::new(database.clone()), Arc::new(blobs)],
+            metrics,
+            readings: vec![
+                Arc::new(ThisProcess {
+                    started_at: sources.clock.now(),
+                }),
+                Arc::new(database.clone()),
+                Arc::clone(&caches.tokens) as _,
+                Arc::clone(&caches.assistants) as _,
+                caches.answers,
+            ],
             sources,
-            assistants,
+            assistants: caches.assistants,
             database,
             _slot: slot,
         })
@@ -89,19 +105,37 @@ struct Models {
     embedder: Option<Arc<dyn Embedder>>,
 }
 
+/// What is kept in memory.
+struct Caches {
+    tokens: Arc<CachedTokenRepository>,
+    assistants: Arc<CachedAssistantRepository>,
+    answers: Arc<MemoryAnswerCache>,
+}
+
+impl Caches {
+    fn new(database: &Database, answers_max_bytes: usize) -> Self {
+        let tokens = SeaTokenRepository::new(database.clone());
+        let assistants = SeaAssistantRepository::new(database.clone());
+        Self {
+            tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
+            assistants: Arc::new(CachedAssistantRepository::new(Arc::new(assistants))),
+            answers: Arc::new(MemoryAnswerCache::new(answers_max_bytes)),
+        }
+    }
+}
+
 fn ports(
     database: &Database,
-    assistants: &Arc<CachedAssistantRepository>,
+    caches: &Caches,
     blobs: Arc<ObjectBlobStore>,
     models: Models,
-    answers_max_bytes: usize,
+    metrics: &Metrics,
     sources: &Sources,
 ) -> Ports {
-    let tokens = SeaTokenRepository::new(database.clone());
     Ports {
         users: Arc::new(SeaUserRepository::new(database.clone())),
-        tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
-        assistants: Arc::clone(assistants) as _,
+        tokens: Arc::clone(&caches.tokens) as _,
+        assistants: Arc::clone(&caches.assistants) as _,
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
@@ -109,8 +143,9 @@ fn ports(
         blobs,
         renderer: Arc::new(ImageAvatarRenderer),
         model: models.chat,
-        answers: Arc::new(MemoryAnswerCache::new(answers_max_bytes)),
+        answers: Arc::clone(&caches.answers) as _,
         embedder: models.embedder,
+        observer: Arc::new(metrics.clone()),
         clock: Arc::clone(&sources.clock),
         ids: Arc::clone(&sources.ids),
         secrets: Arc::clone(&sources.secrets),

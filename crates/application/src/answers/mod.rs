@@ -22,7 +22,8 @@ use self::embedding::Vectors;
 use self::fills::{Fills, Key, Turn};
 use self::normalise::normalise;
 use crate::ports::{
-    AnswerCache, AnswerPartition, Clock, Embedder, Embedding, KeptAnswer, PortError, SimilarAnswer,
+    AnswerCache, AnswerPartition, Clock, Embedder, Embedding, KeptAnswer, LookupOutcome, PortError,
+    SimilarAnswer,
 };
 
 /// How long one waits for another's answer before asking the model too.
@@ -46,6 +47,18 @@ pub enum Lookup {
     Fill(Fill),
     /// It has nothing to do with the cache.
     Off,
+}
+
+impl Lookup {
+    /// What it is counted as.
+    #[must_use]
+    pub const fn outcome(&self) -> LookupOutcome {
+        match self {
+            Self::Hit(hit) => LookupOutcome::Hit(hit.cache.hit),
+            Self::Fill(_) => LookupOutcome::Miss,
+            Self::Off => LookupOutcome::Ineligible,
+        }
+    }
 }
 
 /// An answer from the cache.

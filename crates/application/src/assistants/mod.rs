@@ -13,6 +13,7 @@ pub use self::changes::{AssistantChanges, CachingChanges, ConfigurationChanges, 
 pub use self::new::NewAssistant;
 use crate::Error;
 use crate::access::{Access, AssistantAction};
+use crate::audit;
 use crate::avatars::AvatarBlobs;
 use crate::ports::{
     AnswerCache, AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator,
@@ -108,7 +109,7 @@ impl Assistants {
     pub async fn create(&self, actor: &Actor, new: NewAssistant) -> Result<Assistant, Error> {
         self.require_manager(actor).await?;
         let assistant = self.define(new).await?;
-        audit(actor, assistant.id, "assistant created");
+        audit::assistant_created(actor.into(), assistant.id);
         Ok(assistant)
     }
 
@@ -239,7 +240,7 @@ impl Assistants {
                 Err(PortError::Conflict(Constraint::AssistantRevision)) => {}
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
-                    audit(actor, assistant.id, "assistant changed");
+                    audit::assistant_changed(actor.into(), assistant.id);
                     return Ok((old, assistant));
                 }
             }
@@ -254,7 +255,7 @@ impl Assistants {
     pub async fn delete(&self, actor: &Actor, reference: &AssistantRef) -> Result<(), Error> {
         let assistant = self.managed(actor, reference).await?;
         self.assistants.delete(assistant.id).await?;
-        audit(actor, assistant.id, "assistant deleted");
+        audit::assistant_deleted(actor.into(), assistant.id);
         self.avatars.discard_all(assistant.id).await;
         // The assistant is gone, whatever becomes of answers that nobody will ask for.
         if let Err(error) = self.answers.purge(assistant.id).await {
@@ -277,7 +278,7 @@ impl Assistants {
         let assistant = self.managed(actor, reference).await?;
         self.assistants.void_answers(assistant.id).await?;
         let count = self.answers.purge(assistant.id).await?;
-        audit(actor, assistant.id, "answers purged");
+        audit::answers_purged(actor.into(), assistant.id);
         Ok(count)
     }
 
@@ -300,11 +301,6 @@ impl Assistants {
 
     async fn require_manager(&self, actor: &Actor) -> Result<(), Error> {
         let decision = self.access.policy().manage_assistants(actor).await;
-        decision.require()
+        decision.require_of(actor, "manage_assistants")
     }
-}
-
-fn audit(actor: &Actor, assistant: AssistantId, what: &'static str) {
-    let user = actor.user_id().map(tracing::field::display);
-    tracing::info!(user.id = user, assistant.id = %assistant, "{what}");
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
+use tracing::Span;
 
 use super::{Avatars, blobs};
 use crate::Error;
@@ -88,9 +89,10 @@ impl Avatars {
         let slots = Arc::clone(&self.slots);
         let slot = slots.acquire_owned().await.map_err(PortError::other)?;
         let renderer = Arc::clone(&self.renderer);
+        let span = Span::current();
         let work = spawn_blocking(move || {
             let _held = (slot, place);
-            renderer.render(&file)
+            span.in_scope(|| renderer.render(&file))
         });
         let rendered = work.await.unwrap_or_else(|error| Err(panicked(error)));
         rendered.map_err(|error| match error.violation() {

@@ -13,7 +13,9 @@ mod health;
 mod images;
 mod messages;
 mod models;
+mod observer;
 mod page;
+mod readings;
 mod runs;
 mod spoken;
 mod system;
@@ -38,7 +40,9 @@ pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
     ModelErrorKind, ToolDefinition,
 };
+pub use observer::{LookupOutcome, Observer, RunSummary, ToolOutcome};
 pub use page::{OffsetList, OffsetPage};
+pub use readings::{Counted, Level, Reading, ReadingKind, Readings};
 pub use runs::{
     AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,
     RunStart, SavedRun,

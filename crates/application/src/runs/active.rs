@@ -59,6 +59,10 @@ impl ActiveRuns {
         self.runs().get(&run).cloned()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.runs().len()
+    }
+
     pub(super) fn all(&self) -> Vec<Arc<ActiveRun>> {
         self.runs().values().cloned().collect()
     }

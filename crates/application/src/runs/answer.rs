@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_cut_between_characters() {
-        let (log, meter) = (RunLog::new(), Meter::default());
+        let (log, meter) = (RunLog::new(), Meter::new());
         let mut answer = Answer::new(8, &log, &UuidV7Generator, &meter);
         assert!(answer.push("abc"));
         assert!(!answer.push("äöü"));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn nul_is_replaced() {
-        let (log, meter) = (RunLog::new(), Meter::default());
+        let (log, meter) = (RunLog::new(), Meter::new());
         let mut answer = Answer::new(100, &log, &UuidV7Generator, &meter);
         assert!(answer.push("a\0b"));
         assert_eq!(answer.text(), "a\u{FFFD}b");
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_call_has_an_id_of_its_own() {
-        let (log, meter) = (RunLog::new(), Meter::default());
+        let (log, meter) = (RunLog::new(), Meter::new());
         let mut answer = Answer::new(1_000, &log, &UuidV7Generator, &meter);
         let long = "x".repeat(129);
         for id in ["one", "one", "", "two words", &long] {

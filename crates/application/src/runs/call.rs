@@ -1,10 +1,12 @@
 use std::time::Duration;
 
+use colloquy_domain::Usage;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::RunLimits;
 use super::answer::Answer;
+use super::meter::Meter;
+use super::{RunEnginePorts, RunLimits};
 use crate::ports::{ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind};
 
 /// How often a model is asked at the most, the first time included.
@@ -19,18 +21,22 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 /// # Errors
 /// The last attempt's failure. What came of the answer stays in `answer`.
 pub(super) async fn ask(
-    model: &dyn ChatModel,
+    ports: &RunEnginePorts,
     request: &ChatRequest,
     limits: &RunLimits,
+    meter: &Meter,
     deadline: Instant,
     answer: &mut Answer<'_>,
 ) -> Result<(), ModelError> {
+    let (model, observer) = (&*ports.model, &*ports.observer);
+    let provider = request.model.provider();
     let mut attempt = 1;
     let (first, stream) = loop {
         let error = match begin(model, request, limits, deadline).await {
             Ok(begun) => break begun,
             Err(error) => error,
         };
+        observer.model_asked(provider, Err(error.kind));
         let wait = error
             .retry_after
             .unwrap_or(FIRST_BACKOFF * 2_u32.pow(attempt - 1));
@@ -47,7 +53,14 @@ pub(super) async fn ask(
         sleep(wait).await;
         attempt += 1;
     };
-    read(first, stream, limits, deadline, answer).await
+    let says_something = !matches!(first, ChatEvent::End(_));
+    if let Some(after) = says_something.then(|| meter.note_token()).flatten() {
+        observer.first_token(provider, after);
+    }
+    let read = read(first, stream, limits, deadline, answer).await;
+    let outcome = read.as_ref().map_err(|error| error.kind).copied();
+    observer.model_asked(provider, outcome);
+    read.map(|_usage| ())
 }
 
 /// Sends the request and waits for the first piece of the answer.
@@ -66,33 +79,33 @@ async fn begin(
     within(first_token, attempt).await
 }
 
-/// Takes the rest of the answer, the first piece being here already.
+/// Takes the rest of the answer, the first piece being here already; what the provider has counted.
 async fn read(
     first: ChatEvent,
     mut stream: ChatStream,
     limits: &RunLimits,
     deadline: Instant,
     answer: &mut Answer<'_>,
-) -> Result<(), ModelError> {
+) -> Result<Option<Usage>, ModelError> {
     let mut event = first;
     loop {
         match event {
             ChatEvent::Text(text) => {
                 if !answer.push(&text) {
                     answer.cut();
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             ChatEvent::ToolCall(call) => {
                 if !answer.call(call) {
                     answer.cut();
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             ChatEvent::Progress => {}
             ChatEvent::End(end) => {
                 answer.end(end);
-                return Ok(());
+                return Ok(end.usage);
             }
         }
         let idle = deadline.min(Instant::now() + limits.idle);

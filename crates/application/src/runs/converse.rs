@@ -106,7 +106,8 @@ async fn ask(
     answer: &mut Answer<'_>,
 ) -> Result<(), Failure> {
     let Inner { ports, limits, .. } = &**talk.engine;
-    Ok(call::ask(&*ports.model, request, limits, talk.deadline, answer).await?)
+    let (meter, deadline) = (talk.meter, talk.deadline);
+    Ok(call::ask(ports, request, limits, meter, deadline, answer).await?)
 }
 
 fn request(assistant: &Assistant, messages: Vec<ChatMessage>, offer: &Offer) -> ChatRequest {

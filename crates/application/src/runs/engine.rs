@@ -14,13 +14,13 @@ use super::RunLimits;
 use super::active::{ActiveRun, ActiveRuns};
 use super::follow::RunFollower;
 use super::log::RunLog;
-use super::outcome::StartedRun;
+use super::outcome::{StartedRun, summary};
 use crate::Error;
 use crate::access::Access;
 use crate::answers::Answers;
 use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
-    NewMessage, PortError, RunEventRepository, RunRepository, RunStart, SavedRun,
+    NewMessage, Observer, PortError, RunEventRepository, RunRepository, RunStart, SavedRun,
 };
 use crate::tools::Toolbox;
 
@@ -41,6 +41,8 @@ pub struct RunEnginePorts {
     pub messages: Arc<dyn MessageRepository>,
     /// Answers.
     pub model: Arc<dyn ChatModel>,
+    /// Counts what becomes of runs.
+    pub observer: Arc<dyn Observer>,
     /// Tells the time of everything that is stored.
     pub clock: Arc<dyn Clock>,
     /// Makes the ids of runs and messages.
@@ -125,8 +127,16 @@ impl RunEngine {
         }
         let (started, start) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
-        self.inner.tasks.spawn(inner.begin(job, started));
+        // In the caller's span, too: the run's log lines name the request that it began with.
+        let run = inner.begin(job, started).in_current_span();
+        self.inner.tasks.spawn(run);
         start.await.map_err(|_| Error::Stopping)?
+    }
+
+    /// How many runs this process works on.
+    #[must_use]
+    pub fn in_progress(&self) -> usize {
+        self.inner.active.count()
     }
 
     /// Takes no new runs, gives those under way `grace` to end, then ends them as interrupted
@@ -157,7 +167,12 @@ impl RunEngine {
             error: RunError::from(RunErrorCode::RunCancelled),
             finished_at: self.inner.ports.clock.now(),
         };
-        Ok(self.inner.ports.runs.force_end(run, &end).await?)
+        let ended = self.inner.ports.runs.force_end(run, &end).await?;
+        // Not one that has ended meanwhile.
+        if ended.status == end.status {
+            self.inner.ports.observer.run_ended(summary(&ended));
+        }
+        Ok(ended)
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::MutexGuard;
 
 use super::active::ActiveRun;
 use super::engine::{LEASE, RunEngine};
-use crate::ports::{AbandonedRuns, ForcedEnd, PortError, RunEvents};
+use crate::ports::{AbandonedRuns, ForcedEnd, PortError, RunEvents, RunSummary};
 
 /// How often leases are renewed and abandoned runs looked for. A run that another instance has
 /// cancelled is worked on no longer than this.
@@ -105,6 +105,12 @@ impl RunEngine {
         };
         for run in self.inner.ports.runs.interrupt(abandoned, &end).await? {
             tracing::warn!(run.id = %run, "abandoned run ended as interrupted");
+            self.inner.ports.observer.run_ended(RunSummary {
+                status: end.status,
+                error: Some(end.error.code),
+                finish_reason: None,
+                duration: None,
+            });
         }
         Ok(())
     }

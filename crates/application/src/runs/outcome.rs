@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::engine::Inner;
 use super::follow::RunFollower;
+use crate::ports::RunSummary;
 use crate::{Error, RunFailure};
 
 /// A run under way, or found again by its idempotency key.
@@ -67,6 +68,17 @@ impl StartedRun {
     #[must_use]
     pub fn follow(&self, after: u64) -> RunFollower {
         RunFollower::new(Arc::clone(&self.engine), self.run.id, after)
+    }
+}
+
+/// How the run ended, to be counted.
+pub(super) fn summary(run: &Run) -> RunSummary {
+    let duration = run.finished_at.map(|end| end - run.created_at);
+    RunSummary {
+        status: run.status,
+        error: run.error.as_ref().map(|error| error.code),
+        finish_reason: run.finish_reason,
+        duration: duration.map(|duration| duration.to_std().unwrap_or_default()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::answer::without_nul;
 use super::converse::Talk;
 use super::log::RunLog;
 use super::offer::Offer;
+use crate::ports::ToolOutcome;
 use crate::tools::{MAX_RESULT_BYTES, Registered, ToolError};
 
 /// The largest arguments that are looked at, in bytes of JSON.
@@ -42,12 +43,13 @@ async fn use_tool(talk: &Talk<'_>, offer: &Offer, call: &ToolCall, log: &RunLog)
         message_id,
         call: call.clone(),
     });
-    let outcome = carry_out(talk, offer, call).await;
-    let is_error = outcome.is_err();
-    let content = match &outcome {
-        Ok(content) => bounded(content),
-        Err(error) => bounded(&error.to_string()),
+    let result = carry_out(talk, offer, call).await;
+    let is_error = result.is_err();
+    let (outcome, content) = match &result {
+        Ok(content) => (ToolOutcome::Answered, bounded(content)),
+        Err((outcome, error)) => (*outcome, bounded(&error.to_string())),
     };
+    talk.engine.ports.observer.tool_used(outcome);
     let result = ToolResult {
         call_id: call.id.clone(),
         name: call.name.clone(),
@@ -62,22 +64,32 @@ async fn use_tool(talk: &Talk<'_>, offer: &Offer, call: &ToolCall, log: &RunLog)
     result
 }
 
-async fn carry_out(talk: &Talk<'_>, offer: &Offer, call: &ToolCall) -> Result<String, ToolError> {
-    let tool = offer
-        .get(&call.name)
-        .ok_or_else(|| ToolError::new("There is no such tool."))?;
-    let arguments = arguments(tool, &call.arguments)?;
+async fn carry_out(
+    talk: &Talk<'_>,
+    offer: &Offer,
+    call: &ToolCall,
+) -> Result<String, (ToolOutcome, ToolError)> {
+    let tool = offer.get(&call.name).ok_or_else(|| {
+        let error = ToolError::new("There is no such tool.");
+        (ToolOutcome::Unknown, error)
+    })?;
+    let arguments =
+        arguments(tool, &call.arguments).map_err(|error| (ToolOutcome::InvalidArguments, error))?;
     let limit = Instant::now() + tool.tool.time_limit();
     let work = tool.tool.call(talk.context, arguments);
     // A panic in a tool is the tool's failure, not the run's.
     let work = AssertUnwindSafe(work).catch_unwind();
     match timeout_at(limit.min(talk.deadline), work).await {
-        Ok(Ok(outcome)) => outcome,
+        Ok(Ok(outcome)) => outcome.map_err(|error| (ToolOutcome::Failed, error)),
         Ok(Err(_panic)) => {
             tracing::error!(tool = call.name, "tool panicked");
-            Err(ToolError::new("The tool failed."))
+            let error = ToolError::new("The tool failed.");
+            Err((ToolOutcome::Panicked, error))
         }
-        Err(_elapsed) => Err(ToolError::new("The tool took too long.")),
+        Err(_elapsed) => {
+            let error = ToolError::new("The tool took too long.");
+            Err((ToolOutcome::TimedOut, error))
+        }
     }
 }
 

@@ -19,10 +19,10 @@ use super::engine::{Inner, LEASE, RunJob};
 use super::failure::Failure;
 use super::history;
 use super::meter::Meter;
-use super::outcome::{self, RunOutcome};
+use super::outcome::{self, RunOutcome, summary};
 use crate::Error;
 use crate::answers::{Fill, Lookup};
-use crate::ports::{Constraint, FinishedRun, NewMessage, PortError, RunEnd};
+use crate::ports::{Constraint, FinishedRun, LookupOutcome, NewMessage, PortError, RunEnd};
 use crate::tools::ToolContext;
 
 /// The wait before the end of a run is written again that the store could not take.
@@ -53,7 +53,7 @@ impl Inner {
         question: Message,
         job: &RunJob,
     ) -> Result<RunOutcome, Error> {
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter::new());
         let max_bytes = self.limits.max_answer_bytes;
         let mut answer = Answer::new(max_bytes, &active.log, &*self.ports.ids, &meter);
         // A panic in a model adapter must end this run, not leave it in progress for ever.
@@ -82,6 +82,7 @@ impl Inner {
         match stored {
             Ok(FinishedRun { run, mut messages }) => {
                 log_end(&run);
+                self.ports.observer.run_ended(summary(&run));
                 messages.insert(0, question);
                 messages.retain(|message| message.kind != MessageKind::Tool);
                 Ok(RunOutcome {
@@ -140,12 +141,24 @@ impl Inner {
         deadline: Instant,
     ) -> Result<Lookup, Failure> {
         if job.bypasses_cache {
+            self.note_lookup(job, LookupOutcome::Bypassed);
             return Ok(Lookup::Off);
         }
         let user = job.actor.user_id();
         let lookup = self.answers.look_up(user, &job.assistant, question);
-        let lookup = timeout_at(deadline, lookup).await;
-        lookup.map_err(|_elapsed| RunErrorCode::ModelTimeout.into())
+        match timeout_at(deadline, lookup).await {
+            Ok(lookup) => {
+                self.note_lookup(job, lookup.outcome());
+                Ok(lookup)
+            }
+            Err(_elapsed) => Err(RunErrorCode::ModelTimeout.into()),
+        }
+    }
+
+    fn note_lookup(&self, job: &RunJob, outcome: LookupOutcome) {
+        if job.assistant.caching.is_on {
+            self.ports.observer.answer_looked_up(outcome);
+        }
     }
 
     /// What to store of a run: a failed one keeps the text it has, marked as incomplete, and so

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{
-    AnswerCache, AnswerPartition, Embedding, KeptAnswer, MAX_CANDIDATES, PortError, SimilarAnswer,
+    AnswerCache, AnswerPartition, Embedding, KeptAnswer, MAX_CANDIDATES, PortError, Reading,
+    Readings, SimilarAnswer,
 };
 use colloquy_domain::AssistantId;
 
@@ -179,6 +180,26 @@ impl AnswerCache for MemoryAnswerCache {
     async fn purge(&self, assistant: AssistantId) -> Result<u64, PortError> {
         let removed = self.state().remove(assistant);
         Ok(removed.iter().map(|block| block.len() as u64).sum())
+    }
+}
+
+impl Readings for MemoryAnswerCache {
+    fn readings(&self) -> Vec<Reading> {
+        let state = self.state();
+        let blocks = state.assistants.values().flat_map(HashMap::values);
+        let entries: usize = blocks.map(Block::len).sum();
+        vec![
+            Reading::level(
+                "colloquy_answer_cache_entries",
+                "Answers that are kept to be given again",
+                entries,
+            ),
+            Reading::level(
+                "colloquy_answer_cache_bytes",
+                "About what they take of the memory",
+                state.bytes,
+            ),
+        ]
     }
 }
 

@@ -6,6 +6,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use colloquy_application::ports::Authenticated;
 use colloquy_application::tokens::Tokens;
+use colloquy_application::{Error, audit};
 use colloquy_domain::Actor;
 
 use crate::logging;
@@ -46,7 +47,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let session = authenticate(&parts.headers, &Tokens::from_ref(state))
             .await?
-            .ok_or_else(Problem::unauthenticated)?;
+            .ok_or_else(refused)?;
         Ok(Self {
             actor: Actor::User(Arc::clone(&session.user)),
             session,
@@ -58,12 +59,21 @@ async fn authenticate(
     headers: &HeaderMap,
     tokens: &Tokens,
 ) -> Result<Option<Authenticated>, Problem> {
-    let Some(token) = presented(headers)? else {
+    let Some(token) = presented(headers).map_err(|_| refused())? else {
         return Ok(None);
     };
-    let found = tokens.authenticate(token).await?;
+    let found = match tokens.authenticate(token).await {
+        Err(Error::Unauthenticated) => return Err(refused()),
+        found => found?,
+    };
     logging::note_user(found.user.id);
     Ok(Some(found))
+}
+
+/// Nobody whom we know.
+fn refused() -> Problem {
+    audit::access_denied(&Actor::Guest, "authenticate", "unauthenticated");
+    Problem::unauthenticated()
 }
 
 /// The token in the `Authorization` header; a header of another form is refused.

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::event::RunEventView;
+use crate::Metrics;
 use crate::auth::Standing;
 use crate::problem::Problem;
 use crate::state::Readiness;
@@ -35,6 +36,7 @@ const HEADERS: [(HeaderName, &str); 2] = [
 pub(crate) struct RunStreams {
     standing: Standing,
     draining: CancellationToken,
+    metrics: Metrics,
 }
 
 impl<S: Sync> FromRequestParts<S> for RunStreams
@@ -42,6 +44,7 @@ where
     Tokens: FromRef<S>,
     Threads: FromRef<S>,
     Readiness: FromRef<S>,
+    Metrics: FromRef<S>,
 {
     type Rejection = Problem;
 
@@ -49,6 +52,7 @@ where
         Ok(Self {
             standing: Standing::from_request_parts(parts, state).await?,
             draining: Readiness::from_ref(state).draining,
+            metrics: Metrics::from_ref(state),
         })
     }
 }
@@ -57,8 +61,12 @@ impl RunStreams {
     /// The events behind which the follower stands, of a run in that thread. They are read as fast
     /// as the connection takes them, a page at a time.
     pub(crate) fn of(self, thread: ThreadId, follower: RunFollower) -> Response {
+        let counted = self.metrics.event_streams().enter();
         let events = events(follower, self.draining)
-            .filter_map(|event| ready(frame(event)))
+            .filter_map(move |event| {
+                let _until_the_stream_ends = &counted;
+                ready(frame(event))
+            })
             .take_until(self.standing.lost(thread));
         let silence = KeepAlive::new().interval(SILENCE).text("keep-alive");
         (HEADERS, Sse::new(events).keep_alive(silence)).into_response()

@@ -35,6 +35,7 @@ pub(super) async fn run(
     options: ServeOptions,
     stop: CancellationToken,
 ) {
+    let _counted = options.metrics.connections().enter();
     // Answers are small: waiting to fill a packet would only delay them. A socket that refuses
     // is closed already, which shows at the first read.
     let _ = stream.set_nodelay(true);

@@ -44,6 +44,7 @@ impl Server {
             idle,
             grace,
             stall: PATIENCE,
+            ..ServeOptions::default()
         };
         Self::of(Api::new().router, options).await
     }

@@ -122,11 +122,14 @@ async fn serve_until(
         HttpOptions {
             cors_origins: settings.cors_origins.clone(),
             draining: stop.clone(),
+            metrics: service.metrics.clone(),
+            readings: service.readings.clone(),
             ..HttpOptions::new(service.sources.ids.clone())
         },
     );
     let options = ServeOptions {
         grace: settings.shutdown_grace + ANSWER_TIME,
+        metrics: service.metrics.clone(),
         ..ServeOptions::default()
     };
     let serving = colloquy_http::serve(listener, router, options, stop.cancelled());

@@ -109,6 +109,7 @@ impl Memory {
             answers: Arc::new(MemoryAnswers::default()),
             embedder: None,
             model,
+            observer: Arc::new(()),
             clock: Arc::new(SystemClock),
             ids: Arc::new(UuidV7Generator),
             secrets: Arc::new(OsSecretGenerator),

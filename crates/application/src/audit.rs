@@ -1,0 +1,128 @@
+//! Who did what: signing in, what was refused to whom, and what administrators change. Each is one
+//! log line at `info` under the target `audit`, whatever else is logged of it, with the ids of
+//! whoever acted and of what they acted on. Names, emails and other text that people write stay
+//! out of these lines.
+
+use colloquy_domain::{Actor, AssistantId, TokenId, User, UserId};
+use tracing::Level;
+use tracing::field::DisplayValue;
+
+/// The target of these lines, to be set on its own: `COLLOQUY_LOG=warn,audit=info`.
+pub const TARGET: &str = "audit";
+
+/// Who acts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum By<'a> {
+    /// Whoever runs the service: the command line, and the service itself when it starts.
+    Operator,
+    /// Whoever asks.
+    Actor(&'a Actor),
+    /// The user of that id, of whom no more is known here.
+    User(UserId),
+}
+
+impl<'a> From<&'a Actor> for By<'a> {
+    fn from(actor: &'a Actor) -> Self {
+        Self::Actor(actor)
+    }
+}
+
+impl By<'_> {
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Actor(Actor::Guest) => "guest",
+            Self::Actor(Actor::User(_)) | Self::User(_) => "user",
+        }
+    }
+
+    fn id(self) -> Option<DisplayValue<UserId>> {
+        let id = match self {
+            Self::Operator => None,
+            Self::Actor(actor) => actor.user_id(),
+            Self::User(id) => Some(id),
+        };
+        id.map(tracing::field::display)
+    }
+}
+
+/// Writes a line with the actor's kind and id before its other fields.
+macro_rules! line {
+    ($by:expr, $($rest:tt)+) => {
+        tracing::event!(
+            target: TARGET,
+            Level::INFO,
+            actor.kind = $by.kind(),
+            actor.id = $by.id(),
+            $($rest)+
+        )
+    };
+}
+
+/// Something was refused. `action` says what, in the words of the permission policy's methods,
+/// `reason` why: `unauthenticated`, `forbidden` or `hidden`. For wires that refuse by themselves
+/// what never reaches a use case; the use cases say it of what they refuse.
+pub fn access_denied(actor: &Actor, action: &'static str, reason: &'static str) {
+    line!(By::Actor(actor), action, reason, "access denied");
+}
+
+pub(crate) fn signed_in(user: UserId, token: TokenId) {
+    line!(By::User(user), token.id = %token, "signed in");
+}
+
+/// `account` is whose password was not given, where there is such an account.
+pub(crate) fn sign_in_refused(account: Option<UserId>) {
+    let account = account.map(tracing::field::display);
+    line!(
+        By::Actor(&Actor::Guest),
+        account.id = account,
+        "sign-in refused"
+    );
+}
+
+pub(crate) fn signed_out(user: UserId, token: TokenId) {
+    line!(By::User(user), token.id = %token, "signed out");
+}
+
+pub(crate) fn api_key_created(by: By<'_>, user: UserId, token: TokenId) {
+    line!(by, user.id = %user, token.id = %token, "API key created");
+}
+
+pub(crate) fn token_revoked(by: By<'_>, user: UserId, token: TokenId) {
+    line!(by, user.id = %user, token.id = %token, "token revoked");
+}
+
+pub(crate) fn account_created(by: By<'_>, user: &User) {
+    line!(by, user.id = %user.id, user.role = user.role.as_str(), "account created");
+}
+
+pub(crate) fn account_changed(by: By<'_>, user: &User, has_new_password: bool) {
+    line!(
+        by,
+        user.id = %user.id,
+        user.role = user.role.as_str(),
+        user.is_active = user.is_active,
+        user.password_changed = has_new_password,
+        "account changed"
+    );
+}
+
+pub(crate) fn account_deleted(by: By<'_>, user: UserId) {
+    line!(by, user.id = %user, "account deleted");
+}
+
+pub(crate) fn assistant_created(by: By<'_>, assistant: AssistantId) {
+    line!(by, assistant.id = %assistant, "assistant created");
+}
+
+pub(crate) fn assistant_changed(by: By<'_>, assistant: AssistantId) {
+    line!(by, assistant.id = %assistant, "assistant changed");
+}
+
+pub(crate) fn assistant_deleted(by: By<'_>, assistant: AssistantId) {
+    line!(by, assistant.id = %assistant, "assistant deleted");
+}
+
+pub(crate) fn answers_purged(by: By<'_>, assistant: AssistantId) {
+    line!(by, assistant.id = %assistant, "answers purged");
+}

@@ -1,0 +1,36 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use colloquy_application::ports::Reading;
+
+/// Counts the lookups of a read cache.
+#[derive(Debug, Default)]
+pub(crate) struct Lookups {
+    all: AtomicU64,
+    loads: AtomicU64,
+}
+
+impl Lookups {
+    pub(crate) fn note(&self) {
+        self.all.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the store behind the cache is asked.
+    pub(crate) fn note_load(&self) {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// As the readings of the cache of that name.
+    pub(crate) fn readings(&self, cache: &'static str) -> Vec<Reading> {
+        let lookups = Reading::count(
+            "colloquy_read_cache_lookups",
+            "What was asked of the copies of tokens and assistants that are kept for seconds",
+            self.all.load(Ordering::Relaxed),
+        );
+        let loads = Reading::count(
+            "colloquy_read_cache_loads",
+            "What the store behind them was asked; the rest of the lookups were hits",
+            self.loads.load(Ordering::Relaxed),
+        );
+        vec![lookups.with("cache", cache), loads.with("cache", cache)]
+    }
+}

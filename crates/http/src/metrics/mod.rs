@@ -1,0 +1,101 @@
+//! The service's figures, in Prometheus's text format at `/metrics`.
+//!
+//! What happens is counted when it happens ([`Metrics`] is the [`Observer`] of the use cases,
+//! [`count`] counts requests), what stands is read when somebody asks ([`Readings`]). No label
+//! has a value that users write: routes are templates, models are known by their provider only.
+
+mod count;
+mod exposition;
+mod get;
+mod observed;
+
+use std::fmt;
+use std::sync::Arc;
+
+use colloquy_application::ports::{Level, Reading, Readings};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::count::Requests;
+use self::observed::Observed;
+use crate::state::App;
+
+pub(crate) use self::count::count;
+pub(crate) use self::get::Scrape;
+
+/// Everything that is counted. Clones count the same.
+#[derive(Clone)]
+pub struct Metrics(Arc<Figures>);
+
+struct Figures {
+    registry: prometheus_client::registry::Registry,
+    requests: Requests,
+    observed: Observed,
+    connections: Level,
+    event_streams: Level,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = prometheus_client::registry::Registry::with_prefix("colloquy");
+        Self(Arc::new(Figures {
+            requests: Requests::register(&mut registry),
+            observed: Observed::register(&mut registry),
+            registry,
+            connections: Level::default(),
+            event_streams: Level::default(),
+        }))
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts the connections of clients.
+    pub(crate) fn connections(&self) -> &Level {
+        &self.0.connections
+    }
+
+    /// Counts those who are told the events of a run.
+    pub(crate) fn event_streams(&self) -> &Level {
+        &self.0.event_streams
+    }
+}
+
+impl Readings for Metrics {
+    fn readings(&self) -> Vec<Reading> {
+        vec![
+            Reading::level("colloquy_build_info", "Always 1", 1)
+                .with("version", env!("CARGO_PKG_VERSION")),
+            Reading::level(
+                "colloquy_http_connections",
+                "Open connections of clients",
+                self.0.connections.get(),
+            ),
+            Reading::level(
+                "colloquy_http_requests_in_progress",
+                "Requests whose answer has not begun",
+                self.0.requests.in_progress(),
+            ),
+            Reading::level(
+                "colloquy_event_streams",
+                "Clients that are being told the events of a run",
+                self.0.event_streams.get(),
+            ),
+        ]
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics(..)")
+    }
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get::metrics))
+}
