@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    CachedRun, FinishReason, IdempotencyKey, Message, MessageKind, Run, RunError, RunEvent,
-    RunEventKind, RunId, RunStatus, ThreadId, Usage,
+    CachedRun, FinishReason, IdempotencyKey, Message, MessageKind, Run, RunError, RunErrorCode,
+    RunEvent, RunEventKind, RunId, RunStatus, ThreadId, Usage,
 };
 use uuid::Uuid;
 
@@ -162,6 +162,26 @@ pub struct ForcedEnd {
 impl ForcedEnd {
     /// How many numbers a forced end leaves out: more than an answer has bytes.
     const LEFT_OUT: u64 = 1_000_000_000;
+
+    /// The end of a run that somebody calls off.
+    #[must_use]
+    pub fn cancelled(at: DateTime<Utc>) -> Self {
+        Self {
+            status: RunStatus::Cancelled,
+            error: RunError::from(RunErrorCode::RunCancelled),
+            finished_at: at,
+        }
+    }
+
+    /// The end of a run that nobody carries out any more.
+    #[must_use]
+    pub fn interrupted(at: DateTime<Utc>) -> Self {
+        Self {
+            status: RunStatus::Failed,
+            error: RunError::from(RunErrorCode::Interrupted),
+            finished_at: at,
+        }
+    }
 
     /// Behind which number the closing events come in a log whose last stored event has number
     /// `last`. Whoever follows a run where it is worked on is told of events before they are

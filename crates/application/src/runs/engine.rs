@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use colloquy_domain::{
     Actor, Assistant, MessageContent, MessageId, MessageKind, MessageStatus, OutputFormat, Run,
-    RunError, RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
+    RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -162,11 +162,7 @@ impl RunEngine {
                 .end()
                 .await;
         }
-        let end = ForcedEnd {
-            status: RunStatus::Cancelled,
-            error: RunError::from(RunErrorCode::RunCancelled),
-            finished_at: self.inner.ports.clock.now(),
-        };
+        let end = ForcedEnd::cancelled(self.inner.ports.clock.now());
         let ended = self.inner.ports.runs.force_end(run, &end).await?;
         // Not one that has ended meanwhile.
         if ended.status == end.status {
@@ -282,14 +278,11 @@ impl Inner {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => wait *= 2,
             }
-            let end = ForcedEnd {
-                status: RunStatus::Failed,
-                error: RunError::from(RunErrorCode::Interrupted),
-                finished_at: self.ports.clock.now(),
-            };
+            let end = ForcedEnd::interrupted(self.ports.clock.now());
             // One that is not there may still be on its way.
-            if self.ports.runs.force_end(run, &end).await.is_ok() {
+            if let Ok(ended) = self.ports.runs.force_end(run, &end).await {
                 tracing::warn!(run.id = %run, "run of a lost start ended as interrupted");
+                self.ports.observer.run_ended(summary(&ended));
                 return;
             }
         }

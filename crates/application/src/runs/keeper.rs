@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use colloquy_domain::{RunError, RunErrorCode, RunId, RunStatus};
+use colloquy_domain::{RunErrorCode, RunId};
 
 use tokio::sync::MutexGuard;
 
@@ -98,11 +98,7 @@ impl RunEngine {
     }
 
     async fn interrupt(&self, abandoned: AbandonedRuns) -> Result<(), PortError> {
-        let end = ForcedEnd {
-            status: RunStatus::Failed,
-            error: RunError::from(RunErrorCode::Interrupted),
-            finished_at: self.now(),
-        };
+        let end = ForcedEnd::interrupted(self.now());
         for run in self.inner.ports.runs.interrupt(abandoned, &end).await? {
             tracing::warn!(run.id = %run, "abandoned run ended as interrupted");
             self.inner.ports.observer.run_ended(RunSummary {
