@@ -13,9 +13,10 @@ use crate::permissions::PermissionPolicy;
 use crate::ports::{
     AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, Embedder,
     IdGenerator, InstanceId, MessageRepository, RunEventRepository, RunRepository, SecretGenerator,
-    ThreadRepository, TokenRepository, UserRepository,
+    SignInRepository, ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
+use crate::sign_in_limits::{SignInGuard, SignInLimits};
 use crate::threads::Threads;
 use crate::tokens::{TokenSources, Tokens};
 use crate::tools::Toolbox;
@@ -28,6 +29,8 @@ pub struct Ports {
     pub users: Arc<dyn UserRepository>,
     /// Keeps the access tokens.
     pub tokens: Arc<dyn TokenRepository>,
+    /// Keeps count of wrong passwords.
+    pub sign_ins: Arc<dyn SignInRepository>,
     /// Keeps the assistants.
     pub assistants: Arc<dyn AssistantRepository>,
     /// Keeps the threads.
@@ -65,6 +68,8 @@ pub struct Settings {
     pub run_limits: RunLimits,
     /// The model of an assistant that names none.
     pub default_model: Option<ModelName>,
+    /// How often somebody may be wrong about a password.
+    pub sign_in_limits: SignInLimits,
     /// How many passwords are hashed at once; each takes 19 MiB and a thread.
     pub password_slots: usize,
     /// What assistants may list as tools.
@@ -80,6 +85,7 @@ impl Settings {
             instance,
             run_limits: RunLimits::default(),
             default_model: None,
+            sign_in_limits: SignInLimits::default(),
             password_slots: 1,
             toolbox: Toolbox::new(),
         }
@@ -159,7 +165,7 @@ impl UseCases {
                 engine: engine.clone(),
             },
             users: Users::new(accounts.clone(), policy),
-            tokens: tokens(ports, hasher),
+            tokens: tokens(ports, hasher, settings.sign_in_limits),
             accounts,
             engine,
         }
@@ -199,11 +205,12 @@ fn avatars(ports: &Ports, assistants: &Assistants) -> Avatars {
     )
 }
 
-fn tokens(ports: Ports, hasher: PasswordHasher) -> Tokens {
+fn tokens(ports: Ports, hasher: PasswordHasher, limits: SignInLimits) -> Tokens {
     let sources = TokenSources {
         clock: ports.clock,
         ids: ports.ids,
         secrets: ports.secrets,
     };
-    Tokens::new(ports.users, ports.tokens, hasher, sources)
+    let guard = SignInGuard::new(ports.sign_ins, limits);
+    Tokens::new(ports.users, ports.tokens, guard, hasher, sources)
 }

@@ -4,6 +4,7 @@
 mod assistants;
 mod auth;
 mod avatars;
+mod client_address;
 mod cors;
 mod created;
 mod cursor;
@@ -33,6 +34,7 @@ mod tokens;
 mod unread_body;
 mod users;
 
+pub use client_address::{InvalidNetwork, ProxyNetwork};
 pub use cors::{InvalidOrigin, Origin};
 pub use openapi::openapi;
 pub use options::HttpOptions;

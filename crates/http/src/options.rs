@@ -3,7 +3,7 @@ use std::sync::Arc;
 use colloquy_application::ports::IdGenerator;
 use tokio_util::sync::CancellationToken;
 
-use crate::Origin;
+use crate::{Origin, ProxyNetwork};
 
 /// What an operator may set of the API, and what it takes from its surroundings.
 #[derive(Clone)]
@@ -12,17 +12,20 @@ pub struct HttpOptions {
     pub ids: Arc<dyn IdGenerator>,
     /// Web origins whose pages may call the API; without one no page of another origin may.
     pub cors_origins: Vec<Origin>,
+    /// Proxies whose word counts on where a request comes from.
+    pub trusted_proxies: Vec<ProxyNetwork>,
     /// Cancelled when the service is about to stop: from then on it is not ready any more.
     pub draining: CancellationToken,
 }
 
 impl HttpOptions {
-    /// No cross-origin access, never draining.
+    /// No cross-origin access, no proxies, never draining.
     #[must_use]
     pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
         Self {
             ids,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             draining: CancellationToken::new(),
         }
     }

@@ -10,6 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::client_address::TrustedProxies;
 use crate::problem::{self, Problem};
 use crate::state::{App, Readiness};
 use crate::{
@@ -28,10 +29,11 @@ pub fn router(
         checks: health.into(),
         draining: options.draining.clone(),
     };
+    let proxies = TrustedProxies::new(options.trusted_proxies.clone());
     let (api, document) = api().split_for_parts();
     let routes = api
         .merge(docs::routes(&document))
-        .with_state(App::new(use_cases, readiness));
+        .with_state(App::new(use_cases, readiness, proxies));
     layered(routes, options)
 }
 

@@ -3,6 +3,7 @@ mod connection;
 mod stall;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -60,9 +61,10 @@ pub async fn serve(
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => {}
-            stream = accept(&listener) => {
+            (stream, peer) = accept(&listener) => {
                 connections.spawn(connection::run(
                     stream,
+                    peer,
                     router.clone(),
                     options,
                     stop.clone(),
@@ -81,10 +83,10 @@ pub async fn serve(
 }
 
 /// The next connection. Failures to accept one are waited out.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             // The client's own doing: it has gone away already.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

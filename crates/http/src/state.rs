@@ -12,6 +12,8 @@ use colloquy_application::tokens::Tokens;
 use colloquy_application::users::Users;
 use tokio_util::sync::CancellationToken;
 
+use crate::client_address::TrustedProxies;
+
 /// What the handlers work with; each asks for the part that it needs.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
@@ -19,6 +21,7 @@ pub(crate) struct App(Arc<Parts>);
 struct Parts {
     use_cases: UseCases,
     readiness: Readiness,
+    trusted_proxies: TrustedProxies,
 }
 
 /// What tells whether the service can do its work.
@@ -29,10 +32,15 @@ pub(crate) struct Readiness {
 }
 
 impl App {
-    pub(crate) fn new(use_cases: UseCases, readiness: Readiness) -> Self {
+    pub(crate) fn new(
+        use_cases: UseCases,
+        readiness: Readiness,
+        trusted_proxies: TrustedProxies,
+    ) -> Self {
         Self(Arc::new(Parts {
             use_cases,
             readiness,
+            trusted_proxies,
         }))
     }
 }
@@ -40,6 +48,12 @@ impl App {
 impl FromRef<App> for Readiness {
     fn from_ref(app: &App) -> Self {
         app.0.readiness.clone()
+    }
+}
+
+impl FromRef<App> for TrustedProxies {
+    fn from_ref(app: &App) -> Self {
+        app.0.trusted_proxies.clone()
     }
 }
 

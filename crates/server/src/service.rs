@@ -10,7 +10,8 @@ use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
 use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository, MemoryAnswerCache};
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
-    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
+    SeaRunRepository, SeaSignInRepository, SeaThreadRepository, SeaTokenRepository,
+    SeaUserRepository,
 };
 
 use crate::config::Configuration;
@@ -64,6 +65,7 @@ impl Service {
                 instance: slot.id(),
                 run_limits: settings.run_limits,
                 default_model: settings.default_model.clone(),
+                sign_in_limits: settings.sign_in_limits,
                 password_slots: password_slots(),
                 toolbox: Toolbox::built_in(Arc::clone(&sources.clock))?,
             },
@@ -101,6 +103,7 @@ fn ports(
     Ports {
         users: Arc::new(SeaUserRepository::new(database.clone())),
         tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
+        sign_ins: Arc::new(SeaSignInRepository::new(database.clone())),
         assistants: Arc::clone(assistants) as _,
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),

@@ -15,6 +15,7 @@ mod messages;
 mod models;
 mod page;
 mod runs;
+mod sign_ins;
 mod spoken;
 mod system;
 mod threads;
@@ -43,6 +44,7 @@ pub use runs::{
     AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,
     RunStart, SavedRun,
 };
+pub use sign_ins::{AccountKey, PastAttempt, PlaceKey, SignInAttempt, SignInRepository};
 pub use spoken::SpokenMessages;
 pub use system::{Clock, IdGenerator, SecretGenerator};
 pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};

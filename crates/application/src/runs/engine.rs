@@ -5,7 +5,7 @@ use colloquy_domain::{
     Actor, Assistant, MessageContent, MessageId, MessageKind, MessageStatus, OutputFormat, Run,
     RunError, RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -57,6 +57,8 @@ pub(super) struct Inner {
     pub(super) instance: InstanceId,
     pub(super) limits: RunLimits,
     pub(super) active: ActiveRuns,
+    /// One for each run that may be worked on at once.
+    slots: Arc<Semaphore>,
     /// Ends every run that has not ended by itself when the service stops.
     pub(super) stop: CancellationToken,
     tasks: TaskTracker,
@@ -103,6 +105,7 @@ impl RunEngine {
                 toolbox,
                 instance,
                 limits,
+                slots: Arc::new(Semaphore::new(limits.max_concurrent)),
                 active: ActiveRuns::default(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -115,14 +118,17 @@ impl RunEngine {
     /// idempotency key, starts nothing and gives its run.
     ///
     /// # Errors
-    /// `ThreadBusy`, `IdempotencyMismatch`, `NotFound` when the thread is gone, `Stopping`.
+    /// `ThreadBusy`, `TooManyRuns`, `Overloaded`, `IdempotencyMismatch`, `NotFound` when the thread
+    /// is gone, `Stopping`.
     pub async fn start(&self, job: RunJob) -> Result<StartedRun, Error> {
         if self.inner.tasks.is_closed() {
             return Err(Error::Stopping);
         }
+        let slots = Arc::clone(&self.inner.slots);
+        let slot = slots.try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let (started, start) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
-        self.inner.tasks.spawn(inner.begin(job, started));
+        self.inner.tasks.spawn(inner.begin(job, slot, started));
         start.await.map_err(|_| Error::Stopping)?
     }
 
@@ -163,6 +169,7 @@ impl Inner {
     async fn begin(
         self: Arc<Self>,
         job: RunJob,
+        _slot: OwnedSemaphorePermit,
         started: oneshot::Sender<Result<StartedRun, Error>>,
     ) {
         let (run, message) = match self.save(&job).await {
@@ -243,6 +250,7 @@ impl Inner {
             lease,
             message,
             idempotency: job.idempotency.clone(),
+            max_per_user: self.limits.max_per_user,
         };
         let saved = ports.runs.start(&start).await?;
         Ok((start.run, saved))

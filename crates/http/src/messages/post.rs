@@ -142,8 +142,9 @@ struct Accepted {
         (status = 409, description = "The thread has a run in progress already, or somebody cancelled this one"),
         (status = 422, description = "Fields break rules, the idempotency key stands for another \
             request, or the conversation is too long for the model"),
+        (status = 429, description = "The caller has as many runs in progress as they may have"),
         (status = 502, description = "The model failed, is not configured, or never kept to the output schema"),
-        (status = 503, description = "The model's provider is busy, or the service is not whole or is stopping"),
+        (status = 503, description = "The model's provider is busy, or the service is not whole, is stopping or works on as many runs as it can"),
         (status = 504, description = "The model took too long"),
     ),
 )]

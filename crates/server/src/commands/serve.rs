@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
 use crate::service::Service;
 use crate::signals;
-use crate::supervision::{clean_tokens, supervise};
+use crate::supervision::{clean_attempts, clean_tokens, supervise};
 use crate::terminal::print;
 
 /// How long requests may still take once the last run has ended: to hand over its answer.
@@ -88,10 +88,11 @@ fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Resu
     }
 }
 
-fn start_background(service: &Service) -> [AbortHandle; 4] {
+fn start_background(service: &Service) -> [AbortHandle; 5] {
     let use_cases = &service.use_cases;
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
     let avatars = use_cases.avatars.clone();
+    let sign_ins = tokens.clone();
     let (database, assistants) = (service.database.clone(), Arc::clone(&service.assistants));
     [
         supervise("hear changes", move || {
@@ -102,6 +103,9 @@ fn start_background(service: &Service) -> [AbortHandle; 4] {
             async move { engine.keep().await }
         }),
         supervise("clean tokens", move || clean_tokens(tokens.clone())),
+        supervise("clean sign-in attempts", move || {
+            clean_attempts(sign_ins.clone())
+        }),
         supervise("sweep avatars", move || {
             let avatars = avatars.clone();
             async move { avatars.keep_swept().await }
@@ -121,6 +125,7 @@ async fn serve_until(
         service.health.clone(),
         HttpOptions {
             cors_origins: settings.cors_origins.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
             draining: stop.clone(),
             ..HttpOptions::new(service.sources.ids.clone())
         },
