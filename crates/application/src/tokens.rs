@@ -16,7 +16,7 @@ use crate::ports::{
     AccountKey, Authenticated, Clock, Credentials, IdGenerator, PlaceKey, PortError,
     SecretGenerator, SignInAttempt, TokenHash, TokenRepository, UserRepository,
 };
-use crate::sign_in_limits::SignInGuard;
+use crate::sign_in_limits::{Entry, SignInGuard};
 
 /// How long a sign-in lasts.
 pub const SESSION_LIFETIME: Duration = Duration::hours(24);
@@ -120,19 +120,19 @@ impl Tokens {
         password: Password,
         from: IpAddr,
     ) -> Result<IssuedToken, Error> {
-        let attempt = self.admitted(email, from).await?;
+        let entry = self.enter(email, from).await?;
         let credentials = self.credentials(email).await?;
         let stored = credentials.as_ref().and_then(|c| c.password.clone());
         let matches = self.hasher.verify(password, stored).await?;
         let user = match credentials {
             Some(Credentials { user, .. }) if matches && user.is_active => user,
             _ => {
-                self.guard.refuse(&attempt).await?;
+                self.guard.refuse(&entry).await?;
                 tracing::info!("sign-in refused");
                 return Err(Error::InvalidCredentials);
             }
         };
-        self.guard.succeed(&attempt).await?;
+        self.guard.succeed(&entry).await?;
         let name = TokenName::of_session();
         let issued = self
             .issue(user.id, TokenKind::Session, name, Some(SESSION_LIFETIME))
@@ -141,18 +141,17 @@ impl Tokens {
         Ok(issued)
     }
 
-    /// The attempt, counted before its password is looked at: it costs nothing when there were
-    /// too many, and those at once are no more than those in turn.
-    async fn admitted(&self, email: &str, from: IpAddr) -> Result<SignInAttempt, Error> {
+    /// Counts the attempt before its password is looked at: it costs nothing when there were too
+    /// many, and those at once are no more than those in turn.
+    async fn enter(&self, email: &str, from: IpAddr) -> Result<Entry, Error> {
         let clock = &*self.sources.clock;
-        let mut attempt = SignInAttempt {
+        let attempt = SignInAttempt {
             id: self.sources.ids.next_id(),
             account: AccountKey::of(email),
             place: PlaceKey::of(from),
             at: clock.now(),
         };
-        self.guard.admit(&mut attempt, clock).await?;
-        Ok(attempt)
+        self.guard.admit(attempt, clock).await
     }
 
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {

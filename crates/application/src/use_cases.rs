@@ -133,6 +133,11 @@ impl UseCases {
             Arc::clone(&ports.ids),
         );
         let engine = engine(&ports, &access, &settings);
+        let guard = SignInGuard::new(
+            Arc::clone(&ports.sign_ins),
+            settings.sign_in_limits,
+            settings.password_slots,
+        );
         let assistants = Assistants {
             access: access.clone(),
             assistants: Arc::clone(&ports.assistants),
@@ -165,7 +170,7 @@ impl UseCases {
                 engine: engine.clone(),
             },
             users: Users::new(accounts.clone(), policy),
-            tokens: tokens(ports, hasher, settings.sign_in_limits),
+            tokens: tokens(ports, hasher, guard),
             accounts,
             engine,
         }
@@ -205,12 +210,11 @@ fn avatars(ports: &Ports, assistants: &Assistants) -> Avatars {
     )
 }
 
-fn tokens(ports: Ports, hasher: PasswordHasher, limits: SignInLimits) -> Tokens {
+fn tokens(ports: Ports, hasher: PasswordHasher, guard: SignInGuard) -> Tokens {
     let sources = TokenSources {
         clock: ports.clock,
         ids: ports.ids,
         secrets: ports.secrets,
     };
-    let guard = SignInGuard::new(ports.sign_ins, limits);
     Tokens::new(ports.users, ports.tokens, guard, hasher, sources)
 }

@@ -39,7 +39,7 @@ impl Door {
             ids: ids.clone(),
             secrets,
         };
-        let guard = SignInGuard::new(stores.sign_ins, SignInLimits::default());
+        let guard = SignInGuard::new(stores.sign_ins, SignInLimits::default(), 2);
         let users = stores.users;
         Self {
             accounts: Accounts::new(users.clone(), hasher.clone(), clock.clone(), ids),

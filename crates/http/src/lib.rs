@@ -31,6 +31,7 @@ mod state;
 mod threads;
 mod timestamp;
 mod tokens;
+mod turns;
 mod unread_body;
 mod users;
 

@@ -14,18 +14,22 @@ pub struct HttpOptions {
     pub cors_origins: Vec<Origin>,
     /// Proxies whose word counts on where a request comes from.
     pub trusted_proxies: Vec<ProxyNetwork>,
+    /// How many requests are worked on at once; further ones are refused until some are answered.
+    /// One that waits for a model does not count, nor does a stream of events.
+    pub max_requests: usize,
     /// Cancelled when the service is about to stop: from then on it is not ready any more.
     pub draining: CancellationToken,
 }
 
 impl HttpOptions {
-    /// No cross-origin access, no proxies, never draining.
+    /// No cross-origin access, no proxies, 1,024 requests at once, never draining.
     #[must_use]
     pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
         Self {
             ids,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            max_requests: 1_024,
             draining: CancellationToken::new(),
         }
     }

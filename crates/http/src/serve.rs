@@ -24,16 +24,19 @@ pub struct ServeOptions {
     pub idle: Duration,
     /// How long a client may take nothing of an answer that is being sent.
     pub stall: Duration,
+    /// How many connections there may be; further ones are closed as soon as they come.
+    pub max_connections: usize,
     /// How long requests under way have to end once the service stops.
     pub grace: Duration,
 }
 
 impl Default for ServeOptions {
-    /// 15 seconds of idleness, 30 of stalling, 25 of grace.
+    /// 15 seconds of idleness, 30 of stalling, 25 of grace, 4,096 connections.
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(15),
             stall: Duration::from_secs(30),
+            max_connections: 4_096,
             grace: Duration::from_secs(25),
         }
     }
@@ -56,12 +59,21 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut is_full = false;
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => {}
             (stream, peer) = accept(&listener) => {
+                let was_full = is_full;
+                is_full = connections.len() >= options.max_connections;
+                if is_full {
+                    if !was_full {
+                        tracing::warn!(connections = connections.len(), "no room for more connections");
+                    }
+                    continue;
+                }
                 connections.spawn(connection::run(
                     stream,
                     peer,

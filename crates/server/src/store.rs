@@ -55,7 +55,7 @@ impl Store {
         Tokens::new(
             self.users(),
             tokens,
-            SignInGuard::new(attempts, SignInLimits::default()),
+            SignInGuard::new(attempts, SignInLimits::default(), 1),
             hasher,
             TokenSources {
                 clock: sources.clock,

@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::runs::{OutputView, RunEventFrame, RunStreams, RunView};
 use crate::schema::{self, BodySchema};
 use crate::threads::assistant_reference;
+use crate::turns::Turn;
 
 /// What a client may send back of a message, to no effect.
 const READ_ONLY: [&str; 7] = [
@@ -153,7 +154,7 @@ pub(crate) async fn post_message(
     State(messages): State<Messages>,
     Ids(thread): Ids<ThreadId>,
     KeyHeader(idempotency_key): KeyHeader,
-    (form, CacheBypass(bypasses_cache)): (AnswerForm, CacheBypass),
+    (form, CacheBypass(bypasses_cache), turn): (AnswerForm, CacheBypass, Turn),
     streams: RunStreams,
     JsonBody(post): CreateMessage,
 ) -> Result<Response, Problem> {
@@ -163,6 +164,7 @@ pub(crate) async fn post_message(
         ..post
     };
     let started = messages.post(&caller.actor, thread, post).await?;
+    turn.end();
     let is_replay = started.is_replay;
     let mut response = match form {
         AnswerForm::Events => streams.of(thread, started.follow(0)),

@@ -1,9 +1,13 @@
 //! Who does too much is told to wait.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Method;
 use colloquy_application::testing::fakes::Script;
 use serde_json::json;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::conversation::Conversation;
@@ -152,6 +156,50 @@ async fn an_instance_with_too_many_runs_refuses_the_next_before_anything_is_writ
     let cancel = c.api.post(&format!("{first}/cancel")).by(&c.user);
     cancel.send().await.ok(200);
     // The end of a run is told before its place is free.
-    let begun = async { while ask(&c, &other, &thread).await.status != 202 {} };
+    let begun = async {
+        while ask(&c, &other, &thread).await.status != 202 {
+            yield_now().await;
+        }
+    };
     timeout(PATIENCE, begun).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_finds_no_room_is_refused_at_once() {
+    let api = Api::with(|_| {}, |options| options.max_requests = 1);
+    let user = api.user("ada@example.org").await;
+    // Its body never comes.
+    let endless = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, Infallible>>());
+    let call = api.post("/threads").by(&user);
+    let waiting = tokio::spawn(call.body("application/json", endless).send());
+    let ask = || api.get("/users/me").by(&user).send();
+    let refused = timeout(PATIENCE, async {
+        loop {
+            let answer = ask().await;
+            if answer.status != 200 {
+                return answer;
+            }
+            yield_now().await;
+        }
+    });
+    let refused = refused.await.unwrap();
+    refused.problem(503, "service_unavailable");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let alive = api.raw(Method::GET, "/health/live").send().await;
+    assert_eq!(alive.status, 200);
+    waiting.abort();
+    waiting.await.unwrap_err();
+    ask().await.ok(200);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_model_takes_nobodys_room() {
+    let api = Api::with(|_| {}, |options| options.max_requests = 1);
+    let c = Conversation::over(api).await;
+    c.api.model.add(Script::new().hang());
+    let waiting = tokio::spawn(c.hello().send());
+    c.api.model.asked(1).await;
+    c.api.get("/users/me").by(&c.user).send().await.ok(200);
+    assert!(!waiting.is_finished());
+    waiting.abort();
 }

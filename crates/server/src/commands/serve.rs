@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::reachable;
 use crate::changes::hear_changes;
 use crate::config::{Configuration, Settings};
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
 use crate::service::Service;
@@ -30,6 +31,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> {
     let settings = &configuration.settings;
     let stop = signals::stop_token()?;
+    descriptors::raise();
     let service = Service::open(configuration).await?;
     let first_sign_in = prepare(&service, settings).await?;
     let listener = listen(settings.listen).await?;
@@ -126,12 +128,14 @@ async fn serve_until(
         HttpOptions {
             cors_origins: settings.cors_origins.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
+            max_requests: settings.max_requests,
             draining: stop.clone(),
             ..HttpOptions::new(service.sources.ids.clone())
         },
     );
     let options = ServeOptions {
         grace: settings.shutdown_grace + ANSWER_TIME,
+        max_connections: descriptors::connections(settings.max_connections),
         ..ServeOptions::default()
     };
     let serving = colloquy_http::serve(listener, router, options, stop.cancelled());

@@ -198,6 +198,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .of(Kind::List)
     .or(""),
     text(
+        "http.max_requests",
+        "COUNT",
+        "How many requests are worked on at once; further ones are refused for the moment",
+    )
+    .or("1024"),
+    text(
+        "http.max_connections",
+        "COUNT",
+        "How many connections clients may have; further ones are closed",
+    )
+    .or("4096"),
+    text(
         "sign_in.failures_per_minute",
         "COUNT",
         "How often an address, and strangers about an account, may be wrong about a password; 0 is no limit",

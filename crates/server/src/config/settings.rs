@@ -16,7 +16,7 @@ use super::parse::{
     parse_listen, parse_log_format, parse_model, parse_origins, parse_proxies, parse_switch,
 };
 use super::secret::Secret;
-use super::units::{parse_count, parse_duration, parse_size, parse_time_limit};
+use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
 use super::values::Values;
 
 /// The effective settings, each of them checked.
@@ -50,6 +50,10 @@ pub(crate) struct Settings {
     pub(crate) cors_origins: Vec<Origin>,
     /// The proxies that may say where a request comes from.
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
+    /// How many requests are worked on at once.
+    pub(crate) max_requests: usize,
+    /// How many connections there may be.
+    pub(crate) max_connections: usize,
     /// How often somebody may be wrong about a password.
     pub(crate) sign_in_limits: SignInLimits,
     /// How long runs may go on after a stop signal.
@@ -113,6 +117,8 @@ impl Settings {
             answers_max_bytes: values.required("cache.answers_max_bytes", parse_size)?,
             cors_origins: values.required("http.cors_origins", parse_origins)?,
             trusted_proxies: values.required("http.trusted_proxies", parse_proxies)?,
+            max_requests: values.required("http.max_requests", parse_room)?,
+            max_connections: values.required("http.max_connections", parse_room)?,
             sign_in_limits: SignInLimits {
                 failures_per_minute: values.required("sign_in.failures_per_minute", |text| {
                     parse_count(text, 0, 10_000)
@@ -183,9 +189,6 @@ fn run_limits(values: &Values) -> Result<RunLimits, ConfigError> {
         total: values.required("run.total_timeout", parse_time_limit)?,
         max_answer_bytes: values.required("run.max_answer_bytes", parse_size)?,
         max_per_user: values.required("run.max_per_user", |text| parse_count(text, 1, 100_000))?,
-        max_concurrent: values.required("run.max_concurrent", |text| {
-            let count = parse_count(text, 1, 100_000)?;
-            usize::try_from(count).map_err(|error| error.to_string())
-        })?,
+        max_concurrent: values.required("run.max_concurrent", parse_room)?,
     })
 }

@@ -59,6 +59,12 @@ pub(super) fn parse_count(text: &str, least: u32, most: u32) -> Result<u32, Stri
     count.ok_or_else(|| format!("{text:?} is not a number from {least} to {most}"))
 }
 
+/// Reads for how many of something there is room, from 1 to 100,000.
+pub(super) fn parse_room(text: &str) -> Result<usize, String> {
+    let count = parse_count(text, 1, 100_000)?;
+    usize::try_from(count).map_err(|error| error.to_string())
+}
+
 fn split_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -18,14 +18,14 @@
 //! Sessions and API keys that they have go on. And who shares the owner's place can find out that
 //! the account is one, by not being a stranger to it.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod guard;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::sleep;
 
-use crate::Error;
-use crate::ports::{Clock, PastAttempt, SignInAttempt, SignInRepository};
+use crate::ports::{PastAttempt, SignInAttempt};
+
+pub(crate) use guard::Entry;
+pub use guard::SignInGuard;
 
 /// How often somebody may be wrong about a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +65,6 @@ const KNOWN: TimeDelta = TimeDelta::days(30);
 /// How long an attempt may be undecided before it counts as wrong: whoever tried has gone away,
 /// or the instance is lost.
 const DECISION: TimeDelta = TimeDelta::seconds(10);
-/// Between two looks whether others are decided, and how many; together as long as a decision.
-const PAUSE: Duration = Duration::from_millis(100);
-const LOOKS: u32 = 100;
 
 impl SignInLimits {
     /// Attempts from then or before do not matter at `now`.
@@ -123,77 +120,6 @@ fn admission<'a>(
         return Admission::Undecided;
     }
     Admission::Admitted
-}
-
-/// Stands at the door: lets attempts to sign in pass as the limits say.
-#[derive(Clone)]
-pub struct SignInGuard {
-    attempts: Arc<dyn SignInRepository>,
-    limits: SignInLimits,
-}
-
-impl SignInGuard {
-    /// A guard that counts there.
-    #[must_use]
-    pub fn new(attempts: Arc<dyn SignInRepository>, limits: SignInLimits) -> Self {
-        Self { attempts, limits }
-    }
-
-    /// Lets the attempt pass, perhaps after others that are under way; sets its time.
-    ///
-    /// # Errors
-    /// `TooManySignIns`.
-    pub(crate) async fn admit(
-        &self,
-        attempt: &mut SignInAttempt,
-        clock: &dyn Clock,
-    ) -> Result<(), Error> {
-        if !self.is_watching() {
-            return Ok(());
-        }
-        for _ in 0..LOOKS {
-            attempt.at = clock.now();
-            match self.attempts.begin(attempt, self.limits).await? {
-                Admission::Admitted => return Ok(()),
-                Admission::Undecided => sleep(PAUSE).await,
-                Admission::Refused { until } => return Err(refusal(until - attempt.at)),
-            }
-        }
-        Err(refusal(DECISION))
-    }
-
-    /// The password was wrong.
-    pub(crate) async fn refuse(&self, attempt: &SignInAttempt) -> Result<(), Error> {
-        if self.is_watching() {
-            self.attempts.refuse(attempt).await?;
-        }
-        Ok(())
-    }
-
-    /// The password was right.
-    pub(crate) async fn succeed(&self, attempt: &SignInAttempt) -> Result<(), Error> {
-        if self.is_watching() {
-            self.attempts.succeed(attempt).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets what does not matter any more; how much.
-    ///
-    /// # Errors
-    /// Only the store's own.
-    pub async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        Ok(self.attempts.remove_outdated(now).await?)
-    }
-
-    fn is_watching(&self) -> bool {
-        self.limits.failures_per_minute > 0
-    }
-}
-
-fn refusal(wait: TimeDelta) -> Error {
-    let retry_after = wait.to_std().unwrap_or_default();
-    Error::TooManySignIns { retry_after }
 }
 
 #[cfg(test)]
