@@ -109,7 +109,7 @@ mod tests {
     use super::{ProxyNetwork, TrustedProxies, X_FORWARDED_FOR, client};
 
     /// Who the client is, of a connection from there with these headers, behind proxies at
-    /// 10.0.0.0/8 and ::1.
+    /// `10.0.0.0/8` and `::1`.
     fn seen(peer: &str, lines: &[&str]) -> String {
         let proxies = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap());
         let mut headers = HeaderMap::new();

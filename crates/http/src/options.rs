@@ -14,8 +14,8 @@ pub struct HttpOptions {
     pub cors_origins: Vec<Origin>,
     /// Proxies whose word counts on where a request comes from.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// How many requests are worked on at once; further ones are refused until some are answered.
-    /// One that waits for a model does not count, nor does a stream of events.
+    /// How many requests are worked on or wait for that; further ones are refused until some are
+    /// answered. One that waits for a model does not count, nor does a stream of events.
     pub max_requests: usize,
     /// Cancelled when the service is about to stop: from then on it is not ready any more.
     pub draining: CancellationToken,

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::Method;
 use colloquy_application::testing::fakes::Script;
 use serde_json::json;
-use tokio::task::yield_now;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
 use crate::conversation::Conversation;
@@ -202,4 +202,23 @@ async fn who_waits_for_a_model_takes_nobodys_room() {
     c.api.get("/users/me").by(&c.user).send().await.ok(200);
     assert!(!waiting.is_finished());
     waiting.abort();
+}
+
+#[tokio::test]
+async fn bodies_that_take_their_time_keep_nobody_from_working() {
+    let api = Api::new();
+    let mut waiting = JoinSet::new();
+    for _ in 0..200 {
+        let endless = futures_util::stream::pending::<Result<Vec<u8>, Infallible>>();
+        let call = api.post("/auth/login");
+        waiting.spawn(
+            call.body("application/json", Body::from_stream(endless))
+                .send(),
+        );
+    }
+    yield_now().await;
+    let user = api.user("ada@example.org").await;
+    let ask = api.get("/users/me").by(&user).send();
+    timeout(PATIENCE, ask).await.unwrap().ok(200);
+    assert_eq!(waiting.len(), 200);
 }

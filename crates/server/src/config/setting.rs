@@ -200,7 +200,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text(
         "http.max_requests",
         "COUNT",
-        "How many requests are worked on at once; further ones are refused for the moment",
+        "How many requests are worked on or wait for that; further ones are refused for the moment",
     )
     .or("1024"),
     text(

@@ -50,7 +50,7 @@ pub(crate) struct Settings {
     pub(crate) cors_origins: Vec<Origin>,
     /// The proxies that may say where a request comes from.
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
-    /// How many requests are worked on at once.
+    /// How many requests are worked on or wait for that.
     pub(crate) max_requests: usize,
     /// How many connections there may be.
     pub(crate) max_connections: usize,
