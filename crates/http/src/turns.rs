@@ -17,9 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::BASE;
 use crate::problem::Problem;
 
-/// Worked on at once: more than the connections to a database, which is what most work is, and
-/// few enough to leave it room for the runs.
-const AT_WORK: usize = 64;
+/// Worked on at once: twice the connections to a database, which is what most work waits for, and
+/// few enough to leave the runs their part of it.
+const AT_WORK: usize = 24;
 
 /// The turns that there are.
 #[derive(Debug, Clone)]
