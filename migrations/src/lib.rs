@@ -8,6 +8,7 @@ mod m20261121_000001_first_schema;
 mod m20261122_000002_tools;
 mod m20261122_000003_avatars;
 mod m20261122_000004_answer_cache;
+mod m20261122_000005_limits;
 mod sql;
 
 /// Every migration, oldest first. One that was released is never changed: the next one mends it.
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_tools::Migration),
             Box::new(m20261122_000003_avatars::Migration),
             Box::new(m20261122_000004_answer_cache::Migration),
+            Box::new(m20261122_000005_limits::Migration),
         ]
     }
 }

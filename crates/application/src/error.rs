@@ -17,6 +17,12 @@ pub enum Error {
     /// Signing in failed; for which reason stays unsaid.
     #[error("wrong email or password")]
     InvalidCredentials,
+    /// Too many wrong passwords of late; this one was not looked at.
+    #[error("too many wrong passwords")]
+    TooManySignIns {
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// The actor may not; the sentence says why.
     #[error("forbidden: {0}")]
     Forbidden(Cow<'static, str>),
@@ -32,6 +38,12 @@ pub enum Error {
     /// The thread has a run in progress.
     #[error("the thread is busy")]
     ThreadBusy,
+    /// The user has as many runs in progress as they may have.
+    #[error("too many runs in progress")]
+    TooManyRuns,
+    /// The service works on as many runs as it takes at once.
+    #[error("no room for another run")]
+    Overloaded,
     /// The idempotency key stood for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
@@ -68,6 +80,7 @@ impl From<PortError> for Error {
             PortError::Conflict(Constraint::AssistantSlug) => Self::Duplicate("slug"),
             PortError::Conflict(Constraint::AssistantRevision) => Self::RevisionConflict,
             PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy,
+            PortError::Conflict(Constraint::ActiveRunsPerUser) => Self::TooManyRuns,
             PortError::Conflict(Constraint::IdempotencyKey) => Self::IdempotencyMismatch,
             other => Self::Port(other),
         }

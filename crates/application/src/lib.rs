@@ -14,6 +14,7 @@ pub mod permissions;
 pub mod ports;
 pub mod runs;
 mod schemas;
+pub mod sign_in_limits;
 pub mod system;
 #[cfg(feature = "testing")]
 pub mod testing;

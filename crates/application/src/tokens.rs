@@ -1,6 +1,7 @@
 //! Signing in, and the opaque bearer tokens that sign-ins and programs are given.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,9 +14,10 @@ use crate::Error;
 use crate::audit::{self, By};
 use crate::passwords::{Password, PasswordHasher};
 use crate::ports::{
-    Authenticated, Clock, Credentials, IdGenerator, PortError, SecretGenerator, TokenHash,
-    TokenRepository, UserRepository,
+    AccountKey, Authenticated, Clock, Credentials, IdGenerator, PlaceKey, PortError,
+    SecretGenerator, SignInAttempt, TokenHash, TokenRepository, UserRepository,
 };
+use crate::sign_in_limits::{Entry, SignInGuard};
 
 /// How long a sign-in lasts.
 pub const SESSION_LIFETIME: Duration = Duration::hours(24);
@@ -25,6 +27,7 @@ pub const SESSION_LIFETIME: Duration = Duration::hours(24);
 pub struct Tokens {
     users: Arc<dyn UserRepository>,
     tokens: Arc<dyn TokenRepository>,
+    guard: SignInGuard,
     hasher: PasswordHasher,
     sources: TokenSources,
 }
@@ -93,39 +96,63 @@ impl Tokens {
     pub fn new(
         users: Arc<dyn UserRepository>,
         tokens: Arc<dyn TokenRepository>,
+        guard: SignInGuard,
         hasher: PasswordHasher,
         sources: TokenSources,
     ) -> Self {
         Self {
             users,
             tokens,
+            guard,
             hasher,
             sources,
         }
     }
 
-    /// Signs in with email and password. Unknown, inactive and password-less accounts and wrong
-    /// passwords cost the same time and give the same error.
+    /// Signs in with email and password, from that address, within the limits that
+    /// [`sign_in_limits`](crate::sign_in_limits) tells of. Unknown, inactive and password-less
+    /// accounts and wrong passwords cost the same time and give the same errors.
     ///
     /// # Errors
-    /// `InvalidCredentials`.
-    pub async fn login(&self, email: &str, password: Password) -> Result<IssuedToken, Error> {
+    /// `InvalidCredentials`, `TooManySignIns`.
+    pub async fn login(
+        &self,
+        email: &str,
+        password: Password,
+        from: IpAddr,
+    ) -> Result<IssuedToken, Error> {
+        let entry = self.enter(email, from).await?;
         let credentials = self.credentials(email).await?;
         let stored = credentials.as_ref().and_then(|c| c.password.clone());
         let matches = self.hasher.verify(password, stored).await?;
         let user = match credentials {
             Some(Credentials { user, .. }) if matches && user.is_active => user,
             other => {
+                self.guard.refuse(&entry).await?;
                 audit::sign_in_refused(other.map(|credentials| credentials.user.id));
                 return Err(Error::InvalidCredentials);
             }
         };
+        self.guard.succeed(&entry).await?;
         let name = TokenName::of_session();
         let issued = self
             .issue(user.id, TokenKind::Session, name, Some(SESSION_LIFETIME))
             .await?;
         audit::signed_in(user.id, issued.token.id);
         Ok(issued)
+    }
+
+    /// Counts the attempt before its password is looked at: it costs nothing when there were too
+    /// many, and those at once are no more than those in turn.
+    async fn enter(&self, email: &str, from: IpAddr) -> Result<Entry, Error> {
+        let clock = &*self.sources.clock;
+        let attempt = SignInAttempt {
+            id: self.sources.ids.next_id(),
+            account: AccountKey::of(email),
+            place: PlaceKey::of(from),
+            at: clock.now(),
+        };
+        self.guard.admit(attempt, clock).await
     }
 
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {
@@ -250,6 +277,15 @@ impl Tokens {
     /// Only the store's own.
     pub async fn remove_expired(&self) -> Result<u64, Error> {
         Ok(self.tokens.remove_expired(self.sources.clock.now()).await?)
+    }
+
+    /// Forgets the attempts to sign in that do not count any more, up to so many that it takes no
+    /// long time; how many.
+    ///
+    /// # Errors
+    /// Only the store's own.
+    pub async fn remove_outdated_attempts(&self) -> Result<u64, Error> {
+        self.guard.remove_outdated(self.sources.clock.now()).await
     }
 
     async fn issue(

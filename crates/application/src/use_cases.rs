@@ -13,9 +13,11 @@ use crate::permissions::PermissionPolicy;
 use crate::ports::{
     AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, Embedder,
     IdGenerator, InstanceId, MessageRepository, Observer, Reading, Readings, RunEventRepository,
-    RunRepository, SecretGenerator, ThreadRepository, TokenRepository, UserRepository,
+    RunRepository, SecretGenerator, SignInRepository, ThreadRepository, TokenRepository,
+    UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
+use crate::sign_in_limits::{SignInGuard, SignInLimits};
 use crate::threads::Threads;
 use crate::tokens::{TokenSources, Tokens};
 use crate::tools::Toolbox;
@@ -28,6 +30,8 @@ pub struct Ports {
     pub users: Arc<dyn UserRepository>,
     /// Keeps the access tokens.
     pub tokens: Arc<dyn TokenRepository>,
+    /// Keeps count of wrong passwords.
+    pub sign_ins: Arc<dyn SignInRepository>,
     /// Keeps the assistants.
     pub assistants: Arc<dyn AssistantRepository>,
     /// Keeps the threads.
@@ -67,6 +71,8 @@ pub struct Settings {
     pub run_limits: RunLimits,
     /// The model of an assistant that names none.
     pub default_model: Option<ModelName>,
+    /// How often somebody may be wrong about a password.
+    pub sign_in_limits: SignInLimits,
     /// How many passwords are hashed at once; each takes 19 MiB and a thread.
     pub password_slots: usize,
     /// What assistants may list as tools.
@@ -82,6 +88,7 @@ impl Settings {
             instance,
             run_limits: RunLimits::default(),
             default_model: None,
+            sign_in_limits: SignInLimits::default(),
             password_slots: 1,
             toolbox: Toolbox::new(),
         }
@@ -129,6 +136,11 @@ impl UseCases {
             Arc::clone(&ports.ids),
         );
         let engine = engine(&ports, &access, &settings);
+        let guard = SignInGuard::new(
+            Arc::clone(&ports.sign_ins),
+            settings.sign_in_limits,
+            settings.password_slots,
+        );
         let assistants = Assistants {
             access: access.clone(),
             assistants: Arc::clone(&ports.assistants),
@@ -161,7 +173,7 @@ impl UseCases {
                 engine: engine.clone(),
             },
             users: Users::new(accounts.clone(), policy),
-            tokens: tokens(ports, hasher),
+            tokens: tokens(ports, hasher, guard),
             accounts,
             engine,
         }
@@ -214,11 +226,11 @@ fn avatars(ports: &Ports, assistants: &Assistants) -> Avatars {
     )
 }
 
-fn tokens(ports: Ports, hasher: PasswordHasher) -> Tokens {
+fn tokens(ports: Ports, hasher: PasswordHasher, guard: SignInGuard) -> Tokens {
     let sources = TokenSources {
         clock: ports.clock,
         ids: ports.ids,
         secrets: ports.secrets,
     };
-    Tokens::new(ports.users, ports.tokens, hasher, sources)
+    Tokens::new(ports.users, ports.tokens, guard, hasher, sources)
 }

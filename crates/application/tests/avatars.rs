@@ -19,6 +19,7 @@ use colloquy_application::ports::{
     InstanceId, OffsetList, OffsetPage, PortError, RenderedAvatar,
 };
 use colloquy_application::runs::RunLimits;
+use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
@@ -135,6 +136,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
     let ports = Ports {
         users: stores.users,
         tokens: stores.tokens,
+        sign_ins: stores.sign_ins,
         assistants: stores.assistants,
         threads: stores.threads,
         messages: stores.messages,
@@ -154,6 +156,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
         instance: InstanceId(Uuid::nil()),
         run_limits: RunLimits::default(),
         default_model: None,
+        sign_in_limits: SignInLimits::default(),
         password_slots: 1,
         toolbox: Toolbox::default(),
     };

@@ -30,6 +30,7 @@ async fn embedder() -> Option<(Arc<dyn Embedder>, ())> {
 
 colloquy_application::user_contracts!(stores);
 colloquy_application::token_contracts!(stores);
+colloquy_application::sign_in_contracts!(stores);
 colloquy_application::assistant_contracts!(stores);
 colloquy_application::thread_contracts!(stores);
 colloquy_application::message_contracts!(stores);
@@ -71,6 +72,7 @@ fn every_contract_is_in_its_suite() {
         include_str!("../src/testing/contracts/leases.rs"),
         include_str!("../src/testing/contracts/messages.rs"),
         include_str!("../src/testing/contracts/runs.rs"),
+        include_str!("../src/testing/contracts/sign_ins.rs"),
         include_str!("../src/testing/contracts/threads.rs"),
         include_str!("../src/testing/contracts/tokens.rs"),
         include_str!("../src/testing/contracts/users.rs"),

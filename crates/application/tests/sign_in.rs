@@ -1,6 +1,10 @@
 //! Signing in and bearer tokens, with the clock in hand.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends the test"
+)]
 
 use std::sync::Arc;
 
@@ -9,6 +13,7 @@ use colloquy_application::Error;
 use colloquy_application::accounts::{AccountChanges, Accounts, NewAccount};
 use colloquy_application::passwords::{Password, PasswordHasher};
 use colloquy_application::ports::Clock as _;
+use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
 use colloquy_application::system::OsSecretGenerator;
 use colloquy_application::testing::fakes::{ManualClock, Memory, SequentialIds};
 use colloquy_application::tokens::{SESSION_LIFETIME, TokenSources, Tokens};
@@ -34,10 +39,11 @@ impl Door {
             ids: ids.clone(),
             secrets,
         };
+        let guard = SignInGuard::new(stores.sign_ins, SignInLimits::default(), 2);
         let users = stores.users;
         Self {
             accounts: Accounts::new(users.clone(), hasher.clone(), clock.clone(), ids),
-            tokens: Tokens::new(users, stores.tokens, hasher, sources),
+            tokens: Tokens::new(users, stores.tokens, guard, hasher, sources),
             clock,
         }
     }
@@ -53,9 +59,31 @@ impl Door {
     }
 
     async fn login(&self, email: &str, password: &str) -> Result<String, Error> {
+        self.login_from("192.0.2.1", email, password).await
+    }
+
+    async fn login_from(&self, from: &str, email: &str, password: &str) -> Result<String, Error> {
         let password = Password::presented(password);
-        let issued = self.tokens.login(email, password).await?;
+        let from = from.parse().unwrap();
+        let issued = self.tokens.login(email, password, from).await?;
         Ok(issued.text.expose().to_owned())
+    }
+
+    /// A wrong password that is looked at.
+    async fn errs(&self, from: &str, email: &str) {
+        let refused = self.login_from(from, email, "wrong password").await;
+        assert!(
+            matches!(refused, Err(Error::InvalidCredentials)),
+            "{refused:?}"
+        );
+    }
+
+    /// A password that is not looked at; when to come back.
+    async fn is_stopped(&self, from: &str, email: &str, password: &str) -> std::time::Duration {
+        match self.login_from(from, email, password).await {
+            Err(Error::TooManySignIns { retry_after }) => retry_after,
+            other => panic!("not stopped: {other:?}"),
+        }
     }
 
     async fn is_refused(&self, token: &str) -> bool {
@@ -190,4 +218,95 @@ async fn api_keys_are_their_owners_to_list_and_revoke() {
         door.tokens.list_api_keys(&Actor::Guest).await,
         Err(Error::Unauthenticated)
     ));
+}
+
+const HERE: &str = "192.0.2.1";
+const ELSEWHERE: &str = "198.51.100.1";
+
+#[tokio::test]
+async fn an_address_that_was_wrong_ten_times_is_stopped_for_a_minute_and_no_other_is() {
+    let door = Door::new();
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    for _ in 0..9 {
+        door.errs(HERE, "ada@example.org").await;
+    }
+    door.clock.advance(TimeDelta::seconds(20));
+    let wait = door.is_stopped(HERE, "ADA@example.org", PASSWORD).await;
+    assert_eq!(wait, std::time::Duration::from_secs(40));
+    door.errs(HERE, "bob@example.org").await;
+    door.is_stopped(HERE, "bob@example.org", PASSWORD).await;
+    door.login_from(ELSEWHERE, "ada@example.org", PASSWORD)
+        .await
+        .unwrap();
+    door.clock.advance(TimeDelta::seconds(40));
+    door.login("ada@example.org", PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_attack_from_many_addresses_does_not_stop_the_owner_where_they_have_been() {
+    let door = Door::new();
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    door.login("ada@example.org", PASSWORD).await.unwrap();
+    for n in 0..10 {
+        door.errs(&format!("203.0.113.{n}"), "ada@example.org")
+            .await;
+    }
+    for n in 10..200 {
+        let from = format!("203.0.113.{n}");
+        door.is_stopped(&from, "ada@example.org", PASSWORD).await;
+    }
+    door.is_stopped(ELSEWHERE, "ada@example.org", PASSWORD)
+        .await;
+    door.errs(HERE, "ada@example.org").await;
+    door.login("ada@example.org", PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn accounts_that_are_not_there_are_counted_alike() {
+    let door = Door::new();
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    for (network, email) in [
+        ("203.0.113", "ada@example.org"),
+        ("198.51.100", "nobody@example.org"),
+        ("192.0.2", "not an address"),
+    ] {
+        for n in 0..10 {
+            door.errs(&format!("{network}.{n}"), email).await;
+        }
+        let from = format!("{network}.99");
+        let wait = door.is_stopped(&from, email, PASSWORD).await;
+        assert_eq!(wait, std::time::Duration::from_secs(60));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_wrong_passwords_at_once_are_no_more_than_in_turn() {
+    let door = Arc::new(Door::new());
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    let tries = (0..40).map(|_| {
+        let door = Arc::clone(&door);
+        tokio::spawn(async move { door.login("ada@example.org", "wrong password").await })
+    });
+    let mut looked_at = 0;
+    for answer in tries.collect::<Vec<_>>() {
+        match answer.await.unwrap() {
+            Err(Error::InvalidCredentials) => looked_at += 1,
+            Err(Error::TooManySignIns { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(looked_at, 9);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_right_passwords_at_once_are_all_right() {
+    let door = Arc::new(Door::new());
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    let tries = (0..40).map(|_| {
+        let door = Arc::clone(&door);
+        tokio::spawn(async move { door.login("ada@example.org", PASSWORD).await })
+    });
+    for answer in tries.collect::<Vec<_>>() {
+        answer.await.unwrap().unwrap();
+    }
 }

@@ -4,6 +4,7 @@
 mod assistants;
 mod auth;
 mod avatars;
+mod client_address;
 mod cors;
 mod created;
 mod cursor;
@@ -33,9 +34,11 @@ mod state;
 mod threads;
 mod timestamp;
 mod tokens;
+mod turns;
 mod unread_body;
 mod users;
 
+pub use client_address::{InvalidNetwork, ProxyNetwork};
 pub use cors::{InvalidOrigin, Origin};
 pub use metrics::Metrics;
 pub use openapi::openapi;

@@ -193,7 +193,7 @@ fn describe(status: &str, response: &mut Response) {
     );
     match status {
         "401" => header("www-authenticate", Type::String, "Always `Bearer`"),
-        "503" => header("retry-after", Type::Integer, "Seconds to wait"),
+        "429" | "503" => header("retry-after", Type::Integer, "Seconds to wait"),
         _ => {}
     }
     if status >= "400" && response.content.is_empty() {

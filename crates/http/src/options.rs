@@ -3,7 +3,7 @@ use std::sync::Arc;
 use colloquy_application::ports::{IdGenerator, Readings};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Metrics, Origin};
+use crate::{Metrics, Origin, ProxyNetwork};
 
 /// What an operator may set of the API, and what it takes from its surroundings.
 #[derive(Clone)]
@@ -12,6 +12,11 @@ pub struct HttpOptions {
     pub ids: Arc<dyn IdGenerator>,
     /// Web origins whose pages may call the API; without one no page of another origin may.
     pub cors_origins: Vec<Origin>,
+    /// Proxies whose word counts on where a request comes from.
+    pub trusted_proxies: Vec<ProxyNetwork>,
+    /// How many requests are worked on or wait for that; further ones are refused until some are
+    /// answered. One that waits for a model does not count, nor does a stream of events.
+    pub max_requests: usize,
     /// Cancelled when the service is about to stop: from then on it is not ready any more.
     pub draining: CancellationToken,
     /// Counts what `/metrics` shows, the requests among it.
@@ -21,12 +26,15 @@ pub struct HttpOptions {
 }
 
 impl HttpOptions {
-    /// No cross-origin access, never draining, figures of its own.
+    /// No cross-origin access, no proxies, 1,024 requests at once, never draining, figures of its
+    /// own.
     #[must_use]
     pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
         Self {
             ids,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            max_requests: 1_024,
             draining: CancellationToken::new(),
             metrics: Metrics::new(),
             readings: Vec::new(),

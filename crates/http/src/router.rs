@@ -10,12 +10,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::client_address::TrustedProxies;
 use crate::metrics::{self, Scrape};
 use crate::problem::{self, Problem};
 use crate::state::{App, Readiness};
+use crate::turns::Turns;
 use crate::{
     BASE, HttpOptions, assistants, auth, avatars, cors, deadline, docs, health, logging, messages,
-    openapi, request_id, runs, security_headers, threads, tokens, unread_body, users,
+    openapi, request_id, runs, security_headers, threads, tokens, turns, unread_body, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -35,10 +37,11 @@ pub fn router(
         checks: health.into(),
         draining: options.draining.clone(),
     };
+    let proxies = TrustedProxies::new(options.trusted_proxies.clone());
     let (api, document) = api().split_for_parts();
     let routes = api
         .merge(docs::routes(&document))
-        .with_state(App::new(use_cases, readiness, scrape));
+        .with_state(App::new(use_cases, readiness, proxies, scrape));
     layered(routes, options)
 }
 
@@ -65,12 +68,14 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 
 /// Puts around the routes what holds for every request, the outermost last.
 pub(crate) fn layered(routes: Router, options: HttpOptions) -> Router {
+    let turns = Turns::new(options.max_requests);
     let origins = options.cors_origins;
     let cors = (!origins.is_empty()).then(|| cors::layer(origins));
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(from_fn_with_state(turns, turns::take))
         .layer(from_fn(problem::render))
         .layer(option_layer(cors))
         .layer(from_fn_with_state(options.metrics, metrics::count))

@@ -3,6 +3,7 @@ mod connection;
 mod stall;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct ServeOptions {
     pub idle: Duration,
     /// How long a client may take nothing of an answer that is being sent.
     pub stall: Duration,
+    /// How many connections there may be; further ones are closed as soon as they come.
+    pub max_connections: usize,
     /// How long requests under way have to end once the service stops.
     pub grace: Duration,
     /// Counts the connections.
@@ -32,11 +35,12 @@ pub struct ServeOptions {
 }
 
 impl Default for ServeOptions {
-    /// 15 seconds of idleness, 30 of stalling, 25 of grace; figures of its own.
+    /// 15 seconds of idleness, 30 of stalling, 25 of grace, 4,096 connections; figures of its own.
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(15),
             stall: Duration::from_secs(30),
+            max_connections: 4_096,
             grace: Duration::from_secs(25),
             metrics: Metrics::new(),
         }
@@ -60,14 +64,24 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut is_full = false;
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => {}
-            stream = accept(&listener) => {
+            (stream, peer) = accept(&listener) => {
+                let was_full = is_full;
+                is_full = connections.len() >= options.max_connections;
+                if is_full {
+                    if !was_full {
+                        tracing::warn!(connections = connections.len(), "no room for more connections");
+                    }
+                    continue;
+                }
                 connections.spawn(connection::run(
                     stream,
+                    peer,
                     router.clone(),
                     options.clone(),
                     stop.clone(),
@@ -86,10 +100,10 @@ pub async fn serve(
 }
 
 /// The next connection. Failures to accept one are waited out.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             // The client's own doing: it has gone away already.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -13,6 +13,7 @@ use colloquy_application::users::Users;
 use tokio_util::sync::CancellationToken;
 
 use crate::Metrics;
+use crate::client_address::TrustedProxies;
 use crate::metrics::Scrape;
 
 /// What the handlers work with; each asks for the part that it needs.
@@ -22,6 +23,7 @@ pub(crate) struct App(Arc<Parts>);
 struct Parts {
     use_cases: UseCases,
     readiness: Readiness,
+    trusted_proxies: TrustedProxies,
     scrape: Scrape,
 }
 
@@ -33,10 +35,16 @@ pub(crate) struct Readiness {
 }
 
 impl App {
-    pub(crate) fn new(use_cases: UseCases, readiness: Readiness, scrape: Scrape) -> Self {
+    pub(crate) fn new(
+        use_cases: UseCases,
+        readiness: Readiness,
+        trusted_proxies: TrustedProxies,
+        scrape: Scrape,
+    ) -> Self {
         Self(Arc::new(Parts {
             use_cases,
             readiness,
+            trusted_proxies,
             scrape,
         }))
     }
@@ -45,6 +53,12 @@ impl App {
 impl FromRef<App> for Readiness {
     fn from_ref(app: &App) -> Self {
         app.0.readiness.clone()
+    }
+}
+
+impl FromRef<App> for TrustedProxies {
+    fn from_ref(app: &App) -> Self {
+        app.0.trusted_proxies.clone()
     }
 }
 

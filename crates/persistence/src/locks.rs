@@ -1,14 +1,18 @@
-//! Row locks, on PostgreSQL; SQLite has one writer. Whoever locks several rows locks those of
-//! threads first, then those of runs in order of their ids, so that nobody waits for each other.
+//! Locks, on PostgreSQL; SQLite has one writer. Whoever locks several rows locks those of users
+//! first, then those of threads, then those of runs in order of their ids, so that nobody waits
+//! for each other.
 
 use colloquy_application::ports::{InstanceId, PortError};
-use colloquy_domain::RunId;
+use colloquy_domain::{RunId, UserId};
 use sea_orm::sea_query::{LockType, Query, SimpleExpr};
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use uuid::Uuid;
 
 use crate::entities::runs::{COLUMN, Column, Entity};
-use crate::entities::threads;
+use crate::entities::{threads, users};
 use crate::error::Failure;
 
 /// Locks the row of the run's thread; `NotFound` when it is gone, and the run with it.
@@ -33,6 +37,48 @@ pub(crate) fn is_thread_of(run: RunId) -> SimpleExpr {
         .and_where(COLUMN.id.eq(run.as_uuid()))
         .take();
     threads::COLUMN.id.in_subquery(thread)
+}
+
+/// Locks what is named by these hashes until the transaction ends, whether or not there are rows
+/// for it.
+pub(crate) async fn lock_hashes(
+    transaction: &DatabaseTransaction,
+    hashes: [&[u8; 32]; 2],
+) -> Result<(), Failure> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let mut keys = hashes.map(first_eight_bytes);
+    // In order of the keys, so that nobody waits for each other.
+    keys.sort_unstable();
+    for key in keys {
+        let lock = format!("SELECT pg_advisory_xact_lock({key})");
+        transaction.execute_unprepared(&lock).await?;
+    }
+    Ok(())
+}
+
+/// Different hashes with the same key only wait for each other.
+fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
+    let (first, _) = hash.split_at(8);
+    first
+        .iter()
+        .fold(0, |key, byte| key << 8 | i64::from(*byte))
+}
+
+/// Locks the user's row; one that is gone needs no lock.
+pub(crate) async fn lock_user(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+) -> Result<(), Failure> {
+    users::Entity::find_by_id(user.as_uuid())
+        .select_only()
+        .column(users::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple::<Uuid>()
+        .one(transaction)
+        .await?;
+    Ok(())
 }
 
 /// Locks those of the runs that are in progress under `holder`, and returns them.

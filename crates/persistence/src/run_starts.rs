@@ -1,11 +1,14 @@
 //! How runs start, and how a start is found that was made before.
 
 use colloquy_application::ports::{Constraint, PortError, RunStart};
-use colloquy_domain::{Message, Run, RunEvent, RunEventKind};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use colloquy_domain::{Message, Run, RunEvent, RunEventKind, UserId};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select,
+};
 
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::error::Failure;
+use crate::locks::lock_user;
 use crate::positions::place;
 use crate::run_events::{FIRST, add};
 
@@ -32,11 +35,15 @@ pub(crate) async fn known(
 }
 
 /// Stores the run, its message and the first event of its log; the message as it stands then.
+/// The starts of one user pass one by one, so that each sees those before it.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     start: &RunStart,
 ) -> Result<Message, Failure> {
     let run = &start.run;
+    if let Some(user) = run.user_id {
+        lock_user(transaction, user).await?;
+    }
     let placed = place(
         transaction,
         run.thread_id,
@@ -55,5 +62,25 @@ pub(crate) async fn insert(
         },
     };
     add(transaction, run.id, &[started]).await?;
+    check_count(transaction, start).await?;
     Ok(message)
+}
+
+/// After the run was stored: a thread that is busy is the nearer reason to refuse it.
+async fn check_count(transaction: &DatabaseTransaction, start: &RunStart) -> Result<(), Failure> {
+    let Some(user) = start.run.user_id else {
+        return Ok(());
+    };
+    let count = active_of(user).count(transaction).await?;
+    if count > u64::from(start.max_per_user) {
+        return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
+    }
+    Ok(())
+}
+
+/// Those of the user's runs that are in progress: they have a lease.
+pub(crate) fn active_of(user: UserId) -> Select<Entity> {
+    Entity::find()
+        .filter(COLUMN.user_id.eq(user.as_uuid()))
+        .filter(COLUMN.lease_holder.is_not_null())
 }

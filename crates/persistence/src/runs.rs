@@ -220,17 +220,19 @@ mod tests {
     use crate::plans::{assert_served_by, databases};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn runs_of_a_thread_and_abandoned_ones_are_found_by_indexes() {
+    async fn runs_of_a_thread_abandoned_ones_and_a_users_are_found_by_indexes() {
         let make = Samples::new();
         let (thread, after) = (make.thread_id(), Some(make.run_id()));
         let abandoned = |how| Entity::find().filter(is_abandoned(how));
         let expired = abandoned(AbandonedRuns::ExpiredBefore(moment(0)));
         let lost = abandoned(AbandonedRuns::HeldBy(make.instance()));
+        let of_user = run_starts::active_of(make.user_id());
         for (_place, database) in databases().await {
             for (rows, index) in [
                 (&rows_after(thread, after, 100), "runs_thread_id_id_idx"),
                 (&expired, "runs_lease_expires_at_idx"),
                 (&lost, "runs_lease_holder_idx"),
+                (&of_user, "runs_active_user_id_idx"),
             ] {
                 assert_served_by(&database, rows, index).await;
             }

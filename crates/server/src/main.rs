@@ -5,6 +5,7 @@ mod changes;
 mod cli;
 mod commands;
 mod config;
+mod descriptors;
 mod failure;
 mod first_steps;
 mod instance;

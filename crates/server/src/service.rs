@@ -11,7 +11,8 @@ use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository, MemoryAns
 use colloquy_http::Metrics;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
-    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
+    SeaRunRepository, SeaSignInRepository, SeaThreadRepository, SeaTokenRepository,
+    SeaUserRepository,
 };
 
 use crate::config::Configuration;
@@ -70,6 +71,7 @@ impl Service {
                 instance: slot.id(),
                 run_limits: settings.run_limits,
                 default_model: settings.default_model.clone(),
+                sign_in_limits: settings.sign_in_limits,
                 password_slots: password_slots(),
                 toolbox: Toolbox::built_in(Arc::clone(&sources.clock))?,
             },
@@ -135,6 +137,7 @@ fn ports(
     Ports {
         users: Arc::new(SeaUserRepository::new(database.clone())),
         tokens: Arc::clone(&caches.tokens) as _,
+        sign_ins: Arc::new(SeaSignInRepository::new(database.clone())),
         assistants: Arc::clone(&caches.assistants) as _,
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use colloquy_application::accounts::Accounts;
 use colloquy_application::passwords::PasswordHasher;
 use colloquy_application::ports::{Clock, IdGenerator, SecretGenerator, UserRepository};
+use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
 use colloquy_application::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
 use colloquy_application::tokens::{TokenSources, Tokens};
 use colloquy_persistence::{
-    Database, DatabaseOptions, MigrationReport, SeaTokenRepository, SeaUserRepository,
+    Database, DatabaseOptions, MigrationReport, SeaSignInRepository, SeaTokenRepository,
+    SeaUserRepository,
 };
 
 use crate::config::Settings;
@@ -49,9 +51,11 @@ impl Store {
         let sources = Sources::default();
         let tokens = Arc::new(SeaTokenRepository::new(self.database.clone()));
         let hasher = sources.hasher(1);
+        let attempts = Arc::new(SeaSignInRepository::new(self.database.clone()));
         Tokens::new(
             self.users(),
             tokens,
+            SignInGuard::new(attempts, SignInLimits::default(), 1),
             hasher,
             TokenSources {
                 clock: sources.clock,

@@ -9,6 +9,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Between two rounds of forgetting what has expired.
 const CLEANING: Duration = Duration::from_secs(60 * 60);
 
+/// Between two rounds of forgetting attempts to sign in, which count for a minute.
+const CLEANING_OF_ATTEMPTS: Duration = Duration::from_secs(60);
+
 /// Runs the task, and again whenever it panics or ends, until the returned handle is aborted.
 pub(crate) fn supervise<F>(
     name: &'static str,
@@ -46,6 +49,18 @@ pub(crate) async fn clean_tokens(tokens: Tokens) {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "expired tokens not removed");
             }
+        }
+    }
+}
+
+/// Forgets attempts to sign in that do not count any more.
+pub(crate) async fn clean_attempts(tokens: Tokens) {
+    let mut rounds = tokio::time::interval(CLEANING_OF_ATTEMPTS);
+    loop {
+        rounds.tick().await;
+        if let Err(error) = tokens.remove_outdated_attempts().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "outdated sign-in attempts not removed");
         }
     }
 }

@@ -13,7 +13,9 @@ const LOGINS: usize = 500;
 /// How long a refused sign-in takes by the kind of account, and how well the time alone tells the
 /// kinds apart: 0.5 is not at all.
 pub(crate) async fn login(backend: Backend) {
-    let server = Colloquy::start(backend).await;
+    let site = Colloquy::installed(backend).await;
+    let site = site.env("COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE", "0");
+    let server = site.serve().await;
     server.user("known").await;
     let disabled = server.user("disabled").await;
     let account = disabled.get("/users/me").await.expect(200);

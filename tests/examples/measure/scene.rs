@@ -21,6 +21,7 @@ impl Scene {
         let models = ModelServer::start(script).await;
         let site = Colloquy::installed(backend).await;
         let site = site.env("COLLOQUY_PROVIDERS__SCRIPTED__BASE_URL", &models.base_url());
+        let site = site.env("COLLOQUY_RUN__MAX_PER_USER", "10000");
         let server = site.env("COLLOQUY_LOG", "warn").serve().await;
         Self {
             assistant: server.assistant_on("scripted::model").await,

@@ -59,6 +59,8 @@ pub enum Constraint {
     AssistantRevision,
     /// A thread has at most one run in progress.
     ActiveRunPerThread,
+    /// A user has at most as many runs in progress as the start allows.
+    ActiveRunsPerUser,
     /// Only the holder of a run's lease ends it, and only once.
     RunLease,
     /// One user's idempotency key always stands for the same request.

@@ -17,6 +17,7 @@ mod observer;
 mod page;
 mod readings;
 mod runs;
+mod sign_ins;
 mod spoken;
 mod system;
 mod threads;
@@ -47,6 +48,7 @@ pub use runs::{
     AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,
     RunStart, SavedRun,
 };
+pub use sign_ins::{AccountKey, PastAttempt, PlaceKey, SignInAttempt, SignInRepository};
 pub use spoken::SpokenMessages;
 pub use system::{Clock, IdGenerator, SecretGenerator};
 pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};

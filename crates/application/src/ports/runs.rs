@@ -25,7 +25,8 @@ pub trait RunRepository: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` when the thread is gone, `Conflict(ActiveRunPerThread)`,
-    /// `Conflict(IdempotencyKey)` when the key stood for another request.
+    /// `Conflict(ActiveRunsPerUser)`, `Conflict(IdempotencyKey)` when the key stood for another
+    /// request.
     async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError>;
 
     /// Moves the end of the leases that `holder` has on these runs; returns those of them that
@@ -103,6 +104,9 @@ pub struct RunStart {
     pub message: NewMessage,
     /// What the client calls the request, if it does.
     pub idempotency: Option<Idempotency>,
+    /// How many runs in progress the run's user may have with it, however many start at once. A
+    /// run of nobody has no limit.
+    pub max_per_user: u32,
 }
 
 /// A request by the name that the client gave it.

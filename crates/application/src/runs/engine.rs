@@ -5,7 +5,7 @@ use colloquy_domain::{
     Actor, Assistant, MessageContent, MessageId, MessageKind, MessageStatus, OutputFormat, Run,
     RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -59,6 +59,8 @@ pub(super) struct Inner {
     pub(super) instance: InstanceId,
     pub(super) limits: RunLimits,
     pub(super) active: ActiveRuns,
+    /// One for each run that may be worked on at once.
+    slots: Arc<Semaphore>,
     /// Ends every run that has not ended by itself when the service stops.
     pub(super) stop: CancellationToken,
     tasks: TaskTracker,
@@ -108,6 +110,7 @@ impl RunEngine {
                 toolbox,
                 instance,
                 limits,
+                slots: Arc::new(Semaphore::new(limits.max_concurrent)),
                 active: ActiveRuns::default(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -120,15 +123,18 @@ impl RunEngine {
     /// idempotency key, starts nothing and gives its run.
     ///
     /// # Errors
-    /// `ThreadBusy`, `IdempotencyMismatch`, `NotFound` when the thread is gone, `Stopping`.
+    /// `ThreadBusy`, `TooManyRuns`, `Overloaded`, `IdempotencyMismatch`, `NotFound` when the thread
+    /// is gone, `Stopping`.
     pub async fn start(&self, job: RunJob) -> Result<StartedRun, Error> {
         if self.inner.tasks.is_closed() {
             return Err(Error::Stopping);
         }
+        let slots = Arc::clone(&self.inner.slots);
+        let slot = slots.try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let (started, start) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
         // In the caller's span, too: the run's log lines name the request that it began with.
-        let run = inner.begin(job, started).in_current_span();
+        let run = inner.begin(job, slot, started).in_current_span();
         self.inner.tasks.spawn(run);
         start.await.map_err(|_| Error::Stopping)?
     }
@@ -177,6 +183,7 @@ impl Inner {
     async fn begin(
         self: Arc<Self>,
         job: RunJob,
+        _slot: OwnedSemaphorePermit,
         started: oneshot::Sender<Result<StartedRun, Error>>,
     ) {
         let id = RunId::from_uuid(self.ports.ids.next_id());
@@ -262,6 +269,7 @@ impl Inner {
             lease,
             message,
             idempotency: job.idempotency.clone(),
+            max_per_user: self.limits.max_per_user,
         };
         let saved = ports.runs.start(&start).await?;
         Ok((start.run, saved))

@@ -46,6 +46,10 @@ pub struct RunLimits {
     pub total: Duration,
     /// UTF-8 bytes of the answer; a longer one is cut there.
     pub max_answer_bytes: usize,
+    /// Runs that one user may have in progress, on all instances together.
+    pub max_per_user: u32,
+    /// Runs that this instance works on at once.
+    pub max_concurrent: usize,
 }
 
 impl Default for RunLimits {
@@ -55,6 +59,10 @@ impl Default for RunLimits {
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
             max_answer_bytes: 2 * 1024 * 1024,
+            // More than any person follows, and enough for a program that works through a list.
+            max_per_user: 256,
+            // What an instance keeps of that many answers is bounded by their size.
+            max_concurrent: 2_000,
         }
     }
 }

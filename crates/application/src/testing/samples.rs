@@ -246,6 +246,7 @@ impl Samples {
             lease,
             message,
             idempotency: None,
+            max_per_user: 10_000,
         }
     }
 

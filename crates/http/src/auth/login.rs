@@ -5,9 +5,11 @@ use colloquy_application::passwords::Password;
 use colloquy_application::tokens::{IssuedToken, SESSION_LIFETIME, Tokens};
 use serde::Serialize;
 
+use crate::client_address::ClientAddress;
 use crate::input::{Body, Fields, FormOrJson, Input, text};
 use crate::problem::Problem;
 use crate::schema::{self, BodySchema};
+use crate::turns::Turn;
 
 /// Fields of the `OAuth2` password form that say nothing here.
 const OAUTH2_EXTRAS: [&str; 4] = ["grant_type", "scope", "client_id", "client_secret"];
@@ -75,6 +77,8 @@ impl From<IssuedToken> for Session {
 }
 
 /// Sign in with email and password.
+///
+/// Whoever is wrong too often within a minute is told to wait, whether or not the account exists.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -86,12 +90,17 @@ impl From<IssuedToken> for Session {
     responses(
         (status = 200, description = "Signed in", body = Session),
         (status = 401, description = "The email or the password is wrong"),
+        (status = 429, description = "Too many wrong passwords of late; this one was not looked at"),
     ),
 )]
 pub(crate) async fn login(
     State(tokens): State<Tokens>,
+    ClientAddress(from): ClientAddress,
+    turn: Turn,
     FormOrJson(login): LoginBody,
 ) -> Result<Json<Session>, Problem> {
-    let issued = tokens.login(&login.email, login.password).await?;
+    // Passwords have a queue of their own, which is slow.
+    turn.pause();
+    let issued = tokens.login(&login.email, login.password, from).await?;
     Ok(Json(Session::from(issued)))
 }

@@ -1,10 +1,12 @@
 use std::borrow::Cow;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 use utoipa::openapi::{RefOr, Schema};
@@ -14,6 +16,7 @@ use super::fields::{Unknown, read_members, read_whole};
 use super::query::pairs;
 use super::{Body, Input, json, object};
 use crate::problem::{Problem, ProblemCode};
+use crate::turns::Turn;
 
 /// The largest JSON body.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
@@ -109,8 +112,22 @@ async fn arrived(request: Request, limit: usize) -> Result<Bytes, Problem> {
     if announced_length(request.headers()).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    let body = Limited::new(request.into_body(), limit).collect();
-    match timeout(ARRIVAL, body).await {
+    let turn = Turn::of(request.extensions());
+    let mut body = pin!(timeout(
+        ARRIVAL,
+        Limited::new(request.into_body(), limit).collect()
+    ));
+    let arrived = match poll_immediate(&mut body).await {
+        Some(arrived) => arrived,
+        // The client takes its time.
+        None => {
+            turn.pause();
+            let arrived = body.await;
+            turn.resume().await;
+            arrived
+        }
+    };
+    match arrived {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Problem::malformed("The body broke off.")),

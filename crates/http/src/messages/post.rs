@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::runs::{OutputView, RunEventFrame, RunStreams, RunView};
 use crate::schema::{self, BodySchema};
 use crate::threads::assistant_reference;
+use crate::turns::Turn;
 
 /// What a client may send back of a message, to no effect.
 const READ_ONLY: [&str; 7] = [
@@ -128,8 +129,9 @@ struct Accepted {
         (status = 409, description = "The thread has a run in progress already, or somebody cancelled this one"),
         (status = 422, description = "Fields break rules, the idempotency key stands for another \
             request, or the conversation is too long for the model"),
+        (status = 429, description = "The caller has as many runs in progress as they may have"),
         (status = 502, description = "The model failed, is not configured, or never kept to the output schema"),
-        (status = 503, description = "The model's provider is busy, or the service is not whole or is stopping"),
+        (status = 503, description = "The model's provider is busy, or the service is not whole, is stopping or works on as many runs as it can"),
         (status = 504, description = "The model took too long"),
     ),
 )]
@@ -138,7 +140,7 @@ pub(crate) async fn post_message(
     State(messages): State<Messages>,
     Ids(thread): Ids<ThreadId>,
     KeyHeader(idempotency_key): KeyHeader,
-    (form, CacheBypass(bypasses_cache)): (AnswerForm, CacheBypass),
+    (form, CacheBypass(bypasses_cache), turn): (AnswerForm, CacheBypass, Turn),
     streams: RunStreams,
     JsonBody(post): CreateMessage,
 ) -> Result<Response, Problem> {
@@ -148,6 +150,7 @@ pub(crate) async fn post_message(
         ..post
     };
     let started = messages.post(&caller.actor, thread, post).await?;
+    turn.end();
     let is_replay = started.is_replay;
     let mut response = match form {
         AnswerForm::Events => streams.of(thread, started.follow(0)),

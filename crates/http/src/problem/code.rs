@@ -36,6 +36,7 @@ problem_codes! {
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE;
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
     ValidationError = "validation_error", UNPROCESSABLE_ENTITY;
+    RateLimitExceeded = "rate_limit_exceeded", TOO_MANY_REQUESTS;
     InternalError = "internal_error", INTERNAL_SERVER_ERROR;
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE;
     ModelError = "model_error", BAD_GATEWAY;

@@ -13,6 +13,11 @@ impl From<Error> for Problem {
                 ProblemCode::InvalidCredentials,
                 "The email or the password is wrong.",
             ),
+            Error::TooManySignIns { retry_after } => Self::new(
+                ProblemCode::RateLimitExceeded,
+                "Too many wrong passwords of late. Wait before you try again.",
+            )
+            .after(Some(retry_after)),
             Error::Forbidden(reason) => Self::new(ProblemCode::Forbidden, reason),
             Error::NotFound => Self::not_found(),
             Error::Invalid(error) => Self::invalid(error),
@@ -20,6 +25,13 @@ impl From<Error> for Problem {
             Error::ThreadBusy => Self::new(
                 ProblemCode::ThreadBusy,
                 "The thread already has a run in progress. Wait for its end.",
+            ),
+            Error::TooManyRuns => Self::new(
+                ProblemCode::RateLimitExceeded,
+                "You have as many runs in progress as you may have. Wait for the end of one.",
+            ),
+            Error::Overloaded => Self::unavailable(
+                "The service works on as many runs as it can. Try again in a moment.",
             ),
             Error::IdempotencyMismatch => Self::new(
                 ProblemCode::IdempotencyMismatch,

@@ -23,7 +23,12 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ]
+        .contains(&status)
+        {
             let wait = self.retry_after.unwrap_or(RETRY_SOON);
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }

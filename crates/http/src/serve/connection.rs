@@ -1,10 +1,11 @@
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -31,6 +32,7 @@ const LEAVE: Duration = Duration::from_millis(500);
 /// Serves one connection until it ends, has been idle for too long or is told to stop.
 pub(super) async fn run(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     options: ServeOptions,
     stop: CancellationToken,
@@ -41,7 +43,7 @@ pub(super) async fn run(
     let _ = stream.set_nodelay(true);
     let stream = StallLimit::new(stream, options.stall);
     let activity = Activity::default();
-    let service = service_fn(|request| answer(router.clone(), activity.clone(), request));
+    let service = service_fn(|request| answer(router.clone(), activity.clone(), peer, request));
     let builder = builder(options.idle);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
@@ -61,8 +63,10 @@ pub(super) async fn run(
 async fn answer(
     router: Router,
     activity: Activity,
-    request: Request<Incoming>,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
+    request.extensions_mut().insert(ConnectInfo(peer));
     let under_way = activity.begin();
     let response = router.oneshot(request.map(Body::new)).await?;
     // The body keeps it until the last frame is on its way.

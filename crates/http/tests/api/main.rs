@@ -16,6 +16,7 @@ mod document;
 mod framework;
 mod health;
 mod idempotency;
+mod limits;
 mod messages;
 mod paging;
 mod runs;

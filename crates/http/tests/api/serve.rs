@@ -369,3 +369,34 @@ fn follow(c: &Conversation, run: &str) -> String {
         c.user.token
     )
 }
+
+#[tokio::test]
+async fn a_connection_for_which_there_is_no_room_is_closed_and_the_others_go_on() {
+    let options = ServeOptions {
+        max_connections: 2,
+        ..ServeOptions::default()
+    };
+    let server = Server::of(Api::new().router, options).await;
+    let mut connections = [server.connect().await, server.connect().await];
+    for connection in &mut connections {
+        connection.send(HELLO).await;
+        connection.read_until("hello").await;
+    }
+    assert_eq!(server.connect().await.read_to_end().await, "");
+    for connection in &mut connections {
+        connection.send(HELLO).await;
+        connection.read_until("hello").await;
+    }
+    drop(connections);
+    let room = async {
+        loop {
+            let mut connection = server.connect().await;
+            // Reset while it is written to, or closed before it answers.
+            let _ = connection.0.write_all(HELLO.as_bytes()).await;
+            if connection.0.read_u8().await.is_ok() {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, room).await.unwrap();
+}

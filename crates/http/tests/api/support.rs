@@ -1,9 +1,11 @@
 //! The API under test, and people who call it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use colloquy_application::accounts::NewAccount;
@@ -48,29 +50,36 @@ impl Api {
         change_ports: impl FnOnce(&mut Ports),
         change_options: impl FnOnce(&mut HttpOptions),
     ) -> Self {
-        Self::over(Memory::new(), change_ports, change_options)
+        Self::over(Memory::new(), change_ports, change_options, |_| {})
+    }
+
+    /// With other settings.
+    pub(crate) fn set(change_settings: impl FnOnce(&mut Settings)) -> Self {
+        Self::over(Memory::new(), |_| {}, |_| {}, change_settings)
     }
 
     /// Another instance of the service on the same store.
     pub(crate) fn neighbour(&self, change_options: impl FnOnce(&mut HttpOptions)) -> Self {
-        Self::over(self.store.clone(), |_| {}, change_options)
+        Self::over(self.store.clone(), |_| {}, change_options, |_| {})
     }
 
     fn over(
         store: Memory,
         change_ports: impl FnOnce(&mut Ports),
         change_options: impl FnOnce(&mut HttpOptions),
+        change_settings: impl FnOnce(&mut Settings),
     ) -> Self {
         let model = Arc::new(ScriptedModel::new([]));
         let mut ports = ports(&store, &model);
         change_ports(&mut ports);
         let mut options = HttpOptions::new(Arc::clone(&ports.ids));
         change_options(&mut options);
-        let settings = Settings {
+        let mut settings = Settings {
             password_slots: 2,
             toolbox: Toolbox::built_in(Arc::new(SystemClock)).unwrap(),
             ..Settings::new(InstanceId(Uuid::nil()))
         };
+        change_settings(&mut settings);
         let use_cases = UseCases::new(ports, Arc::new(DefaultPolicy), settings);
         let health: Vec<Arc<dyn HealthCheck>> = vec![Arc::new(store.clone())];
         Self {
@@ -205,6 +214,13 @@ impl Call {
         let name: axum::http::HeaderName = name.parse().unwrap();
         let headers = self.request.headers_mut();
         headers.append(name, value.parse().unwrap());
+        self
+    }
+
+    /// Over a connection from that address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let peer: SocketAddr = address.parse().unwrap();
+        self.request.extensions_mut().insert(ConnectInfo(peer));
         self
     }
 

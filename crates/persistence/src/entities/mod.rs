@@ -7,6 +7,8 @@ pub(crate) mod avatars;
 pub(crate) mod messages;
 pub(crate) mod run_events;
 pub(crate) mod runs;
+pub(crate) mod sign_in_attempts;
+pub(crate) mod sign_in_places;
 pub(crate) mod threads;
 mod tools;
 pub(crate) mod users;

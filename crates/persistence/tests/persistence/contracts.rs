@@ -15,6 +15,7 @@ macro_rules! contracts {
 
             colloquy_application::user_contracts!(stores);
             colloquy_application::token_contracts!(stores);
+            colloquy_application::sign_in_contracts!(stores);
             colloquy_application::assistant_contracts!(stores);
             colloquy_application::thread_contracts!(stores);
             colloquy_application::message_contracts!(stores);

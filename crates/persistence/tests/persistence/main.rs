@@ -12,7 +12,8 @@ use std::sync::Arc;
 use colloquy_application::testing::contracts::Stores;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
-    SeaRunRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
+    SeaRunRepository, SeaSignInRepository, SeaThreadRepository, SeaTokenRepository,
+    SeaUserRepository,
 };
 
 mod cancellation;
@@ -50,6 +51,7 @@ fn stores(database: &Database) -> Stores {
     Stores {
         users: Arc::new(SeaUserRepository::new(database.clone())),
         tokens: Arc::new(SeaTokenRepository::new(database.clone())),
+        sign_ins: Arc::new(SeaSignInRepository::new(database.clone())),
         assistants: Arc::new(SeaAssistantRepository::new(database.clone())),
         threads: Arc::new(SeaThreadRepository::new(database.clone())),
         messages: Arc::new(SeaMessageRepository::new(database.clone())),

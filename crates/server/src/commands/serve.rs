@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::address::reachable;
 use crate::changes::hear_changes;
 use crate::config::{Configuration, Settings};
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
 use crate::service::Service;
 use crate::signals;
-use crate::supervision::{clean_tokens, supervise};
+use crate::supervision::{clean_attempts, clean_tokens, supervise};
 use crate::terminal::print;
 
 /// How long requests may still take once the last run has ended: to hand over its answer.
@@ -30,6 +31,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> {
     let settings = &configuration.settings;
     let stop = signals::stop_token()?;
+    descriptors::raise();
     let service = Service::open(configuration).await?;
     let first_sign_in = prepare(&service, settings).await?;
     let listener = listen(settings.listen).await?;
@@ -88,10 +90,11 @@ fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Resu
     }
 }
 
-fn start_background(service: &Service) -> [AbortHandle; 4] {
+fn start_background(service: &Service) -> [AbortHandle; 5] {
     let use_cases = &service.use_cases;
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
     let avatars = use_cases.avatars.clone();
+    let sign_ins = tokens.clone();
     let (database, assistants) = (service.database.clone(), Arc::clone(&service.assistants));
     [
         supervise("hear changes", move || {
@@ -102,6 +105,9 @@ fn start_background(service: &Service) -> [AbortHandle; 4] {
             async move { engine.keep().await }
         }),
         supervise("clean tokens", move || clean_tokens(tokens.clone())),
+        supervise("clean sign-in attempts", move || {
+            clean_attempts(sign_ins.clone())
+        }),
         supervise("sweep avatars", move || {
             let avatars = avatars.clone();
             async move { avatars.keep_swept().await }
@@ -121,6 +127,8 @@ async fn serve_until(
         service.health.clone(),
         HttpOptions {
             cors_origins: settings.cors_origins.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            max_requests: settings.max_requests,
             draining: stop.clone(),
             metrics: service.metrics.clone(),
             readings: service.readings.clone(),
@@ -130,6 +138,7 @@ async fn serve_until(
     let options = ServeOptions {
         grace: settings.shutdown_grace + ANSWER_TIME,
         metrics: service.metrics.clone(),
+        max_connections: descriptors::connections(settings.max_connections),
         ..ServeOptions::default()
     };
     let serving = colloquy_http::serve(listener, router, options, stop.cancelled());

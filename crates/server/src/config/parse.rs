@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use colloquy_domain::ModelName;
-use colloquy_http::Origin;
+use colloquy_http::{Origin, ProxyNetwork};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::Url;
@@ -74,6 +74,18 @@ pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
 fn parse_origin(text: &str) -> Result<Origin, String> {
     text.parse()
         .map_err(|_| format!("{text:?} is not an origin; write it like https://chat.example.org"))
+}
+
+/// Reads networks separated by commas.
+pub(super) fn parse_proxies(text: &str) -> Result<Vec<ProxyNetwork>, String> {
+    let networks = text.split(',').map(str::trim).filter(|n| !n.is_empty());
+    networks.map(parse_proxy).collect()
+}
+
+fn parse_proxy(text: &str) -> Result<ProxyNetwork, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not a network; write it like 10.0.0.7, 10.0.0.0/8 or fd00::/8")
+    })
 }
 
 /// Accepts what `EnvFilter` does, except a bare word that is no level: it would name a target,

@@ -161,6 +161,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .or("600s"),
     text("run.max_answer_bytes", "SIZE", "Where an answer is cut").or("2MiB"),
     text(
+        "run.max_per_user",
+        "COUNT",
+        "How many runs one user may have in progress, on all instances together",
+    )
+    .or("256"),
+    text(
+        "run.max_concurrent",
+        "COUNT",
+        "How many runs this instance works on at once",
+    )
+    .or("2000"),
+    text(
         "embedding.model",
         "PROVIDER::MODEL",
         "What tells which questions are alike; or file:///DIR of a sentence-transformers model",
@@ -178,6 +190,31 @@ pub(crate) const SETTINGS: &[Setting] = &[
     )
     .of(Kind::List)
     .or(""),
+    text(
+        "http.trusted_proxies",
+        "NETWORK,...",
+        "The proxies whose X-Forwarded-For counts: addresses, or networks like 10.0.0.0/8",
+    )
+    .of(Kind::List)
+    .or(""),
+    text(
+        "http.max_requests",
+        "COUNT",
+        "How many requests are worked on or wait for that; further ones are refused for the moment",
+    )
+    .or("1024"),
+    text(
+        "http.max_connections",
+        "COUNT",
+        "How many connections clients may have; further ones are closed",
+    )
+    .or("4096"),
+    text(
+        "sign_in.failures_per_minute",
+        "COUNT",
+        "How often an address, and strangers about an account, may be wrong about a password; 0 is no limit",
+    )
+    .or("10"),
 ];
 
 /// What can be set of each model provider, under `providers.<name>`.

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use colloquy_application::passwords::Password;
 use colloquy_application::runs::RunLimits;
+use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_domain::{Email, ModelName};
-use colloquy_http::Origin;
+use colloquy_http::{Origin, ProxyNetwork};
 use colloquy_llm::{ApiKey, ProviderKind, ProviderSettings};
 use url::Url;
 
 use super::error::ConfigError;
 use super::parse::{
     parse_blob_url, parse_database_url, parse_directives, parse_embedding_model, parse_http_url,
-    parse_listen, parse_log_format, parse_model, parse_origins, parse_switch,
+    parse_listen, parse_log_format, parse_model, parse_origins, parse_proxies, parse_switch,
 };
 use super::secret::Secret;
-use super::units::{parse_duration, parse_size, parse_time_limit};
+use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
 use super::values::Values;
 
 /// The effective settings, each of them checked.
@@ -47,6 +48,14 @@ pub(crate) struct Settings {
     pub(crate) answers_max_bytes: usize,
     /// The web origins whose pages may use the API.
     pub(crate) cors_origins: Vec<Origin>,
+    /// The proxies that may say where a request comes from.
+    pub(crate) trusted_proxies: Vec<ProxyNetwork>,
+    /// How many requests are worked on or wait for that.
+    pub(crate) max_requests: usize,
+    /// How many connections there may be.
+    pub(crate) max_connections: usize,
+    /// How often somebody may be wrong about a password.
+    pub(crate) sign_in_limits: SignInLimits,
     /// How long runs may go on after a stop signal.
     pub(crate) shutdown_grace: Duration,
     /// How to log.
@@ -107,6 +116,14 @@ impl Settings {
             embedding: values.optional("embedding.model", parse_embedding_model)?,
             answers_max_bytes: values.required("cache.answers_max_bytes", parse_size)?,
             cors_origins: values.required("http.cors_origins", parse_origins)?,
+            trusted_proxies: values.required("http.trusted_proxies", parse_proxies)?,
+            max_requests: values.required("http.max_requests", parse_room)?,
+            max_connections: values.required("http.max_connections", parse_room)?,
+            sign_in_limits: SignInLimits {
+                failures_per_minute: values.required("sign_in.failures_per_minute", |text| {
+                    parse_count(text, 0, 10_000)
+                })?,
+            },
             shutdown_grace: values.required("shutdown_grace", parse_duration)?,
             logging: Logging {
                 directives: values.required("log", parse_directives)?,
@@ -171,5 +188,7 @@ fn run_limits(values: &Values) -> Result<RunLimits, ConfigError> {
         idle: values.required("run.idle_timeout", parse_time_limit)?,
         total: values.required("run.total_timeout", parse_time_limit)?,
         max_answer_bytes: values.required("run.max_answer_bytes", parse_size)?,
+        max_per_user: values.required("run.max_per_user", |text| parse_count(text, 1, 100_000))?,
+        max_concurrent: values.required("run.max_concurrent", parse_room)?,
     })
 }

@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use clap::Command;
 use colloquy_application::ports::Clock;
+use colloquy_application::runs::RunLimits;
+use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::system::SystemClock;
+use colloquy_http::ServeOptions;
 
 use super::values::Values;
 use super::{Configuration, Environment, Flags, add_flags, file};
@@ -55,6 +58,11 @@ fn without_any_source_the_defaults_count() {
     assert_eq!(settings.run_limits.max_answer_bytes, 2 << 20);
     assert_eq!(settings.shutdown_grace, Duration::from_secs(25));
     assert!(settings.cors_origins.is_empty() && !settings.demo);
+    assert!(settings.trusted_proxies.is_empty());
+    assert_eq!(settings.run_limits, RunLimits::default());
+    assert_eq!(settings.sign_in_limits, SignInLimits::default());
+    let serving = ServeOptions::default();
+    assert_eq!(settings.max_connections, serving.max_connections);
     assert!(settings.first_administrator.is_none());
     let data = settings.data_dir.to_str().unwrap();
     assert_eq!(
@@ -293,4 +301,33 @@ fn the_report_masks_secrets_and_can_be_read_back() {
     );
     assert_eq!(values.get("run.idle_timeout").unwrap().text, "60s");
     assert_eq!(values.provider_names(), ["local"]);
+}
+
+#[test]
+fn a_limit_that_is_out_of_bounds_is_refused_by_its_name() {
+    for (variable, value, rule) in [
+        (
+            "COLLOQUY_RUN__MAX_PER_USER",
+            "0",
+            "is not a number from 1 to 100000",
+        ),
+        (
+            "COLLOQUY_HTTP__MAX_REQUESTS",
+            "many",
+            "is not a number from 1 to 100000",
+        ),
+        (
+            "COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE",
+            "-1",
+            "is not a number from 0 to 10000",
+        ),
+        (
+            "COLLOQUY_HTTP__TRUSTED_PROXIES",
+            "10.0.0.1, proxy",
+            "\"proxy\" is not a network",
+        ),
+    ] {
+        let error = error("", &[(variable, value)], &[]);
+        assert!(error.contains(variable) && error.contains(rule), "{error}");
+    }
 }

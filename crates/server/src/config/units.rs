@@ -50,6 +50,21 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("{text:?} is out of range; from 1 to 1GiB"))
 }
 
+/// Reads a count from `least` to `most`.
+pub(super) fn parse_count(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| (least..=most).contains(count));
+    count.ok_or_else(|| format!("{text:?} is not a number from {least} to {most}"))
+}
+
+/// Reads for how many of something there is room, from 1 to 100,000.
+pub(super) fn parse_room(text: &str) -> Result<usize, String> {
+    let count = parse_count(text, 1, 100_000)?;
+    usize::try_from(count).map_err(|error| error.to_string())
+}
+
 fn split_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -60,7 +75,7 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
 mod tests {
     use std::time::Duration;
 
-    use super::{parse_duration, parse_size, parse_time_limit};
+    use super::{parse_count, parse_duration, parse_size, parse_time_limit};
 
     #[test]
     fn durations_are_read_with_their_unit() {
@@ -88,6 +103,15 @@ mod tests {
             assert!(parse_duration(text).is_err(), "{text}");
         }
         assert!(parse_time_limit("0ms").is_err());
+    }
+
+    #[test]
+    fn counts_are_read_within_their_bounds() {
+        assert_eq!(parse_count("0", 0, 10), Ok(0));
+        assert_eq!(parse_count("10", 1, 10), Ok(10));
+        for text in ["", "0", "11", "-1", "1.5", "many", "99999999999"] {
+            assert!(parse_count(text, 1, 10).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -29,7 +29,8 @@ use futures_util::future::join_all;
 use super::samples::{Samples, password_hash};
 use crate::ports::{
     AssistantRepository, Constraint, MessageRepository, PortError, RunEventRepository,
-    RunRepository, RunStart, SavedRun, ThreadRepository, TokenRepository, UserRepository,
+    RunRepository, RunStart, SavedRun, SignInRepository, ThreadRepository, TokenRepository,
+    UserRepository,
 };
 
 pub mod administrators;
@@ -47,6 +48,7 @@ pub mod leases;
 mod logs;
 pub mod messages;
 pub mod runs;
+pub mod sign_ins;
 mod suites;
 pub mod threads;
 pub mod tokens;
@@ -60,6 +62,8 @@ pub struct Stores {
     pub users: Arc<dyn UserRepository>,
     /// The access tokens.
     pub tokens: Arc<dyn TokenRepository>,
+    /// The attempts to sign in.
+    pub sign_ins: Arc<dyn SignInRepository>,
     /// The assistants.
     pub assistants: Arc<dyn AssistantRepository>,
     /// The threads.

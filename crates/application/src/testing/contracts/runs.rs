@@ -112,6 +112,72 @@ pub async fn one_of_many_starts_in_a_thread_is_accepted(stores: &Stores) {
     }
 }
 
+/// Starts of one user, each in a thread of its own, of which so many may be in progress.
+async fn starts_of_one_user(
+    stores: &Stores,
+    make: &Samples,
+    count: usize,
+    max_per_user: u32,
+) -> Vec<RunStart> {
+    let owner = stores.has_thread(make).await.owner_id;
+    let mut starts = Vec::new();
+    for _ in 0..count {
+        let mut thread = make.thread(make.user_id());
+        thread.owner_id = owner;
+        stores.threads.add(&thread).await.unwrap();
+        let start = make.start(&thread, make.instance(), make.question("Hello"));
+        starts.push(RunStart {
+            max_per_user,
+            ..start
+        });
+    }
+    starts
+}
+
+pub async fn a_user_has_no_more_runs_in_progress_than_they_may(stores: &Stores) {
+    let make = Samples::new();
+    let starts = starts_of_one_user(stores, &make, 3, 2).await;
+    stores.starts(&starts[0]).await;
+    stores.starts(&starts[1]).await;
+    let refused = stores.runs.start(&starts[2]).await;
+    assert_conflict(refused, Constraint::ActiveRunsPerUser);
+    let thread = starts[2].run.thread_id;
+    let kept = stores.runs.list(thread, None, 10).await.unwrap();
+    assert_eq!(kept, []);
+    let next = stores.messages.latest(thread, 10).await.unwrap();
+    assert_eq!(next, []);
+    // Others are not concerned.
+    has_started(stores, &make).await;
+    let end = make.end(&starts[0], vec![]);
+    stores.runs.finish(&end).await.unwrap();
+    assert_eq!(stores.starts(&starts[2]).await.position, 1);
+}
+
+pub async fn of_many_starts_of_a_user_no_more_are_accepted_than_may(stores: &Stores) {
+    let make = Samples::new();
+    let starts = starts_of_one_user(stores, &make, 24, 5).await;
+    let answers = at_once(starts.into_iter().map(|start| {
+        let runs = stores.runs.clone();
+        async move { runs.start(&start).await }
+    }));
+    let (accepted, refused): (Vec<_>, Vec<_>) = answers.await.into_iter().partition(Result::is_ok);
+    assert_eq!(accepted.len(), 5);
+    for answer in refused {
+        assert_conflict(answer, Constraint::ActiveRunsPerUser);
+    }
+}
+
+pub async fn a_refused_start_of_a_user_at_the_limit_names_the_nearest_reason(stores: &Stores) {
+    let make = Samples::new();
+    let starts = starts_of_one_user(stores, &make, 1, 1).await;
+    stores.starts(&starts[0]).await;
+    let mut again = starts[0].clone();
+    again.run.id = make.run_id();
+    again.message.id = make.question("Hello").id;
+    let refused = stores.runs.start(&again).await;
+    assert_conflict(refused, Constraint::ActiveRunPerThread);
+}
+
 pub async fn starts_in_different_threads_do_not_disturb_each_other(stores: &Stores) {
     let make = Samples::new();
     let mut starts = Vec::new();

@@ -75,6 +75,24 @@ macro_rules! token_contracts {
     };
 }
 
+/// Tests of [`SignInRepository`](crate::ports::SignInRepository) over the `Stores` that the
+/// function makes.
+#[macro_export]
+macro_rules! sign_in_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, sign_ins:
+            wrong_passwords_count_for_a_minute,
+            a_place_and_an_account_are_counted_apart,
+            a_right_password_counts_for_nothing,
+            a_place_is_known_for_thirty_days_after_the_last_sign_in,
+            undecided_attempts_keep_the_next_ones_waiting,
+            of_many_attempts_at_once_no_more_begin_than_may,
+            what_is_outdated_is_removed_and_nothing_else,
+            deciding_what_was_removed_is_no_error,
+        }
+    };
+}
+
 /// Tests of [`AssistantRepository`](crate::ports::AssistantRepository) over the `Stores` that the function
 /// makes.
 #[macro_export]
@@ -164,6 +182,9 @@ macro_rules! run_contracts {
             a_thread_has_one_run_in_progress,
             a_refused_start_leaves_no_gap,
             one_of_many_starts_in_a_thread_is_accepted,
+            a_user_has_no_more_runs_in_progress_than_they_may,
+            of_many_starts_of_a_user_no_more_are_accepted_than_may,
+            a_refused_start_of_a_user_at_the_limit_names_the_nearest_reason,
             starts_in_different_threads_do_not_disturb_each_other,
             positions_have_no_gap_over_many_runs,
             a_finish_stores_the_end_and_the_messages_in_their_order,

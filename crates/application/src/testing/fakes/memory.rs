@@ -2,16 +2,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use colloquy_domain::{
     AccessToken, Assistant, AssistantId, Message, Run, RunEvent, RunId, RunStatus, Thread,
     ThreadId, TokenId, User, UserId,
 };
+use uuid::Uuid;
 
 use super::{MemoryAnswers, MemoryBlobs, PretendedAvatars};
 use crate::Ports;
 use crate::passwords::PasswordHash;
 use crate::ports::{
-    ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PortError, TokenHash,
+    AccountKey, ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PastAttempt,
+    PlaceKey, PortError, TokenHash,
 };
 use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
 use crate::testing::contracts::Stores;
@@ -34,6 +37,8 @@ struct State {
 pub(super) struct Records {
     pub(super) users: BTreeMap<UserId, StoredUser>,
     pub(super) tokens: BTreeMap<TokenId, StoredToken>,
+    pub(super) sign_ins: BTreeMap<Uuid, PastAttempt>,
+    pub(super) places: BTreeMap<(AccountKey, PlaceKey), DateTime<Utc>>,
     pub(super) assistants: BTreeMap<AssistantId, Assistant>,
     pub(super) threads: BTreeMap<ThreadId, StoredThread>,
     pub(super) messages: BTreeMap<(ThreadId, u64), Message>,
@@ -83,6 +88,7 @@ impl Memory {
         Stores {
             users: store.clone(),
             tokens: store.clone(),
+            sign_ins: store.clone(),
             assistants: store.clone(),
             threads: store.clone(),
             messages: store.clone(),
@@ -99,6 +105,7 @@ impl Memory {
         Ports {
             users: stores.users,
             tokens: stores.tokens,
+            sign_ins: stores.sign_ins,
             assistants: stores.assistants,
             threads: stores.threads,
             messages: stores.messages,

@@ -8,6 +8,7 @@ mod memory;
 mod messages;
 mod models;
 mod runs;
+mod sign_ins;
 mod system;
 mod threads;
 mod tokens;

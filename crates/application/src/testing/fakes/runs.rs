@@ -20,6 +20,9 @@ impl RunRepository for Memory {
             if runs.any(|it| it.run.thread_id == thread && it.is_in_progress()) {
                 return Err(PortError::Conflict(Constraint::ActiveRunPerThread));
             }
+            if records.active_runs_of_user(&start.run) >= start.max_per_user as usize {
+                return Err(PortError::Conflict(Constraint::ActiveRunsPerUser));
+            }
             let message = records.append(thread, start.run.id, start.message.clone())?;
             let stored = StoredRun {
                 run: start.run.clone(),
@@ -164,6 +167,14 @@ impl Records {
             }
             known => Ok(known.map(|stored| stored.run.clone())),
         }
+    }
+
+    /// How many runs in progress the user of this one has.
+    fn active_runs_of_user(&self, run: &Run) -> usize {
+        let Some(user) = run.user_id else { return 0 };
+        let runs = self.runs.values();
+        let active = runs.filter(|it| it.run.user_id == Some(user) && it.is_in_progress());
+        active.count()
     }
 
     fn force_end(&mut self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {

@@ -1,0 +1,112 @@
+//! How many requests are worked on at once.
+//!
+//! Work that is begun together ends together, and late: so a few are worked on, the next ones wait
+//! in their order, and whoever finds too many there is told to come back, at once. Whoever only
+//! waits, for a body or for a model, keeps nobody from working. Signs of life are answered all the
+//! same.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::Extensions;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::BASE;
+use crate::problem::Problem;
+
+/// Worked on at once: twice the connections to a database, which is what most work waits for, and
+/// few enough to leave the runs their part of it.
+const AT_WORK: usize = 24;
+
+/// The turns that there are.
+#[derive(Debug, Clone)]
+pub(crate) struct Turns {
+    room: Arc<Semaphore>,
+    work: Arc<Semaphore>,
+}
+
+impl Turns {
+    /// So many in all, those that wait included.
+    pub(crate) fn new(count: usize) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(count)),
+            work: Arc::new(Semaphore::new(AT_WORK)),
+        }
+    }
+}
+
+/// A request's turn. It lasts until the head of the answer is there; a handler that then only
+/// waits for a model ends it sooner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turn(Option<Arc<Held>>);
+
+#[derive(Debug)]
+struct Held {
+    room: Mutex<Option<OwnedSemaphorePermit>>,
+    work: Mutex<Option<OwnedSemaphorePermit>>,
+    turns: Turns,
+}
+
+impl Turn {
+    /// The turn of the request with these extensions.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+
+    /// Lets others work, for as long as this request waits for something else.
+    pub(crate) fn pause(&self) {
+        if let Some(held) = &self.0 {
+            *lock(&held.work) = None;
+        }
+    }
+
+    /// Waits until this request may work again.
+    pub(crate) async fn resume(&self) {
+        let Some(held) = &self.0 else { return };
+        let permit = Arc::clone(&held.turns.work).acquire_owned().await;
+        *lock(&held.work) = permit.ok();
+    }
+
+    pub(crate) fn end(&self) {
+        self.pause();
+        if let Some(held) = &self.0 {
+            *lock(&held.room) = None;
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Turn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+fn lock<T>(permit: &Mutex<T>) -> MutexGuard<'_, T> {
+    permit.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the request its turn, or refuses it.
+pub(crate) async fn take(State(turns): State<Turns>, mut request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with(BASE) {
+        return next.run(request).await;
+    }
+    let Ok(room) = Arc::clone(&turns.room).try_acquire_owned() else {
+        let busy = "The service has as much to do as it can. Try again in a moment.";
+        return Problem::unavailable(busy).into_response();
+    };
+    let turn = Turn(Some(Arc::new(Held {
+        room: Mutex::new(Some(room)),
+        work: Mutex::new(None),
+        turns,
+    })));
+    turn.resume().await;
+    request.extensions_mut().insert(turn.clone());
+    let response = next.run(request).await;
+    turn.end();
+    response
+}

@@ -1,0 +1,1 @@
+crate::sql::sql_migration!("m20261122_000005_limits.sql");
