@@ -35,15 +35,12 @@ pub(crate) async fn known(
 }
 
 /// Stores the run, its message and the first event of its log; the message as it stands then.
-/// The starts of one user pass one by one, so that each sees those before it.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     start: &RunStart,
 ) -> Result<Message, Failure> {
     let run = &start.run;
-    if let Some(user) = run.user_id {
-        lock_user(transaction, user).await?;
-    }
+    let is_close = comes_close(transaction, start).await?;
     let placed = place(
         transaction,
         run.thread_id,
@@ -62,20 +59,33 @@ pub(crate) async fn insert(
         },
     };
     add(transaction, run.id, &[started]).await?;
-    check_count(transaction, start).await?;
+    // At last: a thread that is busy is the nearer reason to refuse the run.
+    if is_close && count(transaction, start).await? > u64::from(start.max_per_user) {
+        return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
+    }
     Ok(message)
 }
 
-/// After the run was stored: a thread that is busy is the nearer reason to refuse it.
-async fn check_count(transaction: &DatabaseTransaction, start: &RunStart) -> Result<(), Failure> {
-    let Some(user) = start.run.user_id else {
-        return Ok(());
-    };
-    let count = active_of(user).count(transaction).await?;
-    if count > u64::from(start.max_per_user) {
-        return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
+/// How far from the limit starts need not see each other: more of one user than are likely to be
+/// under way at once, which is bounded by the connections to the database.
+const MARGIN: u64 = 64;
+
+/// Whether the user may be about to have more runs than they may. Such starts pass one by one, so
+/// that each counts those before it; further away they would only hold each other up.
+async fn comes_close(transaction: &DatabaseTransaction, start: &RunStart) -> Result<bool, Failure> {
+    let is_close = count(transaction, start).await? + MARGIN >= u64::from(start.max_per_user);
+    if let Some(user) = start.run.user_id.filter(|_| is_close) {
+        lock_user(transaction, user).await?;
     }
-    Ok(())
+    Ok(is_close)
+}
+
+/// How many runs the user has in progress.
+async fn count(transaction: &DatabaseTransaction, start: &RunStart) -> Result<u64, Failure> {
+    match start.run.user_id {
+        Some(user) => Ok(active_of(user).count(transaction).await?),
+        None => Ok(0),
+    }
 }
 
 /// Those of the user's runs that are in progress: they have a lease.
