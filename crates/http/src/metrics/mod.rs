@@ -1,8 +1,8 @@
 //! The service's figures, in Prometheus's text format at `/metrics`.
 //!
-//! What happens is counted when it happens ([`Metrics`] is the [`Observer`] of the use cases,
-//! [`count`] counts requests), what stands is read when somebody asks ([`Readings`]). No label
-//! has a value that users write: routes are templates, models are known by their provider only.
+//! What happens is counted when it happens ([`Metrics`] is the `Observer` of the use cases, `count`
+//! counts requests), what stands is read when somebody asks ([`Readings`]). No label has a value
+//! that users write: routes are templates, models are known by their provider only.
 
 mod count;
 mod exposition;
