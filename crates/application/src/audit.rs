@@ -80,6 +80,11 @@ pub(crate) fn sign_in_refused(account: Option<UserId>) {
     );
 }
 
+/// Nobody looked at the password: there were too many wrong ones of late.
+pub(crate) fn sign_in_held_up() {
+    line!(By::Actor(&Actor::Guest), "sign-in held up");
+}
+
 pub(crate) fn signed_out(user: UserId, token: TokenId) {
     line!(By::User(user), token.id = %token, "signed out");
 }

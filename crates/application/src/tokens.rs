@@ -121,7 +121,11 @@ impl Tokens {
         password: Password,
         from: IpAddr,
     ) -> Result<IssuedToken, Error> {
-        let entry = self.enter(email, from).await?;
+        let entry = self.enter(email, from).await.inspect_err(|error| {
+            if matches!(error, Error::TooManySignIns { .. }) {
+                audit::sign_in_held_up();
+            }
+        })?;
         let credentials = self.credentials(email).await?;
         let stored = credentials.as_ref().and_then(|c| c.password.clone());
         let matches = self.hasher.verify(password, stored).await?;
