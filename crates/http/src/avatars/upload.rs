@@ -7,6 +7,7 @@ use crate::auth::SignedIn;
 use crate::input::FileForm;
 use crate::path::AssistantPath;
 use crate::problem::Problem;
+use crate::turns::Turn;
 
 /// Give an assistant a picture, in place of the one that it has.
 ///
@@ -34,8 +35,11 @@ pub(crate) async fn upload_avatar(
     caller: SignedIn,
     State(avatars): State<Avatars>,
     AssistantPath(reference): AssistantPath,
+    turn: Turn,
     form: FileForm,
 ) -> Result<Response, Problem> {
+    // Files have places of their own, and are slow.
+    turn.pause();
     // Who may not is told before the file is taken in.
     let upload = avatars.upload(&caller.actor, &reference).await?;
     let assistant = upload.finish(form.file().await?).await?;
