@@ -12,7 +12,9 @@ start_server() {
         cargo build --quiet --locked --package colloquy-server
         program=${CARGO_TARGET_DIR:-target}/debug/colloquy
     fi
-    COLLOQUY_DATA_DIR=$data COLLOQUY_ADMIN_EMAIL=$EMAIL COLLOQUY_ADMIN_PASSWORD=$PASSWORD \
+    # It knows no setting of that name.
+    env --unset COLLOQUY_BIN \
+        COLLOQUY_DATA_DIR="$data" COLLOQUY_ADMIN_EMAIL="$EMAIL" COLLOQUY_ADMIN_PASSWORD="$PASSWORD" \
         "$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
     # shellcheck disable=SC2064 # as they are now
     trap "kill $! 2>/dev/null; wait $! 2>/dev/null; rm -rf '$data'" EXIT
