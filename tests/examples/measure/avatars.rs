@@ -7,7 +7,7 @@ use hyper::Method;
 use image::{DynamicImage, ImageFormat};
 use tokio::task::JoinSet;
 
-use crate::memory::{peak, resident};
+use colloquy_tests::measure::memory::{peak, resident};
 
 /// How long it takes to make an avatar from the largest pictures and to refuse a larger one, alone
 /// and eight at once, and the memory that takes.
@@ -24,7 +24,10 @@ pub(crate) async fn avatars(backend: Backend) {
         ("PNG of 4096 x 4096", picture(4096, ImageFormat::Png)),
         ("JPEG of 4096 x 4096", picture(4096, ImageFormat::Jpeg)),
         ("WebP of 2048 x 2048", picture(2048, ImageFormat::WebP)),
-        ("the largest PNG file", padded(picture(4096, ImageFormat::Png))),
+        (
+            "the largest PNG file",
+            padded(picture(4096, ImageFormat::Png)),
+        ),
     ] {
         for count in [1, 8] {
             let began = Instant::now();

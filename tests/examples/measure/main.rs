@@ -11,12 +11,9 @@
 mod avatars;
 mod first_token;
 mod login;
-mod memory;
 mod overhead;
-mod scene;
 mod start;
 mod streams;
-mod times;
 mod writers;
 
 use colloquy_tests::database::Backend;
