@@ -13,8 +13,16 @@ const MEMORY_LIMIT: f64 = 64.0;
 
 /// Many runs that stream at once, in a service of their own.
 pub(crate) async fn measure(backend: Backend, options: &Options) -> Vec<Line> {
-    let scene = options.watch.scene(backend).await;
-    let seen = options.watch.streams(&scene, STREAMS).await;
+    let watch = options.watch;
+    let watching = tokio::spawn(async move {
+        let scene = watch.scene(backend).await;
+        watch.streams(&scene, STREAMS).await
+    });
+    // What went wrong has been said then, and is no reason to lose the other rows.
+    let Ok(seen) = watching.await else {
+        let failed = Line::new(format!("{STREAMS} streams"));
+        return vec![failed.target("none refused, late or broken".to_owned(), false)];
+    };
     let (p50, p99) = (seen.delays.at(0.5), seen.delays.at(0.99));
     let each = seen.during.saturating_sub(seen.before) as f64 / STREAMS as f64;
     let delayed = Line {

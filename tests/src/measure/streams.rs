@@ -19,7 +19,7 @@ const SLACK: Duration = Duration::from_secs(2);
 /// How streams are watched.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Within which all streams are open.
+    /// Within which all streams are open; they are asked for evenly over the first half of it.
     pub opening: Duration,
     /// How long is watched, once they are.
     pub watched: Duration,
@@ -57,7 +57,11 @@ impl Watch {
         let began = Instant::now();
         let posts = threads.iter().map(|thread| scene.question(thread));
         let posts: Vec<Request> = posts.collect();
-        let jobs = posts.into_iter().map(move |post| self.follow(post, began));
+        let apart = self.opening / 2 / posts.len() as u32;
+        let jobs = (0..).zip(posts).map(move |(number, post)| async move {
+            sleep(apart * number).await;
+            self.follow(post, began).await
+        });
         let following = tokio::spawn(at_once(jobs));
         sleep(self.opening).await;
         let commits = commits(scene).await;
