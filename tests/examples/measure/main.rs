@@ -3,7 +3,6 @@
 //! `cargo run --release -p colloquy-tests --example measure -- <figure> [sqlite|postgres]`
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a tool for developers"
 )]
