@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint deny docs contract demo compose cache-report
+.PHONY: help run test check format lint deny docs contract demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -46,6 +46,17 @@ cache-report: $(EMBEDDING_PACKAGE) ## how often the answer cache is right, over 
 
 contract: ## hold a server to its OpenAPI document, and compile a client made from it
 	./scripts/contract.sh
+
+# Words for the bench: short or full, strict, sqlite, postgres.
+MODE = short
+LOAD_GENERATOR = target/tools/bin/oha
+
+$(LOAD_GENERATOR):
+	$(CARGO) install oha --locked --version 1.16.0 --root target/tools
+
+bench: $(LOAD_GENERATOR) ## how fast it is, beside what the machine can do; MODE=full for releases
+	OHA=$(LOAD_GENERATOR) \
+	$(CARGO) run --quiet --release --locked --package colloquy-bench -- $(MODE)
 
 demo: ## a tour with curl, against $$BASE or a server of its own
 	./scripts/demo.sh

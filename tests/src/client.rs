@@ -62,6 +62,12 @@ impl Client {
         }
     }
 
+    /// Whether there is a token.
+    #[must_use]
+    pub const fn is_signed_in(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The token in use.
     ///
     /// # Panics

@@ -12,6 +12,8 @@ pub mod database;
 #[cfg(feature = "server")]
 pub mod events;
 pub mod files;
+#[cfg(feature = "server")]
+pub mod measure;
 pub mod model_server;
 #[cfg(feature = "server")]
 pub mod process;

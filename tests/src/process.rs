@@ -95,7 +95,12 @@ pub struct Process {
 }
 
 impl Process {
-    pub(crate) fn spawn(mut command: Command) -> Self {
+    /// Starts it; what it prints is collected.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

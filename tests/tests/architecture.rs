@@ -50,8 +50,8 @@ const ADAPTER: &[&str] = &["colloquy-application", "colloquy-domain"];
 /// What tests may use besides: fakes and contract suites, and scripted servers.
 const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
 
-/// The crate of these tests, which is free to use any tool.
-const TESTS: &str = "colloquy-tests";
+/// These tests and the bench, which are free to use any tool.
+const TOOLS: &[&str] = &["colloquy-bench", "colloquy-tests"];
 
 /// Families of crates, and who alone may depend on them.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[
@@ -117,12 +117,12 @@ fn name(value: &Value) -> String {
     value["name"].as_str().unwrap().to_owned()
 }
 
-/// What every crate but this one declares.
+/// What every crate but the tools declares.
 fn dependencies() -> Vec<Dependency> {
     let mut found = Vec::new();
     for package in packages() {
         let of = name(&package);
-        if of == TESTS {
+        if TOOLS.contains(&of.as_str()) {
             continue;
         }
         for dependency in package["dependencies"].as_array().unwrap() {
@@ -153,7 +153,7 @@ fn allowed(crate_name: &str) -> &'static [&'static str] {
 fn every_crate_has_its_place() {
     let members: BTreeSet<String> = packages().iter().map(name).collect();
     let mut expected: BTreeSet<String> = EDGES.iter().map(|(n, _)| (*n).to_owned()).collect();
-    expected.insert(TESTS.to_owned());
+    expected.extend(TOOLS.iter().map(|&name| name.to_owned()));
     assert_eq!(members, expected);
 }
 

@@ -7,7 +7,7 @@ use hyper::Method;
 use image::{DynamicImage, ImageFormat};
 use tokio::task::JoinSet;
 
-use crate::memory::{peak, resident};
+use colloquy_tests::measure::memory::{peak, resident};
 
 /// How long it takes to make an avatar from the largest pictures and to refuse a larger one, alone
 /// and eight at once, and the memory that takes.

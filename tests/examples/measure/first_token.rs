@@ -4,8 +4,8 @@ use colloquy_tests::client::Request;
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Reply, Script};
 
-use crate::scene::{Scene, at_once, next_delta};
-use crate::times::{Times, now, since};
+use colloquy_tests::measure::scene::{Scene, at_once, next_delta};
+use colloquy_tests::measure::times::{Times, now, since};
 
 /// How long a model thinks before its first token: all are asked before one is answered.
 const THOUGHT: Duration = Duration::from_millis(500);

@@ -3,7 +3,6 @@
 //! `cargo run --release -p colloquy-tests --example measure -- <figure> [sqlite|postgres]`
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a tool for developers"
 )]
@@ -11,13 +10,10 @@
 mod avatars;
 mod first_token;
 mod login;
-mod memory;
 mod overhead;
-mod scene;
 mod stalled;
 mod start;
 mod streams;
-mod times;
 mod writers;
 
 use colloquy_tests::database::Backend;

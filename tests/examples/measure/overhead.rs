@@ -4,8 +4,8 @@ use colloquy_tests::client::Request;
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Reply, Script};
 
-use crate::scene::{Scene, at_once};
-use crate::times::Times;
+use colloquy_tests::measure::scene::{Scene, at_once};
+use colloquy_tests::measure::times::Times;
 
 /// Each question but those of the few that wait for one another is in a thread of its own.
 const THREADS: usize = 256;

@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use crate::memory::resident;
-use crate::scene::Scene;
-use crate::times::Times;
+use colloquy_tests::measure::memory::resident;
+use colloquy_tests::measure::scene::Scene;
+use colloquy_tests::measure::times::Times;
 
 /// Readers that ask for a stream and never read from it.
 const CLIENTS: usize = 200;

@@ -3,7 +3,7 @@ use std::time::Instant;
 use colloquy_tests::database::Backend;
 use colloquy_tests::server::Colloquy;
 
-use crate::memory::resident;
+use colloquy_tests::measure::memory::resident;
 
 /// From the start of the process to readiness, on an empty database and on one in use, and the
 /// memory of the idle service.

@@ -7,8 +7,8 @@ use colloquy_tests::server::Colloquy;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::memory::resident;
-use crate::times::Times;
+use colloquy_tests::measure::memory::resident;
+use colloquy_tests::measure::times::Times;
 
 const WRITERS: usize = 50;
 const WRITING_TIME: Duration = Duration::from_secs(90);

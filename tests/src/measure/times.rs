@@ -1,10 +1,12 @@
+//! Times, and moments that can travel as text.
+
 use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// Times of one kind, shown by their percentiles.
-#[derive(Default)]
-pub(crate) struct Times(Vec<Duration>);
+#[derive(Debug, Clone, Default)]
+pub struct Times(Vec<Duration>);
 
 impl From<Vec<Duration>> for Times {
     fn from(mut times: Vec<Duration>) -> Self {
@@ -15,8 +17,18 @@ impl From<Vec<Duration>> for Times {
 
 impl Times {
     /// The time that `share` of them do not exceed.
-    pub(crate) fn at(&self, share: f64) -> Duration {
+    ///
+    /// # Panics
+    /// When there are none.
+    #[must_use]
+    pub fn at(&self, share: f64) -> Duration {
         self.0[((self.0.len() - 1) as f64 * share) as usize]
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -32,12 +44,17 @@ impl fmt::Display for Times {
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Now, as a text that a model can say.
-pub(crate) fn now() -> String {
+#[must_use]
+pub fn now() -> String {
     format!("{} ", ORIGIN.elapsed().as_micros())
 }
 
 /// How long ago that was said.
-pub(crate) fn since(said: &str) -> Duration {
+///
+/// # Panics
+/// When it is not what [`now`] gave.
+#[must_use]
+pub fn since(said: &str) -> Duration {
     let said = said.trim().parse().expect("a moment");
     ORIGIN.elapsed().saturating_sub(Duration::from_micros(said))
 }

@@ -1,23 +1,30 @@
-use colloquy_tests::client::{Client, Request, text};
-use colloquy_tests::database::Backend;
-use colloquy_tests::events::{Event, EventStream};
-use colloquy_tests::model_server::{ModelServer, Script};
-use colloquy_tests::server::Colloquy;
+//! The service on a scripted model.
+
 use hyper::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::client::{Client, Request, text};
+use crate::database::Backend;
+use crate::events::{Event, EventStream};
+use crate::model_server::{ModelServer, Script};
+use crate::server::Colloquy;
+
 /// A service on a scripted model, and somebody who asks.
-pub(crate) struct Scene {
-    pub(crate) server: Colloquy,
-    pub(crate) assistant: String,
-    pub(crate) user: Client,
+pub struct Scene {
+    /// The service; it logs only what goes wrong.
+    pub server: Colloquy,
+    /// The id of the assistant on the model.
+    pub assistant: String,
+    /// Somebody who is no administrator.
+    pub user: Client,
     // Listens for as long as it is there.
     _models: ModelServer,
 }
 
 impl Scene {
-    pub(crate) async fn with(backend: Backend, script: impl Into<Script>) -> Self {
+    /// A new service whose model follows that script.
+    pub async fn with(backend: Backend, script: impl Into<Script>) -> Self {
         let models = ModelServer::start(script).await;
         let site = Colloquy::installed(backend).await;
         let site = site.env("COLLOQUY_PROVIDERS__SCRIPTED__BASE_URL", &models.base_url());
@@ -31,7 +38,14 @@ impl Scene {
         }
     }
 
-    pub(crate) async fn threads(&self, count: usize) -> Vec<String> {
+    /// Starts the service again, on the same data, once it has ended.
+    pub async fn restart(&mut self) {
+        self.server.restart().await;
+        self.user = self.user.at(self.server.origin());
+    }
+
+    /// Opens so many threads; their ids.
+    pub async fn threads(&self, count: usize) -> Vec<String> {
         let mut threads = Vec::new();
         for _ in 0..count {
             threads.push(self.user.create_thread().await);
@@ -40,7 +54,8 @@ impl Scene {
     }
 
     /// A question in that thread.
-    pub(crate) fn question(&self, thread: &str) -> Request {
+    #[must_use]
+    pub fn question(&self, thread: &str) -> Request {
         let body = json!({"assistant_id": self.assistant, "content": "How late is it?"});
         let path = format!("/threads/{thread}/messages");
         self.user.request(Method::POST, &path).json(&body)
@@ -48,7 +63,10 @@ impl Scene {
 }
 
 /// The next piece of an answer; `None` when it is over.
-pub(crate) async fn next_delta(stream: &mut EventStream) -> Option<String> {
+///
+/// # Panics
+/// When the run fails.
+pub async fn next_delta(stream: &mut EventStream) -> Option<String> {
     loop {
         let Event { kind, data, .. } = stream.next().await?;
         match kind.as_str() {
@@ -60,7 +78,7 @@ pub(crate) async fn next_delta(stream: &mut EventStream) -> Option<String> {
 }
 
 /// Has each of `jobs` done at the same time; everything that came of them.
-pub(crate) async fn at_once<J, T>(jobs: impl IntoIterator<Item = J>) -> Vec<T>
+pub async fn at_once<J, T>(jobs: impl IntoIterator<Item = J>) -> Vec<T>
 where
     J: Future<Output = Vec<T>> + Send + 'static,
     T: Clone + Send + 'static,

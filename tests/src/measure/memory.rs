@@ -1,12 +1,22 @@
-use colloquy_tests::server::Colloquy;
+//! The memory of the service's process, as Linux counts it.
 
-/// The resident memory of the process in KiB, as Linux counts it.
-pub(crate) fn resident(server: &Colloquy) -> u64 {
+use crate::server::Colloquy;
+
+/// The resident memory of the process in KiB.
+///
+/// # Panics
+/// Elsewhere than on Linux, or when the service has ended.
+#[must_use]
+pub fn resident(server: &Colloquy) -> u64 {
     memory(server, "VmRSS")
 }
 
 /// The most that it ever was.
-pub(crate) fn peak(server: &Colloquy) -> u64 {
+///
+/// # Panics
+/// As [`resident`].
+#[must_use]
+pub fn peak(server: &Colloquy) -> u64 {
     memory(server, "VmHWM")
 }
 

@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use colloquy_tests::database::Backend;
+use colloquy_tests::measure::streams::Watch;
+
+/// What to measure, and for how long.
+pub(crate) struct Options {
+    /// Also at ten times the data.
+    pub(crate) is_full: bool,
+    /// Whether a missed target fails the bench.
+    pub(crate) is_strict: bool,
+    pub(crate) backends: Vec<Backend>,
+    /// How long one side is driven before it is the other's turn.
+    pub(crate) slice: Duration,
+    /// How many turns each side has.
+    pub(crate) rounds: usize,
+    pub(crate) watch: Watch,
+}
+
+impl Options {
+    /// Reads the words `short` or `full`, `strict`, `sqlite` and `postgres`; without a database all
+    /// that are at hand are meant.
+    pub(crate) fn read(arguments: &[String]) -> Self {
+        let has = |name: &str| arguments.iter().any(|argument| argument == name);
+        let known = ["short", "full", "strict", "sqlite", "postgres"];
+        let unknown = arguments.iter().find(|it| !known.contains(&it.as_str()));
+        assert!(unknown.is_none(), "{unknown:?} is none of {known:?}");
+        let both = !has("sqlite") && !has("postgres");
+        let mut backends = Vec::new();
+        if both || has("sqlite") {
+            backends.push(Backend::Sqlite);
+        }
+        if (both || has("postgres")) && Backend::Postgres.is_at_hand() {
+            backends.push(Backend::Postgres);
+        }
+        let is_full = has("full");
+        let seconds = |short, full| Duration::from_secs(if is_full { full } else { short });
+        Self {
+            is_full,
+            is_strict: has("strict"),
+            backends,
+            slice: seconds(1, 4),
+            rounds: if is_full { 4 } else { 2 },
+            watch: Watch {
+                opening: seconds(8, 15),
+                watched: seconds(6, 15),
+            },
+        }
+    }
+}
