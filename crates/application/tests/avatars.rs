@@ -183,7 +183,7 @@ impl AssistantRepository for WithCopy {
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
-    ) -> Result<OffsetList<Assistant>, PortError> {
+    ) -> Result<Arc<OffsetList<Assistant>>, PortError> {
         self.inner.list(scope, page).await
     }
 

@@ -44,11 +44,10 @@ struct Copy<T> {
     since: Instant,
 }
 
-impl<T: Clone> Copy<T> {
+impl<T> Copy<T> {
     /// The value, unless the reading itself took so long that it is old already.
-    fn fresh(self) -> Option<T> {
-        let is_fresh = self.since.elapsed() <= LIFETIME;
-        is_fresh.then(|| Arc::unwrap_or_clone(self.value))
+    fn fresh(self) -> Option<Arc<T>> {
+        (self.since.elapsed() <= LIFETIME).then_some(self.value)
     }
 }
 
@@ -111,7 +110,7 @@ impl CachedAssistantRepository {
     ) -> Result<Copy<OffsetList<Assistant>>, PortError> {
         self.lookups.note_load();
         let since = Instant::now();
-        let value = Arc::new(self.inner.list(scope, page).await?);
+        let value = self.inner.list(scope, page).await?;
         Ok(Copy { value, since })
     }
 }
@@ -139,7 +138,7 @@ impl AssistantRepository for CachedAssistantRepository {
         {
             Ok(copy) => match copy.fresh() {
                 None => self.inner.get(reference).await,
-                found => Ok(found),
+                found => Ok(found.map(Arc::unwrap_or_clone)),
             },
             Err(missing) => match &*missing {
                 Missing::Absent => Ok(None),
@@ -152,7 +151,7 @@ impl AssistantRepository for CachedAssistantRepository {
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
-    ) -> Result<OffsetList<Assistant>, PortError> {
+    ) -> Result<Arc<OffsetList<Assistant>>, PortError> {
         self.lookups.note();
         let key = (self.generation(), scope.clone(), page);
         let copy = self.pages.try_get_with(key, self.read_page(scope, page));

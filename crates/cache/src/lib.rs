@@ -3,10 +3,12 @@
 
 mod answers;
 mod assistants;
+mod blobs;
 mod lookups;
 mod shared_load;
 mod tokens;
 
 pub use answers::MemoryAnswerCache;
 pub use assistants::CachedAssistantRepository;
+pub use blobs::CachedBlobStore;
 pub use tokens::CachedTokenRepository;

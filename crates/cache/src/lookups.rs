@@ -23,7 +23,7 @@ impl Lookups {
     pub(crate) fn readings(&self, cache: &'static str) -> Vec<Reading> {
         let lookups = Reading::count(
             "colloquy_read_cache_lookups",
-            "What was asked of the copies of tokens and assistants that are kept for seconds",
+            "What was asked of the copies of tokens, assistants and avatars that are kept",
             self.all.load(Ordering::Relaxed),
         );
         let loads = Reading::count(

@@ -39,7 +39,7 @@ impl AssistantRepository for Slow {
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
-    ) -> Result<OffsetList<Assistant>, PortError> {
+    ) -> Result<Arc<OffsetList<Assistant>>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let found = AssistantRepository::list(&self.memory, scope, page).await;
         self.gate.opened().await;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use colloquy_application::ports::BlobStore;
 use colloquy_application::testing::contracts::Stores;
-use colloquy_application::testing::fakes::Memory;
-use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository};
+use colloquy_application::testing::fakes::{Memory, MemoryBlobs};
+use colloquy_cache::{CachedAssistantRepository, CachedBlobStore, CachedTokenRepository};
 
 async fn stores() -> Option<(Stores, ())> {
     let mut stores = Memory::new().stores();
@@ -13,5 +14,11 @@ async fn stores() -> Option<(Stores, ())> {
     Some((stores, ()))
 }
 
+async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
+    let cached = CachedBlobStore::new(Arc::new(MemoryBlobs::default()), 1024 * 1024);
+    Some((Arc::new(cached), ()))
+}
+
 colloquy_application::token_contracts!(stores);
 colloquy_application::assistant_contracts!(stores);
+colloquy_application::blob_contracts!(blobs);

@@ -13,6 +13,7 @@ use colloquy_application::users::Users;
 use tokio_util::sync::CancellationToken;
 
 use crate::Metrics;
+use crate::assistants::WrittenPages;
 use crate::client_address::TrustedProxies;
 use crate::metrics::Scrape;
 
@@ -25,6 +26,7 @@ struct Parts {
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
     scrape: Scrape,
+    written_pages: WrittenPages,
 }
 
 /// What tells whether the service can do its work.
@@ -46,6 +48,7 @@ impl App {
             readiness,
             trusted_proxies,
             scrape,
+            written_pages: WrittenPages::default(),
         }))
     }
 }
@@ -59,6 +62,12 @@ impl FromRef<App> for Readiness {
 impl FromRef<App> for TrustedProxies {
     fn from_ref(app: &App) -> Self {
         app.0.trusted_proxies.clone()
+    }
+}
+
+impl FromRef<App> for WrittenPages {
+    fn from_ref(app: &App) -> Self {
+        app.0.written_pages.clone()
     }
 }
 

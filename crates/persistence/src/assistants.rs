@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use colloquy_application::ports::{
     AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
@@ -67,12 +69,12 @@ impl AssistantRepository for SeaAssistantRepository {
         &self,
         scope: &AssistantScope,
         wanted: OffsetPage,
-    ) -> Result<OffsetList<Assistant>, PortError> {
+    ) -> Result<Arc<OffsetList<Assistant>>, PortError> {
         let rows = rows(scope)?;
         self.database
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
-                page(transaction, rows, wanted).await
+                Ok(Arc::new(page(transaction, rows, wanted).await?))
             })
             .await
     }

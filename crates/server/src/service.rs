@@ -7,7 +7,9 @@ use colloquy_application::ports::{ChatModel, Embedder, HealthCheck, Readings};
 use colloquy_application::tools::Toolbox;
 use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
-use colloquy_cache::{CachedAssistantRepository, CachedTokenRepository, MemoryAnswerCache};
+use colloquy_cache::{
+    CachedAssistantRepository, CachedBlobStore, CachedTokenRepository, MemoryAnswerCache,
+};
 use colloquy_http::Metrics;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
@@ -52,13 +54,12 @@ impl Service {
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
         let database = store.database;
-        let caches = Caches::new(&database, settings.answers_max_bytes);
+        let caches = Caches::new(&database, &blobs, settings.answers_max_bytes);
         let metrics = Metrics::new();
         let use_cases = UseCases::new(
             ports(
                 &database,
                 &caches,
-                Arc::new(blobs.clone()),
                 Models {
                     chat: Arc::new(model),
                     embedder,
@@ -87,6 +88,7 @@ impl Service {
                 Arc::new(database.clone()),
                 Arc::clone(&caches.tokens) as _,
                 Arc::clone(&caches.assistants) as _,
+                Arc::clone(&caches.blobs) as _,
                 caches.answers,
             ],
             sources,
@@ -111,16 +113,24 @@ struct Models {
 struct Caches {
     tokens: Arc<CachedTokenRepository>,
     assistants: Arc<CachedAssistantRepository>,
+    blobs: Arc<CachedBlobStore>,
     answers: Arc<MemoryAnswerCache>,
 }
 
+/// How much memory copies of avatars take: some hundred of the largest.
+const BLOB_COPIES_MAX_BYTES: u64 = 32 * 1024 * 1024;
+
 impl Caches {
-    fn new(database: &Database, answers_max_bytes: usize) -> Self {
+    fn new(database: &Database, blobs: &ObjectBlobStore, answers_max_bytes: usize) -> Self {
         let tokens = SeaTokenRepository::new(database.clone());
         let assistants = SeaAssistantRepository::new(database.clone());
         Self {
             tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
             assistants: Arc::new(CachedAssistantRepository::new(Arc::new(assistants))),
+            blobs: Arc::new(CachedBlobStore::new(
+                Arc::new(blobs.clone()),
+                BLOB_COPIES_MAX_BYTES,
+            )),
             answers: Arc::new(MemoryAnswerCache::new(answers_max_bytes)),
         }
     }
@@ -129,7 +139,6 @@ impl Caches {
 fn ports(
     database: &Database,
     caches: &Caches,
-    blobs: Arc<ObjectBlobStore>,
     models: Models,
     metrics: &Metrics,
     sources: &Sources,
@@ -143,7 +152,7 @@ fn ports(
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
-        blobs,
+        blobs: Arc::clone(&caches.blobs) as _,
         renderer: Arc::new(ImageAvatarRenderer),
         model: models.chat,
         answers: Arc::clone(&caches.answers) as _,

@@ -54,6 +54,15 @@ pub struct AssistantView {
     pub can_manage: bool,
 }
 
+/// A page of assistants, and how much of them the reader may be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssistantPage {
+    /// The page. It may be one that others were given too.
+    pub list: Arc<OffsetList<Assistant>>,
+    /// See [`AssistantView::can_manage`].
+    pub can_manage: bool,
+}
+
 /// How often a write starts over that others' writes have overtaken.
 const MAX_WRITE_ATTEMPTS: u32 = 100;
 /// How many derived slugs are tried: `name`, `name-2`, ...
@@ -64,21 +73,11 @@ impl Assistants {
     ///
     /// # Errors
     /// Only the store's own.
-    pub async fn list(
-        &self,
-        actor: &Actor,
-        page: OffsetPage,
-    ) -> Result<OffsetList<AssistantView>, Error> {
+    pub async fn list(&self, actor: &Actor, page: OffsetPage) -> Result<AssistantPage, Error> {
         let scope = self.access.policy().assistant_scope(actor).await;
-        let can_manage = self.can_manage(actor).await;
-        let list = self.assistants.list(&scope, page).await?;
-        let view = |assistant| AssistantView {
-            assistant,
-            can_manage,
-        };
-        Ok(OffsetList {
-            items: list.items.into_iter().map(view).collect(),
-            total: list.total,
+        Ok(AssistantPage {
+            list: self.assistants.list(&scope, page).await?,
+            can_manage: self.can_manage(actor).await,
         })
     }
 

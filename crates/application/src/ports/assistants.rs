@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 
@@ -15,12 +17,13 @@ pub trait AssistantRepository: Send + Sync {
     /// The assistant of that id or slug; absent is `None`.
     async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError>;
 
-    /// A page of the assistants in `scope`, by name in the order of code points, then by id.
+    /// A page of the assistants in `scope`, by name in the order of code points, then by id. Who
+    /// keeps copies gives the same one out again and again.
     async fn list(
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
-    ) -> Result<OffsetList<Assistant>, PortError>;
+    ) -> Result<Arc<OffsetList<Assistant>>, PortError>;
 
     /// Replaces the stored assistant of this id if its revision is the one before
     /// `assistant.revision`; the generation of its answers stays as it is stored.

@@ -10,6 +10,7 @@ mod purge;
 mod tools;
 mod update;
 mod view;
+mod written;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +18,7 @@ use utoipa_axum::routes;
 use crate::state::App;
 
 pub(crate) use view::{AssistantView, tagged};
+pub(crate) use written::WrittenPages;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -57,7 +57,7 @@ async fn expect_list(stores: &Stores, scope: &AssistantScope, expected: &[Assist
             let list = stores.assistants.list(scope, page).await.unwrap();
             assert!(list.items.len() <= limit as usize);
             assert_eq!(list.total, expected.len() as u64, "{scope:?}");
-            seen.extend(list.items);
+            seen.extend(list.items.iter().cloned());
         }
         assert_eq!(ids(&seen), ids(expected), "{scope:?} by {limit}");
     }

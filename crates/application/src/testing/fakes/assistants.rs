@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 
@@ -31,12 +33,12 @@ impl AssistantRepository for Memory {
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
-    ) -> Result<OffsetList<Assistant>, PortError> {
+    ) -> Result<Arc<OffsetList<Assistant>>, PortError> {
         self.with(|records| {
             let assistants = records.assistants.values();
             let mut visible: Vec<_> = assistants.filter(|it| scope.contains(it)).collect();
             visible.sort_by_key(|it| (&it.name, it.id));
-            Ok(page_of(visible.into_iter(), page))
+            Ok(Arc::new(page_of(visible.into_iter(), page)))
         })
     }
 
