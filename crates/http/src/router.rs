@@ -5,6 +5,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::UseCases;
 use colloquy_application::ports::HealthCheck;
+use tower::ServiceBuilder;
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
@@ -66,23 +67,26 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     api
 }
 
-/// Puts around the routes what holds for every request, the outermost last.
+/// Puts around the routes what holds for every request, the outermost first.
 pub(crate) fn layered(routes: Router, options: HttpOptions) -> Router {
     let turns = Turns::new(options.max_requests);
     let origins = options.cors_origins;
     let cors = (!origins.is_empty()).then(|| cors::layer(origins));
+    // One layer made of all: each would otherwise be boxed and copied by those around it.
+    let around = ServiceBuilder::new()
+        .layer(from_fn(unread_body::drain))
+        .layer(from_fn_with_state(options.ids, request_id::assign))
+        .layer(from_fn(security_headers::add))
+        .layer(from_fn(logging::log))
+        .layer(from_fn_with_state(options.metrics, metrics::count))
+        .layer(option_layer(cors))
+        .layer(from_fn(problem::render))
+        .layer(from_fn_with_state(turns, turns::take))
+        .layer(CatchPanicLayer::custom(answer_panic));
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(from_fn_with_state(turns, turns::take))
-        .layer(from_fn(problem::render))
-        .layer(option_layer(cors))
-        .layer(from_fn_with_state(options.metrics, metrics::count))
-        .layer(from_fn(logging::log))
-        .layer(from_fn(security_headers::add))
-        .layer(from_fn_with_state(options.ids, request_id::assign))
-        .layer(from_fn(unread_body::drain));
+        .layer(around);
     // Outside of the routes, since it changes which one is found.
     Router::new().fallback_service(NormalizePath::trim_trailing_slash(routes))
 }
