@@ -33,14 +33,12 @@ fn build() -> PathBuf {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // What Cargo tells this package of itself is nothing to a build of its own: build scripts that
-    // look at it would run again each time, and all that depends on them be built anew.
+    // What Cargo tells of the package that it runs; build scripts that look at it would run anew,
+    // and with them everything that depends on them be built again.
     for (name, _) in std::env::vars_os() {
-        let is_ours = name
-            .to_str()
-            .is_some_and(|name| name == "CARGO_MANIFEST_DIR" || name.starts_with("CARGO_PKG_"));
-        if is_ours {
-            command.env_remove(name);
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
         }
     }
     let output = command.output().expect("cargo runs");
