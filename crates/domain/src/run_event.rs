@@ -63,4 +63,18 @@ impl RunEventKind {
     pub const fn is_last(&self) -> bool {
         matches!(self, Self::Ended { .. })
     }
+
+    /// How long the texts are that it carries, in bytes.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Started { message, .. } | Self::MessageCompleted { message } => {
+                message.content.len()
+            }
+            Self::MessageDelta { text, .. } => text.len(),
+            Self::ToolCalled { call, .. } => call.arguments.len(),
+            Self::ToolReturned { result, .. } => result.content.len(),
+            Self::Ended { output, .. } => output.as_ref().map_or(0, String::len),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The program `colloquy`: reads the configuration, composes the service and serves it.
 
 mod address;
+mod allocator;
 mod changes;
 mod cli;
 mod commands;
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let (cli, flags) = cli::read()?;
+    if matches!(cli.task, Task::Serve) {
+        allocator::settle();
+    }
     let environment = Environment::new(std::env::vars_os())?;
     let configuration = Configuration::load(&environment, &flags)?;
     logging::start(&logging_for(&cli.task, &configuration));

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use colloquy_tests::client::Client;
 use colloquy_tests::database::Backend;
 use colloquy_tests::server::Colloquy;
+use hyper::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -13,8 +14,8 @@ use colloquy_tests::measure::times::Times;
 const WRITERS: usize = 50;
 const WRITING_TIME: Duration = Duration::from_secs(90);
 
-/// Writers that read, then write, half of them in one thread: how long each request takes and how
-/// each is answered.
+/// Writers that read, then write, half of them in one thread and every other pair with a stream for
+/// an answer: how long each request takes, to the end of its answer, and how each is answered.
 pub(crate) async fn writers(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let assistant = server.assistant("Echo").await;
@@ -25,7 +26,9 @@ pub(crate) async fn writers(backend: Backend) {
     for number in 0..WRITERS {
         let own = user.create_thread().await;
         let thread = if number % 2 == 0 { shared.clone() } else { own };
-        writers.spawn(write_until(end, user.clone(), assistant.clone(), thread));
+        let accept = ["application/json", "text/event-stream"][number / 2 % 2];
+        let (user, assistant) = (user.clone(), assistant.clone());
+        writers.spawn(write_until(end, user, assistant, thread, accept));
     }
     let samples: Vec<(u16, Duration)> = writers.join_all().await.concat();
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
@@ -44,12 +47,15 @@ async fn write_until(
     user: Client,
     assistant: String,
     thread: String,
+    accept: &str,
 ) -> Vec<(u16, Duration)> {
     let mut samples = Vec::new();
     let path = format!("/threads/{thread}");
     while Instant::now() < end {
         let began = Instant::now();
-        let said = user.say(&thread, &assistant, "hello").await;
+        let body = json!({"assistant_id": assistant, "content": "hello"});
+        let post = user.request(Method::POST, &format!("{path}/messages"));
+        let said = post.json(&body).header("accept", accept).send().await;
         samples.push((said.status, began.elapsed()));
         let began = Instant::now();
         let read = user.get(&path).await;

@@ -33,7 +33,7 @@ pub struct Avatars {
     blobs: AvatarBlobs,
     renderer: Arc<dyn AvatarRenderer>,
     ids: Arc<dyn IdGenerator>,
-    /// A file is held whole, up to 5 MiB of it: a few at a time, the next ones are not read yet.
+    /// A file is held whole, up to 5 MiB of it: two at a time, the next ones are not read yet.
     places: Arc<Semaphore>,
     /// To read a picture takes up to 80 MiB: one at a time.
     slots: Arc<Semaphore>,
@@ -50,8 +50,8 @@ pub struct ShownAvatar {
     pub bytes: Option<Bytes>,
 }
 
-/// How many files are held at once. With the one that is being read they stay below 128 MiB.
-const PLACES: usize = 4;
+/// How many files are held at once. With the picture that is being read they stay below 128 MiB.
+const PLACES: usize = 2;
 /// How often a picture is looked for that is replaced again and again.
 const MAX_READ_ATTEMPTS: u32 = 10;
 

@@ -61,6 +61,8 @@ pub(super) struct Inner {
     pub(super) active: ActiveRuns,
     /// One for each run that may be worked on at once.
     slots: Arc<Semaphore>,
+    /// One for each run whose end may be stored at once.
+    pub(super) storing: Semaphore,
     /// Ends every run that has not ended by itself when the service stops.
     pub(super) stop: CancellationToken,
     tasks: TaskTracker,
@@ -88,6 +90,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// The first wait before a run is ended whose start the store did not confirm; the next are twice
 /// as long each. A store that is away is not pressed, and most often it answers again soon.
 const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
+/// How many ends are stored at once: somewhat more than a pool has connections.
+const STORING: usize = 16;
 /// How long runs have to store their end once they are told to stop.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -111,6 +115,7 @@ impl RunEngine {
                 instance,
                 limits,
                 slots: Arc::new(Semaphore::new(limits.max_concurrent)),
+                storing: Semaphore::new(STORING),
                 active: ActiveRuns::default(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),

@@ -179,7 +179,7 @@ impl Entry {
         match self {
             Self::Event(event) => {
                 events.push(event.clone());
-                room
+                room.saturating_sub(event.kind.text_bytes())
             }
             Self::Deltas(deltas) => deltas.collect(after, room, events),
         }

@@ -65,6 +65,8 @@ impl Inner {
             reason = active.stopped() => Err(reason.into()),
             result = work => result.unwrap_or_else(|_panic| Err(RunErrorCode::Interrupted.into())),
         };
+        // Who waits to be stored keeps one copy of the answer, not two.
+        let storing = self.storing.acquire().await;
         let end = RunEnd {
             usage: meter.total(),
             ..self.end(&run, &answer, result.as_ref())
@@ -74,6 +76,7 @@ impl Inner {
             .err()
             .and_then(|failure| failure.retry_after);
         let stored = self.store(active, end).await;
+        drop(storing);
         if let (Ok(Source::Model(Some(fill))), Ok(_)) = (result, &stored) {
             fill.store(answer.as_new()).await;
         }

@@ -1,6 +1,7 @@
 use std::future::{pending, ready};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::request::Parts;
@@ -11,6 +12,7 @@ use colloquy_application::threads::Threads;
 use colloquy_application::tokens::Tokens;
 use colloquy_domain::{RunEvent, ThreadId};
 use futures_util::{Stream, StreamExt as _, stream};
+use http_body_util::BodyExt as _;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,8 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// How long a service that stops still looks for events of a run that another instance works on.
 /// Shorter than the pause between two looks for new ones: what is there is found at once.
 const LAST_LOOK: Duration = Duration::from_millis(200);
+/// From how many bytes on the room that a frame takes matters.
+const LARGE: usize = 16 * 1024;
 /// Not kept by anybody, and not held back by proxies.
 const HEADERS: [(HeaderName, &str); 2] = [
     (CACHE_CONTROL, "no-store"),
@@ -69,8 +73,18 @@ impl RunStreams {
             })
             .take_until(self.standing.lost(thread));
         let silence = KeepAlive::new().interval(SILENCE).text("keep-alive");
-        (HEADERS, Sse::new(events).keep_alive(silence)).into_response()
+        let response = (HEADERS, Sse::new(events).keep_alive(silence)).into_response();
+        response.map(|body| Body::new(body.map_frame(|frame| frame.map_data(fitted))))
     }
+}
+
+/// A large frame without the room that was left when it was written, which is up to as much again:
+/// it may wait for a reader who takes nothing.
+fn fitted(frame: Bytes) -> Bytes {
+    if frame.len() < LARGE {
+        return frame;
+    }
+    Bytes::copy_from_slice(&frame)
 }
 
 fn events(

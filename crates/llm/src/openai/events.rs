@@ -12,6 +12,9 @@ use tokio_util::io::StreamReader;
 /// provider can make us hold.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
+/// What most events fit in. There is such a buffer for every run, however little comes at a time.
+const USUAL_EVENT_BYTES: usize = 1024;
+
 /// Reads events whose lines end with LF or CR LF; comments, ids and retry times are passed over.
 pub(super) struct Events {
     lines: FramedRead<StreamReader<BoxStream<'static, io::Result<Bytes>>, Bytes>, LinesCodec>,
@@ -41,7 +44,7 @@ impl Events {
         let bytes = bytes.map(|chunk| chunk.map_err(io::Error::other)).boxed();
         let codec = LinesCodec::new_with_max_length(MAX_EVENT_BYTES);
         Self {
-            lines: FramedRead::new(StreamReader::new(bytes), codec),
+            lines: FramedRead::with_capacity(StreamReader::new(bytes), codec, USUAL_EVENT_BYTES),
         }
     }
 
