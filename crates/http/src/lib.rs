@@ -44,7 +44,7 @@ pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use options::HttpOptions;
 pub use router::router;
-pub use serve::{ServeOptions, serve};
+pub use serve::{ServeOptions, listen, serve};
 
 /// What every path of the API begins with.
 const BASE: &str = "/api/v1";

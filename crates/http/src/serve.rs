@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,30 @@ impl Default for ServeOptions {
             metrics: Metrics::new(),
         }
     }
+}
+
+/// What the system takes over of an answer before the client does; it makes twice as much of it.
+/// By itself it would take some megabytes for each client that reads nothing, and hide from us that
+/// they do not.
+const SEND_BUFFER: u32 = 128 * 1024;
+/// How many connections wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Takes the address, to [`serve`] there.
+///
+/// # Errors
+/// When it is taken, or not one of this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A service that is started again finds connections of the one before.
+    socket.set_reuseaddr(true)?;
+    // Connections have it from the socket that they come in by.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 until `shutdown` comes: then it

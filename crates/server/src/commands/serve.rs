@@ -34,7 +34,7 @@ pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> 
     descriptors::raise();
     let service = Service::open(configuration).await?;
     let first_sign_in = prepare(&service, settings).await?;
-    let listener = listen(settings.listen).await?;
+    let listener = listen(settings.listen)?;
     welcome(listener.local_addr()?, first_sign_in.as_ref())?;
     let background = start_background(&service);
     serve_until(&stop, listener, &service, settings).await?;
@@ -62,10 +62,8 @@ async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstS
     Ok(first_sign_in)
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| Failure::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    colloquy_http::listen(address).map_err(|source| Failure::Listen { address, source })
 }
 
 /// Tells a person where to go. Everything else is in the log.
