@@ -1,7 +1,7 @@
 # For other scripts: a server of their own, on data that goes away with them.
 
-# Starts it, with what is in the environment, and sets BASE, EMAIL and PASSWORD; the administrator's
-# sign-in. The program is COLLOQUY_BIN, or built now.
+# Starts it and sets BASE, and EMAIL and PASSWORD of an administrator. The program is COLLOQUY_BIN, or
+# built now.
 start_server() {
     local data log program=${COLLOQUY_BIN:-}
     data=$(mktemp -d)
@@ -12,8 +12,9 @@ start_server() {
         cargo build --quiet --locked --package colloquy-server
         program=${CARGO_TARGET_DIR:-target}/debug/colloquy
     fi
-    # It knows no setting of that name.
-    env --unset COLLOQUY_BIN \
+    # None of the caller's settings, nor of the tests'.
+    # shellcheck disable=SC2046 # one word each
+    env $(env | sed -n 's/^\(COLLOQUY_[A-Z0-9_]*\)=.*/--unset=\1/p') \
         COLLOQUY_DATA_DIR="$data" COLLOQUY_ADMIN_EMAIL="$EMAIL" COLLOQUY_ADMIN_PASSWORD="$PASSWORD" \
         "$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
     # shellcheck disable=SC2064 # as they are now
