@@ -7,9 +7,7 @@ use colloquy_application::ports::{
 };
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, moment, second};
-use colloquy_domain::{
-    MessageId, RunError, RunErrorCode, RunEvent, RunEventKind, RunStatus, UserId,
-};
+use colloquy_domain::{MessageId, RunEvent, RunEventKind, UserId};
 use tokio::task::JoinSet;
 
 use crate::places::{Place, execute};
@@ -199,9 +197,5 @@ fn end(start: &RunStart, answer: MessageId) -> RunEnd {
 }
 
 fn stopped() -> ForcedEnd {
-    ForcedEnd {
-        status: RunStatus::Cancelled,
-        error: RunError::from(RunErrorCode::RunCancelled),
-        finished_at: moment(888_888),
-    }
+    ForcedEnd::cancelled(moment(888_888))
 }

@@ -1,8 +1,6 @@
 //! Runs and their logs, as the contracts about them begin and read them.
 
-use colloquy_domain::{
-    MessageId, RunError, RunErrorCode, RunEvent, RunEventKind, RunId, RunStatus, Thread,
-};
+use colloquy_domain::{MessageId, RunEvent, RunEventKind, RunId, Thread};
 
 use super::Stores;
 use crate::ports::{ForcedEnd, RunEvents, RunStart};
@@ -52,9 +50,5 @@ pub(super) async fn has_started(stores: &Stores, make: &Samples) -> (Thread, Run
 }
 
 pub(super) fn cancelled() -> ForcedEnd {
-    ForcedEnd {
-        status: RunStatus::Cancelled,
-        error: RunError::from(RunErrorCode::RunCancelled),
-        finished_at: moment(888_888),
-    }
+    ForcedEnd::cancelled(moment(888_888))
 }
