@@ -112,7 +112,7 @@ impl Access {
         actor: &Actor,
         reference: &AssistantRef,
         action: AssistantAction,
-    ) -> Result<Assistant, Error> {
+    ) -> Result<Arc<Assistant>, Error> {
         let assistant = self
             .assistants
             .get(reference)

@@ -95,7 +95,7 @@ impl CachedAssistantRepository {
         let since = Instant::now();
         match self.inner.get(reference).await {
             Ok(Some(assistant)) => Ok(Copy {
-                value: Arc::new(assistant),
+                value: assistant,
                 since,
             }),
             Ok(None) => Err(Missing::Absent),
@@ -128,7 +128,7 @@ impl AssistantRepository for CachedAssistantRepository {
         self.inner.add(assistant).await
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
         self.lookups.note();
         let key = (self.generation(), reference.clone());
         match self
@@ -138,7 +138,7 @@ impl AssistantRepository for CachedAssistantRepository {
         {
             Ok(copy) => match copy.fresh() {
                 None => self.inner.get(reference).await,
-                found => Ok(found.map(Arc::unwrap_or_clone)),
+                found => Ok(found),
             },
             Err(missing) => match &*missing {
                 Missing::Absent => Ok(None),

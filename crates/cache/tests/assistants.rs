@@ -28,7 +28,7 @@ impl AssistantRepository for Slow {
         AssistantRepository::add(&self.memory, assistant).await
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let found = AssistantRepository::get(&self.memory, reference).await;
         self.gate.opened().await;
@@ -97,7 +97,8 @@ impl Setting {
 
     async fn get(&self) -> Option<Assistant> {
         let reference = self.assistant.id.into();
-        self.cached.get(&reference).await.unwrap()
+        let found = self.cached.get(&reference).await.unwrap();
+        found.map(Arc::unwrap_or_clone)
     }
 
     fn changed(&self) -> Assistant {

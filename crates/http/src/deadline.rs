@@ -1,9 +1,11 @@
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::Route;
 use tokio::time::timeout;
+use tower::ServiceExt as _;
 
 use crate::problem::Problem;
 
@@ -11,9 +13,13 @@ use crate::problem::Problem;
 /// [`read`](crate::input) gives a body to arrive.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Gives up on a request after [`LIMIT`].
-pub(crate) async fn limit(request: Request, next: Next) -> Response {
-    timeout(LIMIT, next.run(request)).await.unwrap_or_else(|_| {
-        Problem::unavailable("The request took too long. Try again in a moment.").into_response()
-    })
+/// Has the route's work done, and gives up on it after [`LIMIT`].
+pub(crate) async fn limit(route: Route, request: Request) -> Result<Response, Infallible> {
+    match timeout(LIMIT, route.oneshot(request)).await {
+        Ok(answered) => answered,
+        Err(_) => {
+            let late = "The request took too long. Try again in a moment.";
+            Ok(Problem::unavailable(late).into_response())
+        }
+    }
 }

@@ -3,36 +3,56 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use colloquy_domain::UserId;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, field};
+use tracing::{Span, field};
 
 use crate::request_id::RequestId;
 
-/// Puts the request into a span of its own and says how it was answered. Paths, query strings,
-/// headers and bodies stay out of the log: they may carry secrets.
-pub(crate) async fn log(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>();
-    let span = tracing::info_span!(
-        "request",
-        method = %request.method(),
-        route = route.map_or("unknown", MatchedPath::as_str),
-        request.id = RequestId::of(request.extensions()).as_str(),
-        user.id = field::Empty,
-    );
-    let started = Instant::now();
-    let response = next.run(request).instrument(span.clone()).await;
-    span.in_scope(|| {
-        tracing::info!(
-            status = response.status().as_u16(),
-            latency_ms = started.elapsed().as_micros() as f64 / 1_000.0,
-            "answered"
+/// A request's span, and how it was answered. Paths, query strings, headers and bodies stay out of
+/// the log: they may carry secrets.
+pub(crate) struct RequestLog {
+    span: Span,
+    started: Instant,
+}
+
+impl RequestLog {
+    pub(crate) fn begin(request: &Request, id: &RequestId) -> Self {
+        let route = request.extensions().get::<MatchedPath>();
+        let span = tracing::info_span!(
+            "request",
+            method = %request.method(),
+            route = route.map_or("unknown", MatchedPath::as_str),
+            request.id = id.as_str(),
+            user.id = field::Empty,
         );
-    });
-    response.map(|body| Body::new(Spanned { body, span }))
+        Self {
+            span,
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Says how the request was answered. A body that is still to be made is made in its span.
+    pub(crate) fn end(self, response: Response) -> Response {
+        let Self { span, started } = self;
+        span.in_scope(|| {
+            tracing::info!(
+                status = response.status().as_u16(),
+                latency_ms = started.elapsed().as_micros() as f64 / 1_000.0,
+                "answered"
+            );
+        });
+        if response.body().size_hint().exact().is_some() {
+            return response;
+        }
+        response.map(|body| Body::new(Spanned { body, span }))
+    }
 }
 
 /// A body that is made within the request's span: an event stream has things to say after its

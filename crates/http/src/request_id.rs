@@ -1,8 +1,5 @@
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use colloquy_application::ports::IdGenerator;
 
@@ -10,40 +7,37 @@ use colloquy_application::ports::IdGenerator;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
-/// A request's name: the client's, or one of ours.
+/// A request's name: the client's, or one of ours. Nothing but letters, digits and `._-`.
 #[derive(Debug, Clone)]
-pub(crate) struct RequestId(Arc<str>);
+pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        self.0.to_str().unwrap_or_default()
     }
 
-    /// The id that [`assign`] has given to the request.
-    pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions.get().cloned().unwrap_or_else(|| Self("".into()))
+    /// The name that the request brings, or a new one.
+    pub(crate) fn of(request: &Request, ids: &dyn IdGenerator) -> Self {
+        Self::sent(request.headers()).unwrap_or_else(|| Self::new(ids))
+    }
+
+    /// Names the request in its answer.
+    pub(crate) fn add_to(self, response: &mut Response) {
+        response.headers_mut().insert(X_REQUEST_ID, self.0);
+    }
+
+    fn new(ids: &dyn IdGenerator) -> Self {
+        let id = ids.next_id().to_string();
+        // Digits and hyphens are a value always.
+        let value = HeaderValue::try_from(id);
+        Self(value.unwrap_or_else(|_| HeaderValue::from_static("")))
     }
 
     fn sent(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(X_REQUEST_ID)?.to_str().ok()?;
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        let is_sane = (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed);
-        is_sane.then(|| Self(text.into()))
+        let value = headers.get(X_REQUEST_ID)?;
+        let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let is_sane =
+            (1..=MAX_LENGTH).contains(&value.len()) && value.as_bytes().iter().all(allowed);
+        is_sane.then(|| Self(value.clone()))
     }
-}
-
-/// Gives the request its id and the response the header.
-pub(crate) async fn assign(
-    State(ids): State<Arc<dyn IdGenerator>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id = RequestId::sent(request.headers())
-        .unwrap_or_else(|| RequestId(ids.next_id().to_string().into()));
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
-    }
-    response
 }

@@ -1,24 +1,20 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::routing::Route;
 use colloquy_application::UseCases;
 use colloquy_application::ports::HealthCheck;
-use tower::ServiceBuilder;
-use tower::util::option_layer;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::{layer::layer_fn, service_fn};
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::client_address::TrustedProxies;
 use crate::metrics::{self, Scrape};
-use crate::problem::{self, Problem};
+use crate::problem::Problem;
 use crate::state::{App, Readiness};
-use crate::turns::Turns;
 use crate::{
-    BASE, HttpOptions, assistants, auth, avatars, cors, deadline, docs, health, logging, messages,
-    openapi, request_id, runs, security_headers, threads, tokens, turns, unread_body, users,
+    BASE, HttpOptions, around, assistants, auth, avatars, deadline, docs, health, messages,
+    openapi, runs, threads, tokens, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -57,7 +53,9 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .merge(threads::routes())
         .merge(messages::routes())
         .merge(runs::routes())
-        .layer(from_fn(deadline::limit));
+        .layer(layer_fn(|route: Route| {
+            service_fn(move |request| deadline::limit(route.clone(), request))
+        }));
     let base = prompt.merge(messages::waiting_routes());
     let mut api = OpenApiRouter::with_openapi(openapi::frame())
         .merge(health::routes())
@@ -67,42 +65,13 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     api
 }
 
-/// Puts around the routes what holds for every request, the outermost first.
+/// Puts around the routes what holds for every request.
 pub(crate) fn layered(routes: Router, options: HttpOptions) -> Router {
-    let turns = Turns::new(options.max_requests);
-    let origins = options.cors_origins;
-    let cors = (!origins.is_empty()).then(|| cors::layer(origins));
-    // One layer made of all: each would otherwise be boxed and copied by those around it.
-    let around = ServiceBuilder::new()
-        .layer(from_fn(unread_body::drain))
-        .layer(from_fn_with_state(options.ids, request_id::assign))
-        .layer(from_fn(security_headers::add))
-        .layer(from_fn(logging::log))
-        .layer(from_fn_with_state(options.metrics, metrics::count))
-        .layer(option_layer(cors))
-        .layer(from_fn(problem::render))
-        .layer(from_fn_with_state(turns, turns::take))
-        .layer(CatchPanicLayer::custom(answer_panic));
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(around);
-    // Outside of the routes, since it changes which one is found.
-    Router::new().fallback_service(NormalizePath::trim_trailing_slash(routes))
+        .layer(around::layer(options));
+    // What is not found may be with a slash less, and only then is looked for again.
+    let trimmed = NormalizePath::trim_trailing_slash(routes.clone());
+    routes.fallback_service(trimmed)
 }
-
-/// A panic ends its own request only.
-fn answer_panic(payload: Box<dyn std::any::Any + Send>) -> Response {
-    let text = match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload
-            .downcast::<&str>()
-            .map_or_else(|_| String::new(), |text| text.to_string()),
-    };
-    Problem::internal(Panic(text)).into_response()
-}
-
-/// What a handler panicked with.
-#[derive(Debug, thiserror::Error)]
-#[error("panic: {0}")]
-struct Panic(String);

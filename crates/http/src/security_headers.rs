@@ -1,9 +1,7 @@
-use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::middleware::Next;
 use axum::response::Response;
 
 /// What a response carries unless its handler says otherwise: nobody guesses its type, keeps it,
@@ -19,10 +17,10 @@ const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// Adds [`DEFAULTS`].
-pub(crate) async fn add(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(crate) fn add_to(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.reserve(DEFAULTS.len());
     for (name, value) in DEFAULTS {
-        response.headers_mut().entry(name).or_insert(value);
+        headers.entry(name).or_insert(value);
     }
-    response
 }

@@ -13,7 +13,7 @@ use colloquy_application::users::Users;
 use tokio_util::sync::CancellationToken;
 
 use crate::Metrics;
-use crate::assistants::WrittenPages;
+use crate::assistants::WrittenAssistants;
 use crate::client_address::TrustedProxies;
 use crate::metrics::Scrape;
 
@@ -22,11 +22,18 @@ use crate::metrics::Scrape;
 pub(crate) struct App(Arc<Parts>);
 
 struct Parts {
-    use_cases: UseCases,
+    // Each in its own, so that a request takes one of them and not all that it is made of.
+    assistants: Arc<Assistants>,
+    avatars: Arc<Avatars>,
+    threads: Arc<Threads>,
+    messages: Arc<Messages>,
+    runs: Arc<Runs>,
+    users: Arc<Users>,
+    tokens: Arc<Tokens>,
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
     scrape: Scrape,
-    written_pages: WrittenPages,
+    written_assistants: WrittenAssistants,
 }
 
 /// What tells whether the service can do its work.
@@ -44,11 +51,17 @@ impl App {
         scrape: Scrape,
     ) -> Self {
         Self(Arc::new(Parts {
-            use_cases,
+            assistants: use_cases.assistants.into(),
+            avatars: use_cases.avatars.into(),
+            threads: use_cases.threads.into(),
+            messages: use_cases.messages.into(),
+            runs: use_cases.runs.into(),
+            users: use_cases.users.into(),
+            tokens: use_cases.tokens.into(),
             readiness,
             trusted_proxies,
             scrape,
-            written_pages: WrittenPages::default(),
+            written_assistants: WrittenAssistants::default(),
         }))
     }
 }
@@ -65,9 +78,9 @@ impl FromRef<App> for TrustedProxies {
     }
 }
 
-impl FromRef<App> for WrittenPages {
+impl FromRef<App> for WrittenAssistants {
     fn from_ref(app: &App) -> Self {
-        app.0.written_pages.clone()
+        app.0.written_assistants.clone()
     }
 }
 
@@ -85,9 +98,9 @@ impl FromRef<App> for Metrics {
 
 macro_rules! groups_of_use_cases {
     ($($field:ident: $group:ty,)+) => {$(
-        impl FromRef<App> for $group {
+        impl FromRef<App> for Arc<$group> {
             fn from_ref(app: &App) -> Self {
-                app.0.use_cases.$field.clone()
+                Self::clone(&app.0.$field)
             }
         }
     )+};

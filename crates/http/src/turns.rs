@@ -7,11 +7,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BASE;
@@ -56,6 +54,28 @@ impl Turn {
         extensions.get().cloned().unwrap_or_default()
     }
 
+    /// Gives the request its turn, once it comes; none to one that needs none.
+    ///
+    /// # Errors
+    /// When too many wait already.
+    pub(crate) async fn take(turns: &Turns, request: &mut Request) -> Result<Self, Problem> {
+        if !request.uri().path().starts_with(BASE) {
+            return Ok(Self::default());
+        }
+        let Ok(room) = Arc::clone(&turns.room).try_acquire_owned() else {
+            let busy = "The service has as much to do as it can. Try again in a moment.";
+            return Err(Problem::unavailable(busy));
+        };
+        let turn = Self(Some(Arc::new(Held {
+            room: Mutex::new(Some(room)),
+            work: Mutex::new(None),
+            turns: turns.clone(),
+        })));
+        turn.resume().await;
+        request.extensions_mut().insert(turn.clone());
+        Ok(turn)
+    }
+
     /// Lets others work, for as long as this request waits for something else.
     pub(crate) fn pause(&self) {
         if let Some(held) = &self.0 {
@@ -88,25 +108,4 @@ impl<S: Sync> FromRequestParts<S> for Turn {
 
 fn lock<T>(permit: &Mutex<T>) -> MutexGuard<'_, T> {
     permit.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Gives the request its turn, or refuses it.
-pub(crate) async fn take(State(turns): State<Turns>, mut request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with(BASE) {
-        return next.run(request).await;
-    }
-    let Ok(room) = Arc::clone(&turns.room).try_acquire_owned() else {
-        let busy = "The service has as much to do as it can. Try again in a moment.";
-        return Problem::unavailable(busy).into_response();
-    };
-    let turn = Turn(Some(Arc::new(Held {
-        room: Mutex::new(Some(room)),
-        work: Mutex::new(None),
-        turns,
-    })));
-    turn.resume().await;
-    request.extensions_mut().insert(turn.clone());
-    let response = next.run(request).await;
-    turn.end();
-    response
 }

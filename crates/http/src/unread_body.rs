@@ -7,7 +7,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Version};
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -19,26 +18,39 @@ const DRAIN_BYTES: usize = 16 * 1024 * 1024;
 /// For how long.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
-/// Takes in what is left of a request's body when the answer does not depend on it: a client of
-/// HTTP/1 that is still sending would find its connection reset, and might never see why. When
-/// there is too much of it, the client is told that the connection ends.
-pub(crate) async fn drain(request: Request, next: Next) -> Response {
-    let is_http1 = request.version() <= Version::HTTP_11;
-    if !is_http1 || request.body().is_end_stream() {
-        return next.run(request).await;
+/// The body of a request of HTTP/1, for what is left of it when the answer is there.
+///
+/// A client that is still sending would find its connection reset, and might never see why. So the
+/// rest is taken in, or, when there is too much of it, the client is told that the connection ends.
+pub(crate) struct UnreadBody {
+    body: SharedBody,
+    /// Who waits for a go-ahead has not begun to send, and had better not.
+    may_drain: bool,
+}
+
+impl UnreadBody {
+    /// Keeps hold of the request's body, if there is one.
+    pub(crate) fn of(request: &mut Request) -> Option<Self> {
+        let is_http1 = request.version() <= Version::HTTP_11;
+        if !is_http1 || request.body().is_end_stream() {
+            return None;
+        }
+        let body = std::mem::take(request.body_mut());
+        let body = SharedBody(Arc::new(Mutex::new(body)));
+        *request.body_mut() = Body::new(body.clone());
+        let may_drain = !request.headers().contains_key(EXPECT);
+        Some(Self { body, may_drain })
     }
-    // Who waits for a go-ahead has not begun to send, and had better not.
-    let may_drain = !request.headers().contains_key(EXPECT);
-    let (head, body) = request.into_parts();
-    let body = SharedBody(Arc::new(Mutex::new(body)));
-    let request = Request::from_parts(head, Body::new(body.clone()));
-    let mut response = next.run(request).await;
-    let is_over = body.is_end_stream() || (may_drain && has_ended(body).await);
-    if !is_over {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
+
+    /// Takes in what is left.
+    pub(crate) async fn drain(self, response: &mut Response) {
+        let Self { body, may_drain } = self;
+        let is_over = body.is_end_stream() || (may_drain && has_ended(body).await);
+        if !is_over {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
     }
-    response
 }
 
 async fn has_ended(mut body: SharedBody) -> bool {

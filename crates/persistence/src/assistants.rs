@@ -49,7 +49,7 @@ impl AssistantRepository for SeaAssistantRepository {
             .await
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
         self.database
             .read(async {
                 let is_meant = match reference {
@@ -60,7 +60,8 @@ impl AssistantRepository for SeaAssistantRepository {
                     .filter(is_meant)
                     .one(self.database.reader())
                     .await?;
-                Ok(model.map(Assistant::try_from).transpose()?)
+                let assistant = model.map(Assistant::try_from).transpose()?;
+                Ok(assistant.map(Arc::new))
             })
             .await
     }

@@ -47,8 +47,8 @@ pub struct Assistants {
 /// An assistant, and how much of it the reader may be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssistantView {
-    /// The assistant.
-    pub assistant: Assistant,
+    /// The assistant. It may be one that others were given too.
+    pub assistant: Arc<Assistant>,
     /// Whether the reader manages assistants. Others are not shown the instructions, the model
     /// and its settings.
     pub can_manage: bool,
@@ -220,7 +220,7 @@ impl Assistants {
         reference: &AssistantRef,
         expected: &Expected,
         change: impl Fn(Assistant) -> Assistant + Send + Sync,
-    ) -> Result<(Assistant, Assistant), Error> {
+    ) -> Result<(Arc<Assistant>, Assistant), Error> {
         // By id after the first read: the slug itself may be what changes.
         let mut reference = reference.clone();
         for _ in 0..MAX_WRITE_ATTEMPTS {
@@ -232,7 +232,7 @@ impl Assistants {
             if !expected.admits(old.revision) {
                 return Err(Error::RevisionConflict);
             }
-            let mut assistant = change(old.clone());
+            let mut assistant = change(Assistant::clone(&old));
             assistant.revision = old.revision.saturating_add(1);
             assistant.updated_at = self.clock.now();
             match self.assistants.update(&assistant).await {
@@ -286,7 +286,7 @@ impl Assistants {
         &self,
         actor: &Actor,
         reference: &AssistantRef,
-    ) -> Result<Assistant, Error> {
+    ) -> Result<Arc<Assistant>, Error> {
         self.require_manager(actor).await?;
         self.access
             .assistant(actor, reference, AssistantAction::View)

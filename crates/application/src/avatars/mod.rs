@@ -132,7 +132,7 @@ impl Avatars {
         &self,
         actor: &Actor,
         reference: &AssistantRef,
-    ) -> Result<(Assistant, AvatarImage), Error> {
+    ) -> Result<(Arc<Assistant>, AvatarImage), Error> {
         let found = self
             .access
             .assistant(actor, reference, AssistantAction::View);
@@ -161,7 +161,7 @@ impl Avatars {
     ) -> Result<Assistant, Error> {
         let assistant = self.assistants.managed(actor, reference).await?;
         if assistant.avatar.image.is_none() {
-            return Ok(assistant);
+            return Ok(Arc::unwrap_or_clone(assistant));
         }
         self.replace(actor, &assistant.id.into(), None).await
     }
@@ -180,8 +180,8 @@ impl Avatars {
                 assistant
             })
             .await?;
-        if let Some(old) = before.avatar.image {
-            self.blobs.discard(&blobs::key(before.id, &old)?).await;
+        if let Some(old) = &before.avatar.image {
+            self.blobs.discard(&blobs::key(before.id, old)?).await;
         }
         Ok(after)
     }

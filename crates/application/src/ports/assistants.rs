@@ -14,8 +14,9 @@ pub trait AssistantRepository: Send + Sync {
     /// `Conflict(AssistantSlug)`.
     async fn add(&self, assistant: &Assistant) -> Result<(), PortError>;
 
-    /// The assistant of that id or slug; absent is `None`.
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError>;
+    /// The assistant of that id or slug; absent is `None`. Who keeps copies gives the same one out
+    /// again and again.
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError>;
 
     /// A page of the assistants in `scope`, by name in the order of code points, then by id. Who
     /// keeps copies gives the same one out again and again.

@@ -22,7 +22,7 @@ use crate::tools::{ToolContext, ToolError, TypedTool};
 /// of the person who asked, and out of a conversation of its own.
 pub(super) struct Consultation {
     engine: Arc<Inner>,
-    assistant: Assistant,
+    assistant: Arc<Assistant>,
     meter: Arc<Meter>,
     depth: u32,
     deadline: Instant,
@@ -39,7 +39,7 @@ pub(super) struct Question {
 }
 
 impl Consultation {
-    pub(super) fn new(talk: &Talk<'_>, assistant: Assistant) -> Self {
+    pub(super) fn new(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Self {
         Self {
             engine: Arc::clone(talk.engine),
             assistant,

@@ -76,7 +76,7 @@ pub struct RunJob {
     /// Who asks; their rights count for everything that happens in the run.
     pub actor: Actor,
     /// Who answers.
-    pub assistant: Assistant,
+    pub assistant: Arc<Assistant>,
     /// The question.
     pub content: MessageContent,
     /// What the client calls the request, if it does.

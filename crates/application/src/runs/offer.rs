@@ -69,7 +69,7 @@ async fn find(talk: &Talk<'_>, reference: &ToolRef) -> Result<Option<Arc<Registe
     }
 }
 
-fn as_tool(talk: &Talk<'_>, assistant: Assistant) -> Option<Arc<Registered>> {
+fn as_tool(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Option<Arc<Registered>> {
     let tool = Consultation::new(talk, assistant);
     let definition = tool.definition();
     let arguments = Schema::compile(&definition.parameters).ok()?;

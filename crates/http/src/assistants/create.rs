@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{Assistants, ConfigurationChanges, NewAssistant};
@@ -103,10 +105,10 @@ impl Body for NewAssistant {
 )]
 pub(crate) async fn create_assistant(
     caller: SignedIn,
-    State(assistants): State<Assistants>,
+    State(assistants): State<Arc<Assistants>>,
     JsonBody(new): CreateAssistant,
 ) -> Result<Response, Problem> {
     let assistant = assistants.create(&caller.actor, new).await?;
     let location = format!("{BASE}/assistants/{}", assistant.id);
-    Ok(created(location, AssistantView::whole(assistant)))
+    Ok(created(location, AssistantView::whole(&assistant)))
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::assistants::Assistants;
@@ -20,7 +22,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn delete_assistant(
     caller: SignedIn,
-    State(assistants): State<Assistants>,
+    State(assistants): State<Arc<Assistants>>,
     AssistantPath(reference): AssistantPath,
 ) -> Result<NoContent, Problem> {
     assistants.delete(&caller.actor, &reference).await?;

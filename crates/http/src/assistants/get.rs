@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::assistants::Assistants;
 
-use super::view::{AssistantView, tagged, validity};
+use super::view::{AssistantView, json, validity};
+use super::written::WrittenAssistants;
 use crate::auth::CurrentActor;
 use crate::etag;
 use crate::path::AssistantPath;
@@ -30,14 +33,16 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn get_assistant(
     CurrentActor(actor): CurrentActor,
-    State(assistants): State<Assistants>,
+    State(assistants): State<Arc<Assistants>>,
+    State(written): State<WrittenAssistants>,
     AssistantPath(reference): AssistantPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let view = AssistantView::from(assistants.get(&actor, &reference).await?);
-    let tag = view.tag();
+    let shown = assistants.get(&actor, &reference).await?;
+    let tag = etag::of_revision(shown.assistant.revision, shown.can_manage);
     if etag::is_at_hand(&headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, validity(tag)).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, validity(tag), ()).into_response());
     }
-    Ok(tagged(view))
+    let body = written.assistant(&shown).map_err(Problem::internal)?;
+    Ok((validity(tag), json(body)).into_response())
 }

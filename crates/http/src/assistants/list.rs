@@ -1,12 +1,12 @@
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::assistants::Assistants;
 use colloquy_application::ports::OffsetPage;
 
-use super::view::AssistantView;
-use super::written::WrittenPages;
+use super::view::{AssistantView, json};
+use super::written::WrittenAssistants;
 use crate::auth::CurrentActor;
 use crate::input::Query;
 use crate::paging::X_TOTAL_COUNT;
@@ -27,16 +27,12 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn list_assistants(
     CurrentActor(actor): CurrentActor,
-    State(assistants): State<Assistants>,
-    State(written): State<WrittenPages>,
+    State(assistants): State<Arc<Assistants>>,
+    State(written): State<WrittenAssistants>,
     Query(page): Query<OffsetPage>,
 ) -> Result<Response, Problem> {
     let page = assistants.list(&actor, page).await?;
-    let body = written.body(&page).map_err(Problem::internal)?;
-    let count = HeaderValue::from(page.list.total);
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (X_TOTAL_COUNT, count),
-    ];
-    Ok((headers, body).into_response())
+    let body = written.page(&page).map_err(Problem::internal)?;
+    let count = [(X_TOTAL_COUNT, page.list.total)];
+    Ok((count, json(body)).into_response())
 }

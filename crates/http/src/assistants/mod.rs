@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::state::App;
 
 pub(crate) use view::{AssistantView, tagged};
-pub(crate) use written::WrittenPages;
+pub(crate) use written::WrittenAssistants;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

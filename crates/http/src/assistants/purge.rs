@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::assistants::Assistants;
@@ -29,7 +31,7 @@ pub(crate) struct PurgedAnswers {
 )]
 pub(crate) async fn purge_answers(
     caller: SignedIn,
-    State(assistants): State<Assistants>,
+    State(assistants): State<Arc<Assistants>>,
     AssistantPath(reference): AssistantPath,
 ) -> Result<Json<PurgedAnswers>, Problem> {
     let deleted_count = assistants.purge_answers(&caller.actor, &reference).await?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{AssistantChanges, Assistants, ConfigurationChanges};
@@ -97,7 +99,7 @@ pub(super) fn model_schema() -> ObjectBuilder {
 )]
 pub(crate) async fn update_assistant(
     caller: SignedIn,
-    State(assistants): State<Assistants>,
+    State(assistants): State<Arc<Assistants>>,
     AssistantPath(reference): AssistantPath,
     IfMatch(expected): IfMatch,
     JsonBody(changes): UpdateAssistant,
@@ -105,5 +107,5 @@ pub(crate) async fn update_assistant(
     let assistant = assistants
         .update(&caller.actor, &reference, changes, &expected)
         .await?;
-    Ok(tagged(AssistantView::whole(assistant)))
+    Ok(tagged(AssistantView::whole(&assistant)))
 }

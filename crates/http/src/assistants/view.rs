@@ -1,8 +1,8 @@
 use axum::Json;
-use axum::http::HeaderName;
-use axum::http::header::{CACHE_CONTROL, ETAG, VARY};
-use axum::response::{IntoResponse as _, Response};
-use colloquy_application::assistants::AssistantView as ShownAssistant;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
+use axum::response::{IntoResponse, IntoResponseParts, Response};
+use bytes::Bytes;
 use colloquy_domain::{Assistant, OutputSchema, ToolRef};
 use serde::Serialize;
 use serde_json::Value;
@@ -103,7 +103,7 @@ pub(crate) struct AssistantView {
 
 impl AssistantView {
     /// All of it, for those who manage assistants.
-    pub(crate) fn whole(assistant: Assistant) -> Self {
+    pub(crate) fn whole(assistant: &Assistant) -> Self {
         Self {
             instructions: Some(assistant.instructions.as_str().to_owned()),
             model: Some(assistant.model.as_str().to_owned()),
@@ -128,15 +128,16 @@ impl AssistantView {
         }
     }
 
-    fn public(assistant: Assistant) -> Self {
-        let avatar = assistant.avatar;
+    fn public(assistant: &Assistant) -> Self {
+        let avatar = &assistant.avatar;
         Self {
             id: assistant.id.as_uuid(),
             slug: assistant.slug.as_str().to_owned(),
-            name: assistant.name.into_string(),
+            name: assistant.name.as_str().to_owned(),
             description: assistant
                 .description
-                .map(colloquy_domain::Description::into_string),
+                .as_ref()
+                .map(|text| text.as_str().to_owned()),
             user_authentication: assistant.user_authentication,
             is_enabled: assistant.is_enabled,
             avatar_image: avatar
@@ -166,33 +167,33 @@ impl AssistantView {
     }
 }
 
-impl AssistantView {
-    /// The entity tag of what is shown.
-    pub(super) fn tag(&self) -> String {
-        self.tag.clone()
-    }
-}
-
 /// The assistant with its tag.
 pub(crate) fn tagged(view: AssistantView) -> Response {
-    (validity(view.tag()), Json(view)).into_response()
+    (validity(view.tag.clone()), Json(view)).into_response()
 }
 
 /// For whom and how long an answer of this tag is good: it depends on who asks, each time.
-pub(super) fn validity(tag: String) -> [(HeaderName, String); 3] {
-    [
-        (ETAG, tag),
-        (CACHE_CONTROL, "private, no-cache".to_owned()),
-        (VARY, "authorization".to_owned()),
-    ]
+pub(super) fn validity(tag: String) -> impl IntoResponseParts {
+    let fixed = [
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (VARY, HeaderValue::from_static("authorization")),
+    ];
+    ([(ETAG, tag)], fixed)
 }
 
-impl From<ShownAssistant> for AssistantView {
-    fn from(shown: ShownAssistant) -> Self {
-        if shown.can_manage {
-            Self::whole(shown.assistant)
+/// What has been written as JSON already.
+pub(super) fn json(body: Bytes) -> impl IntoResponse {
+    let kind = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, kind)], body)
+}
+
+impl AssistantView {
+    /// As much of it as a reader may be shown.
+    pub(super) fn shown(assistant: &Assistant, can_manage: bool) -> Self {
+        if can_manage {
+            Self::whole(assistant)
         } else {
-            Self::public(shown.assistant)
+            Self::public(assistant)
         }
     }
 }

@@ -18,12 +18,12 @@ pub(crate) struct CurrentActor(pub(crate) Actor);
 
 impl<S: Sync> FromRequestParts<S> for CurrentActor
 where
-    Tokens: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let found = authenticate(&parts.headers, &Tokens::from_ref(state)).await?;
+        let found = authenticate(&parts.headers, &Arc::<Tokens>::from_ref(state)).await?;
         Ok(Self(match found {
             Some(found) => Actor::User(found.user),
             None => Actor::Guest,
@@ -40,12 +40,12 @@ pub(crate) struct SignedIn {
 
 impl<S: Sync> FromRequestParts<S> for SignedIn
 where
-    Tokens: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let session = authenticate(&parts.headers, &Tokens::from_ref(state))
+        let session = authenticate(&parts.headers, &Arc::<Tokens>::from_ref(state))
             .await?
             .ok_or_else(refused)?;
         Ok(Self {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use chrono::TimeDelta;
@@ -94,7 +96,7 @@ impl From<IssuedToken> for Session {
     ),
 )]
 pub(crate) async fn login(
-    State(tokens): State<Tokens>,
+    State(tokens): State<Arc<Tokens>>,
     ClientAddress(from): ClientAddress,
     turn: Turn,
     FormOrJson(login): LoginBody,

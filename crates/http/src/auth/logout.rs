@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::tokens::Tokens;
@@ -15,7 +17,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn logout(
     caller: SignedIn,
-    State(tokens): State<Tokens>,
+    State(tokens): State<Arc<Tokens>>,
 ) -> Result<NoContent, Problem> {
     tokens.logout(&caller.session).await?;
     Ok(NoContent)

@@ -20,23 +20,23 @@ const THREAD_ROUNDS: usize = 5;
 
 /// What a caller's rights rest on, to look at them again while an answer goes on.
 pub(crate) struct Standing {
-    tokens: Tokens,
-    threads: Threads,
+    tokens: Arc<Tokens>,
+    threads: Arc<Threads>,
     token: String,
 }
 
 impl<S: Sync> FromRequestParts<S> for Standing
 where
-    Tokens: FromRef<S>,
-    Threads: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
+    Arc<Threads>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let token = presented(&parts.headers)?.ok_or_else(Problem::unauthenticated)?;
         Ok(Self {
-            tokens: Tokens::from_ref(state),
-            threads: Threads::from_ref(state),
+            tokens: Arc::<Tokens>::from_ref(state),
+            threads: Arc::<Threads>::from_ref(state),
             token: token.to_owned(),
         })
     }

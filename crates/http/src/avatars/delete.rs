@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::avatars::Avatars;
@@ -24,9 +26,9 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn delete_avatar(
     caller: SignedIn,
-    State(avatars): State<Avatars>,
+    State(avatars): State<Arc<Avatars>>,
     AssistantPath(reference): AssistantPath,
 ) -> Result<Response, Problem> {
     let assistant = avatars.remove(&caller.actor, &reference).await?;
-    Ok(tagged(AssistantView::whole(assistant)))
+    Ok(tagged(AssistantView::whole(&assistant)))
 }

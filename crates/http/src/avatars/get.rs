@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
 };
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::avatars::{Avatars, ShownAvatar};
 use colloquy_domain::AvatarImage;
@@ -52,7 +54,7 @@ const POLICY: &str = "default-src 'none'; sandbox";
 )]
 pub(crate) async fn get_avatar(
     CurrentActor(actor): CurrentActor,
-    State(avatars): State<Avatars>,
+    State(avatars): State<Arc<Avatars>>,
     AssistantPath(reference): AssistantPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -63,11 +65,11 @@ pub(crate) async fn get_avatar(
 
 fn response(shown: ShownAvatar) -> Response {
     let kept = if shown.is_public { PUBLIC } else { PRIVATE };
-    let validity = [
-        (ETAG, tag(&shown.image)),
-        (CACHE_CONTROL, kept.to_owned()),
-        (VARY, "authorization".to_owned()),
+    let fixed = [
+        (CACHE_CONTROL, HeaderValue::from_static(kept)),
+        (VARY, HeaderValue::from_static("authorization")),
     ];
+    let validity = ([(ETAG, tag(&shown.image))], fixed);
     let Some(bytes) = shown.bytes else {
         return (StatusCode::NOT_MODIFIED, validity).into_response();
     };
@@ -75,7 +77,8 @@ fn response(shown: ShownAvatar) -> Response {
         (CONTENT_TYPE, shown.image.kind.media_type()),
         (CONTENT_DISPOSITION, "inline"),
         (CONTENT_SECURITY_POLICY, POLICY),
-    ];
+    ]
+    .map(|(name, value)| (name, HeaderValue::from_static(value)));
     (validity, shape, bytes).into_response()
 }
 

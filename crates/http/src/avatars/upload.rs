@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::avatars::Avatars;
@@ -33,7 +35,7 @@ use crate::turns::Turn;
 )]
 pub(crate) async fn upload_avatar(
     caller: SignedIn,
-    State(avatars): State<Avatars>,
+    State(avatars): State<Arc<Avatars>>,
     AssistantPath(reference): AssistantPath,
     turn: Turn,
     form: FileForm,
@@ -43,5 +45,5 @@ pub(crate) async fn upload_avatar(
     // Who may not is told before the file is taken in.
     let upload = avatars.upload(&caller.actor, &reference).await?;
     let assistant = upload.finish(form.file().await?).await?;
-    Ok(tagged(AssistantView::whole(assistant)))
+    Ok(tagged(AssistantView::whole(&assistant)))
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::messages::Messages;
@@ -21,7 +23,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn delete_message(
     caller: SignedIn,
-    State(messages): State<Messages>,
+    State(messages): State<Arc<Messages>>,
     Ids((thread, message)): Ids<(ThreadId, MessageId)>,
 ) -> Result<NoContent, Problem> {
     messages.delete(&caller.actor, thread, message).await?;

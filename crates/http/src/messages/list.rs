@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::messages::Messages;
@@ -26,7 +28,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn list_messages(
     caller: SignedIn,
-    State(messages): State<Messages>,
+    State(messages): State<Arc<Messages>>,
     Ids(thread): Ids<ThreadId>,
     Query(query): Query<MessageQuery>,
     RawQuery(raw_query): RawQuery,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -137,7 +139,7 @@ struct Accepted {
 )]
 pub(crate) async fn post_message(
     caller: SignedIn,
-    State(messages): State<Messages>,
+    State(messages): State<Arc<Messages>>,
     Ids(thread): Ids<ThreadId>,
     KeyHeader(idempotency_key): KeyHeader,
     (form, CacheBypass(bypasses_cache), turn): (AnswerForm, CacheBypass, Turn),

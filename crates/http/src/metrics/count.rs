@@ -1,10 +1,8 @@
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
-use axum::middleware::Next;
-use axum::response::Response;
-use colloquy_application::ports::Level;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{Method, StatusCode};
+use colloquy_application::ports::{Counted, Level};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -78,23 +76,33 @@ impl Requests {
     }
 }
 
-/// Counts the request by its route's template, and how long its answer takes to begin.
-pub(crate) async fn count(
-    State(metrics): State<Metrics>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let requests = &metrics.0.requests;
-    let path = request.extensions().get::<MatchedPath>();
-    let route = Route {
-        method: method(request.method()),
-        route: path.map_or(UNMATCHED, MatchedPath::as_str).to_owned(),
-    };
-    let _counted = requests.in_progress.enter();
-    let began = Instant::now();
-    let response = next.run(request).await;
-    requests.note(route, response.status().as_u16(), began.elapsed());
-    response
+/// A request under way, counted by its route's template.
+pub(crate) struct CountedRequest {
+    metrics: Metrics,
+    route: Route,
+    began: Instant,
+    _in_progress: Counted,
+}
+
+impl CountedRequest {
+    pub(crate) fn begin(metrics: &Metrics, request: &Request) -> Self {
+        let path = request.extensions().get::<MatchedPath>();
+        Self {
+            metrics: metrics.clone(),
+            route: Route {
+                method: method(request.method()),
+                route: path.map_or(UNMATCHED, MatchedPath::as_str).to_owned(),
+            },
+            began: Instant::now(),
+            _in_progress: metrics.0.requests.in_progress.enter(),
+        }
+    }
+
+    /// Its answer has begun.
+    pub(crate) fn end(self, status: StatusCode) {
+        let requests = &self.metrics.0.requests;
+        requests.note(self.route, status.as_u16(), self.began.elapsed());
+    }
 }
 
 /// The method, if it is one that HTTP itself knows: others are whatever clients make up.

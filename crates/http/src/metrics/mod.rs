@@ -20,7 +20,7 @@ use self::count::Requests;
 use self::observed::Observed;
 use crate::state::App;
 
-pub(crate) use self::count::count;
+pub(crate) use self::count::CountedRequest;
 pub(crate) use self::get::Scrape;
 
 /// Everything that is counted. Clones count the same.

@@ -2,10 +2,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::{PROBLEM_JSON, Problem, ProblemBody};
@@ -42,19 +40,17 @@ fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + started).max(1)
 }
 
-/// Writes the bodies of problems, and logs what is the service's fault.
-pub(crate) async fn render(request: Request, next: Next) -> Response {
-    let request_id = RequestId::of(request.extensions());
-    let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.log();
-        let body = serde_json::to_vec(&ProblemBody::new(&problem, &request_id));
-        // These fields serialise always; an empty body would still carry status and id.
-        *response.body_mut() = Body::from(body.unwrap_or_default());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    }
-    response
+/// Writes the body of a problem, and logs what is the service's fault.
+pub(crate) fn render(response: &mut Response, request_id: &RequestId) {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return;
+    };
+    problem.log();
+    let body = serde_json::to_vec(&ProblemBody::new(&problem, request_id));
+    // These fields serialise always; an empty body would still carry status and id.
+    *response.body_mut() = Body::from(body.unwrap_or_default());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
 }
 
 impl Problem {

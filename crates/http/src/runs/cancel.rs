@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::runs::Runs;
@@ -21,7 +23,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn cancel_run(
     caller: SignedIn,
-    State(runs): State<Runs>,
+    State(runs): State<Arc<Runs>>,
     Ids((thread, run)): Ids<(ThreadId, RunId)>,
 ) -> Result<Json<RunView>, Problem> {
     let run = runs.cancel(&caller.actor, thread, run).await?;

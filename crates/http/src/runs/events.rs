@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::runs::Runs;
@@ -28,7 +30,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn get_run_events(
     caller: SignedIn,
-    State(runs): State<Runs>,
+    State(runs): State<Arc<Runs>>,
     Ids((thread, run)): Ids<(ThreadId, RunId)>,
     ResumeAfter(after): ResumeAfter,
     streams: RunStreams,

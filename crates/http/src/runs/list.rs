@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::runs::Runs;
@@ -25,7 +27,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn list_runs(
     caller: SignedIn,
-    State(runs): State<Runs>,
+    State(runs): State<Arc<Runs>>,
     Ids(thread): Ids<ThreadId>,
     Query(keyset): Query<Keyset>,
     RawQuery(query): RawQuery,

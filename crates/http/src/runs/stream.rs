@@ -1,4 +1,5 @@
 use std::future::{pending, ready};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -45,8 +46,8 @@ pub(crate) struct RunStreams {
 
 impl<S: Sync> FromRequestParts<S> for RunStreams
 where
-    Tokens: FromRef<S>,
-    Threads: FromRef<S>,
+    Arc<Tokens>: FromRef<S>,
+    Arc<Threads>: FromRef<S>,
     Readiness: FromRef<S>,
     Metrics: FromRef<S>,
 {

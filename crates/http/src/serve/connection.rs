@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
@@ -44,7 +44,7 @@ pub(super) async fn run(
     let stream = StallLimit::new(stream, options.stall);
     let activity = Activity::default();
     let service = service_fn(|request| answer(router.clone(), activity.clone(), peer, request));
-    let builder = builder(options.idle);
+    let builder = builder();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         result = connection.as_mut() => log(result),
@@ -65,7 +65,7 @@ async fn answer(
     activity: Activity,
     peer: SocketAddr,
     mut request: Request<Incoming>,
-) -> Result<Response, Infallible> {
+) -> Result<Response<impl HttpBody<Data = Bytes, Error = axum::Error>>, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
     let under_way = activity.begin();
     let response = router.oneshot(request.map(Body::new)).await?;
@@ -74,15 +74,13 @@ async fn answer(
         let _ = &under_way;
         frame
     };
-    Ok(response.map(|body| Body::new(body.map_frame(hold))))
+    Ok(response.map(|body| body.map_frame(hold)))
 }
 
-fn builder(head_time: Duration) -> auto::Builder<TokioExecutor> {
+fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_time)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
     builder

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::threads::{NewThread, Threads};
@@ -59,7 +61,7 @@ impl Body for NewThread {
 )]
 pub(crate) async fn create_thread(
     caller: SignedIn,
-    State(threads): State<Threads>,
+    State(threads): State<Arc<Threads>>,
     JsonBody(new): CreateThread,
 ) -> Result<Response, Problem> {
     let thread = threads.create(&caller.actor, new).await?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::threads::Threads;
@@ -18,7 +20,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn delete_thread(
     caller: SignedIn,
-    State(threads): State<Threads>,
+    State(threads): State<Arc<Threads>>,
     Ids(id): Ids<ThreadId>,
 ) -> Result<NoContent, Problem> {
     threads.delete(&caller.actor, id).await?;

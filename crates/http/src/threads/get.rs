@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::threads::Threads;
@@ -19,7 +21,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn get_thread(
     caller: SignedIn,
-    State(threads): State<Threads>,
+    State(threads): State<Arc<Threads>>,
     Ids(id): Ids<ThreadId>,
 ) -> Result<Json<ThreadView>, Problem> {
     let thread = threads.get(&caller.actor, id).await?;

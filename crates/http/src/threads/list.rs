@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::threads::{Owner, ThreadFilter, Threads};
@@ -80,7 +82,7 @@ impl Parameters for ListThreads {
 )]
 pub(crate) async fn list_threads(
     caller: SignedIn,
-    State(threads): State<Threads>,
+    State(threads): State<Arc<Threads>>,
     Query(asked): Query<ListThreads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::threads::{ThreadUpdate, Threads};
@@ -53,7 +55,7 @@ impl Body for ThreadUpdate {
 )]
 pub(crate) async fn update_thread(
     caller: SignedIn,
-    State(threads): State<Threads>,
+    State(threads): State<Arc<Threads>>,
     Ids(id): Ids<ThreadId>,
     JsonBody(update): UpdateThread,
 ) -> Result<Json<ThreadView>, Problem> {

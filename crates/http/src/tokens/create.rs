@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use chrono::Duration;
@@ -90,7 +92,7 @@ struct CreatedToken {
 )]
 pub(crate) async fn create_token(
     caller: SignedIn,
-    State(tokens): State<Tokens>,
+    State(tokens): State<Arc<Tokens>>,
     JsonBody(new): CreateToken,
 ) -> Result<Response, Problem> {
     let issued = tokens

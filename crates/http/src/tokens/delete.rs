@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::tokens::Tokens;
@@ -18,7 +20,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn delete_token(
     caller: SignedIn,
-    State(tokens): State<Tokens>,
+    State(tokens): State<Arc<Tokens>>,
     Ids(id): Ids<TokenId>,
 ) -> Result<NoContent, Problem> {
     tokens.revoke(&caller.actor, id).await?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::tokens::Tokens;
@@ -16,7 +18,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn list_tokens(
     caller: SignedIn,
-    State(tokens): State<Tokens>,
+    State(tokens): State<Arc<Tokens>>,
 ) -> Result<Json<Vec<TokenView>>, Problem> {
     let keys = tokens.list_api_keys(&caller.actor).await?;
     Ok(Json(keys.into_iter().map(TokenView::from).collect()))

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::accounts::NewAccount;
@@ -65,7 +67,7 @@ impl Body for NewAccount {
 )]
 pub(crate) async fn create_user(
     caller: SignedIn,
-    State(users): State<Users>,
+    State(users): State<Arc<Users>>,
     JsonBody(new): CreateUser,
 ) -> Result<Response, Problem> {
     let user = users.create(&caller.actor, new).await?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::users::Users;
@@ -21,7 +23,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn delete_user(
     caller: SignedIn,
-    State(users): State<Users>,
+    State(users): State<Arc<Users>>,
     Ids(id): Ids<UserId>,
 ) -> Result<NoContent, Problem> {
     users.delete(&caller.actor, id).await?;

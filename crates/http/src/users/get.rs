@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::users::Users;
@@ -22,7 +24,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn get_user(
     caller: SignedIn,
-    State(users): State<Users>,
+    State(users): State<Arc<Users>>,
     Ids(id): Ids<UserId>,
 ) -> Result<Json<UserView>, Problem> {
     let user = users.get(&caller.actor, id).await?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::ports::OffsetPage;
@@ -25,7 +27,7 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn list_users(
     caller: SignedIn,
-    State(users): State<Users>,
+    State(users): State<Arc<Users>>,
     Query(page): Query<OffsetPage>,
 ) -> Result<Response, Problem> {
     let list = users.list(&caller.actor, page).await?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::accounts::AccountChanges;
@@ -58,7 +60,7 @@ impl Body for AccountChanges {
 )]
 pub(crate) async fn update_user(
     caller: SignedIn,
-    State(users): State<Users>,
+    State(users): State<Arc<Users>>,
     Ids(id): Ids<UserId>,
     JsonBody(changes): UpdateUser,
 ) -> Result<Json<UserView>, Problem> {

@@ -1,5 +1,7 @@
 //! The contract of [`AssistantRepository`](crate::ports::AssistantRepository).
 
+use std::sync::Arc;
+
 use colloquy_domain::{
     AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, AssistantRef, Avatar,
     AvatarKind, CacheScope, Color, Configuration, Description, FrequencyPenalty, HistoryLimit,
@@ -13,12 +15,14 @@ use crate::ports::{Constraint, MessageScope};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 async fn get(stores: &Stores, id: AssistantId) -> Option<Assistant> {
-    stores.assistants.get(&id.into()).await.unwrap()
+    let found = stores.assistants.get(&id.into()).await.unwrap();
+    found.map(Arc::unwrap_or_clone)
 }
 
 async fn get_by_slug(stores: &Stores, text: &str) -> Option<Assistant> {
     let reference = AssistantRef::Slug(slug(text));
-    stores.assistants.get(&reference).await.unwrap()
+    let found = stores.assistants.get(&reference).await.unwrap();
+    found.map(Arc::unwrap_or_clone)
 }
 
 async fn expect_round_trip(stores: &Stores, assistant: Assistant) {

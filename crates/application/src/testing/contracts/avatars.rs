@@ -30,7 +30,7 @@ pub async fn every_kind_of_avatar_is_kept(stores: &Stores) {
             };
             stores.assistants.add(&assistant).await.unwrap();
             let found = stores.assistants.get(&assistant.id.into()).await.unwrap();
-            assert_eq!(found, Some(assistant));
+            assert_eq!(found.as_deref(), Some(&assistant));
         }
     }
 }

@@ -18,14 +18,14 @@ impl AssistantRepository for Memory {
         })
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Assistant>, PortError> {
+    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
         self.with(|records| {
             let mut assistants = records.assistants.values();
             let found = assistants.find(|it| match reference {
                 AssistantRef::Id(id) => it.id == *id,
                 AssistantRef::Slug(slug) => it.slug == *slug,
             });
-            Ok(found.cloned())
+            Ok(found.cloned().map(Arc::new))
         })
     }
 
