@@ -166,7 +166,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
 /// The assistants of another instance, which has a copy of one.
 struct WithCopy {
     inner: Arc<dyn AssistantRepository>,
-    copy: Assistant,
+    copy: Arc<Assistant>,
 }
 
 #[async_trait]
@@ -175,8 +175,8 @@ impl AssistantRepository for WithCopy {
         self.inner.add(assistant).await
     }
 
-    async fn get(&self, _: &AssistantRef) -> Result<Option<Assistant>, PortError> {
-        Ok(Some(self.copy.clone()))
+    async fn get(&self, _: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
+        Ok(Some(Arc::clone(&self.copy)))
     }
 
     async fn list(

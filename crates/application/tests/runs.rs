@@ -329,7 +329,7 @@ async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
     let job = RunJob {
         thread_id: service.thread.id,
         actor: service.person.clone(),
-        assistant: service.assistant.clone(),
+        assistant: service.assistant.clone().into(),
         content: MessageContent::parse("Hi").unwrap(),
         idempotency: None,
         bypasses_cache: false,

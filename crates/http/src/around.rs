@@ -93,9 +93,16 @@ async fn work(
         Err(problem) => return Ok(problem.into_response()),
     };
     let worked = AssertUnwindSafe(route.oneshot(request)).catch_unwind();
-    let response = match worked.await {
-        Ok(response) => response?,
-        Err(payload) => Problem::internal(Panic::of(payload)).into_response(),
+    let response = tokio::select! {
+        biased;
+        worked = worked => match worked {
+            Ok(response) => response?,
+            Err(payload) => Problem::internal(Panic::of(payload)).into_response(),
+        },
+        () = turn.overdue() => {
+            let late = "The request took too long. Try again in a moment.";
+            Problem::unavailable(late).into_response()
+        }
     };
     turn.end();
     Ok(response)

@@ -1,6 +1,6 @@
 //! The document as JSON, and a page that renders it without asking any other host.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::Path;
@@ -9,9 +9,9 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
+use crate::openapi::openapi;
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -28,20 +28,22 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const REVALIDATE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 
 /// `/openapi.json` and `/docs`.
-pub(crate) fn routes(document: &OpenApi) -> Router<App> {
-    let json = document.to_pretty_json().map(Bytes::from).map_err(Arc::new);
+pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route(
-            "/openapi.json",
-            get(move || async move {
-                match json {
-                    Ok(json) => Ok(typed("application/json", json)),
-                    Err(error) => Err(Problem::internal(error)),
-                }
-            }),
-        )
+        .route("/openapi.json", get(document))
         .route("/docs", get(page))
         .route("/docs/{asset}", get(asset))
+}
+
+/// Written when it is asked for the first time.
+async fn document() -> Result<Response, Problem> {
+    static WRITTEN: OnceLock<Bytes> = OnceLock::new();
+    if let Some(json) = WRITTEN.get() {
+        return Ok(typed("application/json", json.clone()));
+    }
+    let json = openapi().to_pretty_json().map_err(Problem::internal)?;
+    let json = WRITTEN.get_or_init(|| json.into()).clone();
+    Ok(typed("application/json", json))
 }
 
 async fn page() -> Response {

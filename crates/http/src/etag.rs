@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use colloquy_application::assistants::Expected;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -20,10 +20,23 @@ pub(crate) fn of_revision(revision: u32, is_whole: bool) -> String {
     format!("\"{revision}{suffix}\"")
 }
 
-/// Whether `If-None-Match` names the tag; weak ones count as well.
-pub(crate) fn is_at_hand(headers: &HeaderMap, tag: &str) -> bool {
-    members(headers, &IF_NONE_MATCH)
-        .any(|member| member == "*" || member.trim_start_matches("W/") == tag)
+/// The tags that the client has something of at hand: `If-None-Match`.
+pub(crate) struct IfNoneMatch(Vec<HeaderValue>);
+
+impl IfNoneMatch {
+    /// Whether the tag is among them; weak ones count as well.
+    pub(crate) fn names(&self, tag: &str) -> bool {
+        members(&self.0).any(|member| member == "*" || member.trim_start_matches("W/") == tag)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let lines = parts.headers.get_all(IF_NONE_MATCH);
+        Ok(Self(lines.iter().cloned().collect()))
+    }
 }
 
 /// On which revisions of an assistant a change is meant to be based: `If-Match`.
@@ -34,11 +47,15 @@ impl IfMatch {
         if !headers.contains_key(IF_MATCH) {
             return Expected::Any;
         }
-        if members(headers, &IF_MATCH).any(|member| member == "*") {
+        if members(headers.get_all(IF_MATCH)).any(|member| member == "*") {
             return Expected::Any;
         }
         // A tag that we did not make, and a weak one, match nothing.
-        Expected::Revisions(members(headers, &IF_MATCH).filter_map(revision).collect())
+        Expected::Revisions(
+            members(headers.get_all(IF_MATCH))
+                .filter_map(revision)
+                .collect(),
+        )
     }
 }
 

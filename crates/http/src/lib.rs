@@ -9,7 +9,6 @@ mod client_address;
 mod cors;
 mod created;
 mod cursor;
-mod deadline;
 mod docs;
 mod etag;
 mod header_list;

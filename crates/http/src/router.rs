@@ -1,20 +1,18 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::Route;
 use colloquy_application::UseCases;
 use colloquy_application::ports::HealthCheck;
-use tower::{layer::layer_fn, service_fn};
 use tower_http::normalize_path::NormalizePath;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::client_address::TrustedProxies;
 use crate::metrics::{self, Scrape};
 use crate::problem::Problem;
 use crate::state::{App, Readiness};
 use crate::{
-    BASE, HttpOptions, around, assistants, auth, avatars, deadline, docs, health, messages,
-    openapi, runs, threads, tokens, users,
+    BASE, HttpOptions, around, assistants, auth, avatars, docs, health, messages, openapi, runs,
+    threads, tokens, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -35,34 +33,62 @@ pub fn router(
         draining: options.draining.clone(),
     };
     let proxies = TrustedProxies::new(options.trusted_proxies.clone());
-    let (api, document) = api().split_for_parts();
-    let routes = api
-        .merge(docs::routes(&document))
+    let routes = served()
+        .merge(docs::routes())
         .with_state(App::new(use_cases, readiness, proxies, scrape));
     layered(routes, options)
 }
 
-/// The documented routes.
+/// Routes of one kind of thing, as they are documented.
+pub(crate) type Routes = Vec<UtoipaMethodRouter<App>>;
+
+/// The document of all routes, and they themselves.
 pub(crate) fn api() -> OpenApiRouter<App> {
-    let prompt = OpenApiRouter::new()
-        .merge(auth::routes())
-        .merge(users::routes())
-        .merge(tokens::routes())
-        .merge(assistants::routes())
-        .merge(avatars::routes())
-        .merge(threads::routes())
-        .merge(messages::routes())
-        .merge(runs::routes())
-        .layer(layer_fn(|route: Route| {
-            service_fn(move |request| deadline::limit(route.clone(), request))
-        }));
-    let base = prompt.merge(messages::waiting_routes());
-    let mut api = OpenApiRouter::with_openapi(openapi::frame())
-        .merge(health::routes())
-        .merge(metrics::routes())
-        .nest(BASE, base);
+    let api = OpenApiRouter::with_openapi(openapi::frame());
+    let mut api = routes().fold(api, OpenApiRouter::routes);
     openapi::complete(api.get_openapi_mut());
     api
+}
+
+/// The routes alone. What documents them takes some megabytes together, and is written when
+/// somebody asks for it.
+fn served() -> Router<App> {
+    routes().fold(Router::new(), |router, (_, paths, handlers)| {
+        let paths = paths.paths.into_keys();
+        paths.fold(router, |router, path| router.route(&path, handlers.clone()))
+    })
+}
+
+fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
+    let below_base = [
+        auth::routes,
+        users::routes,
+        tokens::routes,
+        assistants::routes,
+        avatars::routes,
+        threads::routes,
+        messages::routes,
+        runs::routes,
+    ];
+    // Not nested: each request would be given another path and back, by one more layer.
+    let below_base = below_base
+        .into_iter()
+        .flat_map(|routes| routes())
+        .map(below_base_path);
+    let routes = [health::routes, metrics::routes];
+    routes
+        .into_iter()
+        .flat_map(|routes| routes())
+        .chain(below_base)
+}
+
+fn below_base_path(route: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    let (schemas, mut paths, handlers) = route;
+    let items = std::mem::take(&mut paths.paths).into_iter();
+    paths.paths = items
+        .map(|(path, item)| (format!("{BASE}{path}"), item))
+        .collect();
+    (schemas, paths, handlers)
 }
 
 /// Puts around the routes what holds for every request.

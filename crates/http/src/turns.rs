@@ -3,14 +3,17 @@
 //! Work that is begun together ends together, and late: so a few are worked on, the next ones wait
 //! in their order, and whoever finds too many there is told to come back, at once. Whoever only
 //! waits, for a body or for a model, keeps nobody from working. Signs of life are answered all the
-//! same.
+//! same. A turn that lasts for too long is taken away.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 
 use crate::BASE;
 use crate::problem::Problem;
@@ -18,6 +21,10 @@ use crate::problem::Problem;
 /// Worked on at once: twice the connections to a database, which is what most work waits for, and
 /// few enough to leave the runs their part of it.
 const AT_WORK: usize = 24;
+
+/// How long anything may take that does not wait for a model; longer than the time that
+/// [`read`](crate::input) gives a body to arrive.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The turns that there are.
 #[derive(Debug, Clone)]
@@ -90,6 +97,24 @@ impl Turn {
         *lock(&held.work) = permit.ok();
     }
 
+    /// Waits until the turn has lasted for longer than [`LIMIT`]; for ever once it has ended, or
+    /// where there is none.
+    pub(crate) async fn overdue(&self) {
+        if self.0.is_some() {
+            sleep(LIMIT).await;
+        }
+        if !self.is_held() {
+            pending::<()>().await;
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|held| lock(&held.room).is_some())
+    }
+
+    /// Makes room for others, for good.
     pub(crate) fn end(&self) {
         self.pause();
         if let Some(held) = &self.0 {

@@ -97,7 +97,10 @@ impl TokenRepository for SeaTokenRepository {
             token.last_used_at = Some(now);
         }
         let user = Arc::new(user);
-        Ok(Some(Authenticated { token, user }))
+        Ok(Some(Authenticated {
+            token: Arc::new(token),
+            user,
+        }))
     }
 
     async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {

@@ -44,7 +44,7 @@ pub trait TokenRepository: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// The token.
-    pub token: AccessToken,
+    pub token: Arc<AccessToken>,
     /// Its user.
     pub user: Arc<User>,
 }

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::assistants::Assistants;
 
 use super::view::{AssistantView, json, validity};
 use super::written::WrittenAssistants;
 use crate::auth::CurrentActor;
-use crate::etag;
+use crate::etag::{self, IfNoneMatch};
 use crate::path::AssistantPath;
 use crate::problem::Problem;
 
@@ -36,11 +36,11 @@ pub(crate) async fn get_assistant(
     State(assistants): State<Arc<Assistants>>,
     State(written): State<WrittenAssistants>,
     AssistantPath(reference): AssistantPath,
-    headers: HeaderMap,
+    at_hand: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let shown = assistants.get(&actor, &reference).await?;
     let tag = etag::of_revision(shown.assistant.revision, shown.can_manage);
-    if etag::is_at_hand(&headers, &tag) {
+    if at_hand.names(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, validity(tag), ()).into_response());
     }
     let body = written.assistant(&shown).map_err(Problem::internal)?;

@@ -12,23 +12,23 @@ mod update;
 mod view;
 mod written;
 
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::App;
+use crate::router::Routes;
 
 pub(crate) use view::{AssistantView, tagged};
 pub(crate) use written::WrittenAssistants;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list_assistants, create::create_assistant))
-        .routes(routes!(
+pub(crate) fn routes() -> Routes {
+    vec![
+        routes!(list::list_assistants, create::create_assistant),
+        routes!(
             get::get_assistant,
             update::update_assistant,
             delete::delete_assistant
-        ))
-        .routes(routes!(purge::purge_answers))
+        ),
+        routes!(purge::purge_answers),
+    ]
 }
 
 /// What a client may send back of an assistant, to no effect.

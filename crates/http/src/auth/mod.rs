@@ -5,16 +5,13 @@ mod login;
 mod logout;
 mod standing;
 
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::App;
+use crate::router::Routes;
 
 pub(crate) use actor::{CurrentActor, SignedIn};
 pub(crate) use standing::Standing;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(login::login))
-        .routes(routes!(logout::logout))
+pub(crate) fn routes() -> Routes {
+    vec![routes!(login::login), routes!(logout::logout)]
 }

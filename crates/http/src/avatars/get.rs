@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::avatars::{Avatars, ShownAvatar};
 use colloquy_domain::AvatarImage;
 
 use crate::auth::CurrentActor;
-use crate::etag;
+use crate::etag::IfNoneMatch;
 use crate::path::AssistantPath;
 use crate::problem::Problem;
 
@@ -56,9 +56,9 @@ pub(crate) async fn get_avatar(
     CurrentActor(actor): CurrentActor,
     State(avatars): State<Arc<Avatars>>,
     AssistantPath(reference): AssistantPath,
-    headers: HeaderMap,
+    at_hand: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let has = |image: &AvatarImage| etag::is_at_hand(&headers, &tag(image));
+    let has = |image: &AvatarImage| at_hand.names(&tag(image));
     let shown = avatars.get(&actor, &reference, has).await?;
     Ok(response(shown))
 }

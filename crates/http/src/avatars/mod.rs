@@ -6,20 +6,19 @@ mod get;
 mod upload;
 
 use colloquy_domain::{AssistantId, AvatarImage};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::BASE;
-use crate::state::App;
+use crate::router::Routes;
 
 pub(crate) use fields::{avatar_fields, read_avatar_changes};
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(
+pub(crate) fn routes() -> Routes {
+    vec![routes!(
         get::get_avatar,
         upload::upload_avatar,
         delete::delete_avatar
-    ))
+    )]
 }
 
 /// Where the picture is. The address differs from picture to picture, so that a page shows a new

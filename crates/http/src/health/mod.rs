@@ -5,10 +5,9 @@ mod ready;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::App;
+use crate::router::Routes;
 
 /// That all is well.
 #[derive(Serialize, ToSchema)]
@@ -24,8 +23,6 @@ fn statuses() -> utoipa::openapi::schema::ObjectBuilder {
 
 const OK: Health = Health { status: "ok" };
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(live::health_live))
-        .routes(routes!(ready::health_ready))
+pub(crate) fn routes() -> Routes {
+    vec![routes!(live::health_live), routes!(ready::health_ready)]
 }

@@ -16,7 +16,7 @@ impl<S: Sync> FromRequestParts<S> for CacheBypass {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let mut directives = members(&parts.headers, &CACHE_CONTROL);
+        let mut directives = members(parts.headers.get_all(CACHE_CONTROL));
         Ok(Self(directives.any(|directive| {
             directive.eq_ignore_ascii_case("no-cache") || directive.eq_ignore_ascii_case("no-store")
         })))

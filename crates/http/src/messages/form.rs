@@ -32,12 +32,12 @@ pub(super) enum AnswerForm {
 
 impl AnswerForm {
     fn asked(headers: &HeaderMap) -> Self {
-        let accept: Vec<&str> = members(headers, &ACCEPT).collect();
+        let accept: Vec<&str> = members(headers.get_all(ACCEPT)).collect();
         let events = quality(&accept, &[EVENT_STREAM]);
         let json = quality(&accept, &["application/json", "application/*", "*/*"]);
         if events > 0.0 && events >= json {
             Self::Events
-        } else if members(headers, &PREFER).any(prefers_later) {
+        } else if members(headers.get_all(PREFER)).any(prefers_later) {
             Self::Later
         } else {
             Self::Whole

@@ -13,12 +13,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use colloquy_application::ports::{Level, Reading, Readings};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::count::Requests;
 use self::observed::Observed;
-use crate::state::App;
+use crate::router::Routes;
 
 pub(crate) use self::count::CountedRequest;
 pub(crate) use self::get::Scrape;
@@ -96,6 +95,6 @@ impl fmt::Debug for Metrics {
     }
 }
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get::metrics))
+pub(crate) fn routes() -> Routes {
+    vec![routes!(get::metrics)]
 }

@@ -10,10 +10,9 @@ mod resume;
 mod stream;
 mod view;
 
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::App;
+use crate::router::Routes;
 
 pub(crate) use event::RunEventFrame;
 pub(crate) use output::OutputView;
@@ -21,10 +20,11 @@ pub(crate) use resume::LAST_EVENT_ID;
 pub(crate) use stream::RunStreams;
 pub(crate) use view::RunView;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list_runs))
-        .routes(routes!(get::get_run))
-        .routes(routes!(cancel::cancel_run))
-        .routes(routes!(events::get_run_events))
+pub(crate) fn routes() -> Routes {
+    vec![
+        routes!(list::list_runs),
+        routes!(get::get_run),
+        routes!(cancel::cancel_run),
+        routes!(events::get_run_events),
+    ]
 }

@@ -8,19 +8,19 @@ mod update;
 mod view;
 
 use colloquy_domain::{AssistantRef, Violation};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::App;
+use crate::router::Routes;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list_threads, create::create_thread))
-        .routes(routes!(
+pub(crate) fn routes() -> Routes {
+    vec![
+        routes!(list::list_threads, create::create_thread),
+        routes!(
             get::get_thread,
             update::update_thread,
             delete::delete_thread
-        ))
+        ),
+    ]
 }
 
 /// What a client may send back of a thread, to no effect.

@@ -5,13 +5,13 @@ mod delete;
 mod list;
 mod view;
 
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::App;
+use crate::router::Routes;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list_tokens, create::create_token))
-        .routes(routes!(delete::delete_token))
+pub(crate) fn routes() -> Routes {
+    vec![
+        routes!(list::list_tokens, create::create_token),
+        routes!(delete::delete_token),
+    ]
 }

@@ -11,22 +11,18 @@ mod view;
 use colloquy_application::passwords::Password;
 use colloquy_domain::{Email, PersonName, Role};
 use utoipa::openapi::schema::ObjectBuilder;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::input::{Place, choice};
+use crate::router::Routes;
 use crate::schema;
-use crate::state::App;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(me::get_me))
-        .routes(routes!(list::list_users, create::create_user))
-        .routes(routes!(
-            get::get_user,
-            update::update_user,
-            delete::delete_user
-        ))
+pub(crate) fn routes() -> Routes {
+    vec![
+        routes!(me::get_me),
+        routes!(list::list_users, create::create_user),
+        routes!(get::get_user, update::update_user, delete::delete_user),
+    ]
 }
 
 /// What a client may send back of a user, to no effect.

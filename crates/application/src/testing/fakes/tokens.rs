@@ -36,7 +36,7 @@ impl TokenRepository for Memory {
             note_use(&mut stored.token, now);
             let user = records.users.get(&stored.token.user_id);
             Ok(user.map(|owner| Authenticated {
-                token: stored.token.clone(),
+                token: Arc::new(stored.token.clone()),
                 user: Arc::new(owner.user.clone()),
             }))
         })
