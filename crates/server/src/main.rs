@@ -37,9 +37,6 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let (cli, flags) = cli::read()?;
-    if matches!(cli.task, Task::Serve) {
-        allocator::settle();
-    }
     let environment = Environment::new(std::env::vars_os())?;
     let configuration = Configuration::load(&environment, &flags)?;
     logging::start(&logging_for(&cli.task, &configuration));
