@@ -3,12 +3,14 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
+# Cargo features beside the usual ones, such as `otlp`.
+ARG FEATURES=""
 # The caches keep what was downloaded and what was compiled: after a change of the source only the
 # crates that it touches are built again, and after one of Cargo.lock what that brings. One build at
 # a time uses them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked --package colloquy-server \
+    cargo build --release --locked --package colloquy-server --features "$FEATURES" \
     && cp target/release/colloquy /colloquy \
     && mkdir --mode=0700 /data
 

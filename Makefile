@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint deny docs contract demo compose bench cache-report
+.PHONY: help run test traces check format lint deny docs contract demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -18,13 +18,18 @@ test: ## run every test; those on PostgreSQL when TEST_POSTGRES_URL is set
 	$(CARGO) test --workspace --locked
 	@if [ -z "$${TEST_POSTGRES_URL:-}" ]; then echo "PostgreSQL suites: not run (TEST_POSTGRES_URL is not set)"; fi
 
-check: format lint deny docs test ## everything that CI checks
+traces: ## test what is sent to a collector, by a program with the feature otlp
+	$(CARGO) test --package colloquy-tests --features otlp --test e2e --locked traces
+	$(CARGO) test --package colloquy-server --features otlp --locked config
+
+check: format lint deny docs test traces ## everything that CI checks
 
 format:
 	$(CARGO) fmt --all --check
 
 lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --package colloquy-server --package colloquy-tests --features colloquy-server/otlp,colloquy-tests/otlp --all-targets --locked -- -D warnings
 
 deny:
 	$(CARGO) deny --locked --offline check bans licenses sources

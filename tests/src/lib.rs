@@ -15,6 +15,8 @@ pub mod files;
 #[cfg(feature = "server")]
 pub mod measure;
 pub mod model_server;
+#[cfg(feature = "otlp")]
+pub mod otlp_collector;
 #[cfg(feature = "server")]
 pub mod process;
 #[cfg(feature = "server")]

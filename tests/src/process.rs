@@ -30,6 +30,9 @@ fn build() -> PathBuf {
         .arg("--message-format=json-render-diagnostics")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit());
+    if cfg!(feature = "otlp") {
+        command.args(["--features", "otlp"]);
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

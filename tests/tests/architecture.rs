@@ -72,6 +72,8 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("tokenizers", &["colloquy-llm"]),
     ("prometheus", &["colloquy-http"]),
     ("clap", &["colloquy-server"]),
+    ("opentelemetry", &["colloquy-server"]),
+    ("tracing-opentelemetry", &["colloquy-server"]),
 ];
 const STORES: &[&str] = &["colloquy-migrations", "colloquy-persistence"];
 const WIRES: &[&str] = &["colloquy-http", "colloquy-server"];

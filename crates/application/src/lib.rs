@@ -15,6 +15,7 @@ pub mod ports;
 pub mod runs;
 mod schemas;
 pub mod sign_in_limits;
+pub mod spans;
 pub mod system;
 #[cfg(feature = "testing")]
 pub mod testing;

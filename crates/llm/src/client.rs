@@ -1,4 +1,4 @@
-//! The HTTP client that all providers share.
+//! The HTTP client that all providers share, and whoever else sends something to another server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,12 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// A client that does what it is told once: no redirect (which could lead into our own network),
 /// no proxy out of the environment, no repetition. Neither compression, which holds back the pieces
-/// of a stream, nor HTTP/2: giving up an answer closes its connection.
-pub(crate) fn build(connect_timeout: Duration) -> Result<Client, BoxError> {
+/// of a stream, nor HTTP/2: giving up an answer closes its connection. It trusts the machine's
+/// certificate authorities.
+///
+/// # Errors
+/// What is wrong with TLS on this machine.
+pub fn http_client(connect_timeout: Duration) -> Result<Client, BoxError> {
     let client = Client::builder()
         .user_agent(concat!("colloquy/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect_timeout)

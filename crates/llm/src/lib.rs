@@ -14,6 +14,7 @@ mod text;
 mod translated;
 
 pub use api_key::{ApiKey, InvalidApiKey};
+pub use client::http_client;
 #[cfg(feature = "local-embeddings")]
 pub use local::{LocalEmbedder, LocalModelError};
 pub use providers::ModelProviders;

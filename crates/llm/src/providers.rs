@@ -50,7 +50,7 @@ impl ModelProviders {
         connect_timeout: Duration,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
-        let client = client::build(connect_timeout).map_err(SettingsError::Client)?;
+        let client = client::http_client(connect_timeout).map_err(SettingsError::Client)?;
         let mut known: BTreeMap<_, _> = ProviderKind::built_in()
             .map(|settings| (settings.name.clone(), settings))
             .collect();

@@ -49,6 +49,10 @@ pub(crate) enum Failure {
     UseCase(#[from] colloquy_application::Error),
     #[error(transparent)]
     Port(#[from] colloquy_application::ports::PortError),
+    /// Traces cannot be sent as the settings say.
+    #[cfg(feature = "otlp")]
+    #[error("cannot send traces")]
+    Traces(#[source] colloquy_application::ports::BoxError),
     #[error("cannot read or write")]
     Io(#[from] io::Error),
 }

@@ -3,25 +3,44 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use colloquy_application::spans;
+use tracing_subscriber::filter::{Directive, LevelFilter};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFormat, Logging};
 use crate::terminal::visible_except;
 
-/// Starts to log. Panics are logged, too, so that they take one line like everything else.
-pub(crate) fn start(logging: &Logging) {
-    let filter = EnvFilter::new(&logging.directives);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
-    match logging.format {
-        LogFormat::Json => builder.json().with_writer(io::stderr).init(),
+/// Does something with what is told to `tracing`.
+pub(crate) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts to log, and whatever else listens. Panics are logged, too, so that they take one line
+/// like everything else.
+pub(crate) fn start(logging: &Logging, other: Option<Listener>) {
+    let lines: Listener = match logging.format {
+        LogFormat::Json => fmt::layer().json().with_writer(io::stderr).boxed(),
         LogFormat::Pretty => {
             let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let writer = OneLine { colours };
-            builder.with_ansi(colours).with_writer(writer).init();
+            fmt::layer().with_ansi(colours).with_writer(writer).boxed()
         }
-    }
+    };
+    let lines = lines.with_filter(filter(&logging.directives)).boxed();
+    let listeners: Vec<Listener> = [Some(lines), other].into_iter().flatten().collect();
+    tracing_subscriber::registry().with(listeners).init();
     std::panic::set_hook(Box::new(log_panic));
+}
+
+/// What the operator wants to read; the spans of traces would be in every line of a run.
+fn filter(directives: &str) -> EnvFilter {
+    let filter = EnvFilter::new(directives);
+    let no_traces = format!("{}={}", spans::TARGET, LevelFilter::OFF);
+    match no_traces.parse::<Directive>() {
+        Ok(no_traces) => filter.add_directive(no_traces),
+        Err(_) => filter,
+    }
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {

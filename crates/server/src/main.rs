@@ -18,12 +18,14 @@ mod signals;
 mod store;
 mod supervision;
 mod terminal;
+mod traces;
 
 use std::process::ExitCode;
 
 use crate::cli::Task;
-use crate::config::{Configuration, Environment, Logging};
+use crate::config::{Configuration, Environment, Logging, TraceSettings};
 use crate::failure::Failure;
+use crate::traces::Traces;
 
 fn main() -> ExitCode {
     match run() {
@@ -39,11 +41,14 @@ fn run() -> Result<(), Failure> {
     let (cli, flags) = cli::read()?;
     let environment = Environment::new(std::env::vars_os())?;
     let configuration = Configuration::load(&environment, &flags)?;
-    logging::start(&logging_for(&cli.task, &configuration));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(carry_out(cli.task, &configuration))
+    let traces = Traces::open(traces_for(&cli.task, &configuration), runtime.handle())?;
+    logging::start(&logging_for(&cli.task, &configuration), traces.listener());
+    let done = runtime.block_on(carry_out(cli.task, &configuration));
+    traces.close();
+    done
 }
 
 async fn carry_out(task: Task, configuration: &Configuration) -> Result<(), Failure> {
@@ -56,6 +61,12 @@ async fn carry_out(task: Task, configuration: &Configuration) -> Result<(), Fail
         Task::Config => commands::config(configuration),
         Task::Healthcheck => commands::healthcheck(configuration).await,
     }
+}
+
+/// Only what is served is traced.
+fn traces_for<'a>(task: &Task, configuration: &'a Configuration) -> Option<&'a TraceSettings> {
+    let traces = configuration.settings.traces.as_ref();
+    traces.filter(|_| matches!(task, Task::Serve))
 }
 
 /// Commands other than `serve` have their output; unless told to, they log only what goes wrong.

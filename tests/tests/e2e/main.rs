@@ -32,6 +32,8 @@ mod streams;
 mod threads;
 mod tokens;
 mod tools;
+#[cfg(feature = "otlp")]
+mod traces;
 mod users;
 
 use std::time::{Duration, Instant};

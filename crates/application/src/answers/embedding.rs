@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tracing::Instrument as _;
 
 use crate::ports::{Clock, Embedder, Embedding};
+use crate::spans;
 
 /// How long a run waits for a vector: with all that comes around it, an embedding service that is
 /// down adds less than 200 ms.
@@ -41,13 +43,17 @@ impl Vectors {
         if question.len() > MAX_BYTES {
             return None;
         }
-        match tokio::time::timeout(TIME, embedder.embed(question)).await {
+        let span = spans::embeddings(embedder.model());
+        let asked = embedder.embed(question).instrument(span.clone());
+        match tokio::time::timeout(TIME, asked).await {
             Ok(Ok(vector)) => Some(vector),
             Ok(Err(error)) => {
+                spans::failed(&span, "unavailable");
                 self.say(clock.now(), Some(&error));
                 None
             }
             Err(_late) => {
+                spans::failed(&span, "timed_out");
                 self.say(clock.now(), None);
                 None
             }

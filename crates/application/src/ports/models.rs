@@ -185,4 +185,19 @@ impl ModelErrorKind {
             Self::Unreachable | Self::Unavailable | Self::RateLimited
         )
     }
+
+    /// Its stable name, in `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Unavailable => "unavailable",
+            Self::RateLimited => "rate_limited",
+            Self::TimedOut => "timed_out",
+            Self::NotConfigured => "not_configured",
+            Self::ContextTooLong => "context_too_long",
+            Self::Refused => "refused",
+            Self::Broken => "broken",
+        }
+    }
 }

@@ -16,7 +16,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Asks the model until it has answered into `answer`: before the deadline and under the run's
 /// other limits, with at most three attempts, and no other attempt once some of the answer has
-/// come.
+/// come. What the provider has counted at the attempt that went well.
 ///
 /// # Errors
 /// The last attempt's failure. What came of the answer stays in `answer`.
@@ -27,7 +27,7 @@ pub(super) async fn ask(
     meter: &Meter,
     deadline: Instant,
     answer: &mut Answer<'_>,
-) -> Result<(), ModelError> {
+) -> Result<Option<Usage>, ModelError> {
     let (model, observer) = (&*ports.model, &*ports.observer);
     let provider = request.model.provider();
     let mut attempt = 1;
@@ -60,7 +60,7 @@ pub(super) async fn ask(
     let read = read(first, stream, limits, deadline, answer).await;
     let outcome = read.as_ref().map_err(|error| error.kind).copied();
     observer.model_asked(provider, outcome);
-    read.map(|_usage| ())
+    read
 }
 
 /// Sends the request and waits for the first piece of the answer.

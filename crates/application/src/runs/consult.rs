@@ -8,6 +8,7 @@ use colloquy_domain::{Assistant, AssistantRef, Description, ToolName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::answer::Answer;
 use super::converse::{Talk, converse};
@@ -16,6 +17,7 @@ use super::log::RunLog;
 use super::meter::Meter;
 use crate::access::AssistantAction;
 use crate::ports::ChatMessage;
+use crate::spans;
 use crate::tools::{ToolContext, ToolError, TypedTool};
 
 /// Asking another assistant, which answers within the same run: under its limits, with the rights
@@ -92,9 +94,17 @@ impl TypedTool for Consultation {
         let ids = &*self.engine.ports.ids;
         let mut answer = Answer::new(max_bytes, &log, ids, &self.meter);
         let question = vec![ChatMessage::User(asked.message)];
-        match converse(&talk, question, &mut answer).await {
-            Ok(()) => Ok(answer.text()),
-            Err(_failure) => Err(ToolError::new("The assistant could not answer.")),
+        let span = spans::invoke_agent(&assistant, context.thread_id);
+        let talking = converse(&talk, question, &mut answer);
+        match talking.instrument(span.clone()).await {
+            Ok(()) => {
+                spans::answered(&span, answer.finish_reason, None);
+                Ok(answer.text())
+            }
+            Err(failure) => {
+                spans::failed(&span, failure.code.as_str());
+                Err(ToolError::new("The assistant could not answer."))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use colloquy_domain::{Assistant, FinishReason, RunErrorCode, json_of};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::answer::Answer;
 use super::engine::Inner;
@@ -14,6 +15,7 @@ use super::offer::Offer;
 use super::{call, history, tool_calls};
 use crate::ports::{ChatMessage, ChatRequest};
 use crate::schemas::Schema;
+use crate::spans;
 use crate::tools::ToolContext;
 
 /// Who talks, for whom and until when.
@@ -107,7 +109,15 @@ async fn ask(
 ) -> Result<(), Failure> {
     let Inner { ports, limits, .. } = &**talk.engine;
     let (meter, deadline) = (talk.meter, talk.deadline);
-    Ok(call::ask(ports, request, limits, meter, deadline, answer).await?)
+    let span = spans::chat(request, talk.context.thread_id);
+    let asked = call::ask(ports, request, limits, meter, deadline, answer);
+    let asked = asked.instrument(span.clone()).await;
+    match &asked {
+        Ok(usage) => spans::answered(&span, answer.finish_reason, *usage),
+        Err(error) => spans::failed(&span, error.kind.as_str()),
+    }
+    asked?;
+    Ok(())
 }
 
 fn request(assistant: &Assistant, messages: Vec<ChatMessage>, offer: &Offer) -> ChatRequest {

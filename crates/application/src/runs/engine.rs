@@ -8,7 +8,7 @@ use colloquy_domain::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::RunLimits;
 use super::active::{ActiveRun, ActiveRuns};
@@ -22,6 +22,7 @@ use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
     NewMessage, Observer, PortError, RunEventRepository, RunRepository, RunStart, SavedRun,
 };
+use crate::spans;
 use crate::tools::Toolbox;
 
 /// Carries runs out, each in a task of its own. Cloning gives another handle to the same engine.
@@ -138,8 +139,11 @@ impl RunEngine {
         let slot = slots.try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let (started, start) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
+        // Made here, where its parent is known: the request's span.
+        let span = spans::invoke_agent(&job.assistant, job.thread_id);
+        let run = inner.begin(job, slot, started, span.clone());
         // In the caller's span, too: the run's log lines name the request that it began with.
-        let run = inner.begin(job, slot, started).in_current_span();
+        let run = run.instrument(span).in_current_span();
         self.inner.tasks.spawn(run);
         start.await.map_err(|_| Error::Stopping)?
     }
@@ -190,15 +194,18 @@ impl Inner {
         job: RunJob,
         _slot: OwnedSemaphorePermit,
         started: oneshot::Sender<Result<StartedRun, Error>>,
+        invocation: Span,
     ) {
         let id = RunId::from_uuid(self.ports.ids.next_id());
         let (run, message) = match self.save(id, &job).await {
             Ok((run, SavedRun::New(message))) => (run, message),
             Ok((_, SavedRun::Known(run))) => {
+                spans::is_run(&invocation, &run);
                 let _ = started.send(Ok(self.started(run, None)));
                 return;
             }
             Err(error) => {
+                spans::failed(&invocation, "not_started");
                 let is_unknown = matches!(error, Error::Port(PortError::Unavailable(_)));
                 let _ = started.send(Err(error));
                 if is_unknown {
@@ -207,6 +214,7 @@ impl Inner {
                 return;
             }
         };
+        spans::is_run(&invocation, &run);
         let active = Arc::new(ActiveRun::new(
             run.id,
             RunLog::started(RunEventKind::Started {
@@ -215,12 +223,17 @@ impl Inner {
             }),
         ));
         self.active.insert(Arc::clone(&active));
-        let (ended, outcome) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
         // Whoever asked may be gone; the run goes on.
-        let _ = started.send(Ok(self.started(run.clone(), Some(outcome))));
+        let _ = started.send(Ok(self.started(run.clone(), Some(end))));
         let span = span(&run, &job.assistant);
         let work = self.carry_out(&active, run, message, &job);
-        let _ = ended.send(work.instrument(span).await);
+        let outcome = work.instrument(span).await;
+        match &outcome {
+            Ok(outcome) => spans::ended(&invocation, &outcome.run),
+            Err(_) => spans::failed(&invocation, "not_stored"),
+        }
+        let _ = ended.send(outcome);
     }
 
     fn started(
@@ -302,7 +315,7 @@ impl Inner {
     }
 }
 
-fn span(run: &Run, assistant: &Assistant) -> tracing::Span {
+fn span(run: &Run, assistant: &Assistant) -> Span {
     tracing::info_span!(
         "run",
         run.id = %run.id,

@@ -6,12 +6,14 @@ use colloquy_domain::{MessageId, RunEventKind, ToolCall, ToolResult};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::answer::without_nul;
 use super::converse::Talk;
 use super::log::RunLog;
 use super::offer::Offer;
 use crate::ports::ToolOutcome;
+use crate::spans;
 use crate::tools::{MAX_RESULT_BYTES, Registered, ToolError};
 
 /// The largest arguments that are looked at, in bytes of JSON.
@@ -43,11 +45,16 @@ async fn use_tool(talk: &Talk<'_>, offer: &Offer, call: &ToolCall, log: &RunLog)
         message_id,
         call: call.clone(),
     });
-    let result = carry_out(talk, offer, call).await;
+    let span = spans::execute_tool(call, offer.get(&call.name).is_some());
+    let work = carry_out(talk, offer, call);
+    let result = work.instrument(span.clone()).await;
     let is_error = result.is_err();
     let (outcome, content) = match &result {
         Ok(content) => (ToolOutcome::Answered, bounded(content)),
-        Err((outcome, error)) => (*outcome, bounded(&error.to_string())),
+        Err((outcome, error)) => {
+            spans::failed(&span, outcome.as_str());
+            (*outcome, bounded(&error.to_string()))
+        }
     };
     talk.engine.ports.observer.tool_used(outcome);
     let result = ToolResult {

@@ -146,7 +146,7 @@ impl Observer for Metrics {
         let observed = &self.0.observed;
         let labels = ModelCall {
             provider: provider.to_owned(),
-            outcome: outcome.map_or_else(failure, |_| "answered"),
+            outcome: outcome.map_or_else(ModelErrorKind::as_str, |_| "answered"),
         };
         observed.model_calls.get_or_create(&labels).inc();
         if let Ok(Some(usage)) = outcome {
@@ -164,20 +164,5 @@ impl Observer for Metrics {
         let outcome = outcome.as_str();
         let lookups = &self.0.observed.lookups;
         lookups.get_or_create(&Outcome { outcome }).inc();
-    }
-}
-
-fn failure(kind: ModelErrorKind) -> &'static str {
-    match kind {
-        ModelErrorKind::Unreachable => "unreachable",
-        ModelErrorKind::Unavailable => "unavailable",
-        ModelErrorKind::RateLimited => "rate_limited",
-        ModelErrorKind::TimedOut => "timed_out",
-        ModelErrorKind::NotConfigured => "not_configured",
-        ModelErrorKind::ContextTooLong => "context_too_long",
-        ModelErrorKind::Refused => "refused",
-        ModelErrorKind::Broken => "broken",
-        // The enum may grow.
-        _ => "other",
     }
 }

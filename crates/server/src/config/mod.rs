@@ -32,7 +32,9 @@ use colloquy_llm::{ModelProviders, SettingsError};
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
 pub(crate) use flags::{Flags, add_flags};
-pub(crate) use settings::{EmbeddingModel, FirstAdministrator, LogFormat, Logging, Settings};
+pub(crate) use settings::{
+    EmbeddingModel, FirstAdministrator, LogFormat, Logging, Settings, TraceSettings,
+};
 use values::Values;
 
 use crate::terminal::in_one_line;

@@ -65,6 +65,32 @@ pub(super) fn parse_http_url(text: &str) -> Result<Url, String> {
     }
 }
 
+/// Reads where traces go, in a program that can send any.
+pub(super) fn parse_traces_url(text: &str) -> Result<Url, String> {
+    if !cfg!(feature = "otlp") {
+        return Err("this program was built without traces: leave the setting out, or build it with --features otlp".to_owned());
+    }
+    let url = parse_http_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must end with its path".to_owned());
+    }
+    Ok(url)
+}
+
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
+    let is_name = !text.trim().is_empty() && !text.contains(char::is_control);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("{text:?} is no name"))
+}
+
+pub(super) fn parse_ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse().ok();
+    ratio
+        .filter(|ratio| (0.0..=1.0).contains(ratio))
+        .ok_or_else(|| format!("{text:?} is not a number from 0 to 1"))
+}
+
 /// Reads origins separated by commas.
 pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
     let origins = text.split(',').map(str::trim).filter(|o| !o.is_empty());
@@ -112,7 +138,7 @@ pub(super) fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_directives, parse_listen, parse_origins};
+    use super::{parse_directives, parse_listen, parse_name, parse_origins, parse_ratio};
 
     #[test]
     fn origins_are_separated_by_commas() {
@@ -140,6 +166,18 @@ mod tests {
         }
         for text in ["debgu", "info,colloquy_http", "info=loud"] {
             assert!(parse_directives(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_from_0_to_1_and_a_name_is_not_empty() {
+        assert_eq!(parse_ratio("0.25"), Ok(0.25));
+        for text in ["", "-0.1", "1.01", "NaN", "all"] {
+            assert!(parse_ratio(text).is_err(), "{text}");
+        }
+        assert!(parse_name("chat, eu").is_ok());
+        for text in ["", " ", "a\nb"] {
+            assert!(parse_name(text).is_err(), "{text:?}");
         }
     }
 

@@ -215,6 +215,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How often an address, and strangers about an account, may be wrong about a password; 0 is no limit",
     )
     .or("10"),
+    text(
+        "otlp.endpoint",
+        "URL",
+        "Where traces go, over OTLP/HTTP below /v1/traces; needs a program with the feature otlp",
+    )
+    .of(Kind::Address),
+    text("otlp.service_name", "NAME", "What the service is called in traces").or("colloquy"),
+    text(
+        "otlp.sample_ratio",
+        "RATIO",
+        "The share of traces that are kept, from 0 to 1",
+    )
+    .or("1"),
 ];
 
 /// What can be set of each model provider, under `providers.<name>`.

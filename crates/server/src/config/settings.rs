@@ -13,7 +13,8 @@ use url::Url;
 use super::error::ConfigError;
 use super::parse::{
     parse_blob_url, parse_database_url, parse_directives, parse_embedding_model, parse_http_url,
-    parse_listen, parse_log_format, parse_model, parse_origins, parse_proxies, parse_switch,
+    parse_listen, parse_log_format, parse_model, parse_name, parse_origins, parse_proxies,
+    parse_ratio, parse_switch, parse_traces_url,
 };
 use super::secret::Secret;
 use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) shutdown_grace: Duration,
     /// How to log.
     pub(crate) logging: Logging,
+    /// Where traces go, if they are wanted.
+    pub(crate) traces: Option<TraceSettings>,
 }
 
 /// An embedding model.
@@ -84,6 +87,20 @@ pub(crate) struct Logging {
     /// Directives that `EnvFilter` accepts.
     pub(crate) directives: String,
     pub(crate) format: LogFormat,
+}
+
+/// Which traces to send, and where.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(dead_code, reason = "no program without the feature sends any")
+)]
+pub(crate) struct TraceSettings {
+    /// Without `/v1/traces`; it may hold credentials.
+    pub(crate) endpoint: Url,
+    pub(crate) service_name: String,
+    /// From 0 to 1.
+    pub(crate) sample_ratio: f64,
 }
 
 /// The form of a log line.
@@ -129,6 +146,7 @@ impl Settings {
                 directives: values.required("log", parse_directives)?,
                 format: values.required("log_format", parse_log_format)?,
             },
+            traces: traces(values)?,
         })
     }
 }
@@ -158,6 +176,17 @@ fn first_administrator(values: &Values) -> Result<Option<FirstAdministrator>, Co
         (Some(_), None) => Err(values.wrong("admin_email", "needs admin_password beside it")),
         (None, Some(_)) => Err(values.wrong("admin_password", "needs admin_email beside it")),
     }
+}
+
+fn traces(values: &Values) -> Result<Option<TraceSettings>, ConfigError> {
+    let service_name = values.required("otlp.service_name", parse_name)?;
+    let sample_ratio = values.required("otlp.sample_ratio", parse_ratio)?;
+    let endpoint = values.optional("otlp.endpoint", parse_traces_url)?;
+    Ok(endpoint.map(|endpoint| TraceSettings {
+        endpoint,
+        service_name,
+        sample_ratio,
+    }))
 }
 
 fn providers(values: &Values) -> Result<Vec<ProviderSettings>, ConfigError> {

@@ -331,3 +331,22 @@ fn a_limit_that_is_out_of_bounds_is_refused_by_its_name() {
         assert!(error.contains(variable) && error.contains(rule), "{error}");
     }
 }
+
+#[test]
+fn a_collector_is_for_programs_that_send_traces() {
+    let endpoint = ("COLLOQUY_OTLP__ENDPOINT", "http://me:secret@127.0.0.1:4318");
+    if cfg!(feature = "otlp") {
+        let configuration = load("[otlp]\nsample_ratio = '0.5'\n", &[endpoint], &[]).unwrap();
+        let traces = configuration.settings.traces.as_ref().unwrap();
+        assert_eq!(traces.service_name, "colloquy");
+        assert_eq!(traces.sample_ratio, 0.5);
+        assert!(!configuration.report().contains("secret"));
+    } else {
+        assert_eq!(
+            error("", &[endpoint], &[]),
+            "setting otlp.endpoint (environment variable COLLOQUY_OTLP__ENDPOINT): this program was \
+             built without traces: leave the setting out, or build it with --features otlp"
+        );
+    }
+    assert!(load("", &[], &[]).unwrap().settings.traces.is_none());
+}

@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use colloquy_application::ports::BoxError;
+use colloquy_application::spans;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider,
+};
+use tokio::runtime::Handle;
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::filter_fn;
+use url::Url;
+
+use super::client::Client;
+use super::exporter::Exporter;
+use crate::config::TraceSettings;
+use crate::failure::Failure;
+use crate::logging::Listener;
+
+/// How many spans wait to be sent; those beyond are lost, and nobody waits for room.
+const MAX_WAITING: usize = 8192;
+/// How many are sent at once.
+const BATCH: usize = 512;
+/// How long they wait for others to be sent with.
+const DELAY: Duration = Duration::from_secs(2);
+/// How long sending a batch may take, attempts included.
+const TIME: Duration = Duration::from_secs(10);
+/// How long what is left may take when the program ends.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// Sends spans to a collector, from a thread of its own.
+pub(crate) struct Traces(Option<SdkTracerProvider>);
+
+impl Traces {
+    /// Does no I/O yet. What is sent goes out on that runtime.
+    pub(crate) fn open(
+        settings: Option<&TraceSettings>,
+        runtime: &Handle,
+    ) -> Result<Self, Failure> {
+        let provider = settings.map(|settings| provider(settings, runtime));
+        Ok(Self(provider.transpose().map_err(Failure::Traces)?))
+    }
+
+    /// Turns the spans that are meant for traces into such, whatever is logged.
+    pub(crate) fn listener(&self) -> Option<Listener> {
+        let tracer = self.0.as_ref()?.tracer(env!("CARGO_PKG_NAME"));
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false);
+        let filter = filter_fn(is_for_traces).with_max_level_hint(LevelFilter::INFO);
+        Some(spans.with_filter(filter).boxed())
+    }
+
+    /// Sends what is left, as far as there is time.
+    pub(crate) fn close(self) {
+        let closed = self
+            .0
+            .map(|provider| provider.shutdown_with_timeout(CLOSE_TIME));
+        if let Some(Err(error)) = closed {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+fn provider(settings: &TraceSettings, runtime: &Handle) -> Result<SdkTracerProvider, BoxError> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(Client::new(runtime.clone(), TIME)?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(traces_url(&settings.endpoint))
+        .with_timeout(TIME)
+        .build()?;
+    let batches = BatchConfigBuilder::default()
+        .with_max_queue_size(MAX_WAITING)
+        .with_max_export_batch_size(BATCH)
+        .with_scheduled_delay(DELAY)
+        .build();
+    let processor = BatchSpanProcessor::builder(Exporter(exporter))
+        .with_batch_config(batches)
+        .build();
+    let sampler = Sampler::TraceIdRatioBased(settings.sample_ratio);
+    Ok(SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .with_sampler(Sampler::ParentBased(Box::new(sampler)))
+        .with_resource(resource(settings))
+        .build())
+}
+
+fn traces_url(endpoint: &Url) -> String {
+    let endpoint = endpoint.as_str().trim_end_matches('/');
+    format!("{endpoint}/v1/traces")
+}
+
+fn resource(settings: &TraceSettings) -> Resource {
+    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    Resource::builder()
+        .with_service_name(settings.service_name.clone())
+        .with_attribute(version)
+        .build()
+}
+
+/// Events are not: what they say is meant for the log.
+fn is_for_traces(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target() == spans::TARGET
+}
