@@ -117,9 +117,13 @@ impl Inner {
             Lookup::Off => None,
         };
         let configuration = &job.assistant.configuration;
-        let window = history::window(configuration);
-        let messages = &self.ports.messages;
-        let earlier = messages.latest(question.thread_id, window).await?;
+        let earlier = match history::window(question, configuration) {
+            0 => Vec::new(),
+            window => {
+                let messages = &self.ports.messages;
+                messages.latest(question.thread_id, window).await?
+            }
+        };
         let conversation = history::conversation(&earlier, question, configuration);
         let talk = Talk {
             engine: self,
