@@ -184,6 +184,7 @@ impl Inner {
             finished_at: now,
             messages: said(run, answer, failure.is_some(), now),
             events: Vec::new(),
+            log_end: None,
         }
     }
 
@@ -194,6 +195,7 @@ impl Inner {
         let _in_order = active.storing.lock().await;
         let last = active.log.last();
         end.events = active.log.unstored();
+        end.log_end = active.log.stored_end();
         let deadline = Instant::now() + LEASE;
         loop {
             match self.ports.runs.finish(&end).await {
