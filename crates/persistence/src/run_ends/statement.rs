@@ -20,6 +20,9 @@ use crate::entities::{messages, runs};
 use crate::error::Failure;
 use crate::positions;
 
+/// `IS TRUE` keeps the index of lease holders out of it: the planner thinks that nobody holds more
+/// than one of the runs, nearly all of which have ended, and would go through all that this
+/// instance holds or has held lately.
 const FINISH: &str = "
 WITH thread AS MATERIALIZED (
     SELECT id AS of_run FROM threads
@@ -32,7 +35,7 @@ WITH thread AS MATERIALIZED (
         cache_hit = $10, cache_similarity = $11, cache_age_seconds = $12,
         lease_holder = NULL, lease_expires_at = NULL, finished_at = $13
     FROM thread
-    WHERE id = $1 AND thread_id = of_run AND lease_holder = $2
+    WHERE id = $1 AND thread_id = of_run AND (lease_holder = $2) IS TRUE
         AND NOT EXISTS (SELECT FROM run_events WHERE run_id = $1 AND last_number > $3)
     RETURNING
         id, thread_id, assistant_id, user_id, status, finish_reason, error_code, error_message,
