@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{HealthCheck, Level, PortError, Reading, Readings};
-use sea_orm::sqlx;
+use sea_orm::sqlx::{self, PgPool};
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -119,6 +119,13 @@ impl Database {
             ..TransactionOptions::default()
         };
         self.writer.begin_with_options(options).await
+    }
+
+    /// Where to write with single statements, each a transaction of its own, within
+    /// [`write`](Self::write): on PostgreSQL, of which one statement can write to several tables.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        let is_postgres = self.backend() == DbBackend::Postgres;
+        is_postgres.then(|| self.writer.get_postgres_connection_pool())
     }
 
     /// Does the work in the time there is for an operation.

@@ -60,6 +60,12 @@ impl From<DbErr> for Failure {
     }
 }
 
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(DbErr::Query(RuntimeErr::SqlxError(error.into())))
+    }
+}
+
 impl From<Failure> for PortError {
     fn from(failure: Failure) -> Self {
         match failure {

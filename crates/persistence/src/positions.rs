@@ -27,15 +27,26 @@ pub(crate) async fn insert(
     messages: &[NewMessage],
     first: u64,
 ) -> Result<Vec<Message>, Failure> {
-    let messages = (first..).zip(messages.iter().cloned());
-    let messages: Vec<_> = messages
-        .map(|(position, message)| message.placed(thread, run, position))
-        .collect();
-    let rows = messages.iter().map(messages::ActiveModel::try_from);
+    let rows = (first..).zip(messages).map(|(position, message)| {
+        messages::ActiveModel::unplaced(run, message)?.placed(thread, position)
+    });
     messages::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?)
         .exec_without_returning(transaction)
         .await?;
-    Ok(messages)
+    Ok(placed(thread, run, messages, first))
+}
+
+/// The messages as they stand at the positions from `first` on.
+pub(crate) fn placed(
+    thread: ThreadId,
+    run: RunId,
+    messages: &[NewMessage],
+    first: u64,
+) -> Vec<Message> {
+    let messages = (first..).zip(messages.iter().cloned());
+    messages
+        .map(|(position, message)| message.placed(thread, run, position))
+        .collect()
 }
 
 /// The first of `count` positions in the one thread of which `is_thread` is true. They are then
@@ -53,6 +64,10 @@ pub(crate) async fn take(
         .exec_with_returning(transaction)
         .await?;
     let thread = updated.into_iter().next().ok_or(PortError::NotFound)?;
-    let first = thread.last_position - count + 1;
-    Ok(u64::try_from(first).map_err(PortError::other)?)
+    Ok(first(thread.last_position, count)?)
+}
+
+/// The first of `count` positions that were taken, up to the `last`.
+pub(crate) fn first(last: i64, count: i64) -> Result<u64, PortError> {
+    u64::try_from(last - count + 1).map_err(PortError::other)
 }

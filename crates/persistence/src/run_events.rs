@@ -11,7 +11,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::Database;
-use crate::entities::run_events::{self, ActiveModel, COLUMN, Column, Entity, Model, Subjects};
+use crate::entities::run_events::{
+    self, ActiveModel, COLUMN, Column, Entity, FIRST, Model, Subjects,
+};
 use crate::entities::{messages, runs};
 use crate::error::Failure;
 use crate::locks::lock_held;
@@ -49,7 +51,7 @@ impl RunEventRepository for SeaRunEventRepository {
                         rows.extend(run_events::rows(added.run_id, new)?);
                     }
                 }
-                insert(&transaction, rows).await?;
+                add(&transaction, rows).await?;
                 transaction.commit().await?;
                 Ok(())
             })
@@ -73,16 +75,11 @@ impl RunEventRepository for SeaRunEventRepository {
 /// How many rows one statement inserts: seven parameters each, of SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
-/// Adds to the log of a run.
+/// Adds rows to the logs of their runs.
 pub(crate) async fn add(
     transaction: &DatabaseTransaction,
-    run: RunId,
-    events: &[RunEvent],
+    rows: Vec<ActiveModel>,
 ) -> Result<(), Failure> {
-    insert(transaction, run_events::rows(run, events)?).await
-}
-
-async fn insert(transaction: &DatabaseTransaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         Entity::insert_many(rows.iter().cloned())
             .exec_without_returning(transaction)
@@ -108,9 +105,6 @@ pub(crate) async fn last_number(
     let last = last_numbers(transaction, &[run]).await?;
     Ok(last.get(&run).copied().unwrap_or(FIRST))
 }
-
-/// The number of the event that every log begins with.
-pub(crate) const FIRST: u64 = 1;
 
 /// See [`last_number`]; a run that is not there has none.
 async fn last_numbers(

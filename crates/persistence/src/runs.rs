@@ -75,6 +75,11 @@ impl RunRepository for SeaRunRepository {
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
         self.database
             .write(|| async {
+                if let (Some(pool), Some(log_end)) = (self.database.postgres(), end.log_end)
+                    && let Some(finished) = run_ends::statement::finish(pool, end, log_end).await?
+                {
+                    return Ok(finished);
+                }
                 let transaction = self.database.begin().await?;
                 let finished = run_ends::finish(&transaction, end).await?;
                 transaction.commit().await?;
@@ -151,6 +156,11 @@ impl SeaRunRepository {
     async fn insert(&self, start: &RunStart) -> Result<SavedRun, PortError> {
         self.database
             .write(|| async {
+                if let Some(pool) = self.database.postgres()
+                    && let Some(message) = run_starts::statement::insert(pool, start).await?
+                {
+                    return Ok(SavedRun::New(message));
+                }
                 let transaction = self.database.begin().await?;
                 let message = run_starts::insert(&transaction, start).await?;
                 transaction.commit().await?;

@@ -150,6 +150,10 @@ pub struct RunEnd {
     pub messages: Vec<NewMessage>,
     /// Events that the log does not have yet.
     pub events: Vec<RunEvent>,
+    /// The number of the log's last event, if the holder knows it: then every
+    /// [`append`](super::RunEventRepository::append) for the run has been answered, and none is
+    /// made before the run has ended. A store may save itself the trouble of looking.
+    pub log_end: Option<u64>,
 }
 
 /// How a run ends that its holder does not end.

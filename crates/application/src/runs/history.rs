@@ -5,8 +5,17 @@ use crate::ports::ChatMessage;
 /// The most messages that are sent where the assistant sets no limit of its own.
 const DEFAULT_MAX_MESSAGES: u32 = 500;
 
-/// How many messages before the new one have to be read.
-pub(super) fn window(configuration: &Configuration) -> u32 {
+/// How many of the newest messages have to be read, the new one included: none where there is
+/// nothing before it, or nothing of that is told.
+pub(super) fn window(new: &Message, configuration: &Configuration) -> u32 {
+    match max_messages(configuration) {
+        0..=1 => 0,
+        _ if new.position == 1 => 0,
+        limit => limit,
+    }
+}
+
+fn max_messages(configuration: &Configuration) -> u32 {
     configuration
         .history_max_messages
         .map_or(DEFAULT_MAX_MESSAGES, HistoryLimit::get)
@@ -21,7 +30,7 @@ pub(super) fn conversation(
     new: &Message,
     configuration: &Configuration,
 ) -> Vec<ChatMessage> {
-    let max_messages = usize::try_from(window(configuration)).unwrap_or(usize::MAX);
+    let max_messages = usize::try_from(max_messages(configuration)).unwrap_or(usize::MAX);
     let mut tokens_left = configuration
         .history_max_tokens
         .map_or(u64::MAX, |limit| u64::from(limit.get()))
@@ -88,7 +97,7 @@ mod tests {
     };
     use uuid::Uuid;
 
-    use super::conversation;
+    use super::{conversation, window};
     use crate::ports::ChatMessage;
 
     /// Messages at the positions 1, 2, ...; `>` begins a human's.
@@ -155,6 +164,21 @@ mod tests {
             };
             assert_eq!(told(&texts, &configuration), expected, "limit {limit}");
         }
+    }
+
+    #[test]
+    fn nothing_is_read_where_nothing_of_it_is_told() {
+        let [first, second] = &thread(&[">hello", ">again"])[..] else {
+            panic!("two messages");
+        };
+        let limited = |limit| Configuration {
+            history_max_messages: Some(HistoryLimit::new(limit).unwrap()),
+            ..Configuration::default()
+        };
+        assert_eq!(window(first, &Configuration::default()), 0);
+        assert_eq!(window(second, &Configuration::default()), 500);
+        assert_eq!(window(second, &limited(1)), 0);
+        assert_eq!(window(second, &limited(2)), 2);
     }
 
     #[test]

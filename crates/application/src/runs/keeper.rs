@@ -129,9 +129,11 @@ impl<'a> Storing<'a> {
     fn begin(run: &'a ActiveRun) -> Option<(Self, RunEvents)> {
         let in_order = run.storing.try_lock().ok()?;
         let events = run.log.unstored();
+        let last = events.last()?.number;
+        run.log.mark_sent(last);
         let storing = Self {
             run,
-            last: events.last()?.number,
+            last,
             _in_order: in_order,
         };
         let run_id = run.id;

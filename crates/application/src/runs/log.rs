@@ -20,6 +20,8 @@ struct State {
     last: u64,
     /// Up to which number the store has the log.
     stored: u64,
+    /// Up to which number the store was given the log, whether or not it has answered.
+    sent: u64,
     is_closed: bool,
 }
 
@@ -91,6 +93,18 @@ impl RunLog {
     pub(super) fn unstored(&self) -> Vec<RunEvent> {
         let stored = self.state().stored;
         self.after(stored, usize::MAX)
+    }
+
+    /// Notes that the store is about to be given the log up to that number.
+    pub(super) fn mark_sent(&self, number: u64) {
+        let mut state = self.state();
+        state.sent = state.sent.max(number);
+    }
+
+    /// Up to which number the store has the log; unknown once it was given some and did not answer.
+    pub(super) fn stored_end(&self) -> Option<u64> {
+        let state = self.state();
+        (state.sent <= state.stored).then_some(state.stored)
     }
 
     /// Notes that the store has the log up to that number.
@@ -286,5 +300,15 @@ mod tests {
         log.mark_stored(2);
         let numbers: Vec<_> = log.unstored().iter().map(|event| event.number).collect();
         assert_eq!(numbers, [5, 6]);
+    }
+
+    #[test]
+    fn where_the_stored_log_ends_is_known_while_the_store_has_answered_all() {
+        let log = log();
+        assert_eq!(log.stored_end(), Some(1));
+        log.mark_sent(4);
+        assert_eq!(log.stored_end(), None);
+        log.mark_stored(4);
+        assert_eq!(log.stored_end(), Some(4));
     }
 }

@@ -117,9 +117,13 @@ impl Inner {
             Lookup::Off => None,
         };
         let configuration = &job.assistant.configuration;
-        let window = history::window(configuration);
-        let messages = &self.ports.messages;
-        let earlier = messages.latest(question.thread_id, window).await?;
+        let earlier = match history::window(question, configuration) {
+            0 => Vec::new(),
+            window => {
+                let messages = &self.ports.messages;
+                messages.latest(question.thread_id, window).await?
+            }
+        };
         let conversation = history::conversation(&earlier, question, configuration);
         let talk = Talk {
             engine: self,
@@ -180,6 +184,7 @@ impl Inner {
             finished_at: now,
             messages: said(run, answer, failure.is_some(), now),
             events: Vec::new(),
+            log_end: None,
         }
     }
 
@@ -190,6 +195,7 @@ impl Inner {
         let _in_order = active.storing.lock().await;
         let last = active.log.last();
         end.events = active.log.unstored();
+        end.log_end = active.log.stored_end();
         let deadline = Instant::now() + LEASE;
         loop {
             match self.ports.runs.finish(&end).await {

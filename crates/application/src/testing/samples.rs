@@ -250,7 +250,7 @@ impl Samples {
         }
     }
 
-    /// The good end of a run that was started so.
+    /// The good end of a run that was started so, in whose log nothing else has happened.
     #[must_use]
     pub fn end(&self, start: &RunStart, messages: Vec<NewMessage>) -> RunEnd {
         RunEnd {
@@ -264,6 +264,7 @@ impl Samples {
             finished_at: moment(678_912),
             messages,
             events: Vec::new(),
+            log_end: Some(1),
         }
     }
 

@@ -1,4 +1,4 @@
-use colloquy_application::ports::PortError;
+use colloquy_application::ports::{NewMessage, PortError};
 use colloquy_domain::{
     AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
 };
@@ -27,25 +27,29 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&Message> for ActiveModel {
-    type Error = PortError;
-
-    fn try_from(message: &Message) -> Result<Self, PortError> {
+impl ActiveModel {
+    /// The row of a message of the run, but for where it stands.
+    pub(crate) fn unplaced(run: RunId, message: &NewMessage) -> Result<Self, PortError> {
+        let tool_call = message.tool_call.as_deref().map(tools::written_answered);
         Ok(Self {
             id: Set(message.id.as_uuid()),
-            thread_id: Set(message.thread_id.as_uuid()),
-            position: Set(i64::try_from(message.position).map_err(PortError::other)?),
             kind: Set(message.kind.as_str().to_owned()),
             content: Set(message.content.clone()),
             status: Set(message.status.as_str().to_owned()),
-            run_id: Set(message.run_id.map(RunId::as_uuid)),
+            run_id: Set(Some(run.as_uuid())),
             assistant_id: Set(message.assistant_id.map(AssistantId::as_uuid)),
             created_at: Set(message.created_at),
-            tool_call: Set(message
-                .tool_call
-                .as_deref()
-                .map(tools::written_answered)
-                .transpose()?),
+            tool_call: Set(tool_call.transpose()?),
+            ..Default::default()
+        })
+    }
+
+    /// The row at that position of the thread.
+    pub(crate) fn placed(self, thread: ThreadId, position: u64) -> Result<Self, PortError> {
+        Ok(Self {
+            thread_id: Set(thread.as_uuid()),
+            position: Set(i64::try_from(position).map_err(PortError::other)?),
+            ..self
         })
     }
 }

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 
-use colloquy_application::ports::PortError;
-use colloquy_domain::{Message, MessageId, Run, RunEvent, RunEventKind, RunId, RunStatus};
+use colloquy_application::ports::{NewMessage, PortError};
+use colloquy_domain::{
+    Message, MessageId, MessageKind, Run, RunEvent, RunEventKind, RunId, RunStatus,
+};
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
 
@@ -31,6 +33,9 @@ const TOOL_CALLED: &str = "tool_called";
 const TOOL_RETURNED: &str = "tool_returned";
 const COMPLETED: &str = "message_completed";
 pub(crate) const ENDED: &str = "ended";
+
+/// The number of the event that every log begins with.
+pub(crate) const FIRST: u64 = 1;
 
 /// A row that is being put together.
 struct Stretch {
@@ -90,7 +95,43 @@ pub(crate) fn rows(run: RunId, events: &[RunEvent]) -> Result<Vec<ActiveModel>, 
     rows.map(|stretch| stretch.row(run)).collect()
 }
 
+/// The row of the event that every log begins with; `message` is what the run answers.
+pub(crate) fn first(run: RunId, message: MessageId) -> Result<ActiveModel, PortError> {
+    Stretch::about(FIRST, STARTED, Some(message)).row(run)
+}
+
+/// The rows of the events that close a log behind number `last`: see
+/// [`FinishedRun::closing_events`](colloquy_application::ports::FinishedRun::closing_events).
+pub(crate) fn closing(
+    run: RunId,
+    status: RunStatus,
+    messages: &[NewMessage],
+    last: u64,
+) -> Result<Vec<ActiveModel>, PortError> {
+    let told = messages.iter().filter(|it| it.kind != MessageKind::Tool);
+    let completed: Vec<_> = told.map(|message| (COMPLETED, Some(message.id))).collect();
+    let output = completed.last().and_then(|(_, message)| *message);
+    let output = output.filter(|_| status == RunStatus::Completed);
+    let rows = completed.into_iter().chain([(ENDED, output)]);
+    (last + 1..)
+        .zip(rows)
+        .map(|(number, (kind, message))| Stretch::about(number, kind, message).row(run))
+        .collect()
+}
+
 impl Stretch {
+    /// An event of which the row says only what it is about.
+    const fn about(number: u64, kind: &'static str, message: Option<MessageId>) -> Self {
+        Self {
+            first: number,
+            last: number,
+            kind,
+            message,
+            texts: Vec::new(),
+            tool: None,
+        }
+    }
+
     fn row(self, run: RunId) -> Result<ActiveModel, PortError> {
         let texts = match self.kind {
             DELTAS => Some(serde_json::to_string(&self.texts).map_err(PortError::other)?),

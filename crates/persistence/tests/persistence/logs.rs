@@ -193,7 +193,10 @@ fn end(start: &RunStart, answer: MessageId) -> RunEnd {
     let make = Samples::new();
     let mut message = make.answer("Well.");
     message.id = answer;
-    make.end(start, vec![message])
+    RunEnd {
+        log_end: None,
+        ..make.end(start, vec![message])
+    }
 }
 
 fn stopped() -> ForcedEnd {

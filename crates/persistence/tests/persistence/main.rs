@@ -25,6 +25,7 @@ mod logs;
 mod migrations;
 mod outages;
 mod places;
+mod races;
 
 /// Makes a test of each function, on SQLite and on PostgreSQL, given a place for a database.
 macro_rules! on_both_databases {

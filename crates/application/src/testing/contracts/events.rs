@@ -92,6 +92,7 @@ pub async fn events_that_a_log_has_already_are_not_added_again(stores: &Stores) 
     assert_eq!(log(stores, start.run.id).await[1..], all[..3]);
     let end = RunEnd {
         events: all.clone(),
+        log_end: None,
         ..make.end(&start, vec![answer])
     };
     stores.runs.finish(&end).await.unwrap();
@@ -139,6 +140,7 @@ pub async fn a_finish_adds_its_events_and_the_closing_ones(stores: &Stores) {
     append(stores, &start, deltas(answer.id, 2, &["Hello"])).await;
     let end = RunEnd {
         events: deltas(answer.id, 3, &[" ", "you"]),
+        log_end: Some(2),
         ..make.end(&start, vec![answer])
     };
     let finished = stores.runs.finish(&end).await.unwrap();
@@ -179,7 +181,10 @@ pub async fn a_deleted_message_leaves_nothing_in_the_log(stores: &Stores) {
     let mut events = deltas(secret.id, 2, &["sec", "ret"]);
     events.extend(deltas(other.id, 4, &["oth", "er"]));
     append(stores, &start, events).await;
-    let end = make.end(&start, vec![secret.clone(), other.clone()]);
+    let end = RunEnd {
+        log_end: Some(5),
+        ..make.end(&start, vec![secret.clone(), other.clone()])
+    };
     stores.runs.finish(&end).await.unwrap();
     stores.messages.delete(thread.id, secret.id).await.unwrap();
     assert_eq!(numbers(&log(stores, start.run.id).await), [1, 4, 5, 7, 8]);
@@ -212,8 +217,12 @@ pub async fn a_run_goes_on_when_its_question_is_deleted(stores: &Stores) {
         stores.messages.delete(thread.id, question).await.unwrap();
         let answer = make.answer("so far");
         append(stores, &start, deltas(answer.id, 2, texts)).await;
-        let finished = stores.runs.finish(&make.end(&start, vec![answer])).await;
         let last = 1 + texts.len() as u64;
+        let end = RunEnd {
+            log_end: Some(last),
+            ..make.end(&start, vec![answer])
+        };
+        let finished = stores.runs.finish(&end).await;
         let closing = finished.unwrap().closing_events(last);
         let log = log(stores, start.run.id).await;
         assert_eq!(log[texts.len()..], closing);

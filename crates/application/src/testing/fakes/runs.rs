@@ -60,6 +60,10 @@ impl RunRepository for Memory {
             if !stored.is_held_by(end.holder) {
                 return Err(PortError::Conflict(Constraint::RunLease));
             }
+            let last = stored.last_number();
+            if end.log_end.is_some_and(|log_end| log_end != last) {
+                return Err(PortError::other("the log does not end as its holder says"));
+            }
             stored.add(&end.events);
             let (run, last) = (ended(&stored.run, end), stored.last_number());
             records.end(run, &end.messages, last)

@@ -1,4 +1,7 @@
-//! How runs end: each function is for a transaction of its own.
+//! How runs end: each function is for a transaction of its own. On PostgreSQL their holders end
+//! them, first of all, as [`statement`] tells.
+
+pub(crate) mod statement;
 
 use colloquy_application::ports::{
     Constraint, FinishedRun, ForcedEnd, PortError, RunEnd, SpokenMessages,
@@ -7,6 +10,7 @@ use colloquy_domain::{Run, RunId};
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 
+use crate::entities::run_events;
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::error::Failure;
 use crate::locks::{is_thread_of, lock_thread_of};
@@ -24,13 +28,20 @@ pub(crate) async fn finish(
     let ended = write_end(transaction, end.run_id, ActiveModel::ended(end), is_held).await?;
     let run = ended.ok_or(PortError::Conflict(Constraint::RunLease))?;
     let last = last_number(transaction, run.id).await?;
-    let mut events = behind(&end.events, last).to_vec();
-    let last = events.last().map_or(last, |event| event.number);
+    let events = events(end, last)?;
     let messages = insert(transaction, run.thread_id, run.id, &end.messages, first).await?;
-    let finished = FinishedRun { run, messages };
-    events.extend(finished.closing_events(last));
-    add(transaction, finished.run.id, &events).await?;
-    Ok(finished)
+    add(transaction, events).await?;
+    Ok(FinishedRun { run, messages })
+}
+
+/// The rows of what `end` adds to a log of which the last number is `last`.
+fn events(end: &RunEnd, last: u64) -> Result<Vec<run_events::ActiveModel>, PortError> {
+    let new = behind(&end.events, last);
+    let last = new.last().map_or(last, |event| event.number);
+    let mut rows = run_events::rows(end.run_id, new)?;
+    let closing = run_events::closing(end.run_id, end.status, &end.messages, last)?;
+    rows.extend(closing);
+    Ok(rows)
 }
 
 /// Ends the run if the condition holds for it, whoever works on it; with what its log has of
@@ -50,11 +61,11 @@ pub(crate) async fn force(
     let log = log(transaction, run.id).await?;
     let spoken = SpokenMessages::of(log.iter().map(|event| &event.kind));
     let messages = spoken.into_messages(run.assistant_id, end.finished_at);
-    let messages = place(transaction, run.thread_id, run.id, &messages).await?;
-    let finished = FinishedRun { run, messages };
-    let closing = finished.closing_events(ForcedEnd::behind(last));
-    add(transaction, finished.run.id, &closing).await?;
-    Ok(Some(finished.run))
+    place(transaction, run.thread_id, run.id, &messages).await?;
+    let last = ForcedEnd::behind(last);
+    let closing = run_events::closing(run.id, run.status, &messages, last)?;
+    add(transaction, closing).await?;
+    Ok(Some(run))
 }
 
 /// Writes the run's end into its row, which then is locked and takes no more events.

@@ -1,16 +1,20 @@
-//! How runs start, and how a start is found that was made before.
+//! How runs start, and how a start is found that was made before: in a transaction here, which
+//! knows the reasons to refuse one; on PostgreSQL, first of all, as [`statement`] tells.
+
+pub(crate) mod statement;
 
 use colloquy_application::ports::{Constraint, PortError, RunStart};
-use colloquy_domain::{Message, Run, RunEvent, RunEventKind, UserId};
+use colloquy_domain::{Message, Run, UserId};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select,
 };
 
+use crate::entities::run_events;
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::error::Failure;
 use crate::locks::lock_user;
 use crate::positions::place;
-use crate::run_events::{FIRST, add};
+use crate::run_events::add;
 
 /// The run that the same request of the same user has started before.
 pub(crate) async fn known(
@@ -51,14 +55,7 @@ pub(crate) async fn insert(
     Entity::insert(ActiveModel::started(start))
         .exec_without_returning(transaction)
         .await?;
-    let started = RunEvent {
-        number: FIRST,
-        kind: RunEventKind::Started {
-            run: Box::new(run.clone()),
-            message: Box::new(message.clone()),
-        },
-    };
-    add(transaction, run.id, &[started]).await?;
+    add(transaction, vec![run_events::first(run.id, message.id)?]).await?;
     // At last: a thread that is busy is the nearer reason to refuse the run.
     if is_close && count(transaction, start).await? > u64::from(start.max_per_user) {
         return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
@@ -68,12 +65,13 @@ pub(crate) async fn insert(
 
 /// How far from the limit starts need not see each other: more of one user than are likely to be
 /// under way at once, which is bounded by the connections to the database.
-const MARGIN: u64 = 64;
+const MARGIN: u32 = 64;
 
 /// Whether the user may be about to have more runs than they may. Such starts pass one by one, so
 /// that each counts those before it; further away they would only hold each other up.
 async fn comes_close(transaction: &DatabaseTransaction, start: &RunStart) -> Result<bool, Failure> {
-    let is_close = count(transaction, start).await? + MARGIN >= u64::from(start.max_per_user);
+    let is_close =
+        count(transaction, start).await? + u64::from(MARGIN) >= u64::from(start.max_per_user);
     if let Some(user) = start.run.user_id.filter(|_| is_close) {
         lock_user(transaction, user).await?;
     }
