@@ -12,7 +12,6 @@ use axum::routing::Route;
 use colloquy_application::ports::IdGenerator;
 use futures_util::FutureExt as _;
 use tower::{Layer, Service, ServiceExt as _, layer::layer_fn, service_fn, util::option_layer};
-use tracing::Instrument as _;
 
 use crate::logging::RequestLog;
 use crate::metrics::CountedRequest;
@@ -70,9 +69,9 @@ async fn accompany(
     let id = RequestId::of(&request, &*around.ids);
     let log = RequestLog::begin(&request, &id);
     let counted = CountedRequest::begin(&around.metrics, &request);
-    let mut response = service.oneshot(request).instrument(log.span()).await?;
+    let mut response = log.of(service.oneshot(request)).await?;
     counted.end(response.status());
-    log.span().in_scope(|| problem::render(&mut response, &id));
+    log.in_scope(|| problem::render(&mut response, &id));
     let mut response = log.end(response);
     security_headers::add_to(&mut response);
     id.add_to(&mut response);

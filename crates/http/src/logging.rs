@@ -4,54 +4,84 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
+use colloquy_application::spans::TARGET;
 use colloquy_domain::UserId;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
-use tracing::{Span, field};
+use tracing::{Instrument as _, Span, field};
 
+use crate::metrics::known_method;
 use crate::request_id::RequestId;
 
-/// A request's span, and how it was answered. Paths, query strings, headers and bodies stay out of
-/// the log: they may carry secrets.
+/// A request's spans, for the log and for a trace, and how it was answered. Paths, query strings,
+/// headers and bodies stay out of both: they may carry secrets.
 pub(crate) struct RequestLog {
     span: Span,
+    trace: Span,
     started: Instant,
 }
 
 impl RequestLog {
     pub(crate) fn begin(request: &Request, id: &RequestId) -> Self {
         let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or("unknown", MatchedPath::as_str);
         let span = tracing::info_span!(
             "request",
             method = %request.method(),
-            route = route.map_or("unknown", MatchedPath::as_str),
+            route,
             request.id = id.as_str(),
             user.id = field::Empty,
         );
+        // Named as OpenTelemetry's conventions for HTTP name it.
+        let method = known_method(request.method());
+        let trace = tracing::info_span!(
+            target: TARGET,
+            "http",
+            otel.name = format_args!("{method} {route}"),
+            otel.kind = "server",
+            otel.status_code = field::Empty,
+            error.type = field::Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = field::Empty,
+        );
         Self {
             span,
+            trace,
             started: Instant::now(),
         }
     }
 
-    pub(crate) fn span(&self) -> Span {
-        self.span.clone()
+    /// The work, as the log and the trace have it.
+    pub(crate) fn of<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        work.instrument(self.span.clone())
+            .instrument(self.trace.clone())
     }
 
-    /// Says how the request was answered. A body that is still to be made is made in its span.
+    /// What is said within belongs to the request.
+    pub(crate) fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.span.in_scope(work)
+    }
+
+    /// Says how the request was answered. A body that is still to be made is made in its spans.
     pub(crate) fn end(self, response: Response) -> Response {
-        let Self { span, started } = self;
-        span.in_scope(|| {
+        let status = response.status().as_u16();
+        self.span.in_scope(|| {
             tracing::info!(
-                status = response.status().as_u16(),
-                latency_ms = started.elapsed().as_micros() as f64 / 1_000.0,
+                status,
+                latency_ms = self.started.elapsed().as_micros() as f64 / 1_000.0,
                 "answered"
             );
         });
+        self.trace.record("http.response.status_code", i64::from(status));
+        if response.status().is_server_error() {
+            self.trace.record("error.type", field::display(status));
+            self.trace.record("otel.status_code", "error");
+        }
         if response.body().size_hint().exact().is_some() {
             return response;
         }
-        response.map(|body| Body::new(Spanned { body, span }))
+        response.map(|body| Body::new(Spanned { body, log: self }))
     }
 }
 
@@ -59,7 +89,7 @@ impl RequestLog {
 /// answer has begun.
 struct Spanned {
     body: Body,
-    span: Span,
+    log: RequestLog,
 }
 
 impl HttpBody for Spanned {
@@ -70,9 +100,8 @@ impl HttpBody for Spanned {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Self { body, span } = &mut *self;
-        let _entered = span.enter();
-        Pin::new(body).poll_frame(context)
+        let Self { body, log } = &mut *self;
+        log.in_scope(|| Pin::new(body).poll_frame(context))
     }
 
     fn is_end_stream(&self) -> bool {

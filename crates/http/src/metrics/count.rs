@@ -90,7 +90,7 @@ impl CountedRequest {
         Self {
             metrics: metrics.clone(),
             route: Route {
-                method: method(request.method()),
+                method: known_method(request.method()),
                 route: path.map_or(UNMATCHED, MatchedPath::as_str).to_owned(),
             },
             began: Instant::now(),
@@ -106,7 +106,7 @@ impl CountedRequest {
 }
 
 /// The method, if it is one that HTTP itself knows: others are whatever clients make up.
-fn method(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

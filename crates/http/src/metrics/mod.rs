@@ -19,7 +19,7 @@ use self::count::Requests;
 use self::observed::Observed;
 use crate::router::Routes;
 
-pub(crate) use self::count::CountedRequest;
+pub(crate) use self::count::{CountedRequest, known_method};
 pub(crate) use self::get::Scrape;
 
 /// Everything that is counted. Clones count the same.
