@@ -52,7 +52,7 @@ cache-report: $(EMBEDDING_PACKAGE) ## how often the answer cache is right, over 
 contract: ## hold a server to its OpenAPI document, and compile a client made from it
 	./scripts/contract.sh
 
-# Words for the bench: short or full, strict, sqlite, postgres.
+# Words for the bench: short or full, strict, sqlite, postgres, reads, posts, streams.
 MODE = short
 LOAD_GENERATOR = target/tools/bin/oha
 

@@ -267,7 +267,7 @@ async fn where_a_copy_names_a_picture_that_is_gone_the_new_one_is_found() {
     let mut stores = scene.memory.stores();
     stores.assistants = Arc::new(WithCopy {
         inner: stores.assistants,
-        copy,
+        copy: copy.into(),
     });
     let other = compose(stores, &scene.blobs, Arc::new(PretendedAvatars)).avatars;
     let (actor, reference) = (Actor::Guest, scene.reference());

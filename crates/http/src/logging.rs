@@ -73,7 +73,8 @@ impl RequestLog {
                 "answered"
             );
         });
-        self.trace.record("http.response.status_code", i64::from(status));
+        self.trace
+            .record("http.response.status_code", i64::from(status));
         if response.status().is_server_error() {
             self.trace.record("error.type", field::display(status));
             self.trace.record("otel.status_code", "error");

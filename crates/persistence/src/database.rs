@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use crate::error::{ConnectError, Failure, is_repeatable};
+use crate::error::{ConnectError, Failure};
 use crate::suspicion::Suspicion;
 use crate::{postgres, sqlite};
 
@@ -141,14 +141,22 @@ impl Database {
         match result {
             Ok(result) => {
                 unfinished.finish();
-                result.map_err(PortError::from)
+                Ok(result.inspect_err(|failure| self.suspect(failure))?)
             }
             Err(elapsed) => Err(PortError::unavailable(elapsed)),
         }
     }
 
+    /// Where one connection has broken, others may have.
+    fn suspect(&self, failure: &Failure) {
+        if failure.has_lost_connection() {
+            self.suspicion.raise();
+        }
+    }
+
     /// Does the work, which is one transaction, in the time there is for an operation; again from
-    /// its beginning when PostgreSQL gave it up for the sake of another transaction.
+    /// its beginning when PostgreSQL gave it up for the sake of another transaction, or
+    /// somebody its session.
     pub(crate) async fn write<T, W>(
         &self,
         work: impl Fn() -> W + Send + Sync,
@@ -159,7 +167,7 @@ impl Database {
         self.read(async {
             for _ in 1..ATTEMPTS {
                 match work().await {
-                    Err(Failure::Database(error)) if is_repeatable(&error) => {}
+                    Err(failure) if failure.is_repeatable() => self.suspect(&failure),
                     result => return result,
                 }
             }

@@ -129,10 +129,34 @@ fn violated(error: &dyn sqlx::error::DatabaseError) -> Option<Constraint> {
         .map(|(_, _, constraint)| *constraint)
 }
 
-/// Whether PostgreSQL gave up a transaction that may succeed when it is repeated as a whole:
-/// serialization failure or deadlock.
-pub(crate) fn is_repeatable(error: &DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("40001" | "40P01"))
+/// An administrator has ended the session, and what was asked for in it did not happen.
+const SESSION_ENDED: &str = "57P01";
+
+impl Failure {
+    /// Whether PostgreSQL gave up a transaction that may succeed when it is repeated as a whole:
+    /// serialization failure, deadlock, a session that was ended.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(
+            self.code().as_deref(),
+            Some("40001" | "40P01" | SESSION_ENDED)
+        )
+    }
+
+    /// Whether its connection is of no more use.
+    pub(crate) fn has_lost_connection(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let is_cut = matches!(sqlx_error(error), Some(sqlx::Error::Io(_)));
+        is_cut || self.code().as_deref() == Some(SESSION_ENDED)
+    }
+
+    fn code(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => Some(database_error(error)?.code()?.into_owned()),
+            Self::Port(_) => None,
+        }
+    }
 }
 
 /// Whether SQLite waited in vain for a lock that another process holds.
@@ -191,10 +215,6 @@ fn sqlite_code(error: &dyn sqlx::error::DatabaseError) -> Option<i32> {
         .try_downcast_ref::<sqlx::sqlite::SqliteError>()
         .and_then(|error| sqlx::error::DatabaseError::code(error)?.parse().ok())
         .map(|code: i32| code & 0xff)
-}
-
-fn code(error: &DbErr) -> Option<String> {
-    Some(database_error(error)?.code()?.into_owned())
 }
 
 fn database_error(error: &DbErr) -> Option<&dyn sqlx::error::DatabaseError> {

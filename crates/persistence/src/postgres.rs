@@ -26,9 +26,11 @@ const OLDEST_VERSION: u32 = 150_000;
 
 /// How long a connection that comes back may take to show that it still works.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A connection that was in use so recently is taken to work still: under load, when connections
-/// do not rest, asking each one first would cost every operation a round trip.
-const FRESH: Duration = Duration::from_millis(2);
+/// A connection that was in use so recently is taken to work still, unless another has just turned
+/// out not to: asking each one first would cost every operation a round trip. The pool hands them
+/// out in turn, so that each of ten rests for some milliseconds even while one operation follows
+/// the other.
+const FRESH: Duration = Duration::from_millis(10);
 
 pub(crate) async fn open(
     url: &str,
@@ -66,6 +68,7 @@ async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), Conn
 }
 
 fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<Postgres> {
+    let released = suspicion.clone();
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.operation_timeout)
@@ -77,8 +80,8 @@ fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<
             })
         })
         .test_before_acquire(false)
-        .before_acquire(|connection, metadata| {
-            let is_fresh = metadata.idle_for < FRESH;
+        .before_acquire(move |connection, metadata| {
+            let is_fresh = metadata.idle_for < FRESH && !suspicion.is_raised();
             Box::pin(async move {
                 if !is_fresh {
                     connection.ping().await?;
@@ -90,7 +93,7 @@ fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<
         // line is cut would hold its place until the operating system notices, which takes
         // minutes.
         .after_release(move |connection, _| {
-            let is_suspect = suspicion.is_raised();
+            let is_suspect = released.is_raised();
             Box::pin(async move {
                 if !is_suspect {
                     return Ok(true);

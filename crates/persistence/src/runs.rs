@@ -75,13 +75,16 @@ impl RunRepository for SeaRunRepository {
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
         self.database
             .write(|| async {
-                if let (Some(pool), Some(log_end)) = (self.database.postgres(), end.log_end)
-                    && let Some(finished) = run_ends::statement::finish(pool, end, log_end).await?
-                {
-                    return Ok(finished);
+                let mut log_end = end.log_end;
+                if let (Some(pool), Some(number)) = (self.database.postgres(), log_end) {
+                    if let Some(finished) = run_ends::statement::finish(pool, end, number).await? {
+                        return Ok(finished);
+                    }
+                    // Perhaps since the log goes on behind that number.
+                    log_end = None;
                 }
                 let transaction = self.database.begin().await?;
-                let finished = run_ends::finish(&transaction, end).await?;
+                let finished = run_ends::finish(&transaction, end, log_end).await?;
                 transaction.commit().await?;
                 Ok(finished)
             })

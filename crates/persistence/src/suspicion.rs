@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Whether connections may have gone bad: an operation was left half-way a short while ago, by
-/// its time limit or by its caller. Clones share it.
+/// its time limit or by its caller, or its connection was found broken. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Suspicion(Arc<Mutex<Option<Instant>>>);
 
@@ -23,7 +23,8 @@ impl Suspicion {
         Unfinished(Some(self))
     }
 
-    fn raise(&self) {
+    /// Raises it.
+    pub(crate) fn raise(&self) {
         let mut raised = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *raised = Some(Instant::now());
     }

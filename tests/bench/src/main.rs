@@ -63,8 +63,12 @@ async fn measure(backend: Backend, options: &Options) -> Vec<Line> {
     let mut stage = Stage::set(backend).await;
     stage.fill(&Size::USUAL).await;
     let mut lines = process::measure(&mut stage).await;
-    lines.extend(reads::measure(&stage, options).await);
-    lines.extend(posts::measure(&stage, options).await);
+    if options.has_reads {
+        lines.extend(reads::measure(&stage, options).await);
+    }
+    if options.has_posts {
+        lines.extend(posts::measure(&stage, options).await);
+    }
     if options.is_full {
         let usual = growth::costs(&stage).await;
         stage.fill(&Size::TENFOLD).await;
@@ -73,6 +77,8 @@ async fn measure(backend: Backend, options: &Options) -> Vec<Line> {
         lines.push(growth::passed_over(&mut stage).await);
     }
     drop(stage);
-    lines.extend(streams::measure(backend, options).await);
+    if options.has_streams {
+        lines.extend(streams::measure(backend, options).await);
+    }
     lines
 }

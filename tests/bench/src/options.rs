@@ -10,6 +10,9 @@ pub(crate) struct Options {
     /// Whether a missed target fails the bench.
     pub(crate) is_strict: bool,
     pub(crate) backends: Vec<Backend>,
+    pub(crate) has_reads: bool,
+    pub(crate) has_posts: bool,
+    pub(crate) has_streams: bool,
     /// How long one side is driven before it is the other's turn.
     pub(crate) slice: Duration,
     /// How many turns each side has.
@@ -18,11 +21,15 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads the words `short` or `full`, `strict`, `sqlite` and `postgres`; without a database all
-    /// that are at hand are meant.
+    /// Reads the words `short` or `full`, `strict`, `sqlite` and `postgres`, `reads`, `posts` and
+    /// `streams`; without a database all that are at hand are meant, and without a part all parts.
     pub(crate) fn read(arguments: &[String]) -> Self {
         let has = |name: &str| arguments.iter().any(|argument| argument == name);
+        let parts = ["reads", "posts", "streams"];
+        let [has_reads, has_posts, has_streams] =
+            parts.map(|part| has(part) || !parts.iter().any(|part| has(part)));
         let known = ["short", "full", "strict", "sqlite", "postgres"];
+        let known = [&known[..], &parts].concat();
         let unknown = arguments.iter().find(|it| !known.contains(&it.as_str()));
         assert!(unknown.is_none(), "{unknown:?} is none of {known:?}");
         let both = !has("sqlite") && !has("postgres");
@@ -39,6 +46,9 @@ impl Options {
             is_full,
             is_strict: has("strict"),
             backends,
+            has_reads,
+            has_posts,
+            has_streams,
             slice: seconds(1, 4),
             rounds: if is_full { 4 } else { 2 },
             watch: Watch {

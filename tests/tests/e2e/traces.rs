@@ -72,12 +72,13 @@ impl Scene {
     }
 }
 
-/// The spans that were sent, by their names, each name at most once.
+/// The spans that were sent, but for those of requests, by their names, each name at most once.
 fn spans(collector: &OtlpCollector) -> BTreeMap<String, Span> {
     let scopes = collector.resources().into_iter();
     let scopes = scopes.flat_map(|resource| resource.scope_spans);
     let mut spans = BTreeMap::new();
-    for span in scopes.flat_map(|scope| scope.spans) {
+    let sent = scopes.flat_map(|scope| scope.spans);
+    for span in sent.filter(|span| span.kind() != SpanKind::Server) {
         let twice = spans.insert(span.name.clone(), span);
         assert!(twice.is_none(), "{twice:?}");
     }
@@ -148,19 +149,34 @@ async fn a_run_is_a_tree_of_spans_that_keep_what_was_said_to_themselves() {
     let sender = attributes(&resource.resource.as_ref().unwrap().attributes);
     assert_eq!(sender["service.name"], "colloquy");
     assert_eq!(sender["deployment.environment.name"], "test");
-    let mut chats = Vec::new();
+    let (mut chats, mut requests) = (Vec::new(), Vec::new());
     let mut others = BTreeMap::new();
     let resources = collector.resources().into_iter();
     let scopes = resources.flat_map(|resource| resource.scope_spans);
     for span in scopes.flat_map(|scope| scope.spans) {
         match span.name.as_str() {
             "chat model" => chats.push(span),
+            _ if span.kind() == SpanKind::Server => requests.push(span),
             name => assert!(others.insert(name.to_owned(), span).is_none()),
         }
     }
+    let route = "/api/v1/threads/{thread_id}/messages";
+    let is_post = |request: &&Span| request.name == format!("POST {route}");
+    let request = requests.iter().find(is_post).unwrap();
+    assert!(request.parent_span_id.is_empty());
+    assert_eq!(
+        attributes(&request.attributes),
+        json!({
+            "http.request.method": "POST",
+            "http.route": route,
+            "http.response.status_code": 201,
+        })
+    );
+
     let slug = text(&scene.assistant["slug"]);
     let agent = &others[&format!("invoke_agent {slug}")];
     assert_eq!(agent.kind(), SpanKind::Internal);
+    assert_eq!(agent.parent_span_id, request.span_id);
     assert!(!has_failed(agent));
     assert_eq!(
         attributes(&agent.attributes),

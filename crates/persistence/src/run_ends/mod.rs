@@ -17,17 +17,22 @@ use crate::locks::{is_thread_of, lock_thread_of};
 use crate::positions::{insert, place, take};
 use crate::run_events::{add, behind, last_number, log};
 
-/// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish).
+/// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish). `log_end` is
+/// the number of the log's last event, where that is known.
 pub(crate) async fn finish(
     transaction: &DatabaseTransaction,
     end: &RunEnd,
+    log_end: Option<u64>,
 ) -> Result<FinishedRun, Failure> {
     // First of all, since it locks the thread; undone with the rest when the run is not held.
     let first = take(transaction, is_thread_of(end.run_id), end.messages.len()).await?;
     let is_held = COLUMN.lease_holder.eq(end.holder.0);
     let ended = write_end(transaction, end.run_id, ActiveModel::ended(end), is_held).await?;
     let run = ended.ok_or(PortError::Conflict(Constraint::RunLease))?;
-    let last = last_number(transaction, run.id).await?;
+    let last = match log_end {
+        Some(last) => last,
+        None => last_number(transaction, run.id).await?,
+    };
     let events = events(end, last)?;
     let messages = insert(transaction, run.thread_id, run.id, &end.messages, first).await?;
     add(transaction, events).await?;

@@ -5,15 +5,17 @@ pub(crate) mod statement;
 
 use colloquy_application::ports::{Constraint, PortError, RunStart};
 use colloquy_domain::{Message, Run, UserId};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QuerySelect as _, QueryTrait as _, Select,
 };
 
-use crate::entities::run_events;
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
+use crate::entities::{run_events, threads};
 use crate::error::Failure;
 use crate::locks::lock_user;
-use crate::positions::place;
+use crate::positions;
 use crate::run_events::add;
 
 /// The run that the same request of the same user has started before.
@@ -44,14 +46,10 @@ pub(crate) async fn insert(
     start: &RunStart,
 ) -> Result<Message, Failure> {
     let run = &start.run;
-    let is_close = comes_close(transaction, start).await?;
-    let placed = place(
-        transaction,
-        run.thread_id,
-        run.id,
-        std::slice::from_ref(&start.message),
-    );
-    let message = placed.await?.remove(0);
+    let (first, is_close) = take_position(transaction, start).await?;
+    let message = std::slice::from_ref(&start.message);
+    let mut message = positions::insert(transaction, run.thread_id, run.id, message, first).await?;
+    let message = message.remove(0);
     Entity::insert(ActiveModel::started(start))
         .exec_without_returning(transaction)
         .await?;
@@ -67,15 +65,33 @@ pub(crate) async fn insert(
 /// under way at once, which is bounded by the connections to the database.
 const MARGIN: u32 = 64;
 
-/// Whether the user may be about to have more runs than they may. Such starts pass one by one, so
-/// that each counts those before it; further away they would only hold each other up.
-async fn comes_close(transaction: &DatabaseTransaction, start: &RunStart) -> Result<bool, Failure> {
-    let is_close =
-        count(transaction, start).await? + u64::from(MARGIN) >= u64::from(start.max_per_user);
-    if let Some(user) = start.run.user_id.filter(|_| is_close) {
-        lock_user(transaction, user).await?;
+/// The thread's next position, and whether the user may be about to have more runs than they may.
+/// Such starts pass one by one, so that each counts those before it; further away they would only
+/// hold each other up.
+async fn take_position(
+    transaction: &DatabaseTransaction,
+    start: &RunStart,
+) -> Result<(u64, bool), Failure> {
+    let is_thread = threads::COLUMN.id.eq(start.run.thread_id.as_uuid());
+    let Some(user) = start.run.user_id else {
+        return Ok((positions::take(transaction, is_thread, 1).await?, false));
+    };
+    if let Some(few) = start.max_per_user.checked_sub(MARGIN) {
+        let has_few = Expr::from(count_of(user)).lt(few);
+        match positions::take(transaction, is_thread.clone().and(has_few), 1).await {
+            Err(Failure::Port(PortError::NotFound)) => {}
+            taken => return Ok((taken?, false)),
+        }
     }
-    Ok(is_close)
+    lock_user(transaction, user).await?;
+    Ok((positions::take(transaction, is_thread, 1).await?, true))
+}
+
+fn count_of(user: UserId) -> SelectStatement {
+    active_of(user)
+        .select_only()
+        .expr(COLUMN.id.count())
+        .into_query()
 }
 
 /// How many runs the user has in progress.
