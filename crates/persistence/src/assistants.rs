@@ -75,7 +75,7 @@ impl AssistantRepository for SeaAssistantRepository {
         self.database
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
-                Ok(Arc::new(page(transaction, rows, wanted).await?))
+                Ok(Arc::new(page(transaction, rows, &ORDER, wanted).await?))
             })
             .await
     }
@@ -195,8 +195,11 @@ fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
         }
         _ => return Err(PortError::other("an assistant scope unknown to this store")),
     };
-    Ok(rows.order_by_asc(COLUMN.name).order_by_asc(COLUMN.id))
+    Ok(rows)
 }
+
+/// The order of lists.
+const ORDER: [Column; 2] = [Column::Name, Column::Id];
 
 /// Why no row had both the id and the revision.
 async fn not_updated(transaction: &DatabaseTransaction, id: AssistantId) -> Failure {
@@ -209,8 +212,11 @@ async fn not_updated(transaction: &DatabaseTransaction, id: AssistantId) -> Fail
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::Order;
+
     use super::*;
     use crate::plans::{assert_served_by, databases};
+    use crate::rows::ordered;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_scope_has_an_index_in_the_order_of_the_list() {
@@ -220,7 +226,10 @@ mod tests {
                 (AssistantScope::Enabled, "assistants_enabled_name_id_idx"),
                 (AssistantScope::Public, "assistants_public_name_id_idx"),
             ] {
-                assert_served_by(&database, &rows(&scope).unwrap(), index).await;
+                for order in [Order::Asc, Order::Desc] {
+                    let rows = ordered(rows(&scope).unwrap(), &ORDER, &order);
+                    assert_served_by(&database, &rows, index).await;
+                }
             }
         }
     }

@@ -1,12 +1,17 @@
 use colloquy_application::ports::{OffsetList, OffsetPage, PortError};
-use sea_orm::{DatabaseTransaction, EntityTrait, PaginatorTrait, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait, Order, PaginatorTrait, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
+};
 
 use crate::error::Failure;
 
-/// The page of the ordered selection, and how many rows that has in all; ends the transaction.
+/// The page of the selection in the order of these columns, of which the last is the key, and how
+/// many rows the selection has in all; ends the transaction.
 pub(crate) async fn page<E, T>(
     transaction: DatabaseTransaction,
     rows: Select<E>,
+    by: &[E::Column],
     page: OffsetPage,
 ) -> Result<OffsetList<T>, Failure>
 where
@@ -14,16 +19,68 @@ where
     T: TryFrom<E::Model, Error = PortError>,
 {
     let total = rows.clone().count(&transaction).await?;
-    // Neither database counts further.
-    let skip = page.skip.min(i64::MAX as u64);
-    let models = rows
-        .offset(skip)
-        .limit(u64::from(page.limit))
-        .all(&transaction)
-        .await?;
+    let count = u64::from(page.limit).min(total.saturating_sub(page.skip));
+    let models = if count == 0 {
+        Vec::new()
+    } else {
+        let place = Place::of(page.skip, count, total);
+        let mut models = place.rows(rows, by).all(&transaction).await?;
+        if place.order == Order::Desc {
+            models.reverse();
+        }
+        models
+    };
     transaction.commit().await?;
     let items = all(models)?;
     Ok(OffsetList { items, total })
+}
+
+/// Where a page's rows are found: what lies before them is passed over, so they are looked for from
+/// the end that is nearer.
+struct Place {
+    order: Order,
+    offset: u64,
+    count: u64,
+}
+
+impl Place {
+    fn of(skip: u64, count: u64, total: u64) -> Self {
+        let behind = total - skip - count;
+        let (order, offset) = if skip <= behind {
+            (Order::Asc, skip)
+        } else {
+            (Order::Desc, behind)
+        };
+        Self {
+            order,
+            offset,
+            count,
+        }
+    }
+
+    /// Only the keys of what is passed over are read, which the index has.
+    fn rows<E: EntityTrait>(&self, rows: Select<E>, by: &[E::Column]) -> Select<E> {
+        let Some(key) = by.last() else {
+            return rows;
+        };
+        let keys = ordered(rows, by, &self.order)
+            .select_only()
+            .column(*key)
+            .offset(self.offset)
+            .limit(self.count)
+            .into_query();
+        ordered(E::find().filter(key.in_subquery(keys)), by, &self.order)
+    }
+}
+
+/// The selection in the order of these columns.
+pub(crate) fn ordered<E: EntityTrait>(
+    rows: Select<E>,
+    by: &[E::Column],
+    order: &Order,
+) -> Select<E> {
+    by.iter()
+        .fold(rows, |rows, column| rows.order_by(*column, order.clone()))
 }
 
 /// `NotFound` when a write met no row.

@@ -7,7 +7,7 @@ use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
 use sea_orm::ActiveValue::{self, NotSet, Set, Unchanged};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder,
+    PaginatorTrait, QueryFilter,
 };
 
 use crate::Database;
@@ -87,8 +87,8 @@ impl UserRepository for SeaUserRepository {
         self.database
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
-                let rows = users::Entity::find().order_by_asc(users::COLUMN.id);
-                page(transaction, rows, wanted).await
+                let order = [users::Column::Id];
+                page(transaction, users::Entity::find(), &order, wanted).await
             })
             .await
     }
