@@ -224,12 +224,13 @@ impl Request {
         let described = format!("{} {}", self.request.method(), self.request.uri());
         let response = self.open().await?;
         let (head, body) = response.into_parts();
-        Ok(Response {
-            request: described,
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: body.collect().await?.to_bytes(),
-        })
+        let body = body.collect().await?.to_bytes();
+        let response = Response::read(&described, head.status.as_u16(), head.headers, body);
+        if response.status >= 400 && !response.body.is_empty() {
+            // Whatever a test makes of it.
+            let _ = response.any_problem();
+        }
+        Ok(response)
     }
 }
 
@@ -269,6 +270,16 @@ pub struct Response {
 }
 
 impl Response {
+    /// What was read off the wire by other means.
+    pub(crate) fn read(request: &str, status: u16, headers: HeaderMap, body: Bytes) -> Self {
+        Self {
+            request: request.to_owned(),
+            status,
+            headers,
+            body,
+        }
+    }
+
     /// The one header of that name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -343,6 +354,7 @@ impl Response {
         }
         let category = text(&problem["category"]);
         assert!(["functional", "technical"].contains(&category), "{about}");
+        assert_says_nothing_of_the_inside(&problem, &about);
         problem
     }
 
@@ -394,6 +406,40 @@ impl Response {
                 .expect("a path of the API")
                 .to_owned(),
         )
+    }
+}
+
+/// What only code, databases and libraries would write.
+const INWARD: &[&str] = &[
+    "select ",
+    "insert ",
+    "update ",
+    "sql",
+    "postgres",
+    "constraint",
+    "panicked",
+    "backtrace",
+    ".rs",
+    "/src/",
+    "/tmp/",
+    "/var/",
+    " line ",
+    " column ",
+    "hyper",
+    "axum",
+    "serde",
+    "tokio",
+    "os error",
+];
+
+#[track_caller]
+fn assert_says_nothing_of_the_inside(problem: &Value, about: &str) {
+    let errors = problem["errors"].as_array().into_iter().flatten();
+    let said = errors.map(|error| &error["message"]);
+    for said in said.chain([&problem["title"], &problem["detail"]]) {
+        let said = text(said).to_lowercase();
+        let inward = INWARD.iter().find(|inward| said.contains(*inward));
+        assert_eq!(inward, None, "{about}");
     }
 }
 

@@ -102,6 +102,17 @@ impl Database {
 }
 
 impl Database {
+    /// All that it holds: of SQLite a backup in `directory`, of PostgreSQL each table as text.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn backup(&self, directory: &Path) -> Vec<u8> {
+        match self.url.strip_prefix("sqlite://") {
+            Some(file) => back_up(Path::new(file), &directory.join("backup.db")).await,
+            None => dump(&self.url).await.into_bytes(),
+        }
+    }
+
     /// How many transactions PostgreSQL has committed in it so far; its sessions report them
     /// about once a second.
     ///
@@ -131,6 +142,41 @@ impl Drop for Database {
             );
         }
     }
+}
+
+async fn back_up(file: &Path, backup: &Path) -> Vec<u8> {
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .expect("the file opens");
+    let statement = format!("VACUUM INTO '{}'", backup.display());
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .expect("a backup");
+    std::fs::read(backup).expect("a file")
+}
+
+async fn dump(url: &str) -> String {
+    let mut connection = PgConnection::connect(url)
+        .await
+        .expect("PostgreSQL answers");
+    let tables = sqlx::query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        .fetch_all(&mut connection)
+        .await
+        .expect("the tables");
+    let mut dump = String::new();
+    for table in tables {
+        let table: String = table.get(0);
+        let statement = format!("SELECT string_agg(t::text, chr(10)) FROM \"{table}\" t");
+        let rows: Option<String> = sqlx::query(AssertSqlSafe(statement))
+            .fetch_one(&mut connection)
+            .await
+            .expect("the rows")
+            .get(0);
+        dump += &rows.unwrap_or_default();
+    }
+    dump
 }
 
 /// The file in a data directory.

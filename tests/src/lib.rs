@@ -13,6 +13,8 @@ pub mod database;
 pub mod events;
 pub mod files;
 #[cfg(feature = "server")]
+pub mod malformed;
+#[cfg(feature = "server")]
 pub mod measure;
 pub mod model_server;
 #[cfg(feature = "otlp")]
@@ -21,6 +23,8 @@ pub mod otlp_collector;
 pub mod process;
 #[cfg(feature = "server")]
 pub mod random;
+#[cfg(feature = "server")]
+pub mod raw;
 #[cfg(feature = "s3")]
 pub mod s3_server;
 #[cfg(feature = "server")]

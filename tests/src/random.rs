@@ -20,6 +20,21 @@ impl Random {
         (z ^ (z >> 31)) % bound
     }
 
+    /// One of the items, of which there is at least one.
+    pub const fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as u64) as usize]
+    }
+
+    /// Whether a coin falls on its face.
+    pub const fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    /// So many bytes of any value.
+    pub fn bytes(&mut self, count: u64) -> Vec<u8> {
+        (0..count).map(|_| self.below(256) as u8).collect()
+    }
+
     /// Puts the items in another order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

@@ -143,10 +143,12 @@ impl Installation {
     }
 
     async fn start(&self) -> (Process, String) {
-        let settings = self.settings().chain([
+        let usual = [
             ("COLLOQUY_LISTEN", "127.0.0.1:0"),
             ("COLLOQUY_LOG_FORMAT", "json"),
-        ]);
+        ];
+        // Of two values the last one counts.
+        let settings = usual.into_iter().chain(self.settings());
         let mut process = Process::spawn(process::command(&self.directory.0, &["serve"], settings));
         let origin = process.line(listening_at).await;
         wait_until_ready(&mut process, &Client::guest(&origin)).await;

@@ -14,7 +14,7 @@ use crate::metrics::known_method;
 use crate::request_id::RequestId;
 
 /// A request's spans, for the log and for a trace, and how it was answered. Paths, query strings,
-/// headers and bodies stay out of both: they may carry secrets.
+/// headers, bodies and methods of their own making stay out of both: they may carry secrets.
 pub(crate) struct RequestLog {
     span: Span,
     trace: Span,
@@ -25,15 +25,16 @@ impl RequestLog {
     pub(crate) fn begin(request: &Request, id: &RequestId) -> Self {
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map_or("unknown", MatchedPath::as_str);
+        // One that a client has made up could be anything.
+        let method = known_method(request.method());
         let span = tracing::info_span!(
             "request",
-            method = %request.method(),
+            method,
             route,
             request.id = id.as_str(),
             user.id = field::Empty,
         );
         // Named as OpenTelemetry's conventions for HTTP name it.
-        let method = known_method(request.method());
         let trace = tracing::info_span!(
             target: TARGET,
             "http",

@@ -4,14 +4,18 @@ use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 
 use colloquy_application::spans;
-use tracing_subscriber::filter::{Directive, LevelFilter};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Filter, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFormat, Logging};
 use crate::terminal::visible_except;
+
+/// What nobody reads, whatever is asked for: the spans of traces, which would be in every line of a
+/// run, and complaints about a database's URL or password file, which repeat what is in there.
+const UNREAD: [&str; 2] = [spans::TARGET, "sqlx_postgres::options"];
 
 /// Does something with what is told to `tracing`.
 pub(crate) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
@@ -33,14 +37,11 @@ pub(crate) fn start(logging: &Logging, other: Option<Listener>) {
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// What the operator wants to read; the spans of traces would be in every line of a run.
-fn filter(directives: &str) -> EnvFilter {
-    let filter = EnvFilter::new(directives);
-    let no_traces = format!("{}={}", spans::TARGET, LevelFilter::OFF);
-    match no_traces.parse::<Directive>() {
-        Ok(no_traces) => filter.add_directive(no_traces),
-        Err(_) => filter,
-    }
+/// What the operator wants to read, of what may be read.
+fn filter(directives: &str) -> impl Filter<Registry> + use<> {
+    let unread = UNREAD.map(|target| (target, LevelFilter::OFF));
+    let read = Targets::from_iter(unread).with_default(LevelFilter::TRACE);
+    EnvFilter::new(directives).and(read)
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {

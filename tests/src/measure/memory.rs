@@ -11,7 +11,16 @@ pub fn resident(server: &Colloquy) -> u64 {
     memory(server, "VmRSS")
 }
 
-/// The most that it ever was.
+/// Has [`peak`] begin anew.
+///
+/// # Panics
+/// As [`resident`].
+pub fn reset_peak(server: &Colloquy) {
+    let id = server.process().id().expect("the service runs");
+    std::fs::write(format!("/proc/{id}/clear_refs"), "5").expect("Linux");
+}
+
+/// The most that it ever was, or was since [`reset_peak`].
 ///
 /// # Panics
 /// As [`resident`].

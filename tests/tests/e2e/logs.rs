@@ -7,6 +7,7 @@ use colloquy_tests::client::{Client, Request, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Gate, Reply};
 use colloquy_tests::on_both_backends;
+use colloquy_tests::raw::exchange;
 use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ on_both_backends![
     what_is_refused_is_told_with_whom,
     what_administrators_do_is_told_with_who_did,
     what_people_write_forges_no_line_and_is_in_none,
+    no_break_in_a_name_or_a_header_begins_a_line,
 ];
 
 /// How long a line may take to arrive.
@@ -414,4 +416,103 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
     ] {
         assert!(!log.contains(secret), "{secret}");
     }
+}
+
+/// What ends a line somewhere, and what a terminal does not show but does.
+const BREAKS: [&str; 10] = [
+    "\n",
+    "\r\n",
+    "\r",
+    "\u{b}",
+    "\u{c}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{2029}",
+    "\u{1b}[2K\u{1b}[1A",
+    "\0\n",
+];
+
+async fn no_break_in_a_name_or_a_header_begins_a_line(backend: Backend) {
+    for format in ["json", "pretty"] {
+        let site = Colloquy::installed(backend).await;
+        let site = site.env("COLLOQUY_LOG_FORMAT", format);
+        let server = site.env("COLLOQUY_LOG", "debug").serve().await;
+        send_breaks(&server).await;
+        let line = match format {
+            "json" => "\"status\":200",
+            _ => "answered status=200",
+        };
+        let is_last = |log: &str| {
+            log.contains("request.id\":\"last\"") || log.contains("request.id=\"last\"")
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !is_last(&server.log()) {
+            assert!(Instant::now() < deadline, "{}", server.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let log = server.log();
+        assert!(log.contains(line), "{log}");
+        let odd =
+            log.find(|c: char| c != '\n' && (c.is_control() || "\u{2028}\u{2029}".contains(c)));
+        assert_eq!(
+            odd.map(|at| &log[at.saturating_sub(200)..]),
+            None,
+            "{format}"
+        );
+        // What it prints when it starts is no log.
+        let (lines, told): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| match format {
+            "json" => line.starts_with('{'),
+            _ => line.starts_with("20"),
+        });
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(!told.concat().contains("forged"), "{told:?}");
+        if format == "json" {
+            for line in lines {
+                assert_ne!(read(line)["fields"]["message"], "forged");
+            }
+        }
+    }
+}
+
+/// A hundred names and headers of that kind.
+async fn send_breaks(server: &Colloquy) {
+    let forged = [
+        "{\"level\":\"ERROR\",\"fields\":{\"message\":\"forged\"}}",
+        "1999-01-01T00:00:00.000000Z ERROR audit: forged",
+    ];
+    let admin = server.admin().await;
+    let assistant = server.assistant("Guide").await;
+    let thread = admin.create_thread().await;
+    for end in BREAKS {
+        for forged in forged {
+            let name = format!("x{end}{forged}{end}");
+            let fields = json!({"name": name, "email": name, "password": name, "model": name,
+                "content": name, "assistant_id": name, "description": name});
+            let messages = format!("/threads/{thread}/messages");
+            for path in [
+                "/users",
+                "/assistants",
+                "/threads",
+                "/users/me/tokens",
+                &messages,
+            ] {
+                admin.post(path, fields.clone()).await;
+            }
+            let change = json!({"description": name, "instructions": name});
+            let path = format!("/assistants/{assistant}");
+            admin.patch(&path, change).await;
+            server.guest().log_in(&name, &name).await;
+            let escaped: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            admin.get(&format!("/assistants/{escaped}?{escaped}")).await;
+            let mut head = b"GET /api/v1/assistants HTTP/1.1\r\nhost: x\r\nx-request-id: ".to_vec();
+            head.extend(name.as_bytes());
+            head.extend(b"\r\nuser-agent: ");
+            head.extend(name.as_bytes());
+            head.extend(b"\r\nconnection: close\r\n\r\n");
+            exchange(server.address(), &head).await;
+            let method = format!("X{end}{forged} / HTTP/1.1\r\n\r\n");
+            exchange(server.address(), method.as_bytes()).await;
+        }
+    }
+    last(&server.guest()).await;
 }

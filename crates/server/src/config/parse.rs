@@ -50,12 +50,19 @@ pub(super) fn parse_database_url(text: &str) -> Result<Secret, String> {
 pub(super) fn parse_blob_url(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if url.scheme() == "file" && url.to_file_path().is_ok() => Ok(url),
+        Ok(url) if url.scheme() == "s3" && has_user_info(&url) => {
+            Err("must not hold a key: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY do".to_owned())
+        }
         Ok(url) if url.scheme() == "s3" && url.has_host() => Ok(url),
         Ok(url) if url.scheme() == "memory" => Ok(url),
         _ => {
             Err("must be file:// with an absolute path, s3://bucket/prefix or memory://".to_owned())
         }
     }
+}
+
+fn has_user_info(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 pub(super) fn parse_http_url(text: &str) -> Result<Url, String> {

@@ -40,12 +40,23 @@ pub(super) fn masked_url(text: &str) -> String {
     if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
         return MASK.to_owned();
     }
+    if has_lone_token(&url) && url.set_username(MASK).is_err() {
+        return MASK.to_owned();
+    }
     mask_query(&mut url);
     url.into()
 }
 
 fn carries_credentials(url: &Url) -> bool {
-    url.password().is_some() || url.query_pairs().any(|(name, _)| names_a_secret(&name))
+    url.password().is_some()
+        || has_lone_token(url)
+        || url.query_pairs().any(|(name, _)| names_a_secret(&name))
+}
+
+/// Whoever is to be named to a web server without a password is no name but a token.
+fn has_lone_token(url: &Url) -> bool {
+    let is_web = ["http", "https"].contains(&url.scheme());
+    is_web && !url.username().is_empty() && url.password().is_none()
 }
 
 fn mask_query(url: &mut Url) {
@@ -88,6 +99,8 @@ mod tests {
                 "postgres://db/colloquy?user=ada&password=s3cret",
                 "postgres://db/colloquy?user=ada&password=***",
             ),
+            ("postgres://ada@db/colloquy", "postgres://ada@db/colloquy"),
+            ("https://t0ken@models/v1", "https://***@models/v1"),
             ("sqlite://data/colloquy.db", "sqlite://data/colloquy.db"),
             ("ada:s3cret@db", "***"),
             ("no address", "***"),

@@ -1,0 +1,299 @@
+//! Bodies of a size that nobody has a use for.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use colloquy_tests::client::{Client, Response, text};
+use colloquy_tests::database::Backend;
+use colloquy_tests::measure::memory::{peak, reset_peak, resident};
+use colloquy_tests::on_both_backends;
+use colloquy_tests::raw::{answers, upload};
+use colloquy_tests::server::Colloquy;
+use futures_util::future::join_all;
+use serde_json::json;
+
+on_both_backends![what_is_too_much_is_refused_and_not_held];
+
+const KIB: u64 = 1024;
+/// What each of them would be.
+const GIGABYTE: u64 = 1 << 30;
+/// How many come at once.
+const AT_ONCE: u64 = 8;
+/// What the service may take besides, in KiB.
+const SLACK: u64 = 16 * KIB;
+/// What is read of a body that nobody wants, so that its sender learns why, and what the system
+/// holds of it on its way.
+const DRAINED: u64 = (16 + 16) * KIB * KIB;
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    /// A gigabyte, which says so.
+    Announced,
+    /// A gigabyte in chunks.
+    Chunked,
+    /// 100,000 arrays, each in the next.
+    Deep,
+    /// As many as a JSON body has room for.
+    Nested,
+    /// 1,000,000 keys.
+    Keys,
+    /// A form of 10,000 parts.
+    Parts,
+    /// A form with a boundary of 10 KiB.
+    Boundary,
+}
+
+const BODIES: [Body; 7] = [
+    Body::Announced,
+    Body::Chunked,
+    Body::Deep,
+    Body::Nested,
+    Body::Keys,
+    Body::Parts,
+    Body::Boundary,
+];
+
+/// Where it is sent.
+struct Route {
+    method: &'static str,
+    path: String,
+    takes: Takes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Takes {
+    Json,
+    Login,
+    File,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+fn routes(assistant: &str) -> [Route; 4] {
+    let route = |method, path: &str, takes| Route {
+        method,
+        path: format!("/api/v1{path}"),
+        takes,
+    };
+    [
+        route("POST", "/auth/login", Takes::Login),
+        route("POST", "/threads", Takes::Json),
+        route("PATCH", &format!("/assistants/{assistant}"), Takes::Json),
+        route(
+            "POST",
+            &format!("/assistants/{assistant}/avatar"),
+            Takes::File,
+        ),
+    ]
+}
+
+impl Takes {
+    /// The largest that is taken, in KiB.
+    const fn limit(self) -> u64 {
+        match self {
+            Self::Json => KIB,
+            Self::Login => 16,
+            Self::File => 5 * KIB,
+        }
+    }
+
+    /// How it is refused. Who has not signed in is told so before the body is looked at.
+    const fn refusal(self, body: Body, is_signed_in: bool) -> (u16, &'static str) {
+        const UNKNOWN: (u16, &str) = (401, "authentication_required");
+        const MALFORMED: (u16, &str) = (400, "malformed_request");
+        const TOO_LARGE: (u16, &str) = (413, "payload_too_large");
+        const UNSUPPORTED: (u16, &str) = (415, "unsupported_media_type");
+        const INVALID: (u16, &str) = (422, "validation_error");
+        match (self, body) {
+            (Self::Json | Self::File, _) if !is_signed_in => UNKNOWN,
+            (Self::Json | Self::Login, Body::Parts | Body::Boundary)
+            | (Self::File, Body::Deep | Body::Nested | Body::Keys) => UNSUPPORTED,
+            (Self::Json, Body::Deep | Body::Nested) | (Self::File, Body::Boundary) => MALFORMED,
+            (Self::File, Body::Parts) => INVALID,
+            _ => TOO_LARGE,
+        }
+    }
+}
+
+impl Body {
+    /// Its type, where the route takes it.
+    fn media_type(self, takes: Takes) -> String {
+        match (self, takes) {
+            (Self::Announced | Self::Chunked, Takes::Login) => {
+                "application/x-www-form-urlencoded".to_owned()
+            }
+            (Self::Announced | Self::Chunked, Takes::File) | (Self::Parts, _) => {
+                "multipart/form-data; boundary=x".to_owned()
+            }
+            (Self::Boundary, _) => format!("multipart/form-data; boundary={}", boundary()),
+            _ => "application/json".to_owned(),
+        }
+    }
+
+    /// All of it, unless there is no end of it.
+    fn whole(self) -> Option<Vec<u8>> {
+        let text = match self {
+            Self::Announced | Self::Chunked => return None,
+            Self::Deep => format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            Self::Nested => "{\"a\":".repeat(200_000),
+            Self::Keys => {
+                let keys = (0..1_000_000).map(|number| format!("\"{number}\":0"));
+                format!("{{{}}}", keys.collect::<Vec<_>>().join(","))
+            }
+            Self::Parts => {
+                let part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n";
+                format!("{}--x--\r\n", part.repeat(10_000))
+            }
+            Self::Boundary => {
+                let boundary = boundary();
+                let disposition = "Content-Disposition: form-data; name=\"file\"";
+                format!("--{boundary}\r\n{disposition}\r\n\r\n1\r\n--{boundary}--\r\n")
+            }
+        };
+        Some(text.into_bytes())
+    }
+}
+
+fn boundary() -> String {
+    "x".repeat(10 * 1024)
+}
+
+async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let assistant = server.assistant("Guide").await;
+    let thread = admin.create_thread().await;
+    let routes = routes(&assistant);
+    // What is held from then on has been held before.
+    for route in &routes {
+        send_at_once(&server, &admin, route, Body::Keys).await;
+    }
+    let mut seen = Seen::default();
+    for body in BODIES {
+        for route in &routes {
+            seen = seen.and(send_at_once(&server, &admin, route, body).await);
+        }
+    }
+    seen.tell();
+    admin.post("/threads", json!({})).await.expect(201);
+    let threads = admin.get("/threads").await.expect(200);
+    assert_eq!(threads.as_array().unwrap().len(), 2);
+    assert_eq!(text(&threads[1]["id"]), thread);
+}
+
+/// Half of them by an administrator, half by nobody, and somebody else meanwhile.
+async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: Body) -> Seen {
+    let before = resident(server);
+    reset_peak(server);
+    let whole = body.whole();
+    let others = async {
+        for _ in 0..4 {
+            server.guest().get("/assistants").await.expect(200);
+        }
+    };
+    let sent = (0..AT_ONCE).map(async |number| {
+        let token = (number % 2 == 0).then(|| admin.token());
+        let about = format!("{body:?} to {route}, signed in: {}", token.is_some());
+        let head = head(route, body, token, whole.as_deref());
+        let begin = Instant::now();
+        let (sent, back) = match (&whole, body) {
+            (Some(whole), _) => upload(server.address(), &head, [whole.as_slice()]).await,
+            (None, Body::Announced) => upload(server.address(), &head, kilobytes(false)).await,
+            (None, _) => upload(server.address(), &head, kilobytes(true)).await,
+        };
+        let answered_within = begin.elapsed();
+        let limit = whole.as_ref().map_or(DRAINED, |whole| whole.len() as u64);
+        assert!(sent <= limit, "{about}: {sent} bytes sent");
+        let refusal = route.takes.refusal(body, token.is_some());
+        judge(&about, &answers(&about, &back), refusal);
+        Seen {
+            sent,
+            answered_within,
+            memory: 0,
+        }
+    });
+    let (sent, ()) = tokio::join!(join_all(sent), others);
+    let most = route.takes.limit() * AT_ONCE + SLACK;
+    let memory = peak(server).saturating_sub(before);
+    assert!(memory <= most, "{body:?} to {route}: {memory} KiB more");
+    let seen = Seen {
+        memory,
+        ..Seen::default()
+    };
+    sent.into_iter().fold(seen, Seen::and)
+}
+
+/// The most that was seen.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    /// Bytes of a body.
+    sent: u64,
+    answered_within: Duration,
+    /// KiB more than before.
+    memory: u64,
+}
+
+impl Seen {
+    fn and(self, other: Self) -> Self {
+        Self {
+            sent: self.sent.max(other.sent),
+            answered_within: self.answered_within.max(other.answered_within),
+            memory: self.memory.max(other.memory),
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
+    fn tell(self) {
+        println!("{self:?}");
+    }
+}
+
+fn judge(about: &str, answers: &[Response], (status, code): (u16, &str)) {
+    let [answer] = answers else {
+        panic!("{about}: {answers:?}");
+    };
+    let problem = answer.any_problem();
+    let found = (answer.status, text(&problem["code"]));
+    assert_eq!(found, (status, code), "{about}");
+}
+
+fn head(route: &Route, body: Body, token: Option<&str>, whole: Option<&[u8]>) -> Vec<u8> {
+    let media_type = body.media_type(route.takes);
+    let length = match (whole, body) {
+        (Some(whole), _) => format!("content-length: {}", whole.len()),
+        (None, Body::Announced) => format!("content-length: {GIGABYTE}"),
+        (None, _) => "transfer-encoding: chunked".to_owned(),
+    };
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+    let token = token.unwrap_or_default();
+    let head = format!(
+        "{route} HTTP/1.1\r\nhost: x\r\ncontent-type: {media_type}\r\n{length}\r\n{token}\r\n"
+    );
+    head.into_bytes()
+}
+
+/// A gigabyte of them, each a chunk if need be.
+fn kilobytes(is_chunked: bool) -> impl Iterator<Item = &'static [u8]> {
+    const PLAIN: &[u8] = &[b'x'; 16 * 1024];
+    const CHUNK: &[u8] = &chunk();
+    let piece = if is_chunked { CHUNK } else { PLAIN };
+    std::iter::repeat_n(piece, GIGABYTE as usize / PLAIN.len())
+}
+
+const fn chunk() -> [u8; 16 * 1024 + 8] {
+    let mut chunk = [b'x'; 16 * 1024 + 8];
+    let size = *b"4000\r\n";
+    let mut at = 0;
+    while at < size.len() {
+        chunk[at] = size[at];
+        at += 1;
+    }
+    chunk[16 * 1024 + 6] = b'\r';
+    chunk[16 * 1024 + 7] = b'\n';
+    chunk
+}
