@@ -205,8 +205,12 @@ impl Tokens {
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
         let user = actor.user_id().ok_or(Error::Unauthenticated)?;
-        self.issue_api_key_by(actor.into(), user, name, lifetime)
-            .await
+        let issued = self.issue_api_key_by(actor.into(), user, name, lifetime);
+        match issued.await {
+            // The account was removed after its token was looked at.
+            Err(Error::NotFound) => Err(Error::Unauthenticated),
+            issued => issued,
+        }
     }
 
     /// Gives that user an API key, without the question who asks: for the machine's operator.

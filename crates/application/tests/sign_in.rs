@@ -220,6 +220,17 @@ async fn api_keys_are_their_owners_to_list_and_revoke() {
     ));
 }
 
+#[tokio::test]
+async fn whoever_is_removed_after_they_were_let_in_has_to_sign_in() {
+    let door = Door::new();
+    let user = door.account("ada@example.org", None).await;
+    door.accounts.delete(user.id).await.unwrap();
+    let name = TokenName::parse("laptop").unwrap();
+    let ada = Actor::User(Arc::new(user));
+    let issued = door.tokens.create_api_key(&ada, name, None).await;
+    assert!(matches!(issued, Err(Error::Unauthenticated)), "{issued:?}");
+}
+
 const HERE: &str = "192.0.2.1";
 const ELSEWHERE: &str = "198.51.100.1";
 
