@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test traces check format lint deny docs contract demo compose bench cache-report
+.PHONY: help run test traces check format lint deny docs contract parts demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -62,6 +62,11 @@ $(LOAD_GENERATOR):
 bench: $(LOAD_GENERATOR) ## how fast it is, beside what the machine can do; MODE=full for releases
 	OHA=$(LOAD_GENERATOR) \
 	$(CARGO) run --quiet --release --locked --package colloquy-bench -- $(MODE)
+
+parts: ## what the program is made of, for a release (cargo install cargo-cyclonedx --locked)
+	$(CARGO) cyclonedx --format json --manifest-path crates/server/Cargo.toml --override-filename parts
+	mv crates/server/parts.json target/colloquy-parts.json
+	find crates migrations tests -name parts.json -delete
 
 demo: ## a tour with curl, against $$BASE or a server of its own
 	./scripts/demo.sh
