@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
-use super::{Admission, SignInLimits};
+use super::{Admission, SignInLimits, WINDOW};
 use crate::Error;
 use crate::ports::{AccountKey, Clock, PlaceKey, PortError, SignInAttempt, SignInRepository};
 
@@ -148,7 +148,28 @@ impl Refusals {
     }
 }
 
+/// Of attempts at once the others may be a moment later than this one; nobody waits for longer than
+/// they count.
 fn refusal(wait: TimeDelta) -> Error {
-    let retry_after = wait.to_std().unwrap_or_default();
+    let retry_after = wait.min(WINDOW).to_std().unwrap_or_default();
     Error::TooManySignIns { retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+
+    use super::{WINDOW, refusal};
+    use crate::Error;
+
+    #[test]
+    fn nobody_waits_for_longer_than_a_wrong_password_counts() {
+        let a_moment_later = refusal(WINDOW + TimeDelta::milliseconds(1));
+        assert!(
+            matches!(a_moment_later, Error::TooManySignIns { retry_after }
+                if retry_after == Duration::from_secs(60))
+        );
+    }
 }
