@@ -33,7 +33,7 @@ struct Parts {
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
     scrape: Scrape,
-    written_assistants: WrittenAssistants,
+    written_assistants: Arc<WrittenAssistants>,
 }
 
 /// What tells whether the service can do its work.
@@ -61,7 +61,7 @@ impl App {
             readiness,
             trusted_proxies,
             scrape,
-            written_assistants: WrittenAssistants::default(),
+            written_assistants: Arc::default(),
         }))
     }
 }
@@ -78,9 +78,9 @@ impl FromRef<App> for TrustedProxies {
     }
 }
 
-impl FromRef<App> for WrittenAssistants {
+impl FromRef<App> for Arc<WrittenAssistants> {
     fn from_ref(app: &App) -> Self {
-        app.0.written_assistants.clone()
+        Self::clone(&app.0.written_assistants)
     }
 }
 

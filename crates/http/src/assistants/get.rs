@@ -34,7 +34,7 @@ use crate::problem::Problem;
 pub(crate) async fn get_assistant(
     CurrentActor(actor): CurrentActor,
     State(assistants): State<Arc<Assistants>>,
-    State(written): State<WrittenAssistants>,
+    State(written): State<Arc<WrittenAssistants>>,
     AssistantPath(reference): AssistantPath,
     at_hand: IfNoneMatch,
 ) -> Result<Response, Problem> {

@@ -28,7 +28,7 @@ use crate::problem::Problem;
 pub(crate) async fn list_assistants(
     CurrentActor(actor): CurrentActor,
     State(assistants): State<Arc<Assistants>>,
-    State(written): State<WrittenAssistants>,
+    State(written): State<Arc<WrittenAssistants>>,
     Query(page): Query<OffsetPage>,
 ) -> Result<Response, Problem> {
     let page = assistants.list(&actor, page).await?;

@@ -107,5 +107,5 @@ pub(crate) async fn update_assistant(
     let assistant = assistants
         .update(&caller.actor, &reference, changes, &expected)
         .await?;
-    Ok(tagged(AssistantView::whole(&assistant)))
+    Ok(tagged(&assistant))
 }

@@ -82,8 +82,6 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
     revision: Option<u32>,
-    #[serde(skip)]
-    tag: String,
     /// Whether answers are kept and given again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
@@ -119,7 +117,6 @@ impl AssistantView {
                     .map(OutputSchema::into_value),
             ),
             revision: Some(assistant.revision),
-            tag: etag::of_revision(assistant.revision, true),
             use_semantic_cache: Some(assistant.caching.is_on),
             cache_similarity_threshold: Some(assistant.caching.threshold.get()),
             cache_ttl_seconds: Some(assistant.caching.lifetime.as_seconds()),
@@ -158,7 +155,6 @@ impl AssistantView {
             max_tool_rounds: None,
             output_schema: None,
             revision: None,
-            tag: etag::of_revision(assistant.revision, false),
             use_semantic_cache: None,
             cache_similarity_threshold: None,
             cache_ttl_seconds: None,
@@ -167,9 +163,10 @@ impl AssistantView {
     }
 }
 
-/// The assistant with its tag.
-pub(crate) fn tagged(view: AssistantView) -> Response {
-    (validity(view.tag.clone()), Json(view)).into_response()
+/// All of the assistant, with its tag.
+pub(crate) fn tagged(assistant: &Assistant) -> Response {
+    let tag = etag::of_revision(assistant.revision, true);
+    (validity(tag), Json(AssistantView::whole(assistant))).into_response()
 }
 
 /// For whom and how long an answer of this tag is good: it depends on who asks, each time.

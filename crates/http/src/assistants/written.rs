@@ -12,7 +12,7 @@ use super::view::AssistantView;
 /// Assistants, and pages of them, as they were written out. To write one takes most of the time of
 /// a request for it; what the use cases give out again, by a repository that keeps copies, is not
 /// written again. What has changed is something else.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct WrittenAssistants {
     single: Written<Assistant>,
     pages: Written<OffsetList<Assistant>>,
@@ -36,14 +36,9 @@ impl WrittenAssistants {
     }
 }
 
-/// What was written of values that others keep, while they keep them.
-struct Written<T>(Arc<Mutex<Bodies<T>>>);
-
-struct Bodies<T> {
-    /// By the value's place, and whether the reader manages assistants.
-    by_value: HashMap<(usize, bool), Body<T>>,
-    bytes: usize,
-}
+/// What was written of values that others keep, while they keep them: by the value's place, and
+/// whether the reader manages assistants.
+struct Written<T>(Mutex<HashMap<(usize, bool), Body<T>>>);
 
 struct Body<T> {
     /// Does not keep the value; while this is here, no other can be in its place.
@@ -64,59 +59,34 @@ impl<T> Written<T> {
         view: impl FnOnce() -> V,
     ) -> Result<Bytes, serde_json::Error> {
         let key = (Arc::as_ptr(value).addr(), can_manage);
-        if let Some(body) = self.bodies().by_value.get(&key) {
+        if let Some(body) = self.bodies().get(&key) {
             return Ok(body.bytes.clone());
         }
         let bytes = Bytes::from(serde_json::to_vec(&view())?);
         if bytes.len() <= MAX_BYTES {
-            let value = Arc::downgrade(value);
-            let body = Body { value, bytes };
-            let bytes = body.bytes.clone();
-            self.bodies().keep(key, body);
-            return Ok(bytes);
+            let (value, bytes) = (Arc::downgrade(value), bytes.clone());
+            self.keep(key, Body { value, bytes });
         }
         Ok(bytes)
     }
 
-    fn bodies(&self) -> MutexGuard<'_, Bodies<T>> {
+    fn keep(&self, key: (usize, bool), body: Body<T>) {
+        let mut bodies = self.bodies();
+        bodies.retain(|_, body| body.value.strong_count() > 0);
+        let held: usize = bodies.values().map(|body| body.bytes.len()).sum();
+        if held + body.bytes.len() > MAX_BYTES_IN_ALL {
+            bodies.clear();
+        }
+        bodies.insert(key, body);
+    }
+
+    fn bodies(&self) -> MutexGuard<'_, HashMap<(usize, bool), Body<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Bodies<T> {
-    fn keep(&mut self, key: (usize, bool), body: Body<T>) {
-        if self.bytes + body.bytes.len() > MAX_BYTES_IN_ALL {
-            self.by_value
-                .retain(|_, body| body.value.strong_count() > 0);
-            self.bytes = self.by_value.values().map(|body| body.bytes.len()).sum();
-        }
-        if self.bytes + body.bytes.len() > MAX_BYTES_IN_ALL {
-            *self = Self::default();
-        }
-        self.bytes += body.bytes.len();
-        if let Some(same) = self.by_value.insert(key, body) {
-            self.bytes -= same.bytes.len();
-        }
-    }
-}
-
-impl<T> Default for Bodies<T> {
-    fn default() -> Self {
-        Self {
-            by_value: HashMap::new(),
-            bytes: 0,
-        }
     }
 }
 
 impl<T> Default for Written<T> {
     fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Clone for Written<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(Mutex::default())
     }
 }

@@ -30,5 +30,5 @@ pub(crate) async fn delete_avatar(
     AssistantPath(reference): AssistantPath,
 ) -> Result<Response, Problem> {
     let assistant = avatars.remove(&caller.actor, &reference).await?;
-    Ok(tagged(AssistantView::whole(&assistant)))
+    Ok(tagged(&assistant))
 }

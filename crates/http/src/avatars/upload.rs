@@ -45,5 +45,5 @@ pub(crate) async fn upload_avatar(
     // Who may not is told before the file is taken in.
     let upload = avatars.upload(&caller.actor, &reference).await?;
     let assistant = upload.finish(form.file().await?).await?;
-    Ok(tagged(AssistantView::whole(&assistant)))
+    Ok(tagged(&assistant))
 }

@@ -94,12 +94,9 @@ async fn of_starts_at_once_one_wins_and_the_others_leave_no_gap(place: &Place) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finish_that_waited_for_a_forced_end_leaves_nothing() {
-    let Some(place) = places::postgres().await else {
+    let Some((place, stores, make, thread)) = on_postgres().await else {
         return;
     };
-    let stores = stores(&place.migrated().await);
-    let make = Samples::new();
-    let thread = has_thread(&stores, &make).await;
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("Too late")]);
     let (run, [runs, others]) = (start.run.id, [(); 2].map(|()| stores.runs.clone()));
@@ -122,12 +119,9 @@ async fn a_finish_that_waited_for_a_forced_end_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forced_end_that_waited_for_a_finish_leaves_the_run_as_it_is() {
-    let Some(place) = places::postgres().await else {
+    let Some((place, stores, make, thread)) = on_postgres().await else {
         return;
     };
-    let stores = stores(&place.migrated().await);
-    let make = Samples::new();
-    let thread = has_thread(&stores, &make).await;
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("In time")]);
     let (run, [runs, others]) = (start.run.id, [(); 2].map(|()| stores.runs.clone()));
@@ -149,12 +143,9 @@ async fn a_forced_end_that_waited_for_a_finish_leaves_the_run_as_it_is() {
 /// of the first for what else is done to the thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waited_for_the_thread_goes_on_from_what_stands_in_it_then() {
-    let Some(place) = places::postgres().await else {
+    let Some((place, stores, make, thread)) = on_postgres().await else {
         return;
     };
-    let stores = stores(&place.migrated().await);
-    let make = Samples::new();
-    let thread = has_thread(&stores, &make).await;
     let (first, second) = (new_start(&make, &thread), new_start(&make, &thread));
     let end = make.end(&first, vec![make.answer("Well.")]);
     let [runs, others] = [(); 2].map(|()| stores.runs.clone());
@@ -192,12 +183,9 @@ async fn who_waited_for_the_thread_goes_on_from_what_stands_in_it_then() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waited_for_a_thread_that_is_deleted_does_not_find_it() {
-    let Some(place) = places::postgres().await else {
+    let Some((place, stores, make, thread)) = on_postgres().await else {
         return;
     };
-    let stores = stores(&place.migrated().await);
-    let make = Samples::new();
-    let thread = has_thread(&stores, &make).await;
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("Too late")]);
     let next = new_start(&make, &thread);
@@ -272,6 +260,15 @@ impl Lock {
     async fn release(mut self) {
         self.execute("COMMIT").await;
     }
+}
+
+/// A thread on PostgreSQL, the only one where rows are waited for.
+async fn on_postgres() -> Option<(Place, Stores, Samples, Thread)> {
+    let place = places::postgres().await?;
+    let stores = stores(&place.migrated().await);
+    let make = Samples::new();
+    let thread = has_thread(&stores, &make).await;
+    Some((place, stores, make, thread))
 }
 
 async fn has_thread(stores: &Stores, make: &Samples) -> Thread {
