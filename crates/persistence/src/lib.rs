@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod assistants;
+mod batch;
 mod changes;
 mod database;
 mod entities;

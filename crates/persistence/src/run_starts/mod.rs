@@ -11,12 +11,13 @@ use sea_orm::{
     QuerySelect as _, QueryTrait as _, Select,
 };
 
+use crate::batch::Batch;
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::entities::{run_events, threads};
 use crate::error::Failure;
 use crate::locks::lock_user;
 use crate::positions;
-use crate::run_events::add;
+use crate::run_events::insertions;
 
 /// The run that the same request of the same user has started before.
 pub(crate) async fn known(
@@ -48,17 +49,18 @@ pub(crate) async fn insert(
     let run = &start.run;
     let (first, is_close) = take_position(transaction, start).await?;
     let message = std::slice::from_ref(&start.message);
-    let mut message = positions::insert(transaction, run.thread_id, run.id, message, first).await?;
-    let message = message.remove(0);
-    Entity::insert(ActiveModel::started(start))
-        .exec_without_returning(transaction)
+    let event = run_events::first(run.id, start.message.id)?;
+    Batch::new(transaction)
+        .with(positions::insertion(run.thread_id, run.id, message, first)?)
+        .with([Entity::insert(ActiveModel::started(start)).into_query()])
+        .with(insertions(vec![event]))
+        .run()
         .await?;
-    add(transaction, vec![run_events::first(run.id, message.id)?]).await?;
     // At last: a thread that is busy is the nearer reason to refuse the run.
     if is_close && count(transaction, start).await? > u64::from(start.max_per_user) {
         return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
     }
-    Ok(message)
+    Ok(start.message.clone().placed(run.thread_id, run.id, first))
 }
 
 /// How far from the limit starts need not see each other: more of one user than are likely to be
