@@ -6,6 +6,7 @@ use colloquy_domain::{
     RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
@@ -62,7 +63,8 @@ pub(super) struct Inner {
     pub(super) active: ActiveRuns,
     /// One for each run that may be worked on at once.
     slots: Arc<Semaphore>,
-    /// One for each run whose end may be stored at once.
+    /// One for each run whose start or end may be stored at once: in the order in which they come,
+    /// so that no more runs start than end.
     pub(super) storing: Semaphore,
     /// Ends every run that has not ended by itself when the service stops.
     pub(super) stop: CancellationToken,
@@ -91,8 +93,10 @@ pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// The first wait before a run is ended whose start the store did not confirm; the next are twice
 /// as long each. A store that is away is not pressed, and most often it answers again soon.
 const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
-/// How many ends are stored at once: somewhat more than a pool has connections.
+/// How many starts and ends are stored at once: somewhat more than a pool has connections.
 const STORING: usize = 16;
+/// How long a start waits until it may be stored; ends wait for as long as it takes.
+const START_TIME: Duration = Duration::from_secs(2);
 /// How long runs have to store their end once they are told to stop.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -159,9 +163,9 @@ impl RunEngine {
     pub async fn stop(&self, grace: Duration) {
         self.inner.tasks.close();
         let all_ended = self.inner.tasks.wait();
-        if tokio::time::timeout(grace, all_ended).await.is_err() {
+        if timeout(grace, all_ended).await.is_err() {
             self.inner.stop.cancel();
-            let _ = tokio::time::timeout(STOP_TIME, self.inner.tasks.wait()).await;
+            let _ = timeout(STOP_TIME, self.inner.tasks.wait()).await;
         }
     }
 
@@ -288,6 +292,9 @@ impl Inner {
             message,
             idempotency: job.idempotency.clone(),
             max_per_user: self.limits.max_per_user,
+        };
+        let Ok(_storing) = timeout(START_TIME, self.storing.acquire()).await else {
+            return Err(Error::Overloaded);
         };
         let saved = ports.runs.start(&start).await?;
         Ok((start.run, saved))
