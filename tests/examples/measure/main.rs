@@ -8,7 +8,9 @@
 )]
 
 mod avatars;
+mod bodies;
 mod first_token;
+mod flood;
 mod login;
 mod overhead;
 mod stalled;
@@ -34,12 +36,14 @@ async fn main() {
         Some(&"login") => login::login(backend).await,
         Some(&"writers") => writers::writers(backend).await,
         Some(&"avatars") => avatars::avatars(backend).await,
+        Some(&"bodies") => bodies::bodies(backend).await,
         Some(&"overhead") => overhead::overhead(backend).await,
+        Some(&"flood") => flood::flood(backend).await,
         Some(&"first-token") => first_token::first_token(backend).await,
         Some(&"streams") => streams::streams(backend).await,
         Some(&"stalled") => stalled::stalled(backend).await,
         _ => println!(
-            "measure start|login|writers|avatars|overhead|first-token|streams|stalled [sqlite|postgres]"
+            "measure start|login|writers|avatars|bodies|overhead|first-token|flood|streams|stalled [sqlite|postgres]"
         ),
     }
 }
