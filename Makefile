@@ -8,11 +8,15 @@ CARGO ?= cargo
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
+# Without embedding models of its own, whose libraries take as long to build as all the rest:
+# `make run FEATURES=local-embeddings` has them.
+FEATURES =
+
 run: ## build and serve http://127.0.0.1:8080, everything under ./data, with a demo assistant
 	COLLOQUY_LISTEN="$${COLLOQUY_LISTEN:-127.0.0.1:8080}" \
 	COLLOQUY_DATA_DIR="$${COLLOQUY_DATA_DIR:-./data}" \
 	COLLOQUY_DEMO="$${COLLOQUY_DEMO:-true}" \
-	$(CARGO) run --quiet --locked --package colloquy-server -- serve
+	$(CARGO) run --locked --package colloquy-server --no-default-features --features "$(FEATURES)" -- serve
 
 test: ## run every test; those on PostgreSQL when TEST_POSTGRES_URL is set
 	$(CARGO) test --workspace --locked

@@ -9,7 +9,8 @@ start_server() {
     EMAIL=admin@example.org PASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
     if [ -z "$program" ]; then
         echo "building..."
-        cargo build --quiet --locked --package colloquy-server
+        # As `make run` does.
+        cargo build --quiet --locked --package colloquy-server --no-default-features
         program=${CARGO_TARGET_DIR:-target}/debug/colloquy
     fi
     # None of the caller's settings, nor of the tests'.
