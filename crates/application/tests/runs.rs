@@ -7,15 +7,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use colloquy_application::Error;
 use colloquy_application::ports::{InstanceId, ModelError, ModelErrorKind, PortError, TokenHash};
+use colloquy_application::runs::RunJob;
 use colloquy_application::testing::fakes::{Gate, Script};
-use colloquy_domain::{FinishReason, MessageStatus, RunErrorCode, RunStatus};
+use colloquy_domain::{FinishReason, MessageContent, MessageStatus, RunErrorCode, RunStatus};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use support::{INSTANCE, Service, ai, human, model, user};
-
-/// How many ends the engine stores at the same time.
-const ENDS_AT_ONCE: usize = 16;
 
 #[tokio::test]
 async fn an_answer_is_stored_behind_its_question() {
@@ -326,37 +324,18 @@ async fn the_end_of_a_run_waits_for_a_store_that_is_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_do_not_start_while_those_before_them_cannot_end() {
-    let gate = Gate::new();
-    let script = |_| Script::new().text("ok").wait(&gate).end(FinishReason::Stop);
-    let service = Service::with((0..=ENDS_AT_ONCE).map(script)).await;
-    let threads = service.memory.stores().threads;
-    let mut started = Vec::new();
-    for _ in 0..ENDS_AT_ONCE {
-        let thread = service.make.thread(service.person.user_id().unwrap());
-        threads.add(&thread).await.unwrap();
-        started.push(service.start_in(thread.id).await.unwrap());
-    }
-    service.model.asked(ENDS_AT_ONCE).await;
-    service.memory.set_down(true);
-    gate.open();
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    let began = Instant::now();
-    let refused = service.start_in(service.thread.id).await;
-    assert!(matches!(refused, Err(Error::Overloaded)));
-    assert_eq!(began.elapsed(), Duration::from_secs(2));
-    service.memory.set_down(false);
-    for run in started {
-        run.wait().await.unwrap();
-    }
-    service.post("Hi").await.unwrap().wait().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
     let service = Service::with([Script::new().text("ok").end(FinishReason::Stop)]).await;
+    let job = RunJob {
+        thread_id: service.thread.id,
+        actor: service.person.clone(),
+        assistant: service.assistant.clone().into(),
+        content: MessageContent::parse("Hi").unwrap(),
+        idempotency: None,
+        bypasses_cache: false,
+    };
     service.memory.set_mute(true);
-    let lost = service.start_in(service.thread.id).await;
+    let lost = service.use_cases.engine.start(job).await;
     assert!(matches!(lost, Err(Error::Port(PortError::Unavailable(_)))));
     service.memory.set_mute(false);
     assert!(matches!(service.post("Hi").await, Err(Error::ThreadBusy)));

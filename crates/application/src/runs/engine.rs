@@ -63,8 +63,9 @@ pub(super) struct Inner {
     pub(super) active: ActiveRuns,
     /// One for each run that may be worked on at once.
     slots: Arc<Semaphore>,
-    /// One for each run whose start or end may be stored at once: in the order in which they come,
-    /// so that no more runs start than end.
+    /// One for each run whose start may be stored at once.
+    starting: Semaphore,
+    /// One for each run whose end may be stored at once.
     pub(super) storing: Semaphore,
     /// Ends every run that has not ended by itself when the service stops.
     pub(super) stop: CancellationToken,
@@ -93,10 +94,13 @@ pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// The first wait before a run is ended whose start the store did not confirm; the next are twice
 /// as long each. A store that is away is not pressed, and most often it answers again soon.
 const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
-/// How many starts and ends are stored at once: somewhat more than a pool has connections.
+/// How many ends are stored at once: somewhat more than a pool has connections.
 const STORING: usize = 16;
-/// How long a start waits until it may be stored; ends wait for as long as it takes.
-const START_TIME: Duration = Duration::from_secs(2);
+/// How many starts are: fewer than ends, so that under a flood no more runs begin than end.
+const STARTING: usize = 12;
+/// How long a start waits until it may be stored; together with what the store may take, it is
+/// answered within five seconds.
+const START_TIME: Duration = Duration::from_millis(800);
 /// How long runs have to store their end once they are told to stop.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -120,6 +124,7 @@ impl RunEngine {
                 instance,
                 limits,
                 slots: Arc::new(Semaphore::new(limits.max_concurrent)),
+                starting: Semaphore::new(STARTING),
                 storing: Semaphore::new(STORING),
                 active: ActiveRuns::default(),
                 stop: CancellationToken::new(),
@@ -293,7 +298,7 @@ impl Inner {
             idempotency: job.idempotency.clone(),
             max_per_user: self.limits.max_per_user,
         };
-        let Ok(_storing) = timeout(START_TIME, self.storing.acquire()).await else {
+        let Ok(_starting) = timeout(START_TIME, self.starting.acquire()).await else {
             return Err(Error::Overloaded);
         };
         let saved = ports.runs.start(&start).await?;

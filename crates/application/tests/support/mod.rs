@@ -17,7 +17,7 @@ use chrono::TimeDelta;
 use colloquy_application::messages::PostMessage;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{ChatMessage, Clock as _, InstanceId, MessageScope};
-use colloquy_application::runs::{RunJob, RunLimits, RunOutcome, StartedRun};
+use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
 };
@@ -26,7 +26,7 @@ use colloquy_application::tools::Toolbox;
 use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
 use colloquy_domain::{
     Actor, Assistant, AssistantRef, IdempotencyKey, Message, MessageContent, MessageKind,
-    MessageStatus, Thread, ThreadId, ToolRef,
+    MessageStatus, Thread, ToolRef,
 };
 use uuid::Uuid;
 
@@ -131,19 +131,6 @@ impl Service {
         };
         let messages = &self.use_cases.messages;
         messages.post(&self.person, self.thread.id, post).await
-    }
-
-    /// Begins a run without a look at the store, which may be away.
-    pub(crate) async fn start_in(&self, thread: ThreadId) -> Result<StartedRun, Error> {
-        let job = RunJob {
-            thread_id: thread,
-            actor: self.person.clone(),
-            assistant: self.assistant.clone().into(),
-            content: MessageContent::parse("Hi").unwrap(),
-            idempotency: None,
-            bypasses_cache: false,
-        };
-        self.use_cases.engine.start(job).await
     }
 
     pub(crate) async fn ask(&self, content: &str) -> Result<RunOutcome, Error> {
