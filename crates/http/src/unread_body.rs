@@ -24,7 +24,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// rest is taken in, or, when there is too much of it, the client is told that the connection ends.
 pub(crate) struct UnreadBody {
     body: SharedBody,
-    /// Who waits for a go-ahead has not begun to send, and had better not.
+    /// Who waits for a go-ahead has not begun to send, and had better not; who announces more than
+    /// is read is cut off either way.
     may_drain: bool,
 }
 
@@ -38,7 +39,8 @@ impl UnreadBody {
         let body = std::mem::take(request.body_mut());
         let body = SharedBody(Arc::new(Mutex::new(body)));
         *request.body_mut() = Body::new(body.clone());
-        let may_drain = !request.headers().contains_key(EXPECT);
+        let is_bearable = body.size_hint().lower() <= DRAIN_BYTES as u64;
+        let may_drain = is_bearable && !request.headers().contains_key(EXPECT);
         Some(Self { body, may_drain })
     }
 
