@@ -101,6 +101,19 @@ impl Database {
     }
 }
 
+/// Nobody else can write.
+pub struct WriteLock(SqliteConnection);
+
+impl WriteLock {
+    /// Gives it back.
+    ///
+    /// # Panics
+    /// When the file is gone.
+    pub async fn release(self) {
+        self.0.close().await.expect("a proper end");
+    }
+}
+
 impl Database {
     /// All that it holds: of SQLite a backup in `directory`, of PostgreSQL each table as text.
     ///
@@ -111,6 +124,23 @@ impl Database {
             Some(file) => back_up(Path::new(file), &directory.join("backup.db")).await,
             None => dump(&self.url).await.into_bytes(),
         }
+    }
+
+    /// Takes SQLite's lock on writing, as another process may.
+    ///
+    /// # Panics
+    /// When it is not SQLite, or its file cannot be locked.
+    pub async fn lock(&self) -> WriteLock {
+        let file = self.url.strip_prefix("sqlite://").expect("SQLite");
+        let options = SqliteConnectOptions::new().filename(file);
+        let mut connection = SqliteConnection::connect_with(&options)
+            .await
+            .expect("the file opens");
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut connection)
+            .await
+            .expect("the lock");
+        WriteLock(connection)
     }
 
     /// How many transactions PostgreSQL has committed in it so far; its sessions report them

@@ -1,16 +1,20 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use colloquy_tests::client::Client;
 use colloquy_tests::database::Backend;
 use colloquy_tests::raw::upload;
 use colloquy_tests::server::Colloquy;
-use tokio::time::{Instant as Tick, interval, timeout};
+use tokio::time::{interval, sleep};
 
 use colloquy_tests::measure::memory::{peak, resident};
+use colloquy_tests::measure::scene::at_once;
 use colloquy_tests::measure::times::Times;
 
-/// How many senders there are at once.
+/// How many senders there are at once, and how long each of them rests: all run on the same
+/// processors as the service and whoever waits for it.
 const SENDERS: usize = 8;
+const REST: Duration = Duration::from_millis(250);
 /// How long is watched each time, and how often somebody else asks meanwhile.
 const WATCHED: Duration = Duration::from_secs(15);
 const EVERY: Duration = Duration::from_millis(5);
@@ -36,15 +40,21 @@ pub(crate) async fn bodies(backend: Backend) {
         ("keys", Body::Whole(keys.into_bytes())),
         ("deep", Body::Whole(deep.into_bytes())),
     ];
-    for (name, body) in &kinds {
-        let head = body.head(name, user.token());
+    for (name, body) in kinds {
+        let body = Arc::new(body);
+        let head: Arc<str> = body.head(name, user.token()).into();
         let end = Instant::now() + WATCHED;
-        let senders = (0..SENDERS).map(|_| send_until(end, &server, &head, body));
-        let sent = futures_util::future::join_all(senders);
-        let (sent, meanwhile) = tokio::join!(sent, reads(&user));
-        let count: usize = sent.iter().sum();
+        let address: Arc<str> = server.address().into();
+        let senders = (0..SENDERS).map(move |_| {
+            let (address, head, body) = (address.clone(), head.clone(), body.clone());
+            async move { send_until(end, &address, &head, &body).await }
+        });
+        let sent = tokio::spawn(at_once(senders));
+        let meanwhile = reads(&user).await;
+        let refused = Times::from(sent.await.expect("no panic"));
         let memory = peak(&server);
-        println!("{name:9} {memory} KiB, reads {meanwhile}, {count} refused");
+        println!("{name:9} {memory} KiB, reads {meanwhile}");
+        println!("          {} refused {refused}", refused.count());
     }
 }
 
@@ -81,28 +91,28 @@ fn chunk() -> Vec<u8> {
     [head.as_bytes(), &[b'x'; PIECE], b"\r\n"].concat()
 }
 
-/// Sends it again once it is refused; how often.
-async fn send_until(end: Instant, server: &Colloquy, head: &str, body: &Body) -> usize {
-    let mut count = 0;
+/// Sends it again and again; how long each took to be refused.
+async fn send_until(end: Instant, address: &str, head: &str, body: &Body) -> Vec<Duration> {
+    let mut times = Vec::new();
     while Instant::now() < end {
-        let sent = upload(server.address(), head.as_bytes(), body.pieces());
-        // The last one ends in its own time.
-        let sent = timeout(Duration::from_secs(5), sent).await;
-        let (_, answer) = sent.expect("an answer");
+        let began = Instant::now();
+        let (_, answer) = upload(address, head.as_bytes(), body.pieces()).await;
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
-        count += 1;
+        times.push(began.elapsed());
+        sleep(REST).await;
     }
-    count
+    times
 }
 
-/// Reads at an even pace, each counted from when it was due.
+/// Reads at an even pace.
 async fn reads(user: &Client) -> Times {
     let mut times = Vec::new();
     let mut due = interval(EVERY);
-    let end = Tick::now() + WATCHED;
-    while Tick::now() < end {
-        let began = due.tick().await;
+    let end = Instant::now() + WATCHED;
+    while Instant::now() < end {
+        due.tick().await;
+        let began = Instant::now();
         user.get("/assistants").await.expect(200);
         times.push(began.elapsed());
     }

@@ -7,7 +7,9 @@ use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{ModelServer, Reply};
 use colloquy_tests::server::Colloquy;
 use colloquy_tests::{on_both_backends, on_postgres};
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use hyper::Method;
 use serde_json::json;
 
@@ -30,11 +32,41 @@ async fn with(backend: Backend, setting: (&str, &str)) -> (Colloquy, ModelServer
 
 /// Asks in a thread of its own, and does not wait for the answer.
 async fn ask(client: &Client, assistant: &str) -> Response {
-    let thread = client.create_thread().await;
+    ask_in(&client.create_thread().await, client, assistant).await
+}
+
+async fn ask_in(thread: &str, client: &Client, assistant: &str) -> Response {
     let path = format!("/threads/{thread}/messages");
     let body = json!({"assistant_id": assistant, "content": "Well?"});
     let post = client.request(Method::POST, &path).json(&body);
     post.header("prefer", "respond-async").send().await
+}
+
+/// How many requests are worked on at once, and how many runs start.
+const AT_WORK: usize = 24;
+const STARTING: usize = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_cannot_start_soon_are_refused_and_the_others_start_late() {
+    let plenty = ("COLLOQUY_RUN__MAX_CONCURRENT", "100");
+    let (server, _models, assistant) = with(Backend::Sqlite, plenty).await;
+    let user = server.user("ada").await;
+    let mut threads = Vec::new();
+    for _ in 0..AT_WORK {
+        threads.push(user.create_thread().await);
+    }
+    let lock = server.installation().database().lock().await;
+    let asked = threads
+        .iter()
+        .map(|thread| ask_in(thread, &user, &assistant));
+    let mut answers: FuturesUnordered<_> = asked.collect();
+    let refused: Vec<Response> = answers.by_ref().take(AT_WORK - STARTING).collect().await;
+    lock.release().await;
+    for answer in refused {
+        assert_refused(answer, 503, "service_unavailable");
+    }
+    let begun: Vec<Response> = answers.collect().await;
+    assert_eq!(counts(&begun), BTreeMap::from([(202, STARTING)]));
 }
 
 /// How many answers there are of each status.
