@@ -1,6 +1,7 @@
+use sea_orm::sea_query::Values;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement,
-    StatementBuilder, Value,
+    StatementBuilder,
 };
 
 /// Statements of a transaction, none of which needs what another one gives. SQLite carries them
@@ -33,27 +34,27 @@ impl<'a> Batch<'a> {
 
     /// Carries them out in their order; the rows that they return, in the same.
     pub(crate) async fn run(self) -> Result<Vec<QueryResult>, DbErr> {
-        if self.backend == DbBackend::Sqlite {
-            return self
-                .transaction
-                .query_all_raw(joined(self.statements))
-                .await;
-        }
+        let statements = match self.backend {
+            DbBackend::Sqlite => Vec::from_iter(joined(self.statements)),
+            _ => self.statements,
+        };
         let mut rows = Vec::new();
-        for statement in self.statements {
+        for statement in statements {
             rows.extend(self.transaction.query_all_raw(statement).await?);
         }
         Ok(rows)
     }
 }
 
-/// Their values follow each other as their placeholders do, which are not numbered.
-fn joined(statements: Vec<Statement>) -> Statement {
-    let mut texts = Vec::new();
-    let mut values: Vec<Value> = Vec::new();
-    for statement in statements {
-        texts.push(statement.sql);
-        values.extend(statement.values.into_iter().flat_map(|values| values.0));
-    }
-    Statement::from_sql_and_values(DbBackend::Sqlite, texts.join(";"), values)
+/// All of them as one; their values follow each other as their placeholders do, which are not
+/// numbered.
+fn joined(statements: Vec<Statement>) -> Option<Statement> {
+    statements.into_iter().reduce(|mut first, next| {
+        first.sql.push(';');
+        first.sql.push_str(&next.sql);
+        let values = next.values.into_iter().flat_map(|values| values.0);
+        let before = first.values.get_or_insert_with(|| Values(Vec::new()));
+        before.0.extend(values);
+        first
+    })
 }
