@@ -83,10 +83,7 @@ impl Database {
         let Some(file) = self.url.strip_prefix("sqlite://") else {
             return;
         };
-        let options = SqliteConnectOptions::new().filename(file);
-        let mut connection = SqliteConnection::connect_with(&options)
-            .await
-            .expect("the file opens");
+        let mut connection = open(Path::new(file)).await;
         let findings: String = sqlx::query("PRAGMA integrity_check")
             .fetch_one(&mut connection)
             .await
@@ -132,10 +129,7 @@ impl Database {
     /// When it is not SQLite, or its file cannot be locked.
     pub async fn lock(&self) -> WriteLock {
         let file = self.url.strip_prefix("sqlite://").expect("SQLite");
-        let options = SqliteConnectOptions::new().filename(file);
-        let mut connection = SqliteConnection::connect_with(&options)
-            .await
-            .expect("the file opens");
+        let mut connection = open(Path::new(file)).await;
         sqlx::query("BEGIN IMMEDIATE")
             .execute(&mut connection)
             .await
@@ -175,10 +169,7 @@ impl Drop for Database {
 }
 
 async fn back_up(file: &Path, backup: &Path) -> Vec<u8> {
-    let options = SqliteConnectOptions::new().filename(file);
-    let mut connection = SqliteConnection::connect_with(&options)
-        .await
-        .expect("the file opens");
+    let mut connection = open(file).await;
     let statement = format!("VACUUM INTO '{}'", backup.display());
     sqlx::raw_sql(AssertSqlSafe(statement))
         .execute(&mut connection)
@@ -243,6 +234,12 @@ fn drop_postgres(url: &str) {
         &server,
         format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
     ));
+}
+
+async fn open(file: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(file);
+    let connection = SqliteConnection::connect_with(&options).await;
+    connection.expect("the file opens")
 }
 
 async fn execute(server: &str, statement: String) {

@@ -14,12 +14,12 @@ pub(crate) async fn place(
     thread: ThreadId,
     run: RunId,
     messages: &[NewMessage],
-) -> Result<Vec<Message>, Failure> {
+) -> Result<(), Failure> {
     let is_thread = threads::COLUMN.id.eq(thread.as_uuid());
     let first = take(transaction, is_thread, messages.len()).await?;
     let insertion = insertion(thread, run, messages, first)?;
     Batch::new(transaction).with(insertion).run().await?;
-    Ok(placed(thread, run, messages, first))
+    Ok(())
 }
 
 /// Stores the messages at the positions from `first` on, which have been taken for them.

@@ -19,6 +19,8 @@ use colloquy_tests::measure::memory::{peak, resident};
 use colloquy_tests::measure::scene::at_once;
 use colloquy_tests::measure::times::Times;
 
+use crate::reads::reads;
+
 /// How many ask at once, each in a thread of its own: no run waits for another.
 const CLIENTS: usize = 2_500;
 /// How many keep the service busy. They go on to another thread each time, as many in all: what a
@@ -30,6 +32,8 @@ const FLOOD: Duration = Duration::from_secs(60);
 const RECOVERY: Duration = Duration::from_secs(10);
 /// How many times what the service can do is asked of it.
 const TIMES: f64 = 10.0;
+/// How many reads show how the service is.
+const READS: usize = 500;
 
 type Asked = (u16, Duration);
 
@@ -37,7 +41,7 @@ type Asked = (u16, Duration);
 /// others are refused, and how it is afterwards.
 pub(crate) async fn flood(backend: Backend) {
     let server = Colloquy::installed(backend).await;
-    let server = server.env("COLLOQUY_LOG", &log()).serve().await;
+    let server = server.env("COLLOQUY_LOG", "warn").serve().await;
     let assistant = server.assistant("Echo").await;
     let user = server.user("ada").await;
     let asker = Asker::new(&server, &user, &assistant);
@@ -50,7 +54,7 @@ pub(crate) async fn flood(backend: Backend) {
     println!(
         "before: {} KiB, reads {}",
         resident(&server),
-        reads(&user).await
+        reads(&user, READS).await
     );
     let few = |time| {
         at_once(
@@ -78,14 +82,9 @@ pub(crate) async fn flood(backend: Backend) {
     println!(
         "after: {} KiB, reads {}",
         resident(&server),
-        reads(&user).await
+        reads(&user, READS).await
     );
     server.installation().database().check_integrity().await;
-}
-
-/// At which level is logged, `warn` unless something else is asked for.
-fn log() -> String {
-    std::env::var("LOG").unwrap_or_else(|_| "warn".to_owned())
 }
 
 /// How many messages were answered in a second.
@@ -104,17 +103,6 @@ fn print(title: &str, asked: &[Asked], time: Duration) -> f64 {
         }
     }
     answered
-}
-
-/// How long somebody's reads take.
-async fn reads(user: &Client) -> Times {
-    let mut times = Vec::new();
-    for _ in 0..500 {
-        let began = Instant::now();
-        user.get("/assistants").await.expect(200);
-        times.push(began.elapsed());
-    }
-    Times::from(times)
 }
 
 /// When all clients together ask, whoever is free then.

@@ -13,6 +13,7 @@ mod first_token;
 mod flood;
 mod login;
 mod overhead;
+mod reads;
 mod stalled;
 mod start;
 mod streams;

@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use colloquy_tests::measure::memory::resident;
 use colloquy_tests::measure::scene::Scene;
-use colloquy_tests::measure::times::Times;
+
+use crate::reads::reads;
 
 /// Readers that ask for a stream and never read from it.
 const CLIENTS: usize = 200;
@@ -22,6 +23,8 @@ const PIECE: usize = 1024;
 /// How long is watched: a stalled stream is cut after half a minute.
 const WATCHED: Duration = Duration::from_secs(90);
 const BETWEEN: Duration = Duration::from_secs(10);
+/// How many reads of somebody else are timed each time.
+const READS: usize = 100;
 
 /// What readers who do not read cost: memory, the time of others, and whether their answers are
 /// kept.
@@ -33,7 +36,7 @@ pub(crate) async fn stalled(backend: Backend) {
     println!(
         "before: {} KiB, others {}",
         resident(&scene.server),
-        others(&scene).await
+        reads(&scene.user, READS).await
     );
     let began = Instant::now();
     let mut clients = Vec::new();
@@ -46,7 +49,7 @@ pub(crate) async fn stalled(backend: Backend) {
         let memory = resident(&scene.server);
         println!(
             "{second:>3} s: {memory} KiB, others {}",
-            others(&scene).await
+            reads(&scene.user, READS).await
         );
     }
     let mut cut = 0;
@@ -101,15 +104,4 @@ async fn is_over(stream: &mut TcpStream) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-/// How long the requests of somebody else take.
-async fn others(scene: &Scene) -> Times {
-    let mut times = Vec::new();
-    for _ in 0..100 {
-        let began = Instant::now();
-        scene.user.get("/assistants").await.expect(200);
-        times.push(began.elapsed());
-    }
-    Times::from(times)
 }
