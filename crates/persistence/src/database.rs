@@ -11,6 +11,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use crate::error::{ConnectError, Failure};
+use crate::script::Scripts;
 use crate::suspicion::Suspicion;
 use crate::{postgres, sqlite};
 
@@ -41,9 +42,19 @@ pub struct Database {
     reader: DatabaseConnection,
     /// On SQLite a single connection.
     writer: DatabaseConnection,
+    /// On SQLite, by the same connection.
+    scripts: Option<Scripts>,
     operation_timeout: Duration,
     suspicion: Suspicion,
     under_way: Level,
+}
+
+/// Where a whole transaction goes over to the database in one call.
+pub(crate) enum AtOnce<'a> {
+    /// As a statement that writes to several tables.
+    Postgres(&'a PgPool),
+    /// As a script.
+    Sqlite(&'a Scripts),
 }
 
 /// How often a transaction is tried that PostgreSQL gives up for the sake of another.
@@ -68,9 +79,12 @@ impl Database {
         } else {
             return Err(ConnectError::UnsupportedUrl);
         };
+        let is_sqlite = writer.get_database_backend() == DbBackend::Sqlite;
+        let scripts = is_sqlite.then(|| Scripts::on(writer.get_sqlite_connection_pool().clone()));
         Ok(Self {
             reader,
             writer,
+            scripts,
             operation_timeout: options.operation_timeout,
             suspicion,
             under_way: Level::default(),
@@ -121,11 +135,12 @@ impl Database {
         self.writer.begin_with_options(options).await
     }
 
-    /// Where to write with single statements, each a transaction of its own, within
-    /// [`write`](Self::write): on PostgreSQL, of which one statement can write to several tables.
-    pub(crate) fn postgres(&self) -> Option<&PgPool> {
-        let is_postgres = self.backend() == DbBackend::Postgres;
-        is_postgres.then(|| self.writer.get_postgres_connection_pool())
+    /// Where to write with what is a transaction of its own, within [`write`](Self::write).
+    pub(crate) fn at_once(&self) -> AtOnce<'_> {
+        match &self.scripts {
+            Some(scripts) => AtOnce::Sqlite(scripts),
+            None => AtOnce::Postgres(self.writer.get_postgres_connection_pool()),
+        }
     }
 
     /// Does the work in the time there is for an operation.

@@ -2,7 +2,6 @@
 #![deny(missing_docs)]
 
 mod assistants;
-mod batch;
 mod changes;
 mod database;
 mod entities;
@@ -17,6 +16,7 @@ mod run_ends;
 mod run_events;
 mod run_starts;
 mod runs;
+mod script;
 mod sign_ins;
 mod sqlite;
 mod suspicion;

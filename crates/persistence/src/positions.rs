@@ -1,11 +1,14 @@
 use colloquy_application::ports::{NewMessage, PortError};
 use colloquy_domain::{Message, RunId, ThreadId};
-use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query, SimpleExpr, UpdateStatement};
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, QueryResult, QueryTrait};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, InsertStatement, Query, SelectStatement, SimpleExpr, UpdateStatement,
+};
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, QueryResult, QueryTrait, UpdateMany};
 
-use crate::batch::Batch;
 use crate::entities::{messages, threads};
 use crate::error::Failure;
+use crate::locks::is_thread_of;
+use crate::script::insertion_if_changed;
 
 /// Stores the messages at the thread's next positions, in the order given. Locks its row, also
 /// when there are none; `NotFound` when it is gone.
@@ -17,26 +20,25 @@ pub(crate) async fn place(
 ) -> Result<(), Failure> {
     let is_thread = threads::COLUMN.id.eq(thread.as_uuid());
     let first = take(transaction, is_thread, messages.len()).await?;
-    let insertion = insertion(thread, run, messages, first)?;
-    Batch::new(transaction).with(insertion).run().await?;
+    insert(transaction, thread, run, messages, first).await?;
     Ok(())
 }
 
 /// Stores the messages at the positions from `first` on, which have been taken for them.
-pub(crate) fn insertion(
+pub(crate) async fn insert(
+    transaction: &DatabaseTransaction,
     thread: ThreadId,
     run: RunId,
     messages: &[NewMessage],
     first: u64,
-) -> Result<Option<InsertStatement>, PortError> {
-    if messages.is_empty() {
-        return Ok(None);
-    }
+) -> Result<Vec<Message>, Failure> {
     let rows = (first..).zip(messages).map(|(position, message)| {
         messages::ActiveModel::unplaced(run, message)?.placed(thread, position)
     });
-    let insertion = messages::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?);
-    Ok(Some(insertion.into_query()))
+    messages::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?)
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(placed(thread, run, messages, first))
 }
 
 /// The messages as they stand at the positions from `first` on.
@@ -59,28 +61,65 @@ pub(crate) async fn take(
     is_thread: SimpleExpr,
     count: usize,
 ) -> Result<u64, Failure> {
-    let taking = taking(is_thread, count)?;
-    let rows = Batch::new(transaction).with([taking]).run().await?;
-    taken(rows.first(), count)
+    let count = i64::try_from(count).map_err(PortError::other)?;
+    let updated = raise(is_thread, count)
+        .exec_with_returning(transaction)
+        .await?;
+    let thread = updated.into_iter().next().ok_or(PortError::NotFound)?;
+    Ok(first(thread.last_position, count)?)
 }
 
-/// Takes the positions; see [`take`], and [`taken`] for what it returns.
-pub(crate) fn taking(is_thread: SimpleExpr, count: usize) -> Result<UpdateStatement, PortError> {
-    let count = i64::try_from(count).map_err(PortError::other)?;
+fn raise(is_thread: SimpleExpr, count: i64) -> UpdateMany<threads::Entity> {
     let last_position = threads::COLUMN.last_position;
-    let mut taking = threads::Entity::update_many()
+    threads::Entity::update_many()
         .col_expr(last_position, Expr::col(last_position).add(count))
         .filter(is_thread)
-        .into_query();
-    taking.returning(Query::returning().column(last_position));
+}
+
+/// Takes positions as [`take`] does, in a script; [`insertions_if_taken`] fills them, and
+/// [`first_taken`] tells the first by the row that this returns.
+pub(crate) fn taking(is_thread: SimpleExpr, count: usize) -> Result<UpdateStatement, PortError> {
+    let count = i64::try_from(count).map_err(PortError::other)?;
+    let mut taking = raise(is_thread, count).into_query();
+    taking.returning(Query::returning().column(threads::Column::LastPosition));
     Ok(taking)
 }
 
-/// The first of the `count` positions that were taken, by the row that tells the last.
-pub(crate) fn taken(row: Option<&QueryResult>, count: usize) -> Result<u64, Failure> {
-    let last: i64 = row.ok_or(PortError::NotFound)?.try_get_by_index(0)?;
+/// The first of the `count` positions that were [taken](taking).
+pub(crate) fn first_taken(row: &QueryResult, count: usize) -> Result<u64, Failure> {
     let count = i64::try_from(count).map_err(PortError::other)?;
-    Ok(first(last, count)?)
+    Ok(first(row.try_get_by_index(0)?, count)?)
+}
+
+/// Stores the messages of a run that is stored already, at the last positions of its thread, if the
+/// script's statement before has changed anything.
+pub(crate) fn insertions_if_taken(
+    run: RunId,
+    messages: &[NewMessage],
+) -> Result<Vec<InsertStatement>, PortError> {
+    let from_the_last = messages.iter().rev().zip(0_i64..);
+    let insertion = |(message, behind): (&NewMessage, i64)| {
+        let row = messages::ActiveModel::unplaced(run, message)?;
+        let position = Expr::from(of_thread(run, threads::Column::LastPosition)).sub(behind);
+        let place = [
+            (
+                messages::Column::ThreadId,
+                of_thread(run, threads::Column::Id).into(),
+            ),
+            (messages::Column::Position, position),
+        ];
+        insertion_if_changed(&row, place)
+    };
+    from_the_last.map(insertion).collect()
+}
+
+/// What the run's thread has in a column.
+fn of_thread(run: RunId, column: threads::Column) -> SelectStatement {
+    Query::select()
+        .column(column)
+        .from(threads::Entity)
+        .and_where(is_thread_of(run))
+        .take()
 }
 
 /// The first of `count` positions that were taken, up to the `last`.

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use colloquy_application::ports::{InstanceId, PortError, RunEventRepository, RunEvents};
 use colloquy_domain::{Message, MessageId, Run, RunEvent, RunId};
-use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select,
@@ -11,7 +11,6 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::Database;
-use crate::batch::Batch;
 use crate::entities::run_events::{
     self, ActiveModel, COLUMN, Column, Entity, FIRST, Model, Subjects,
 };
@@ -52,10 +51,7 @@ impl RunEventRepository for SeaRunEventRepository {
                         rows.extend(run_events::rows(added.run_id, new)?);
                     }
                 }
-                Batch::new(&transaction)
-                    .with(insertions(rows))
-                    .run()
-                    .await?;
+                add(&transaction, rows).await?;
                 transaction.commit().await?;
                 Ok(())
             })
@@ -80,13 +76,16 @@ impl RunEventRepository for SeaRunEventRepository {
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// Adds rows to the logs of their runs.
-pub(crate) fn insertions(rows: Vec<ActiveModel>) -> impl Iterator<Item = InsertStatement> {
-    let mut rows = rows.into_iter().peekable();
-    std::iter::from_fn(move || {
-        rows.peek()?;
-        let some = rows.by_ref().take(ROWS_AT_ONCE);
-        Some(Entity::insert_many(some).into_query())
-    })
+pub(crate) async fn add(
+    transaction: &DatabaseTransaction,
+    rows: Vec<ActiveModel>,
+) -> Result<(), Failure> {
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        Entity::insert_many(rows.iter().cloned())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The whole log of a run.

@@ -76,8 +76,9 @@ impl RunRepository for SeaRunRepository {
         self.database
             .write(|| async {
                 let mut log_end = end.log_end;
-                if let (Some(pool), Some(number)) = (self.database.postgres(), log_end) {
-                    if let Some(finished) = run_ends::statement::finish(pool, end, number).await? {
+                if let Some(number) = log_end {
+                    let finished = run_ends::finish_at_once(&self.database, end, number);
+                    if let Some(finished) = finished.await? {
                         return Ok(finished);
                     }
                     // Perhaps since the log goes on behind that number.
@@ -159,9 +160,8 @@ impl SeaRunRepository {
     async fn insert(&self, start: &RunStart) -> Result<SavedRun, PortError> {
         self.database
             .write(|| async {
-                if let Some(pool) = self.database.postgres()
-                    && let Some(message) = run_starts::statement::insert(pool, start).await?
-                {
+                let message = run_starts::insert_at_once(&self.database, start);
+                if let Some(message) = message.await? {
                     return Ok(SavedRun::New(message));
                 }
                 let transaction = self.database.begin().await?;

@@ -1,7 +1,8 @@
 //! How runs start, and how a start is found that was made before: in a transaction here, which
-//! knows the reasons to refuse one; on PostgreSQL, first of all, as [`statement`] tells.
+//! knows the reasons to refuse one; first of all in one go, as [`postgres`] and [`sqlite`] tell.
 
-pub(crate) mod statement;
+mod postgres;
+mod sqlite;
 
 use colloquy_application::ports::{Constraint, PortError, RunStart};
 use colloquy_domain::{Message, Run, UserId};
@@ -11,13 +12,14 @@ use sea_orm::{
     QuerySelect as _, QueryTrait as _, Select,
 };
 
-use crate::batch::Batch;
+use crate::Database;
+use crate::database::AtOnce;
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::entities::{run_events, threads};
 use crate::error::Failure;
 use crate::locks::lock_user;
 use crate::positions;
-use crate::run_events::insertions;
+use crate::run_events::add;
 
 /// The run that the same request of the same user has started before.
 pub(crate) async fn known(
@@ -41,6 +43,18 @@ pub(crate) async fn known(
     Ok(Some(known.try_into()?))
 }
 
+/// Stores what [`insert`] stores, in one go; the message as it stands then. None when that cannot
+/// be done so, and nothing is stored then.
+pub(crate) async fn insert_at_once(
+    database: &Database,
+    start: &RunStart,
+) -> Result<Option<Message>, Failure> {
+    match database.at_once() {
+        AtOnce::Postgres(pool) => postgres::insert(pool, start).await,
+        AtOnce::Sqlite(scripts) => sqlite::insert(scripts, start).await,
+    }
+}
+
 /// Stores the run, its message and the first event of its log; the message as it stands then.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
@@ -49,18 +63,17 @@ pub(crate) async fn insert(
     let run = &start.run;
     let (first, is_close) = take_position(transaction, start).await?;
     let message = std::slice::from_ref(&start.message);
-    let event = run_events::first(run.id, start.message.id)?;
-    Batch::new(transaction)
-        .with(positions::insertion(run.thread_id, run.id, message, first)?)
-        .with([Entity::insert(ActiveModel::started(start)).into_query()])
-        .with(insertions(vec![event]))
-        .run()
+    let mut message = positions::insert(transaction, run.thread_id, run.id, message, first).await?;
+    let message = message.remove(0);
+    Entity::insert(ActiveModel::started(start))
+        .exec_without_returning(transaction)
         .await?;
+    add(transaction, vec![run_events::first(run.id, message.id)?]).await?;
     // At last: a thread that is busy is the nearer reason to refuse the run.
     if is_close && count(transaction, start).await? > u64::from(start.max_per_user) {
         return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
     }
-    Ok(start.message.clone().placed(run.thread_id, run.id, first))
+    Ok(message)
 }
 
 /// How far from the limit starts need not see each other: more of one user than are likely to be

@@ -89,6 +89,7 @@ mod tests {
     use colloquy_domain::{Thread, User};
 
     use super::{MARGIN, insert};
+    use crate::database::AtOnce;
     use crate::{Database, SeaThreadRepository, SeaUserRepository, places};
 
     async fn has_thread(database: &Database, make: &Samples, owner: &User) -> Thread {
@@ -116,7 +117,9 @@ mod tests {
         let owner = make.user("ada@example.org");
         let users = SeaUserRepository::new(database.clone());
         users.add(&owner, None).await.unwrap();
-        let pool = database.postgres().unwrap();
+        let AtOnce::Postgres(pool) = database.at_once() else {
+            panic!("not PostgreSQL")
+        };
         for (limit, is_enough) in [(2, false), (MARGIN, false), (MARGIN + 1, true)] {
             let thread = has_thread(&database, &make, &owner).await;
             let start = new_start(&make, &thread, limit);

@@ -66,9 +66,7 @@ WITH thread AS MATERIALIZED (
 )
 SELECT ended.*, last_position FROM ended, taken";
 
-/// Does what [`finish`](super::finish) does for a run whose log ends with number `log_end`. None
-/// when that cannot be done so, and nothing is changed then: the run is gone or not held, or its
-/// log goes on behind that number.
+/// See [`finish_at_once`](super::finish_at_once).
 pub(crate) async fn finish(
     pool: &PgPool,
     end: &RunEnd,
@@ -139,6 +137,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::finish;
+    use crate::database::AtOnce;
     use crate::{Database, SeaRunRepository, SeaThreadRepository, SeaUserRepository, places};
 
     /// The end of a run in progress.
@@ -163,7 +162,9 @@ mod tests {
         let database = place.migrated().await;
         let make = Samples::new();
         let end = has_end(&database, &make).await;
-        let pool = database.postgres().unwrap();
+        let AtOnce::Postgres(pool) = database.at_once() else {
+            panic!("not PostgreSQL")
+        };
         let ended = async |end: &RunEnd, log_end| {
             let finished = finish(pool, end, log_end).await.ok().unwrap();
             finished.map(|finished| finished.messages[0].position)
