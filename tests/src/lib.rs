@@ -13,6 +13,8 @@ pub mod database;
 pub mod events;
 pub mod files;
 #[cfg(feature = "server")]
+pub mod large_bodies;
+#[cfg(feature = "server")]
 pub mod malformed;
 #[cfg(feature = "server")]
 pub mod measure;

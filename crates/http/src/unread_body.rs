@@ -10,13 +10,17 @@ use axum::http::{HeaderValue, Version};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How much of a body that nobody wants is read all the same: three of the largest files that are
 /// taken, so that who sends one too large is told.
 const DRAIN_BYTES: usize = 16 * 1024 * 1024;
 /// For how long.
-const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// How much of it in one go, and how long others have the processors for themselves then: at most
+/// 64 MiB a second are read.
+const DRAIN_STEP: usize = 64 * 1024;
+const DRAIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// The body of a request of HTTP/1, for what is left of it when the answer is there.
 ///
@@ -57,10 +61,15 @@ impl UnreadBody {
 
 async fn has_ended(mut body: SharedBody) -> bool {
     let drained = async {
-        let mut room = DRAIN_BYTES;
+        let (mut room, mut step) = (DRAIN_BYTES, 0);
         while let Some(frame) = body.frame().await {
             let length = frame.ok()?.data_ref().map_or(0, Bytes::len);
             room = room.checked_sub(length)?;
+            step += length;
+            if step >= DRAIN_STEP {
+                step = 0;
+                sleep(DRAIN_PAUSE).await;
+            }
         }
         Some(())
     };

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use colloquy_tests::client::Client;
 use colloquy_tests::database::Backend;
+use colloquy_tests::large_bodies::{Content, LargeBody};
 use colloquy_tests::raw::upload;
 use colloquy_tests::server::Colloquy;
 use tokio::time::{interval, sleep};
@@ -18,9 +19,12 @@ const REST: Duration = Duration::from_millis(250);
 /// How long is watched each time, and how often somebody else asks meanwhile.
 const WATCHED: Duration = Duration::from_secs(15);
 const EVERY: Duration = Duration::from_millis(5);
-/// How much of a gigabyte is offered in one piece.
-const PIECE: usize = 16 * 1024;
-const GIGABYTE: usize = 1 << 30;
+const KINDS: [LargeBody; 4] = [
+    LargeBody::Announced,
+    LargeBody::Chunked,
+    LargeBody::Keys,
+    LargeBody::Deep,
+];
 
 /// What bodies of a size that nobody takes cost others: the time of their reads, before and
 /// meanwhile.
@@ -31,72 +35,38 @@ pub(crate) async fn bodies(backend: Backend) {
         let before = reads(&user).await;
         println!("{:9} {} KiB, reads {before}", "before", resident(&server));
     }
-    let keys = (0..1_000_000).map(|number| format!("\"{number}\":0"));
-    let keys = format!("{{{}}}", keys.collect::<Vec<_>>().join(","));
-    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let kinds = [
-        ("announced", Body::Endless(Vec::from([b'x'; PIECE]))),
-        ("chunked", Body::Endless(chunk())),
-        ("keys", Body::Whole(keys.into_bytes())),
-        ("deep", Body::Whole(deep.into_bytes())),
-    ];
-    for (name, body) in kinds {
-        let body = Arc::new(body);
-        let head: Arc<str> = body.head(name, user.token()).into();
+    for body in KINDS {
+        let content = Arc::new(body.content());
+        let head: Arc<str> = head(body, &content, user.token()).into();
         let end = Instant::now() + WATCHED;
         let address: Arc<str> = server.address().into();
         let senders = (0..SENDERS).map(move |_| {
-            let (address, head, body) = (address.clone(), head.clone(), body.clone());
-            async move { send_until(end, &address, &head, &body).await }
+            let (address, head, content) = (address.clone(), head.clone(), content.clone());
+            async move { send_until(end, &address, &head, &content).await }
         });
         let sent = tokio::spawn(at_once(senders));
         let meanwhile = reads(&user).await;
         let refused = Times::from(sent.await.expect("no panic"));
         let memory = peak(&server);
-        println!("{name:9} {memory} KiB, reads {meanwhile}");
+        println!("{:9} {memory} KiB, reads {meanwhile}", format!("{body:?}"));
         println!("          {} refused {refused}", refused.count());
     }
 }
 
-enum Body {
-    Whole(Vec<u8>),
-    /// Again and again, a gigabyte in all.
-    Endless(Vec<u8>),
-}
-
-impl Body {
-    fn head(&self, name: &str, token: &str) -> String {
-        let length = match (self, name) {
-            (Self::Whole(body), _) => format!("content-length: {}", body.len()),
-            (Self::Endless(_), "announced") => format!("content-length: {GIGABYTE}"),
-            (Self::Endless(_), _) => "transfer-encoding: chunked".to_owned(),
-        };
-        format!(
-            "POST /api/v1/threads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {token}\r\n{length}\r\n\r\n"
-        )
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let (piece, count) = match self {
-            Self::Whole(body) => (body, 1),
-            Self::Endless(piece) => (piece, GIGABYTE / PIECE),
-        };
-        std::iter::repeat_n(piece.as_slice(), count)
-    }
-}
-
-fn chunk() -> Vec<u8> {
-    let head = format!("{PIECE:x}\r\n");
-    [head.as_bytes(), &[b'x'; PIECE], b"\r\n"].concat()
+fn head(body: LargeBody, content: &Content, token: &str) -> String {
+    let length = body.length(content);
+    format!(
+        "POST /api/v1/threads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {token}\r\n{length}\r\n\r\n"
+    )
 }
 
 /// Sends it again and again; how long each took to be refused.
-async fn send_until(end: Instant, address: &str, head: &str, body: &Body) -> Vec<Duration> {
+async fn send_until(end: Instant, address: &str, head: &str, content: &Content) -> Vec<Duration> {
     let mut times = Vec::new();
     while Instant::now() < end {
         let began = Instant::now();
-        let (_, answer) = upload(address, head.as_bytes(), body.pieces()).await;
+        let (_, answer) = upload(address, head.as_bytes(), content.pieces()).await;
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
         times.push(began.elapsed());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use colloquy_tests::client::{Client, Response, text};
 use colloquy_tests::database::Backend;
+use colloquy_tests::large_bodies::{Content, LargeBody, boundary};
 use colloquy_tests::measure::memory::{peak, reset_peak, resident};
 use colloquy_tests::on_both_backends;
 use colloquy_tests::raw::{answers, upload};
@@ -15,8 +16,6 @@ use serde_json::json;
 on_both_backends![what_is_too_much_is_refused_and_not_held];
 
 const KIB: u64 = 1024;
-/// What each of them would be.
-const GIGABYTE: u64 = 1 << 30;
 /// How many come at once.
 const AT_ONCE: u64 = 8;
 /// What the service may take besides, in KiB.
@@ -25,33 +24,14 @@ const SLACK: u64 = 16 * KIB;
 /// holds of it on its way.
 const DRAINED: u64 = (16 + 16) * KIB * KIB;
 
-/// What is sent.
-#[derive(Debug, Clone, Copy)]
-enum Body {
-    /// A gigabyte, which says so.
-    Announced,
-    /// A gigabyte in chunks.
-    Chunked,
-    /// 100,000 arrays, each in the next.
-    Deep,
-    /// As many as a JSON body has room for.
-    Nested,
-    /// 1,000,000 keys.
-    Keys,
-    /// A form of 10,000 parts.
-    Parts,
-    /// A form with a boundary of 10 KiB.
-    Boundary,
-}
-
-const BODIES: [Body; 7] = [
-    Body::Announced,
-    Body::Chunked,
-    Body::Deep,
-    Body::Nested,
-    Body::Keys,
-    Body::Parts,
-    Body::Boundary,
+const BODIES: [LargeBody; 7] = [
+    LargeBody::Announced,
+    LargeBody::Chunked,
+    LargeBody::Deep,
+    LargeBody::Nested,
+    LargeBody::Keys,
+    LargeBody::Parts,
+    LargeBody::Boundary,
 ];
 
 /// Where it is sent.
@@ -103,7 +83,7 @@ impl Takes {
     }
 
     /// How it is refused. Who has not signed in is told so before the body is looked at.
-    const fn refusal(self, body: Body, is_signed_in: bool) -> (u16, &'static str) {
+    const fn refusal(self, body: LargeBody, is_signed_in: bool) -> (u16, &'static str) {
         const UNKNOWN: (u16, &str) = (401, "authentication_required");
         const MALFORMED: (u16, &str) = (400, "malformed_request");
         const TOO_LARGE: (u16, &str) = (413, "payload_too_large");
@@ -111,56 +91,28 @@ impl Takes {
         const INVALID: (u16, &str) = (422, "validation_error");
         match (self, body) {
             (Self::Json | Self::File, _) if !is_signed_in => UNKNOWN,
-            (Self::Json | Self::Login, Body::Parts | Body::Boundary)
-            | (Self::File, Body::Deep | Body::Nested | Body::Keys) => UNSUPPORTED,
-            (Self::Json, Body::Deep | Body::Nested) | (Self::File, Body::Boundary) => MALFORMED,
-            (Self::File, Body::Parts) => INVALID,
+            (Self::Json | Self::Login, LargeBody::Parts | LargeBody::Boundary)
+            | (Self::File, LargeBody::Deep | LargeBody::Nested | LargeBody::Keys) => UNSUPPORTED,
+            (Self::Json, LargeBody::Deep | LargeBody::Nested)
+            | (Self::File, LargeBody::Boundary) => MALFORMED,
+            (Self::File, LargeBody::Parts) => INVALID,
             _ => TOO_LARGE,
         }
     }
 }
 
-impl Body {
-    /// Its type, where the route takes it.
-    fn media_type(self, takes: Takes) -> String {
-        match (self, takes) {
-            (Self::Announced | Self::Chunked, Takes::Login) => {
-                "application/x-www-form-urlencoded".to_owned()
-            }
-            (Self::Announced | Self::Chunked, Takes::File) | (Self::Parts, _) => {
-                "multipart/form-data; boundary=x".to_owned()
-            }
-            (Self::Boundary, _) => format!("multipart/form-data; boundary={}", boundary()),
-            _ => "application/json".to_owned(),
+/// Its type, where the route takes it.
+fn media_type(body: LargeBody, takes: Takes) -> String {
+    match (body, takes) {
+        (LargeBody::Announced | LargeBody::Chunked, Takes::Login) => {
+            "application/x-www-form-urlencoded".to_owned()
         }
+        (LargeBody::Announced | LargeBody::Chunked, Takes::File) | (LargeBody::Parts, _) => {
+            "multipart/form-data; boundary=x".to_owned()
+        }
+        (LargeBody::Boundary, _) => format!("multipart/form-data; boundary={}", boundary()),
+        _ => "application/json".to_owned(),
     }
-
-    /// All of it, unless there is no end of it.
-    fn whole(self) -> Option<Vec<u8>> {
-        let text = match self {
-            Self::Announced | Self::Chunked => return None,
-            Self::Deep => format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
-            Self::Nested => "{\"a\":".repeat(200_000),
-            Self::Keys => {
-                let keys = (0..1_000_000).map(|number| format!("\"{number}\":0"));
-                format!("{{{}}}", keys.collect::<Vec<_>>().join(","))
-            }
-            Self::Parts => {
-                let part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n";
-                format!("{}--x--\r\n", part.repeat(10_000))
-            }
-            Self::Boundary => {
-                let boundary = boundary();
-                let disposition = "Content-Disposition: form-data; name=\"file\"";
-                format!("--{boundary}\r\n{disposition}\r\n\r\n1\r\n--{boundary}--\r\n")
-            }
-        };
-        Some(text.into_bytes())
-    }
-}
-
-fn boundary() -> String {
-    "x".repeat(10 * 1024)
 }
 
 async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
@@ -171,7 +123,7 @@ async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
     let routes = routes(&assistant);
     // What is held from then on has been held before.
     for route in &routes {
-        send_at_once(&server, &admin, route, Body::Keys).await;
+        send_at_once(&server, &admin, route, LargeBody::Keys).await;
     }
     let mut seen = Seen::default();
     for body in BODIES {
@@ -187,10 +139,10 @@ async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
 }
 
 /// Half of them by an administrator, half by nobody, and somebody else meanwhile.
-async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: Body) -> Seen {
+async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: LargeBody) -> Seen {
     let before = resident(server);
     reset_peak(server);
-    let whole = body.whole();
+    let content = body.content();
     let others = async {
         for _ in 0..4 {
             server.guest().get("/assistants").await.expect(200);
@@ -199,15 +151,11 @@ async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: Bo
     let sent = (0..AT_ONCE).map(async |number| {
         let token = (number % 2 == 0).then(|| admin.token());
         let about = format!("{body:?} to {route}, signed in: {}", token.is_some());
-        let head = head(route, body, token, whole.as_deref());
+        let head = head(route, body, token, &content);
         let begin = Instant::now();
-        let (sent, back) = match (&whole, body) {
-            (Some(whole), _) => upload(server.address(), &head, [whole.as_slice()]).await,
-            (None, Body::Announced) => upload(server.address(), &head, kilobytes(false)).await,
-            (None, _) => upload(server.address(), &head, kilobytes(true)).await,
-        };
+        let (sent, back) = upload(server.address(), &head, content.pieces()).await;
         let answered_within = begin.elapsed();
-        let limit = whole.as_ref().map_or(DRAINED, |whole| whole.len() as u64);
+        let limit = content.bytes().min(DRAINED);
         assert!(sent <= limit, "{about}: {sent} bytes sent");
         let refusal = route.takes.refusal(body, token.is_some());
         judge(&about, &answers(&about, &back), refusal);
@@ -262,38 +210,13 @@ fn judge(about: &str, answers: &[Response], (status, code): (u16, &str)) {
     assert_eq!(found, (status, code), "{about}");
 }
 
-fn head(route: &Route, body: Body, token: Option<&str>, whole: Option<&[u8]>) -> Vec<u8> {
-    let media_type = body.media_type(route.takes);
-    let length = match (whole, body) {
-        (Some(whole), _) => format!("content-length: {}", whole.len()),
-        (None, Body::Announced) => format!("content-length: {GIGABYTE}"),
-        (None, _) => "transfer-encoding: chunked".to_owned(),
-    };
+fn head(route: &Route, body: LargeBody, token: Option<&str>, content: &Content) -> Vec<u8> {
+    let media_type = media_type(body, route.takes);
+    let length = body.length(content);
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let token = token.unwrap_or_default();
     let head = format!(
         "{route} HTTP/1.1\r\nhost: x\r\ncontent-type: {media_type}\r\n{length}\r\n{token}\r\n"
     );
     head.into_bytes()
-}
-
-/// A gigabyte of them, each a chunk if need be.
-fn kilobytes(is_chunked: bool) -> impl Iterator<Item = &'static [u8]> {
-    const PLAIN: &[u8] = &[b'x'; 16 * 1024];
-    const CHUNK: &[u8] = &chunk();
-    let piece = if is_chunked { CHUNK } else { PLAIN };
-    std::iter::repeat_n(piece, GIGABYTE as usize / PLAIN.len())
-}
-
-const fn chunk() -> [u8; 16 * 1024 + 8] {
-    let mut chunk = [b'x'; 16 * 1024 + 8];
-    let size = *b"4000\r\n";
-    let mut at = 0;
-    while at < size.len() {
-        chunk[at] = size[at];
-        at += 1;
-    }
-    chunk[16 * 1024 + 6] = b'\r';
-    chunk[16 * 1024 + 7] = b'\n';
-    chunk
 }

@@ -1,0 +1,101 @@
+//! Bodies of a size that nobody has a use for.
+
+/// What they are.
+#[derive(Debug, Clone, Copy)]
+pub enum LargeBody {
+    /// A gigabyte, which says so.
+    Announced,
+    /// A gigabyte in chunks.
+    Chunked,
+    /// 100,000 arrays, each in the next.
+    Deep,
+    /// As many as a JSON body has room for.
+    Nested,
+    /// 1,000,000 keys.
+    Keys,
+    /// A form of 10,000 parts, between which is `x`.
+    Parts,
+    /// A form with a [boundary] of 10 KiB.
+    Boundary,
+}
+
+const GIGABYTE: usize = 1 << 30;
+/// How much of a gigabyte is offered in one piece.
+const PIECE: usize = 16 * 1024;
+
+/// What is sent of a body.
+#[derive(Debug)]
+pub struct Content {
+    piece: Vec<u8>,
+    count: usize,
+}
+
+impl LargeBody {
+    /// What is sent of it.
+    #[must_use]
+    pub fn content(self) -> Content {
+        let text = match self {
+            Self::Announced => return Content::gigabyte(vec![b'x'; PIECE]),
+            Self::Chunked => return Content::gigabyte(chunk()),
+            Self::Deep => format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            Self::Nested => "{\"a\":".repeat(200_000),
+            Self::Keys => {
+                let keys = (0..1_000_000).map(|number| format!("\"{number}\":0"));
+                format!("{{{}}}", keys.collect::<Vec<_>>().join(","))
+            }
+            Self::Parts => {
+                let part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n";
+                format!("{}--x--\r\n", part.repeat(10_000))
+            }
+            Self::Boundary => {
+                let boundary = boundary();
+                let disposition = "Content-Disposition: form-data; name=\"file\"";
+                format!("--{boundary}\r\n{disposition}\r\n\r\n1\r\n--{boundary}--\r\n")
+            }
+        };
+        Content {
+            piece: text.into_bytes(),
+            count: 1,
+        }
+    }
+
+    /// The header that tells how long it is, or that it does not say.
+    #[must_use]
+    pub fn length(self, content: &Content) -> String {
+        match self {
+            Self::Chunked => "transfer-encoding: chunked".to_owned(),
+            _ => format!("content-length: {}", content.bytes()),
+        }
+    }
+}
+
+impl Content {
+    fn gigabyte(piece: Vec<u8>) -> Self {
+        Self {
+            piece,
+            count: GIGABYTE / PIECE,
+        }
+    }
+
+    /// It, piece by piece.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::repeat_n(self.piece.as_slice(), self.count)
+    }
+
+    /// How many bytes it is.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        (self.piece.len() * self.count) as u64
+    }
+}
+
+/// What is between the parts of [`LargeBody::Boundary`].
+#[must_use]
+pub fn boundary() -> String {
+    "x".repeat(10 * 1024)
+}
+
+fn chunk() -> Vec<u8> {
+    let head = format!("{PIECE:x}\r\n");
+    [head.as_bytes(), &[b'x'; PIECE], b"\r\n"].concat()
+}
