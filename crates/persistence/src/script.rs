@@ -19,6 +19,8 @@ use crate::error::Failure;
 #[derive(Debug)]
 pub(crate) struct Script {
     sql: String,
+    /// How many statements it has.
+    length: usize,
     /// They follow each other as their placeholders do, which are not numbered.
     values: Vec<Value>,
 }
@@ -29,6 +31,7 @@ impl Script {
     pub(crate) fn begin() -> Self {
         Self {
             sql: "BEGIN IMMEDIATE".to_owned(),
+            length: 0,
             values: Vec::new(),
         }
     }
@@ -42,6 +45,7 @@ impl Script {
             let Statement { sql, values, .. } = DbBackend::Sqlite.build(&statement);
             self.sql.push(';');
             self.sql.push_str(&sql);
+            self.length += 1;
             self.values
                 .extend(values.into_iter().flat_map(|values| values.0));
         }
@@ -63,9 +67,14 @@ impl Script {
     async fn run(self, connection: &mut SqliteConnection) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let sql = AssertSqlSafe(self.sql + ";COMMIT");
         let values = SqlxValues(Values(self.values));
-        sqlx::query_with(sql, values).fetch_all(connection).await
+        let script = sqlx::query_with(sql, values).persistent(self.length <= KEPT);
+        script.fetch_all(connection).await
     }
 }
+
+/// The longest script that is kept prepared: that of a run's end without tools. Of longer ones
+/// there are many kinds, and each would be kept with all its statements.
+const KEPT: usize = 6;
 
 /// Where scripts are carried out, one after the other.
 #[derive(Debug, Clone)]

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
 
 const ENDPOINT: &str = "COLLOQUY_OTLP__ENDPOINT";
+const SHARE: &str = "COLLOQUY_OTLP__SAMPLE_RATIO";
+const EMBEDDER: &str = "COLLOQUY_EMBEDDING__MODEL";
 /// A word that everything says that nobody but the people and the model may know.
 const PRIVATE: &str = "Rosalind";
 /// What a tool is given and gives back.
@@ -33,11 +35,20 @@ struct Scene {
 
 impl Scene {
     async fn with(endpoint: &str, replies: Vec<Reply>) -> (Self, ModelServer) {
+        Self::with_setting(endpoint, replies, (SHARE, "1")).await
+    }
+
+    async fn with_setting(
+        endpoint: &str,
+        replies: Vec<Reply>,
+        (setting, value): (&str, &str),
+    ) -> (Self, ModelServer) {
         let models = ModelServer::start(replies).await;
         let installation = with_models(Backend::Sqlite, &models).await;
-        // What is logged does not decide over what is traced.
-        let installation = installation.env("COLLOQUY_LOG", "warn,colloquy_application=info");
         let installation = installation
+            // What is logged does not decide over what is traced.
+            .env("COLLOQUY_LOG", "warn,colloquy_application=info")
+            .env(setting, value)
             .env(ENDPOINT, endpoint)
             .env("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=of-the-tests")
             .env(
@@ -278,6 +289,54 @@ async fn a_failure_is_told_by_its_kind() {
     assert_eq!(attributes(&agent.attributes)["error.type"], problem["code"]);
     assert_eq!(chat.parent_span_id, agent.span_id);
     assert_discreet(&collector, &scene.user);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_questions_vector_is_asked_for_in_a_span_of_its_own() {
+    let vector = r#"{"data": [{"embedding": [0.6, 0.8]}]}"#;
+    let vector = Reply::body(200, "application/json", vector);
+    for (reply, failure) in [(vector, None), (Reply::status(400), Some("unavailable"))] {
+        let collector = OtlpCollector::start().await;
+        let endpoint = format!("http://{}", collector.address());
+        let replies = vec![reply, Reply::answer("Nothing.")];
+        let embedder = (EMBEDDER, "scripted::vectors");
+        let (mut scene, _models) = Scene::with_setting(&endpoint, replies, embedder).await;
+        let assistant = format!("/assistants/{}", text(&scene.assistant["id"]));
+        let is_cached = json!({"use_semantic_cache": true});
+        let admin = scene.server.admin().await;
+        admin.patch(&assistant, is_cached).await.expect(200);
+        assert_eq!(scene.ask(201).await["output"], "Nothing.");
+        scene.server.stop().await;
+
+        let spans = spans(&collector);
+        let asked = &spans["embeddings vectors"];
+        assert_eq!(asked.kind(), SpanKind::Client);
+        let mut expected = json!({
+            "gen_ai.operation.name": "embeddings",
+            "gen_ai.provider.name": "scripted",
+            "gen_ai.request.model": "vectors",
+        });
+        if let Some(failure) = failure {
+            expected["error.type"] = json!(failure);
+        }
+        assert_eq!(attributes(&asked.attributes), expected);
+        assert_eq!(has_failed(asked), failure.is_some());
+        let agent = &spans[&format!("invoke_agent {}", text(&scene.assistant["slug"]))];
+        assert_eq!(asked.parent_span_id, agent.span_id);
+        assert!(!has_failed(agent));
+        assert_discreet(&collector, &scene.user);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_share_of_nothing_nothing_is_sent() {
+    let collector = OtlpCollector::start().await;
+    let endpoint = format!("http://{}", collector.address());
+    let replies = vec![Reply::answer("Yes.")];
+    let (mut scene, _models) = Scene::with_setting(&endpoint, replies, (SHARE, "0")).await;
+    assert_eq!(scene.ask(201).await["output"], "Yes.");
+    assert!(scene.server.stop().await.success());
+    assert_eq!(collector.resources(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
