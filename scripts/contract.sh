@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 TOOLS=${CARGO_TARGET_DIR:-target}/contract
 SCHEMATHESIS_VERSION=4.32.5
-EXAMPLES=${EXAMPLES:-10}
+EXAMPLES=${EXAMPLES:-40}
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -21,13 +21,16 @@ token_of() {
         grep --only-matching '"access_token":"[^"]*"' | cut -d '"' -f 4
 }
 
-# Tries the document as somebody, who sends these headers.
+# Tries the document as somebody, who sends these headers. Where a new thread is changed or written in,
+# and the assistant that the body names is missing, one check would take the answer for the thread's: a
+# hidden assistant and a missing one are the same 404. It can only be left out for all.
 try_as() {
     local who=$1 seed=$2
     shift 2
     say "schemathesis as $who, seed $seed"
     "$TOOLS/bin/schemathesis" --config-file tests/schemathesis.toml run "$BASE/openapi.json" \
-        --checks all --max-examples "$EXAMPLES" --seed "$seed" --continue-on-failure "$@" ||
+        --checks all --exclude-checks ensure_resource_availability \
+        --max-examples "$EXAMPLES" --seed "$seed" --continue-on-failure "$@" ||
         broken="$broken, as $who"
 }
 
