@@ -61,7 +61,7 @@ impl LargeBody {
 
     /// The header that tells how long it is, or that it does not say.
     #[must_use]
-    pub fn length(self, content: &Content) -> String {
+    pub fn length_header(self, content: &Content) -> String {
         match self {
             Self::Chunked => "transfer-encoding: chunked".to_owned(),
             _ => format!("content-length: {}", content.bytes()),

@@ -10,17 +10,15 @@ use axum::http::{HeaderValue, Version};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How much of a body that nobody wants is read all the same: three of the largest files that are
 /// taken, so that who sends one too large is told.
-const DRAIN_BYTES: usize = 16 * 1024 * 1024;
+const DRAIN_BYTES: u64 = 16 * 1024 * 1024;
 /// For how long.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// How much of it in one go, and how long others have the processors for themselves then: at most
-/// 64 MiB a second are read.
-const DRAIN_STEP: usize = 64 * 1024;
-const DRAIN_PAUSE: Duration = Duration::from_millis(1);
+/// How much in a millisecond: the rest of the time others have the processors.
+const DRAIN_RATE: u64 = 64 * 1024;
 
 /// The body of a request of HTTP/1, for what is left of it when the answer is there.
 ///
@@ -43,7 +41,7 @@ impl UnreadBody {
         let body = std::mem::take(request.body_mut());
         let body = SharedBody(Arc::new(Mutex::new(body)));
         *request.body_mut() = Body::new(body.clone());
-        let is_bearable = body.size_hint().lower() <= DRAIN_BYTES as u64;
+        let is_bearable = body.size_hint().lower() <= DRAIN_BYTES;
         let may_drain = is_bearable && !request.headers().contains_key(EXPECT);
         Some(Self { body, may_drain })
     }
@@ -61,15 +59,14 @@ impl UnreadBody {
 
 async fn has_ended(mut body: SharedBody) -> bool {
     let drained = async {
-        let (mut room, mut step) = (DRAIN_BYTES, 0);
+        let began = Instant::now();
+        let mut drained = 0;
         while let Some(frame) = body.frame().await {
-            let length = frame.ok()?.data_ref().map_or(0, Bytes::len);
-            room = room.checked_sub(length)?;
-            step += length;
-            if step >= DRAIN_STEP {
-                step = 0;
-                sleep(DRAIN_PAUSE).await;
+            drained += frame.ok()?.data_ref().map_or(0, |data| data.len() as u64);
+            if drained > DRAIN_BYTES {
+                return None;
             }
+            sleep_until(began + Duration::from_millis(drained / DRAIN_RATE)).await;
         }
         Some(())
     };

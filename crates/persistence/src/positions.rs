@@ -20,8 +20,7 @@ pub(crate) async fn place(
 ) -> Result<(), Failure> {
     let is_thread = threads::COLUMN.id.eq(thread.as_uuid());
     let first = take(transaction, is_thread, messages.len()).await?;
-    insert(transaction, thread, run, messages, first).await?;
-    Ok(())
+    insert(transaction, thread, run, messages, first).await
 }
 
 /// Stores the messages at the positions from `first` on, which have been taken for them.
@@ -31,14 +30,14 @@ pub(crate) async fn insert(
     run: RunId,
     messages: &[NewMessage],
     first: u64,
-) -> Result<Vec<Message>, Failure> {
+) -> Result<(), Failure> {
     let rows = (first..).zip(messages).map(|(position, message)| {
         messages::ActiveModel::unplaced(run, message)?.placed(thread, position)
     });
     messages::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?)
         .exec_without_returning(transaction)
         .await?;
-    Ok(placed(thread, run, messages, first))
+    Ok(())
 }
 
 /// The messages as they stand at the positions from `first` on.

@@ -75,17 +75,14 @@ impl RunRepository for SeaRunRepository {
     async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
         self.database
             .write(|| async {
-                let mut log_end = end.log_end;
-                if let Some(number) = log_end {
+                if let Some(number) = end.log_end {
                     let finished = run_ends::finish_at_once(&self.database, end, number);
                     if let Some(finished) = finished.await? {
                         return Ok(finished);
                     }
-                    // Perhaps since the log goes on behind that number.
-                    log_end = None;
                 }
                 let transaction = self.database.begin().await?;
-                let finished = run_ends::finish(&transaction, end, log_end).await?;
+                let finished = run_ends::finish(&transaction, end).await?;
                 transaction.commit().await?;
                 Ok(finished)
             })

@@ -12,8 +12,9 @@ use sea_orm::{
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument as _, Span};
 
-use crate::error::Failure;
+use crate::error::{Failure, is_sqlite_lock};
 
 /// A transaction of which all is known before it begins.
 #[derive(Debug)]
@@ -53,10 +54,14 @@ impl Script {
     }
 
     /// Carries it out, and gives the rows that its statements return. All of it is undone when
-    /// one of them fails. It goes on to its end, once it has begun, whether or not somebody waits.
+    /// one of them fails, or nobody waits for it any more.
     pub(crate) async fn commit(self, scripts: &Scripts) -> Result<Vec<QueryResult>, Failure> {
         let (done, rows) = oneshot::channel();
-        let waiting = Waiting { script: self, done };
+        let waiting = Waiting {
+            script: self,
+            span: Span::current(),
+            done,
+        };
         // Nobody works on scripts any more.
         let is_closed = |_| sqlx::Error::PoolClosed;
         scripts.0.send(waiting).await.map_err(is_closed)?;
@@ -80,7 +85,8 @@ const KEPT: usize = 6;
 #[derive(Debug, Clone)]
 pub(crate) struct Scripts(mpsc::Sender<Waiting>);
 
-/// How many scripts follow each other before others who write have their turn.
+/// How many scripts follow each other before others who write have their turn, and wait in line: more
+/// than runs start and end at a time.
 const IN_A_ROW: usize = 32;
 
 impl Scripts {
@@ -120,19 +126,37 @@ async fn follow(
 #[derive(Debug)]
 struct Waiting {
     script: Script,
+    /// Whose it is, for warnings of statements that are slow.
+    span: Span,
     done: oneshot::Sender<Result<Vec<SqliteRow>, sqlx::Error>>,
 }
 
 impl Waiting {
     /// Whether the connection is as it was before.
     async fn carry_out(self, connection: &mut SqliteConnection) -> bool {
-        if self.done.is_closed() {
+        let Self {
+            script,
+            span,
+            mut done,
+        } = self;
+        if done.is_closed() {
             return true;
         }
-        let rows = self.script.run(connection).await;
-        // When it cannot be undone, nothing was begun or the connection is of no more use.
-        let is_sound = rows.is_ok() || sqlx::query("ROLLBACK").execute(connection).await.is_ok();
-        let _ = self.done.send(rows);
+        let rows = tokio::select! {
+            rows = script.run(connection).instrument(span) => Some(rows),
+            () = done.closed() => None,
+        };
+        if let Some(rows @ Ok(_)) = rows {
+            let _ = done.send(rows);
+            return true;
+        }
+        let is_undone = sqlx::query("ROLLBACK").execute(connection).await.is_ok();
+        let Some(Err(error)) = rows else {
+            return is_undone;
+        };
+        // Without the lock nothing was begun; else the connection is of no more use.
+        let is_sound = is_undone || is_sqlite_lock(&error);
+        let _ = done.send(Err(error));
         is_sound
     }
 
@@ -169,8 +193,11 @@ pub(crate) fn insertion_if_changed<A: ActiveModelTrait>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use sea_orm::ConnectionTrait;
     use sea_orm::sea_query::{Alias, Query};
+    use tokio::time::timeout;
 
     use super::*;
     use crate::Database;
@@ -258,6 +285,18 @@ mod tests {
             () = std::future::ready(()) => {}
         }
         transaction.commit().await.unwrap();
+        commit(&database, &[2]).await.unwrap();
+        assert_eq!(stored(&database).await, [2]);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_gave_up_while_it_waited_for_the_lock_is_not_done() {
+        let (place, database) = numbers().await;
+        let another = place.open().await;
+        let lock = another.begin().await.unwrap();
+        let given_up = timeout(Duration::from_millis(50), commit(&database, &[1])).await;
+        assert!(given_up.is_err());
+        lock.commit().await.unwrap();
         commit(&database, &[2]).await.unwrap();
         assert_eq!(stored(&database).await, [2]);
     }

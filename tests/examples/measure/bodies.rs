@@ -54,7 +54,7 @@ pub(crate) async fn bodies(backend: Backend) {
 }
 
 fn head(body: LargeBody, content: &Content, token: &str) -> String {
-    let length = body.length(content);
+    let length = body.length_header(content);
     format!(
         "POST /api/v1/threads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
          authorization: Bearer {token}\r\n{length}\r\n\r\n"

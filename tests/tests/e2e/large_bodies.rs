@@ -212,7 +212,7 @@ fn judge(about: &str, answers: &[Response], (status, code): (u16, &str)) {
 
 fn head(route: &Route, body: LargeBody, token: Option<&str>, content: &Content) -> Vec<u8> {
     let media_type = media_type(body, route.takes);
-    let length = body.length(content);
+    let length = body.length_header(content);
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let token = token.unwrap_or_default();
     let head = format!(

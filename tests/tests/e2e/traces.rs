@@ -11,14 +11,12 @@ use colloquy_tests::otlp_collector::common::v1::{AnyValue, KeyValue};
 use colloquy_tests::otlp_collector::trace::v1::Span;
 use colloquy_tests::otlp_collector::trace::v1::span::SpanKind;
 use colloquy_tests::otlp_collector::trace::v1::status::StatusCode;
-use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
+use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, Installation, PASSWORD};
 use serde_json::{Value, json};
 
 use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
 
 const ENDPOINT: &str = "COLLOQUY_OTLP__ENDPOINT";
-const SHARE: &str = "COLLOQUY_OTLP__SAMPLE_RATIO";
-const EMBEDDER: &str = "COLLOQUY_EMBEDDING__MODEL";
 /// A word that everything says that nobody but the people and the model may know.
 const PRIVATE: &str = "Rosalind";
 /// What a tool is given and gives back.
@@ -35,26 +33,29 @@ struct Scene {
 
 impl Scene {
     async fn with(endpoint: &str, replies: Vec<Reply>) -> (Self, ModelServer) {
-        Self::with_setting(endpoint, replies, (SHARE, "1")).await
+        Self::with_settings(endpoint, replies, &[]).await
     }
 
-    async fn with_setting(
+    async fn with_settings(
         endpoint: &str,
         replies: Vec<Reply>,
-        (setting, value): (&str, &str),
+        settings: &[(&str, &str)],
     ) -> (Self, ModelServer) {
         let models = ModelServer::start(replies).await;
         let installation = with_models(Backend::Sqlite, &models).await;
         let installation = installation
             // What is logged does not decide over what is traced.
             .env("COLLOQUY_LOG", "warn,colloquy_application=info")
-            .env(setting, value)
             .env(ENDPOINT, endpoint)
             .env("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=of-the-tests")
             .env(
                 "OTEL_RESOURCE_ATTRIBUTES",
                 "deployment.environment.name=test",
             );
+        let with = |installation: Installation, (name, value): &(&str, &str)| {
+            installation.env(name, value)
+        };
+        let installation = settings.iter().fold(installation, with);
         let server = installation.serve().await;
         let assistant = json!({
             "name": "Tested",
@@ -299,8 +300,8 @@ async fn a_questions_vector_is_asked_for_in_a_span_of_its_own() {
         let collector = OtlpCollector::start().await;
         let endpoint = format!("http://{}", collector.address());
         let replies = vec![reply, Reply::answer("Nothing.")];
-        let embedder = (EMBEDDER, "scripted::vectors");
-        let (mut scene, _models) = Scene::with_setting(&endpoint, replies, embedder).await;
+        let embedder = [("COLLOQUY_EMBEDDING__MODEL", "scripted::vectors")];
+        let (mut scene, _models) = Scene::with_settings(&endpoint, replies, &embedder).await;
         let assistant = format!("/assistants/{}", text(&scene.assistant["id"]));
         let is_cached = json!({"use_semantic_cache": true});
         let admin = scene.server.admin().await;
@@ -333,7 +334,8 @@ async fn of_a_share_of_nothing_nothing_is_sent() {
     let collector = OtlpCollector::start().await;
     let endpoint = format!("http://{}", collector.address());
     let replies = vec![Reply::answer("Yes.")];
-    let (mut scene, _models) = Scene::with_setting(&endpoint, replies, (SHARE, "0")).await;
+    let share = [("COLLOQUY_OTLP__SAMPLE_RATIO", "0")];
+    let (mut scene, _models) = Scene::with_settings(&endpoint, replies, &share).await;
     assert_eq!(scene.ask(201).await["output"], "Yes.");
     assert!(scene.server.stop().await.success());
     assert_eq!(collector.resources(), []);

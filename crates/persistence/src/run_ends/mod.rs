@@ -17,7 +17,7 @@ use crate::entities::run_events;
 use crate::entities::runs::{ActiveModel, COLUMN, Entity};
 use crate::error::Failure;
 use crate::locks::{is_thread_of, lock_thread_of};
-use crate::positions::{insert, place, take};
+use crate::positions::{insert, place, placed, take};
 use crate::run_events::{add, behind, last_number, log};
 
 /// Does what [`finish`] does for a run whose log ends with number `log_end`, in one go. None when
@@ -34,25 +34,21 @@ pub(crate) async fn finish_at_once(
     }
 }
 
-/// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish). `log_end` is
-/// the number of the log's last event, where that is known.
+/// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish).
 pub(crate) async fn finish(
     transaction: &DatabaseTransaction,
     end: &RunEnd,
-    log_end: Option<u64>,
 ) -> Result<FinishedRun, Failure> {
     // First of all, since it locks the thread; undone with the rest when the run is not held.
     let first = take(transaction, is_thread_of(end.run_id), end.messages.len()).await?;
     let row = ActiveModel::ended(end);
     let ended = write_end(transaction, end.run_id, row, is_held(end)).await?;
     let run = ended.ok_or(PortError::Conflict(Constraint::RunLease))?;
-    let last = match log_end {
-        Some(last) => last,
-        None => last_number(transaction, run.id).await?,
-    };
+    let last = last_number(transaction, run.id).await?;
     let events = events(end, last)?;
-    let messages = insert(transaction, run.thread_id, run.id, &end.messages, first).await?;
+    insert(transaction, run.thread_id, run.id, &end.messages, first).await?;
     add(transaction, events).await?;
+    let messages = placed(run.thread_id, run.id, &end.messages, first);
     Ok(FinishedRun { run, messages })
 }
 

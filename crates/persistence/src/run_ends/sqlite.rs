@@ -29,8 +29,10 @@ pub(crate) async fn finish(
         .with(events.collect::<Result<Vec<_>, PortError>>()?)
         .commit(scripts)
         .await?;
-    let [ended, taken] = rows.as_slice() else {
-        return Ok(None);
+    let (ended, taken) = match rows.as_slice() {
+        [ended, taken] => (ended, taken),
+        [] => return Ok(None),
+        _ => return Err(PortError::NotFound.into()),
     };
     let run = Run::try_from(Model::from_query_result(ended, "")?)?;
     let first = positions::first_taken(taken, count)?;

@@ -6,10 +6,8 @@ mod sqlite;
 
 use colloquy_application::ports::{Constraint, PortError, RunStart};
 use colloquy_domain::{Message, Run, UserId};
-use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect as _, QueryTrait as _, Select,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select,
 };
 
 use crate::Database;
@@ -61,52 +59,27 @@ pub(crate) async fn insert(
     start: &RunStart,
 ) -> Result<Message, Failure> {
     let run = &start.run;
-    let (first, is_close) = take_position(transaction, start).await?;
+    // Starts of one user pass one by one here, so that each counts those before it.
+    if let Some(user) = run.user_id {
+        lock_user(transaction, user).await?;
+    }
+    let is_thread = threads::COLUMN.id.eq(run.thread_id.as_uuid());
+    let first = positions::take(transaction, is_thread, 1).await?;
     let message = std::slice::from_ref(&start.message);
-    let mut message = positions::insert(transaction, run.thread_id, run.id, message, first).await?;
-    let message = message.remove(0);
+    positions::insert(transaction, run.thread_id, run.id, message, first).await?;
     Entity::insert(ActiveModel::started(start))
         .exec_without_returning(transaction)
         .await?;
-    add(transaction, vec![run_events::first(run.id, message.id)?]).await?;
+    add(
+        transaction,
+        vec![run_events::first(run.id, start.message.id)?],
+    )
+    .await?;
     // At last: a thread that is busy is the nearer reason to refuse the run.
-    if is_close && count(transaction, start).await? > u64::from(start.max_per_user) {
+    if count(transaction, start).await? > u64::from(start.max_per_user) {
         return Err(PortError::Conflict(Constraint::ActiveRunsPerUser).into());
     }
-    Ok(message)
-}
-
-/// How far from the limit starts need not see each other: more of one user than are likely to be
-/// under way at once, which is bounded by the connections to the database.
-const MARGIN: u32 = 64;
-
-/// The thread's next position, and whether the user may be about to have more runs than they may.
-/// Such starts pass one by one, so that each counts those before it; further away they would only
-/// hold each other up.
-async fn take_position(
-    transaction: &DatabaseTransaction,
-    start: &RunStart,
-) -> Result<(u64, bool), Failure> {
-    let is_thread = threads::COLUMN.id.eq(start.run.thread_id.as_uuid());
-    let Some(user) = start.run.user_id else {
-        return Ok((positions::take(transaction, is_thread, 1).await?, false));
-    };
-    if let Some(few) = start.max_per_user.checked_sub(MARGIN) {
-        let has_few = Expr::from(count_of(user)).lt(few);
-        match positions::take(transaction, is_thread.clone().and(has_few), 1).await {
-            Err(Failure::Port(PortError::NotFound)) => {}
-            taken => return Ok((taken?, false)),
-        }
-    }
-    lock_user(transaction, user).await?;
-    Ok((positions::take(transaction, is_thread, 1).await?, true))
-}
-
-fn count_of(user: UserId) -> SelectStatement {
-    active_of(user)
-        .select_only()
-        .expr(COLUMN.id.count())
-        .into_query()
+    Ok(start.message.clone().placed(run.thread_id, run.id, first))
 }
 
 /// How many runs the user has in progress.

@@ -12,9 +12,13 @@ use colloquy_application::ports::{PortError, RunStart};
 use colloquy_domain::{Message, UserId};
 use sea_orm::sqlx::{self, PgPool};
 
-use super::MARGIN;
 use crate::entities::{messages, run_events, runs};
 use crate::error::Failure;
+
+/// How far from the limit starts need not see each other: more of one user than are likely to be
+/// under way at once, which is bounded by the connections to the database. Nearer to it they pass
+/// one by one, in transactions; further away they would only hold each other up.
+const MARGIN: u32 = 64;
 
 const START: &str = "
 WITH taken AS (

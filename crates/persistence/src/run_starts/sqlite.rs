@@ -3,8 +3,9 @@
 use colloquy_application::ports::RunStart;
 use colloquy_domain::Message;
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
+use sea_orm::{QuerySelect as _, QueryTrait as _};
 
-use super::count_of;
+use super::active_of;
 use crate::entities::{run_events, runs, threads};
 use crate::error::Failure;
 use crate::positions;
@@ -43,7 +44,10 @@ pub(crate) async fn insert(
 fn is_open_for(start: &RunStart) -> SimpleExpr {
     let is_thread = threads::COLUMN.id.eq(start.run.thread_id.as_uuid());
     match start.run.user_id {
-        Some(user) => is_thread.and(Expr::from(count_of(user)).lt(start.max_per_user)),
+        Some(user) => {
+            let count = active_of(user).select_only().expr(runs::COLUMN.id.count());
+            is_thread.and(Expr::from(count.into_query()).lt(start.max_per_user))
+        }
         None => is_thread,
     }
 }
