@@ -25,7 +25,7 @@ pub(crate) fn text(max: usize) -> ObjectBuilder {
     string()
         .min_length(Some(1))
         .max_length(Some(max))
-        .pattern(Some(r"^[^\x00]*\S[^\x00]*$"))
+        .pattern(Some(r"^[^\x00]*[^\s\x00][^\x00]*$"))
 }
 
 /// One of several names.
