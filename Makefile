@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test traces check format lint deny docs contract parts demo compose bench cache-report
+.PHONY: help run test traces check format lint deny docs contract clients parts demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -55,6 +55,9 @@ cache-report: $(EMBEDDING_PACKAGE) ## how often the answer cache is right, over 
 
 contract: ## hold a server to its OpenAPI document, and compile a client made from it
 	./scripts/contract.sh
+
+clients: ## test the JavaScript and Python clients against a server, and pack both
+	./scripts/clients.sh
 
 # Words for the bench: short or full, strict, sqlite, postgres, reads, posts, streams.
 MODE = short

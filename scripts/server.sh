@@ -1,7 +1,7 @@
 # For other scripts: a server of their own, on data that goes away with them.
 
-# Starts it and sets BASE, and EMAIL and PASSWORD of an administrator. The program is COLLOQUY_BIN, or
-# built now.
+# Starts it with these flags and sets BASE, and EMAIL and PASSWORD of an administrator. The program is
+# COLLOQUY_BIN, or built now.
 start_server() {
     local data log program=${COLLOQUY_BIN:-}
     data=$(mktemp -d)
@@ -17,11 +17,11 @@ start_server() {
     # shellcheck disable=SC2046 # one word each
     env $(env | sed -n 's/^\(COLLOQUY_[A-Z0-9_]*\)=.*/--unset=\1/p') \
         COLLOQUY_DATA_DIR="$data" COLLOQUY_ADMIN_EMAIL="$EMAIL" COLLOQUY_ADMIN_PASSWORD="$PASSWORD" \
-        "$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
+        "$program" serve --listen 127.0.0.1:0 "$@" >"$log" 2>&1 &
     # shellcheck disable=SC2064 # as they are now
     trap "kill $! 2>/dev/null; wait $! 2>/dev/null; rm -rf '$data'" EXIT
     for _ in {1..100}; do
-        BASE=$(grep --only-matching --max-count 1 'http://127.0.0.1:[0-9]*' "$log") && return
+        BASE=$(grep --no-messages --only-matching --max-count 1 'http://127.0.0.1:[0-9]*' "$log") && return
         sleep 0.1
     done
     cat "$log"

@@ -1,0 +1,91 @@
+import type { components } from './api.d.ts';
+
+type Schemas = components['schemas'];
+
+export type Assistant = Schemas['Assistant'];
+export type Thread = Schemas['Thread'];
+export type Message = Schemas['Message'];
+export type Run = Schemas['Run'];
+export type User = Schemas['User'];
+export type Session = Schemas['Session'];
+export type Answer = Schemas['Answered'];
+export type FieldError = Schemas['FieldProblem'];
+
+interface Event<Type extends string, Data> {
+  /** Counts from 1 within the run. */
+  number: number;
+  type: Type;
+  data: Data;
+}
+
+/** What happens in a run, told apart by `type`. Ignore types that you do not know. */
+export type RunEvent =
+  | Event<'run.started', Schemas['RunStarted']>
+  | Event<'message.delta', Schemas['MessageDelta']>
+  | Event<'tool.called', Schemas['ToolCalled']>
+  | Event<'tool.returned', Schemas['ToolReturned']>
+  | Event<'message.completed', Schemas['MessageCompleted']>
+  | Event<'run.completed', Schemas['RunCompleted']>
+  | Event<'run.failed', Schemas['RunFailed']>
+  | Event<'run.cancelled', Schemas['RunCancelled']>;
+
+/** An answer with a status of 400 or more, or a server that cannot be reached (status 0). */
+export class ColloquyError extends Error {
+  status: number;
+  /** Stable code of the problem, for example `thread_busy`. */
+  code: Schemas['Problem']['code'] | 'unknown';
+  /** What is wrong with which field. */
+  errors: FieldError[];
+  requestId?: string;
+  /** The run that failed; its message is stored. */
+  runId?: string;
+  /** Seconds. */
+  retryAfter?: number;
+}
+
+export interface Options {
+  /** Origin of the service, for example `https://assistants.example.org`. */
+  baseUrl: string;
+  /** Session token or API key. */
+  token?: string;
+  fetch?: typeof globalThis.fetch;
+  /** Attempts in a row that may fail before a call gives up; 8 unless set. */
+  retries?: number;
+}
+
+export interface Submission {
+  /** New for each message unless set; the same key and message are answered by the same run. */
+  idempotencyKey?: string;
+  /** Asks the model even if the answer cache has an answer. */
+  bypassCache?: boolean;
+  signal?: AbortSignal;
+}
+
+export class Colloquy {
+  constructor(options: Options);
+  readonly token: string | undefined;
+  signIn(email: string, password: string): Promise<Session>;
+  signOut(): Promise<void>;
+  me(): Promise<User>;
+  assistants(page?: { skip?: number; limit?: number }): Promise<Assistant[]>;
+  assistant(assistant: string): Promise<Assistant>;
+  threads(filter?: { assistantId?: string; limit?: number }): AsyncGenerator<Thread, void>;
+  createThread(thread?: Schemas['CreateThread']): Promise<Thread>;
+  thread(thread: string): Promise<Thread>;
+  updateThread(thread: string, changes: Schemas['UpdateThread']): Promise<Thread>;
+  deleteThread(thread: string): Promise<void>;
+  messages(thread: string, options?: { include?: 'tools'; limit?: number }): AsyncGenerator<Message, void>;
+  deleteMessage(thread: string, message: string): Promise<void>;
+  runs(thread: string, options?: { limit?: number }): AsyncGenerator<Run, void>;
+  run(thread: string, run: string): Promise<Run>;
+  cancel(thread: string, run: string): Promise<Run>;
+  post(thread: string, message: Schemas['CreateMessage'], options?: Submission): Promise<Answer>;
+  start(thread: string, message: Schemas['CreateMessage'], options?: Submission): Promise<Run>;
+  stream(thread: string, message: Schemas['CreateMessage'], options?: Submission): AsyncGenerator<RunEvent, void>;
+  follow(thread: string, run: string, options?: { after?: number; signal?: AbortSignal }): AsyncGenerator<RunEvent, void>;
+  request<Answer = unknown>(
+    method: string,
+    path: string,
+    options?: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
+  ): Promise<Answer>;
+}

@@ -1,0 +1,304 @@
+// Client of the Colloquy API for browsers and Node 20 or later. No dependencies; types in colloquy.d.ts.
+
+/** An answer with a status of 400 or more, or a server that cannot be reached (status 0). */
+export class ColloquyError extends Error {
+  /** @param {number} status @param {object} problem RFC 9457 problem details @param {unknown} [cause] */
+  constructor(status, problem, cause) {
+    super(problem.detail ?? `HTTP status ${status}`, { cause });
+    this.name = 'ColloquyError';
+    this.status = status;
+    this.code = problem.code ?? 'unknown';
+    this.errors = problem.errors ?? [];
+    this.requestId = problem.request_id;
+    this.runId = problem.run_id;
+    this.retryAfter = problem.retry_after;
+  }
+}
+
+const FINAL_EVENTS = new Set(['run.completed', 'run.failed', 'run.cancelled']);
+/** Statuses after which the same request may succeed, unless the problem names a run that has failed. */
+const TRANSIENT = new Set([429, 502, 503, 504]);
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 8_000;
+
+export class Colloquy {
+  #api;
+  #token;
+  #fetch;
+  #retries;
+
+  /**
+   * @param {object} options
+   * @param {string} options.baseUrl origin of the service, for example `https://assistants.example.org`
+   * @param {string} [options.token] session token or API key
+   * @param {typeof fetch} [options.fetch]
+   * @param {number} [options.retries] attempts in a row that may fail before a call gives up
+   */
+  constructor({ baseUrl, token, fetch = globalThis.fetch, retries = 8 }) {
+    this.#api = `${baseUrl.replace(/\/+$/, '')}/api/v1`;
+    this.#token = token;
+    this.#fetch = (...request) => fetch(...request);
+    this.#retries = retries;
+  }
+
+  /** The token in use, to keep or to hand to another client. */
+  get token() {
+    return this.#token;
+  }
+
+  /** Signs in and uses the session's token from then on. */
+  async signIn(email, password) {
+    const session = await this.request('POST', '/auth/login', { body: { username: email, password } });
+    this.#token = session.access_token;
+    return session;
+  }
+
+  /** Ends the session on the server. */
+  async signOut() {
+    await this.request('POST', '/auth/logout');
+    this.#token = undefined;
+  }
+
+  me() {
+    return this.request('GET', '/users/me');
+  }
+
+  assistants({ skip = 0, limit = 100 } = {}) {
+    return this.request('GET', `/assistants${query({ skip, limit })}`);
+  }
+
+  /** @param {string} assistant id or slug */
+  assistant(assistant) {
+    return this.request('GET', `/assistants/${encodeURIComponent(assistant)}`);
+  }
+
+  /** Every thread of the caller, newest first, fetched page by page. */
+  threads({ assistantId, limit = 100 } = {}) {
+    return this.#pages(`/threads${query({ assistant_id: assistantId, limit })}`);
+  }
+
+  createThread(thread = {}) {
+    return this.request('POST', '/threads', { body: thread });
+  }
+
+  thread(thread) {
+    return this.request('GET', `/threads/${thread}`);
+  }
+
+  updateThread(thread, changes) {
+    return this.request('PATCH', `/threads/${thread}`, { body: changes });
+  }
+
+  deleteThread(thread) {
+    return this.request('DELETE', `/threads/${thread}`);
+  }
+
+  /** Every message of the thread, oldest first, fetched page by page. */
+  messages(thread, { include, limit = 100 } = {}) {
+    return this.#pages(`/threads/${thread}/messages${query({ include, limit })}`);
+  }
+
+  deleteMessage(thread, message) {
+    return this.request('DELETE', `/threads/${thread}/messages/${message}`);
+  }
+
+  /** Every run of the thread, newest first, fetched page by page. */
+  runs(thread, { limit = 100 } = {}) {
+    return this.#pages(`/threads/${thread}/runs${query({ limit })}`);
+  }
+
+  run(thread, run) {
+    return this.request('GET', `/threads/${thread}/runs/${run}`);
+  }
+
+  /** Ends the run; returns it as it ended. */
+  cancel(thread, run) {
+    return this.request('POST', `/threads/${thread}/runs/${run}/cancel`);
+  }
+
+  /** Posts a message and waits for the answer. Throws when the run fails. */
+  post(thread, message, options) {
+    return this.#submit(thread, message, options, {});
+  }
+
+  /** Posts a message and returns its run at once. */
+  async start(thread, message, options) {
+    const { run } = await this.#submit(thread, message, options, { Prefer: 'respond-async' });
+    return run;
+  }
+
+  /**
+   * Posts a message and yields every event of its run once, over broken connections too. Leaving the
+   * loop or aborting ends the reading, not the run.
+   */
+  async *stream(thread, message, options = {}) {
+    const headers = { ...submission(options), Accept: 'text/event-stream' };
+    const { signal } = options;
+    const open = () => this.#send('POST', `/threads/${thread}/messages`, { body: message, headers, signal });
+    yield* this.#events(thread, { open, signal });
+  }
+
+  /** Yields the events of a run behind number `after`: what there is, then what comes. */
+  async *follow(thread, run, { after = 0, signal } = {}) {
+    yield* this.#events(thread, { run, after, signal });
+  }
+
+  /**
+   * Any route of the API, for what has no method here.
+   * @param {string} path below `/api/v1`
+   */
+  async request(method, path, options = {}) {
+    return decoded(await this.#send(method, path, options));
+  }
+
+  #submit(thread, message, options = {}, headers) {
+    const request = { body: message, headers: { ...submission(options), ...headers }, signal: options.signal };
+    return this.#persist(options.signal, () => this.request('POST', `/threads/${thread}/messages`, request));
+  }
+
+  /** Follows the run from event to event; opens the stream again behind the last event when it breaks. */
+  async *#events(thread, { open, run, after = 0, signal }) {
+    let last = after;
+    const resume = () => {
+      const headers = { Accept: 'text/event-stream', 'Last-Event-ID': String(last) };
+      return this.#send('GET', `/threads/${thread}/runs/${run}/events`, { headers, signal });
+    };
+    for (let failures = 0; ; failures += 1) {
+      try {
+        const response = await (run === undefined ? open() : resume());
+        for await (const event of parse(response.body)) {
+          run ??= event.data.run?.id;
+          last = event.number;
+          failures = 0;
+          yield event;
+          if (FINAL_EVENTS.has(event.type)) return;
+        }
+        throw new ColloquyError(0, { detail: 'The event stream ended before the run did.' });
+      } catch (error) {
+        await this.#pause(error, failures, signal);
+      }
+    }
+  }
+
+  async #persist(signal, attempt) {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        await this.#pause(error, failures, signal);
+      }
+    }
+  }
+
+  /** Waits before the next attempt; throws `error` when there must not be one. */
+  async #pause(error, failures, signal) {
+    if (signal?.aborted) throw signal.reason;
+    const isTransient =
+      error instanceof ColloquyError && (error.status === 0 || TRANSIENT.has(error.status)) && !error.runId;
+    if (!isTransient || failures >= this.#retries) throw error;
+    const backoff = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+    await sleep(Math.max(backoff, 1_000 * (error.retryAfter ?? 0)), signal);
+  }
+
+  async *#pages(path) {
+    for (let next = path; next !== undefined; ) {
+      const response = await this.#send('GET', next);
+      yield* await response.json();
+      next = nextPage(response);
+    }
+  }
+
+  async #send(method, path, { body, headers = {}, signal } = {}) {
+    const request = { method, signal, headers: { Accept: 'application/json', ...headers } };
+    if (this.#token !== undefined) request.headers.Authorization = `Bearer ${this.#token}`;
+    if (body !== undefined) {
+      request.headers['Content-Type'] = 'application/json';
+      request.body = JSON.stringify(body);
+    }
+    const response = await reached(() => this.#fetch(this.#api + path, request));
+    if (response.ok) return response;
+    throw await refusal(response);
+  }
+}
+
+/** Turns what `fetch` and its readers throw when a connection breaks into a `ColloquyError`. */
+async function reached(attempt) {
+  try {
+    return await attempt();
+  } catch (cause) {
+    if (cause.name === 'AbortError') throw cause;
+    throw new ColloquyError(0, { detail: 'The service cannot be reached.' }, cause);
+  }
+}
+
+async function refusal(response) {
+  const problem = await response.json().catch(() => ({}));
+  const seconds = Number(response.headers.get('Retry-After'));
+  return new ColloquyError(response.status, { ...problem, retry_after: seconds || undefined });
+}
+
+async function decoded(response) {
+  if (response.status === 204) return undefined;
+  return reached(() => response.json());
+}
+
+/** Headers of a post: one key for all attempts, so that the message is stored once. */
+function submission({ idempotencyKey = crypto.randomUUID(), bypassCache = false }) {
+  const headers = { 'Idempotency-Key': idempotencyKey };
+  return bypassCache ? { ...headers, 'Cache-Control': 'no-cache' } : headers;
+}
+
+/** The path below `/api/v1` in `Link: </api/v1/...>; rel="next"`. */
+function nextPage(response) {
+  const link = response.headers.get('Link')?.match(/<([^>]*)>\s*;\s*rel="?next"?/);
+  return link?.[1].replace(/^.*?\/api\/v1(?=\/)/, '');
+}
+
+function query(parameters) {
+  const set = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return set.length === 0 ? '' : `?${new URLSearchParams(set)}`;
+}
+
+/** The events of an SSE body. Comments and events without data are skipped. */
+async function* parse(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = '';
+  try {
+    for (;;) {
+      const { value, done } = await reached(() => reader.read());
+      if (done) return;
+      const frames = (buffer + value).split('\n\n');
+      buffer = frames.pop();
+      yield* frames.map(parseFrame).filter((event) => event !== undefined);
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function parseFrame(frame) {
+  const event = { data: [] };
+  for (const line of frame.split('\n')) {
+    const colon = line.indexOf(':');
+    if (colon <= 0) continue;
+    const [field, value] = [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')];
+    if (field === 'data') event.data.push(value);
+    else event[field] = value;
+  }
+  if (event.data.length === 0) return undefined;
+  return { number: Number(event.id), type: event.event, data: JSON.parse(event.data.join('\n')) };
+}
+
+function sleep(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,229 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from ._protocol import (
+    ColloquyError,
+    Decoder,
+    Event,
+    Json,
+    Progress,
+    Request,
+    next_page,
+    options,
+    pause,
+    refusal,
+    submission,
+    unreachable,
+)
+
+
+class AsyncColloquy:
+    """Use as ``async with AsyncColloquy(url) as client``.
+
+    ``token`` is a session token or an API key; ``retries`` says how many attempts in a row may fail
+    before a call gives up.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        *,
+        retries: int = 8,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.token = token
+        self._retries = retries
+        self._http = httpx.AsyncClient(transport=transport, **options(base_url))
+
+    async def __aenter__(self) -> AsyncColloquy:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections; the session stays."""
+        await self._http.aclose()
+
+    async def sign_in(self, email: str, password: str) -> Json:
+        """Begins a session and uses its token from then on."""
+        session: Json = await self.request("POST", "/auth/login", {"username": email, "password": password})
+        self.token = session["access_token"]
+        return session
+
+    async def sign_out(self) -> None:
+        """Ends the session on the server."""
+        await self.request("POST", "/auth/logout")
+        self.token = None
+
+    async def me(self) -> Json:
+        """The signed-in user."""
+        user: Json = await self.request("GET", "/users/me")
+        return user
+
+    async def assistants(self, *, skip: int = 0, limit: int = 100) -> list[Json]:
+        """A page of the assistants that the caller may see, by name."""
+        params = {"skip": skip, "limit": limit}
+        page: list[Json] = await self.request("GET", "/assistants", params=params)
+        return page
+
+    async def assistant(self, assistant: str) -> Json:
+        """By id or slug."""
+        found: Json = await self.request("GET", f"/assistants/{assistant}")
+        return found
+
+    async def create_thread(self, **fields: Any) -> Json:
+        """Takes ``name`` and ``assistant_id``."""
+        thread: Json = await self.request("POST", "/threads", fields)
+        return thread
+
+    async def thread(self, thread: str) -> Json:
+        found: Json = await self.request("GET", f"/threads/{thread}")
+        return found
+
+    async def update_thread(self, thread: str, **changes: Any) -> Json:
+        changed: Json = await self.request("PATCH", f"/threads/{thread}", changes)
+        return changed
+
+    async def delete_thread(self, thread: str) -> None:
+        await self.request("DELETE", f"/threads/{thread}")
+
+    def threads(self, *, assistant_id: str | None = None, limit: int = 100) -> AsyncIterator[Json]:
+        """Every thread of the caller, newest first, fetched page by page."""
+        return self._pages(Request("GET", "/threads", params={"assistant_id": assistant_id, "limit": limit}))
+
+    def messages(self, thread: str, *, include: str | None = None, limit: int = 100) -> AsyncIterator[Json]:
+        """Every message of the thread, oldest first, fetched page by page."""
+        params = {"include": include, "limit": limit}
+        return self._pages(Request("GET", f"/threads/{thread}/messages", params=params))
+
+    def runs(self, thread: str, *, limit: int = 100) -> AsyncIterator[Json]:
+        """Every run of the thread, newest first, fetched page by page."""
+        return self._pages(Request("GET", f"/threads/{thread}/runs", params={"limit": limit}))
+
+    async def run(self, thread: str, run: str) -> Json:
+        found: Json = await self.request("GET", f"/threads/{thread}/runs/{run}")
+        return found
+
+    async def cancel(self, thread: str, run: str) -> Json:
+        """Ends the run; returns it as it ended."""
+        ended: Json = await self.request("POST", f"/threads/{thread}/runs/{run}/cancel")
+        return ended
+
+    async def post(
+        self,
+        thread: str,
+        content: str,
+        *,
+        assistant_id: str | None = None,
+        idempotency_key: str | None = None,
+        bypass_cache: bool = False,
+    ) -> Json:
+        """Posts a message and waits for the answer. Raises when the run fails."""
+        return await self._submit(submission(thread, content, assistant_id, idempotency_key, bypass_cache, {}))
+
+    async def start(
+        self,
+        thread: str,
+        content: str,
+        *,
+        assistant_id: str | None = None,
+        idempotency_key: str | None = None,
+        bypass_cache: bool = False,
+    ) -> Json:
+        """Posts a message and returns its run at once."""
+        prefer = {"Prefer": "respond-async"}
+        accepted = await self._submit(
+            submission(thread, content, assistant_id, idempotency_key, bypass_cache, prefer)
+        )
+        run: Json = accepted["run"]
+        return run
+
+    def stream(
+        self,
+        thread: str,
+        content: str,
+        *,
+        assistant_id: str | None = None,
+        idempotency_key: str | None = None,
+        bypass_cache: bool = False,
+    ) -> AsyncIterator[Event]:
+        """Posts a message and yields every event of its run once, over broken connections too."""
+        accept = {"Accept": "text/event-stream"}
+        first = submission(thread, content, assistant_id, idempotency_key, bypass_cache, accept)
+        return self._events(Progress(thread, first))
+
+    def follow(self, thread: str, run: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """The events of a run behind number ``after``: what there is, then what comes."""
+        return self._events(Progress(thread, None, run, after))
+
+    async def request(self, method: str, path: str, body: Any = None, params: Json | None = None) -> Any:
+        """Any route below ``/api/v1``, for what has no method here."""
+        async with self._send(Request(method, path, body, params or {})) as response:
+            return await _decoded(response)
+
+    async def _submit(self, request: Request) -> Json:
+        failures = 0
+        while True:
+            try:
+                async with self._send(request) as response:
+                    answer: Json = await _decoded(response)
+                    return answer
+            except ColloquyError as error:
+                await asyncio.sleep(pause(error, failures, self._retries))
+            failures += 1
+
+    async def _events(self, progress: Progress) -> AsyncIterator[Event]:
+        while True:
+            try:
+                async with self._send(progress.request()) as response:
+                    decoder = Decoder()
+                    async for text in response.aiter_text():
+                        for event in decoder.feed(text):
+                            is_last = progress.advance(event)
+                            yield event
+                            if is_last:
+                                return
+                raise Progress.broken()
+            except ColloquyError as error:
+                await asyncio.sleep(pause(error, progress.failures, self._retries))
+            progress.failures += 1
+
+    async def _pages(self, request: Request | None) -> AsyncIterator[Json]:
+        while request is not None:
+            async with self._send(request) as response:
+                page = await _decoded(response)
+                request = next_page(response)
+            for element in page:
+                yield element
+
+    @asynccontextmanager
+    async def _send(self, request: Request) -> AsyncIterator[httpx.Response]:
+        try:
+            async with self._http.stream(**request.arguments(self.token)) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise refusal(response)
+                yield response
+        except httpx.TransportError as cause:
+            raise unreachable(cause) from cause
+
+
+async def _decoded(response: httpx.Response) -> Any:
+    await response.aread()
+    return None if response.status_code == 204 else response.json()
