@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test traces check format lint deny docs contract clients parts demo compose bench cache-report
+.PHONY: help run test traces check format lint deny docs contract clients parts dist demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -74,6 +74,10 @@ parts: ## what the program is made of, for a release (cargo install cargo-cyclon
 	$(CARGO) cyclonedx --format json --manifest-path crates/server/Cargo.toml --override-filename parts
 	mv crates/server/parts.json target/colloquy-parts.json
 	find crates migrations tests -name parts.json -delete
+
+# PROFILE=dev tries the packing without a release build.
+dist: ## a release's tarball, Python wheel and checksums, in target/dist, each installed and tried
+	./scripts/dist.sh
 
 demo: ## a tour with curl, against $$BASE or a server of its own
 	./scripts/demo.sh
