@@ -8,8 +8,7 @@ use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 use sea_orm::entity::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    DatabaseTransaction, EntityTrait, ExprTrait, NotSet, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    EntityTrait, ExprTrait, NotSet, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::Database;
@@ -18,6 +17,7 @@ use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity};
 use crate::entities::avatars::image;
 use crate::error::{Failure, Row};
 use crate::rows::{expect_found, page};
+use crate::transaction::Transaction;
 
 /// Keeps the assistants in a [`Database`].
 #[derive(Debug, Clone)]
@@ -202,7 +202,7 @@ fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
 const ORDER: [Column; 2] = [Column::Name, Column::Id];
 
 /// Why no row had both the id and the revision.
-async fn not_updated(transaction: &DatabaseTransaction, id: AssistantId) -> Failure {
+async fn not_updated(transaction: &Transaction, id: AssistantId) -> Failure {
     match Entity::find_by_id(id.as_uuid()).count(transaction).await {
         Ok(0) => PortError::NotFound.into(),
         Ok(_) => PortError::Conflict(Constraint::AssistantRevision).into(),

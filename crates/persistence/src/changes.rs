@@ -2,9 +2,11 @@
 
 use colloquy_application::ports::PortError;
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::Database;
+use crate::connections::Pool;
+use crate::transaction::Transaction;
 
 /// Where PostgreSQL passes changes on.
 const CHANNEL: &str = "colloquy_changes";
@@ -46,13 +48,10 @@ impl Database {
     /// # Errors
     /// `Unavailable`.
     pub async fn changes(&self) -> Result<Option<Changes>, PortError> {
-        if self.backend() != DbBackend::Postgres {
+        let Pool::Postgres(pool) = self.reader().pool() else {
             return Ok(None);
-        }
-        let options = self
-            .reader()
-            .get_postgres_connection_pool()
-            .connect_options();
+        };
+        let options = pool.connect_options();
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .connect_lazy_with((*options).clone());
@@ -80,10 +79,7 @@ impl Changes {
 }
 
 /// Says, if the transaction is committed, that something has changed.
-pub(crate) async fn announce(
-    transaction: &DatabaseTransaction,
-    change: Change,
-) -> Result<(), DbErr> {
+pub(crate) async fn announce(transaction: &Transaction, change: Change) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let statement = format!("NOTIFY {CHANNEL}, '{}'", change.payload());
         transaction.execute_unprepared(&statement).await?;

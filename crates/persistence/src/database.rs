@@ -1,18 +1,19 @@
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{HealthCheck, Level, PortError, Reading, Readings};
-use sea_orm::sqlx::{self, PgPool};
-use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::sqlx;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::time::timeout;
 
+use crate::connections::{Connections, Pool};
 use crate::error::{ConnectError, Failure};
 use crate::script::Scripts;
 use crate::suspicion::Suspicion;
+use crate::transaction::Transaction;
 use crate::{postgres, sqlite};
 
 /// How to use a database.
@@ -39,20 +40,22 @@ impl Default for DatabaseOptions {
 #[derive(Debug, Clone)]
 pub struct Database {
     /// On SQLite connections that cannot write; on PostgreSQL the same as `writer`.
-    reader: DatabaseConnection,
+    reader: Connections,
     /// On SQLite a single connection.
-    writer: DatabaseConnection,
+    writer: Connections,
     /// On SQLite, by the same connection.
     scripts: Option<Scripts>,
     operation_timeout: Duration,
     suspicion: Suspicion,
     under_way: Level,
+    /// Whether the last write failed because nothing can be written: there is no room, say.
+    is_unwritable: Arc<AtomicBool>,
 }
 
 /// Where a whole transaction goes over to the database in one call.
 pub(crate) enum AtOnce<'a> {
     /// As a statement that writes to several tables.
-    Postgres(&'a PgPool),
+    Postgres(&'a Connections),
     /// As a script.
     Sqlite(&'a Scripts),
 }
@@ -71,16 +74,20 @@ impl Database {
     /// See [`ConnectError`].
     pub async fn connect(url: &str, options: DatabaseOptions) -> Result<Self, ConnectError> {
         let suspicion = Suspicion::default();
+        let connections = |pool| Connections::new(pool, suspicion.clone());
         let (reader, writer) = if url.starts_with("sqlite:") {
-            sqlite::open(url, &options).await?
+            let (reader, writer) = sqlite::open(url, &options).await?;
+            let connections = |pool| connections(Pool::Sqlite(pool));
+            (connections(reader), connections(writer))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = postgres::open(url, &options, suspicion.clone()).await?;
+            let pool = connections(Pool::Postgres(pool));
             (pool.clone(), pool)
         } else {
             return Err(ConnectError::UnsupportedUrl);
         };
         let is_sqlite = writer.get_database_backend() == DbBackend::Sqlite;
-        let scripts = is_sqlite.then(|| Scripts::on(writer.get_sqlite_connection_pool().clone()));
+        let scripts = is_sqlite.then(|| Scripts::on(writer.clone()));
         Ok(Self {
             reader,
             writer,
@@ -88,15 +95,14 @@ impl Database {
             operation_timeout: options.operation_timeout,
             suspicion,
             under_way: Level::default(),
+            is_unwritable: Arc::default(),
         })
     }
 
     /// Closes every connection; operations that are under way end first, later ones fail.
     pub async fn close(&self) {
-        for connection in [&self.reader, &self.writer] {
-            if let Err(error) = connection.close_by_ref().await {
-                tracing::warn!(%error, "closing the database");
-            }
+        for connections in [&self.reader, &self.writer] {
+            connections.close().await;
         }
     }
 
@@ -105,41 +111,42 @@ impl Database {
     }
 
     /// Where to read with single statements, within [`read`](Self::read).
-    pub(crate) fn reader(&self) -> &DatabaseConnection {
+    pub(crate) const fn reader(&self) -> &Connections {
         &self.reader
+    }
+
+    /// Where transactions write.
+    pub(crate) const fn writer(&self) -> &Connections {
+        &self.writer
     }
 
     /// A transaction that reads with several statements what was there at one moment, within
     /// [`read`](Self::read).
-    pub(crate) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
-        match self.backend() {
-            DbBackend::Postgres => {
-                let isolation = Some(IsolationLevel::RepeatableRead);
-                self.reader
-                    .begin_with_config(isolation, Some(AccessMode::ReadOnly))
-                    .await
-            }
+    pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DbErr> {
+        let statement = match self.backend() {
+            DbBackend::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             // Every transaction of SQLite sees one moment.
-            _ => self.reader.begin().await,
-        }
+            _ => "BEGIN",
+        };
+        Transaction::begin(&self.reader, statement).await
     }
 
     /// A transaction that writes, within [`write`](Self::write); dropped, it is undone. SQLite
     /// takes its write lock at once, so that a transaction which reads first cannot fail later
     /// because another one wrote in between.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        let statement = match self.backend() {
+            DbBackend::Postgres => "BEGIN",
+            _ => "BEGIN IMMEDIATE",
         };
-        self.writer.begin_with_options(options).await
+        Transaction::begin(&self.writer, statement).await
     }
 
     /// Where to write with what is a transaction of its own, within [`write`](Self::write).
     pub(crate) fn at_once(&self) -> AtOnce<'_> {
         match &self.scripts {
             Some(scripts) => AtOnce::Sqlite(scripts),
-            None => AtOnce::Postgres(self.writer.get_postgres_connection_pool()),
+            None => AtOnce::Postgres(&self.writer),
         }
     }
 
@@ -150,15 +157,13 @@ impl Database {
     ) -> Result<T, PortError> {
         let _counted = self.under_way.enter();
         let mut work = pin!(work);
-        // Before the work is dropped with its connection, in case that happens half-way.
-        let unfinished = self.suspicion.unless_finished();
-        let result = timeout(self.operation_timeout, &mut work).await;
-        match result {
-            Ok(result) => {
-                unfinished.finish();
-                Ok(result.inspect_err(|failure| self.suspect(failure))?)
+        match timeout(self.operation_timeout, &mut work).await {
+            Ok(result) => Ok(result.inspect_err(|failure| self.suspect(failure))?),
+            Err(elapsed) => {
+                // Before the work is dropped with its connection.
+                self.suspicion.raise();
+                Err(PortError::unavailable(elapsed))
             }
-            Err(elapsed) => Err(PortError::unavailable(elapsed)),
         }
     }
 
@@ -180,30 +185,69 @@ impl Database {
         W: Future<Output = Result<T, Failure>> + Send,
     {
         self.read(async {
+            let mut result = work().await;
             for _ in 1..ATTEMPTS {
-                match work().await {
-                    Err(failure) if failure.is_repeatable() => self.suspect(&failure),
-                    result => return result,
+                match &result {
+                    Err(failure) if failure.is_repeatable() => self.suspect(failure),
+                    _ => break,
                 }
+                result = work().await;
             }
-            work().await
+            self.note_write(&result);
+            result
         })
         .await
     }
+
+    fn note_write<T>(&self, result: &Result<T, Failure>) {
+        let is_unwritable = match result {
+            Ok(_) => false,
+            Err(failure) if failure.is_unwritable() => true,
+            // This tells nothing.
+            Err(_) => return,
+        };
+        if self.is_unwritable.swap(is_unwritable, Ordering::Relaxed) != is_unwritable {
+            if is_unwritable {
+                tracing::error!("the database cannot be written to: its disk may be full");
+            } else {
+                tracing::info!("the database can be written to again");
+            }
+        }
+    }
+
+    /// Writes something, and changes nothing.
+    async fn try_to_write(&self) -> Result<(), PortError> {
+        self.write(|| async {
+            let transaction = self.begin().await?;
+            transaction.execute_unprepared(PROBE).await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.execute_unprepared("SELECT 1").await.map(drop)
+    }
 }
+
+/// SQLite does not write a row that stays as it is.
+const PROBE: &str = "
+UPDATE seaql_migrations SET applied_at = applied_at + 1
+WHERE version = (SELECT min(version) FROM seaql_migrations);
+UPDATE seaql_migrations SET applied_at = applied_at - 1
+WHERE version = (SELECT min(version) FROM seaql_migrations)";
 
 impl Readings for Database {
     fn readings(&self) -> Vec<Reading> {
-        let mut readings = match self.backend() {
-            DbBackend::Postgres => pool("postgres", self.writer.get_postgres_connection_pool()),
-            _ => {
-                let mut both = pool("sqlite_read", self.reader.get_sqlite_connection_pool());
-                both.extend(pool(
-                    "sqlite_write",
-                    self.writer.get_sqlite_connection_pool(),
-                ));
+        let mut readings = match (self.reader.pool(), self.writer.pool()) {
+            (Pool::Sqlite(reader), Pool::Sqlite(writer)) => {
+                let mut both = pool("sqlite_read", reader);
+                both.extend(pool("sqlite_write", writer));
                 both
             }
+            (_, Pool::Postgres(all)) => pool("postgres", all),
+            (Pool::Postgres(_), _) => Vec::new(),
         };
         readings.push(Reading::level(
             "colloquy_database_operations_in_progress",
@@ -243,10 +287,16 @@ impl HealthCheck for Database {
     }
 
     async fn check(&self) -> Result<(), PortError> {
-        match timeout(HEALTH_TIMEOUT, self.reader.ping()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(PortError::unavailable(error)),
-            Err(elapsed) => Err(PortError::unavailable(elapsed)),
-        }
+        let check = async {
+            self.ping().await.map_err(PortError::unavailable)?;
+            // To write each time would cost a flush.
+            if self.is_unwritable.load(Ordering::Relaxed) {
+                self.try_to_write().await?;
+            }
+            Ok(())
+        };
+        timeout(HEALTH_TIMEOUT, check)
+            .await
+            .map_err(PortError::unavailable)?
     }
 }

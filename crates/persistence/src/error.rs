@@ -129,6 +129,12 @@ fn violated(error: &dyn sqlx::error::DatabaseError) -> Option<Constraint> {
         .map(|(_, _, constraint)| *constraint)
 }
 
+/// Read-only, input/output, full, cannot open.
+const UNWRITABLE_SQLITE: [i32; 4] = [8, 10, 13, 14];
+
+/// Read-only, disk full, input/output.
+const UNWRITABLE_POSTGRES: [&str; 3] = ["25006", "53100", "58030"];
+
 /// An administrator has ended the session, and what was asked for in it did not happen.
 const SESSION_ENDED: &str = "57P01";
 
@@ -151,6 +157,24 @@ impl Failure {
         is_cut || self.code().as_deref() == Some(SESSION_ENDED)
     }
 
+    /// Whether it says that nothing can be written: there is no room, the disk fails, the
+    /// database is read-only.
+    pub(crate) fn is_unwritable(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let Some(error) = database_error(error) else {
+            return false;
+        };
+        match sqlite_code(error) {
+            Some(code) => UNWRITABLE_SQLITE.contains(&code),
+            None => {
+                let code = error.code().unwrap_or_default();
+                UNWRITABLE_POSTGRES.contains(&&*code)
+            }
+        }
+    }
+
     fn code(&self) -> Option<String> {
         match self {
             Self::Database(error) => Some(database_error(error)?.code()?.into_owned()),
@@ -171,6 +195,28 @@ pub(crate) fn is_sqlite_lock(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .is_some_and(|error| matches!(sqlite_code(error), Some(BUSY | LOCKED)))
+}
+
+/// Whether a connection is not to be used again after this error: its line or its thread is gone,
+/// or SQLite could not read or write the file.
+pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => match sqlite_code(&**error) {
+            // Constraints, and locks of other processes, are no fault of the file.
+            Some(code) => ![1, 5, 6, 19].contains(&code),
+            None => is_session_end(&**error),
+        },
+        _ => false,
+    }
+}
+
+fn is_session_end(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    code.starts_with("57P") || code.starts_with("08")
 }
 
 fn is_unavailable(error: &DbErr) -> bool {
@@ -205,8 +251,10 @@ fn is_postgres_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
 }
 
 fn is_sqlite_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
-    // Busy, locked, read-only, input/output, full, cannot open.
-    matches!(sqlite_code(error), Some(5 | 6 | 8 | 10 | 13 | 14))
+    // Busy, locked, no memory, the locks of the WAL.
+    const OTHERS: [i32; 4] = [5, 6, 7, 15];
+    sqlite_code(error)
+        .is_some_and(|code| OTHERS.contains(&code) || UNWRITABLE_SQLITE.contains(&code))
 }
 
 /// SQLite's primary result code: the low byte of the extended one.

@@ -3,6 +3,8 @@
 
 mod assistants;
 mod changes;
+mod connection;
+mod connections;
 mod database;
 mod entities;
 mod error;
@@ -22,6 +24,7 @@ mod sqlite;
 mod suspicion;
 mod threads;
 mod tokens;
+mod transaction;
 mod users;
 
 #[cfg(test)]

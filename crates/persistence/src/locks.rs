@@ -5,21 +5,16 @@
 use colloquy_application::ports::{InstanceId, PortError};
 use colloquy_domain::{RunId, UserId};
 use sea_orm::sea_query::{LockType, Query, SimpleExpr};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::entities::runs::{COLUMN, Column, Entity};
 use crate::entities::{threads, users};
 use crate::error::Failure;
+use crate::transaction::Transaction;
 
 /// Locks the row of the run's thread; `NotFound` when it is gone, and the run with it.
-pub(crate) async fn lock_thread_of(
-    transaction: &DatabaseTransaction,
-    run: RunId,
-) -> Result<(), Failure> {
+pub(crate) async fn lock_thread_of(transaction: &Transaction, run: RunId) -> Result<(), Failure> {
     threads::Entity::find()
         .filter(is_thread_of(run))
         .lock(LockType::NoKeyUpdate)
@@ -42,7 +37,7 @@ pub(crate) fn is_thread_of(run: RunId) -> SimpleExpr {
 /// Locks what is named by these hashes until the transaction ends, whether or not there are rows
 /// for it.
 pub(crate) async fn lock_hashes(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     hashes: [&[u8; 32]; 2],
 ) -> Result<(), Failure> {
     if transaction.get_database_backend() != DbBackend::Postgres {
@@ -67,10 +62,7 @@ fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
 }
 
 /// Locks the user's row; one that is gone needs no lock.
-pub(crate) async fn lock_user(
-    transaction: &DatabaseTransaction,
-    user: UserId,
-) -> Result<(), Failure> {
+pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
     users::Entity::find_by_id(user.as_uuid())
         .select_only()
         .column(users::Column::Id)
@@ -83,7 +75,7 @@ pub(crate) async fn lock_user(
 
 /// Locks those of the runs that are in progress under `holder`, and returns them.
 pub(crate) async fn lock_held(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     holder: InstanceId,
     runs: impl IntoIterator<Item = RunId>,
 ) -> Result<Vec<RunId>, Failure> {

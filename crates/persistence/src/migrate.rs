@@ -1,6 +1,9 @@
 use colloquy_application::ports::BoxError;
 use colloquy_migrations::Migrator;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryOrder};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    QueryOrder, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigratorTrait, SchemaManager, seaql_migrations,
 };
@@ -56,11 +59,12 @@ impl Database {
         if self.pending_migrations().await?.is_empty() {
             return Ok(MigrationReport { applied: vec![] });
         }
-        let transaction = self.begin_migration().await?;
-        let applied = pending(&transaction).await?;
-        Migrator::up(&transaction, None).await?;
-        transaction.commit().await?;
-        Ok(MigrationReport { applied })
+        // On a connection that nobody uses afterwards: the library's transactions do not guard
+        // theirs.
+        let connection = self.writer().alone().await?;
+        let applied = migrate(&connection).await;
+        connection.close().await?;
+        Ok(MigrationReport { applied: applied? })
     }
 
     /// The migrations that [`migrate`](Self::migrate) would apply, oldest first. Only reads.
@@ -68,28 +72,40 @@ impl Database {
     /// # Errors
     /// See [`MigrateError`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, MigrateError> {
-        pending(self.reader()).await
+        pending(&self.reader().unguarded()).await
     }
+}
 
-    /// A transaction that no other of its kind runs beside.
-    async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
-        if self.backend() == DbBackend::Postgres {
-            let transaction = self.begin().await?;
-            let lock = format!(
-                "SET LOCAL statement_timeout = 0;
-                 SET LOCAL lock_timeout = 0;
-                 SET LOCAL idle_in_transaction_session_timeout = 0;
-                 SELECT pg_advisory_xact_lock({POSTGRES_LOCK})"
-            );
-            transaction.execute_unprepared(&lock).await?;
-            return Ok(transaction);
-        }
-        let mut attempt = 1;
-        loop {
-            match self.begin().await {
-                Err(error) if attempt < SQLITE_ATTEMPTS && is_locked(&error) => attempt += 1,
-                result => return result,
-            }
+async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>, MigrateError> {
+    let transaction = begin(connection).await?;
+    let applied = pending(&transaction).await?;
+    Migrator::up(&transaction, None).await?;
+    transaction.commit().await?;
+    Ok(applied)
+}
+
+/// A transaction that no other of its kind runs beside.
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    if connection.get_database_backend() == DbBackend::Postgres {
+        let transaction = connection.begin().await?;
+        let lock = format!(
+            "SET LOCAL statement_timeout = 0;
+             SET LOCAL lock_timeout = 0;
+             SET LOCAL idle_in_transaction_session_timeout = 0;
+             SELECT pg_advisory_xact_lock({POSTGRES_LOCK})"
+        );
+        transaction.execute_unprepared(&lock).await?;
+        return Ok(transaction);
+    }
+    let mut attempt = 1;
+    loop {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        match connection.begin_with_options(options).await {
+            Err(error) if attempt < SQLITE_ATTEMPTS && is_locked(&error) => attempt += 1,
+            result => return result,
         }
     }
 }

@@ -3,17 +3,18 @@ use colloquy_domain::{Message, RunId, ThreadId};
 use sea_orm::sea_query::{
     Expr, ExprTrait, InsertStatement, Query, SelectStatement, SimpleExpr, UpdateStatement,
 };
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, QueryResult, QueryTrait, UpdateMany};
+use sea_orm::{EntityTrait, QueryFilter, QueryResult, QueryTrait, UpdateMany};
 
 use crate::entities::{messages, threads};
 use crate::error::Failure;
 use crate::locks::is_thread_of;
 use crate::script::insertion_if_changed;
+use crate::transaction::Transaction;
 
 /// Stores the messages at the thread's next positions, in the order given. Locks its row, also
 /// when there are none; `NotFound` when it is gone.
 pub(crate) async fn place(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     thread: ThreadId,
     run: RunId,
     messages: &[NewMessage],
@@ -25,7 +26,7 @@ pub(crate) async fn place(
 
 /// Stores the messages at the positions from `first` on, which have been taken for them.
 pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     thread: ThreadId,
     run: RunId,
     messages: &[NewMessage],
@@ -56,7 +57,7 @@ pub(crate) fn placed(
 /// The first of `count` positions in the one thread of which `is_thread` is true. They are then
 /// the transaction's own, and the thread's row is locked; `NotFound` when it is gone.
 pub(crate) async fn take(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     is_thread: SimpleExpr,
     count: usize,
 ) -> Result<u64, Failure> {

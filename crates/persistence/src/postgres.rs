@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sea_orm::sqlx::{self, ConnectOptions, Connection, Postgres};
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
+use sea_orm::sqlx::{self, ConnectOptions, Connection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::database::DatabaseOptions;
@@ -36,12 +35,11 @@ pub(crate) async fn open(
     url: &str,
     options: &DatabaseOptions,
     suspicion: Suspicion,
-) -> Result<DatabaseConnection, ConnectError> {
+) -> Result<PgPool, ConnectError> {
     let connection = connection_options(url)?;
     prepare(&connection, options.operation_timeout).await?;
     let pool = pool_options(options, suspicion);
-    let pool = pool.connect_with(connection).await?;
-    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+    Ok(pool.connect_with(connection).await?)
 }
 
 fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
@@ -154,7 +152,6 @@ mod tests {
         let options = DatabaseOptions::default();
         let pool = open(&place.url, &options, Suspicion::default()).await;
         let pool = pool.unwrap();
-        let pool = pool.get_postgres_connection_pool();
         for _ in 0..3 {
             let mut connections = Vec::new();
             for _ in 0..10 {

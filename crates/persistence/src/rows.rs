@@ -1,15 +1,16 @@
 use colloquy_application::ports::{OffsetList, OffsetPage, PortError};
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait, Order, PaginatorTrait, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
+    ColumnTrait as _, EntityTrait, Order, PaginatorTrait, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _, Select,
 };
 
 use crate::error::Failure;
+use crate::transaction::Transaction;
 
 /// The page of the selection in the order of these columns, of which the last is the key, and how
 /// many rows the selection has in all; ends the transaction.
 pub(crate) async fn page<E, T>(
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     rows: Select<E>,
     by: &[E::Column],
     page: OffsetPage,

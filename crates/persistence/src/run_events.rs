@@ -5,8 +5,7 @@ use colloquy_application::ports::{InstanceId, PortError, RunEventRepository, Run
 use colloquy_domain::{Message, MessageId, Run, RunEvent, RunId};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -18,6 +17,7 @@ use crate::entities::{messages, runs};
 use crate::error::Failure;
 use crate::locks::lock_held;
 use crate::rows::all;
+use crate::transaction::Transaction;
 
 /// Keeps the event logs of runs in a [`Database`].
 ///
@@ -76,10 +76,7 @@ impl RunEventRepository for SeaRunEventRepository {
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// Adds rows to the logs of their runs.
-pub(crate) async fn add(
-    transaction: &DatabaseTransaction,
-    rows: Vec<ActiveModel>,
-) -> Result<(), Failure> {
+pub(crate) async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         Entity::insert_many(rows.iter().cloned())
             .exec_without_returning(transaction)
@@ -89,26 +86,20 @@ pub(crate) async fn add(
 }
 
 /// The whole log of a run.
-pub(crate) async fn log(
-    transaction: &DatabaseTransaction,
-    run: RunId,
-) -> Result<Vec<RunEvent>, Failure> {
+pub(crate) async fn log(transaction: &Transaction, run: RunId) -> Result<Vec<RunEvent>, Failure> {
     read(transaction, run, rows_of(run)).await
 }
 
 /// The number of the log's last event. A log without rows had its first one: that went with the
 /// message that it was about.
-pub(crate) async fn last_number(
-    transaction: &DatabaseTransaction,
-    run: RunId,
-) -> Result<u64, Failure> {
+pub(crate) async fn last_number(transaction: &Transaction, run: RunId) -> Result<u64, Failure> {
     let last = last_numbers(transaction, &[run]).await?;
     Ok(last.get(&run).copied().unwrap_or(FIRST))
 }
 
 /// See [`last_number`]; a run that is not there has none.
 async fn last_numbers(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     runs: &[RunId],
 ) -> Result<HashMap<RunId, u64>, Failure> {
     let rows = rows_of_last_numbers(runs).into_tuple();
@@ -207,7 +198,7 @@ async fn subjects(
 
 /// Removes what the log says of the message; the output of an end goes with the message itself.
 pub(crate) async fn forget(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     run: Uuid,
     message: MessageId,
 ) -> Result<(), Failure> {

@@ -3,18 +3,19 @@
 
 use colloquy_application::ports::PortError;
 use sea_orm::sea_query::{Expr, InsertStatement, Query, SimpleExpr, Values};
-use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::sqlite::SqliteRow;
-use sea_orm::sqlx::{self, AssertSqlSafe, Sqlite, SqliteConnection, SqlitePool};
+use sea_orm::sqlx::{self, AssertSqlSafe, SqliteConnection};
 use sea_orm::{
-    ActiveModelTrait, DbBackend, EntityTrait, Iterable, QueryResult, Statement, StatementBuilder,
-    Value,
+    ActiveModelTrait, DbBackend, DbErr, EntityTrait, Iterable, QueryResult, Statement,
+    StatementBuilder, Value,
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument as _, Span};
 
-use crate::error::{Failure, is_sqlite_lock};
+use crate::connection::Connection;
+use crate::connections::Connections;
+use crate::error::Failure;
 
 /// A transaction of which all is known before it begins.
 #[derive(Debug)]
@@ -90,34 +91,30 @@ pub(crate) struct Scripts(mpsc::Sender<Waiting>);
 const IN_A_ROW: usize = 32;
 
 impl Scripts {
-    /// On the pool's connection, which is given back when there is nothing to do.
-    pub(crate) fn on(pool: SqlitePool) -> Self {
+    /// On the connection that writes, which is given back when there is nothing to do.
+    pub(crate) fn on(writer: Connections) -> Self {
         let (sender, waiting) = mpsc::channel(IN_A_ROW);
-        tokio::spawn(work(pool, waiting));
+        tokio::spawn(work(writer, waiting));
         Self(sender)
     }
 }
 
-async fn work(pool: SqlitePool, mut waiting: mpsc::Receiver<Waiting>) {
+async fn work(writer: Connections, mut waiting: mpsc::Receiver<Waiting>) {
     while let Some(first) = waiting.recv().await {
-        match pool.acquire().await {
+        match writer.acquire().await {
             Ok(connection) => follow(connection, first, &mut waiting).await,
             Err(error) => first.fail(error),
         }
     }
 }
 
-/// Carries out the first and, without giving the connection back in between, those that wait.
-async fn follow(
-    mut connection: PoolConnection<Sqlite>,
-    first: Waiting,
-    waiting: &mut mpsc::Receiver<Waiting>,
-) {
+/// Carries out the first and, without giving the connection back in between, those that wait; up to
+/// one that does not end well, after which the connection has to be cleaned up.
+async fn follow(mut connection: Connection, first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) {
     let others = std::iter::from_fn(|| waiting.try_recv().ok());
     for next in std::iter::once(first).chain(others).take(IN_A_ROW) {
-        let is_sound = next.carry_out(&mut connection).await;
-        if !is_sound {
-            connection.close_on_drop();
+        next.carry_out(&mut connection).await;
+        if !connection.is_clean() {
             return;
         }
     }
@@ -128,39 +125,28 @@ struct Waiting {
     script: Script,
     /// Whose it is, for warnings of statements that are slow.
     span: Span,
-    done: oneshot::Sender<Result<Vec<SqliteRow>, sqlx::Error>>,
+    done: oneshot::Sender<Result<Vec<SqliteRow>, DbErr>>,
 }
 
 impl Waiting {
-    /// Whether the connection is as it was before.
-    async fn carry_out(self, connection: &mut SqliteConnection) -> bool {
+    async fn carry_out(self, connection: &mut Connection) {
         let Self {
             script,
             span,
             mut done,
         } = self;
         if done.is_closed() {
-            return true;
+            return;
         }
+        let run = connection.with_sqlite(async |raw| script.run(raw).await);
         let rows = tokio::select! {
-            rows = script.run(connection).instrument(span) => Some(rows),
-            () = done.closed() => None,
+            rows = run.instrument(span) => rows,
+            () = done.closed() => return,
         };
-        if let Some(rows @ Ok(_)) = rows {
-            let _ = done.send(rows);
-            return true;
-        }
-        let is_undone = sqlx::query("ROLLBACK").execute(connection).await.is_ok();
-        let Some(Err(error)) = rows else {
-            return is_undone;
-        };
-        // Without the lock nothing was begun; else the connection is of no more use.
-        let is_sound = is_undone || is_sqlite_lock(&error);
-        let _ = done.send(Err(error));
-        is_sound
+        let _ = done.send(rows);
     }
 
-    fn fail(self, error: sqlx::Error) {
+    fn fail(self, error: DbErr) {
         let _ = self.done.send(Err(error));
     }
 }

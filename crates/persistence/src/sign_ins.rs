@@ -3,16 +3,14 @@ use chrono::{DateTime, Utc};
 use colloquy_application::ports::{PastAttempt, PortError, SignInAttempt, SignInRepository};
 use colloquy_application::sign_in_limits::{Admission, SignInLimits};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    Select, Set,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select, Set};
 
 use crate::Database;
 use crate::entities::{sign_in_attempts as attempts, sign_in_places as places};
 use crate::error::Failure;
 use crate::locks::lock_hashes;
 use crate::rows::all;
+use crate::transaction::Transaction;
 
 /// How many attempts are removed at a time.
 const REMOVED_AT_ONCE: u64 = 10_000;
@@ -113,7 +111,7 @@ impl SignInRepository for SeaSignInRepository {
 }
 
 /// Has those who share account or place pass one by one. SQLite has one writer.
-async fn lock(transaction: &DatabaseTransaction, attempt: &SignInAttempt) -> Result<(), Failure> {
+async fn lock(transaction: &Transaction, attempt: &SignInAttempt) -> Result<(), Failure> {
     lock_hashes(transaction, [&attempt.account.0, &attempt.place.0]).await
 }
 
@@ -154,10 +152,7 @@ fn of_place(attempt: &SignInAttempt) -> Select<attempts::Entity> {
         .filter(attempts::COLUMN.account.ne(attempt.account.0.to_vec()))
 }
 
-async fn remove_attempts(
-    transaction: &DatabaseTransaction,
-    now: DateTime<Utc>,
-) -> Result<u64, Failure> {
+async fn remove_attempts(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, Failure> {
     let outdated = attempts::Entity::find()
         .select_only()
         .column(attempts::Column::Id)
@@ -170,10 +165,7 @@ async fn remove_attempts(
     Ok(deletion.await?.rows_affected)
 }
 
-async fn remove_places(
-    transaction: &DatabaseTransaction,
-    now: DateTime<Utc>,
-) -> Result<u64, Failure> {
+async fn remove_places(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, Failure> {
     let deletion = places::Entity::delete_many()
         .filter(
             places::COLUMN

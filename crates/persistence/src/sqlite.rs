@@ -7,8 +7,7 @@ use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Row, Sqlite};
-use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Row, Sqlite, SqlitePool};
 
 use crate::database::DatabaseOptions;
 use crate::error::{ConnectError, is_sqlite_lock};
@@ -30,7 +29,7 @@ enum Access {
 pub(crate) async fn open(
     url: &str,
     options: &DatabaseOptions,
-) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+) -> Result<(SqlitePool, SqlitePool), ConnectError> {
     // Every connection to a database in memory would have one of its own.
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(ConnectError::UnsupportedUrl);
@@ -77,11 +76,11 @@ async fn pool(
     access: Access,
     max_connections: u32,
     options: &DatabaseOptions,
-) -> Result<DatabaseConnection, ConnectError> {
+) -> Result<SqlitePool, ConnectError> {
     let pool = pool_options(access, max_connections, options)
         .connect_with(connection_options(file, access))
         .await?;
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+    Ok(pool)
 }
 
 fn pool_options(
@@ -151,7 +150,7 @@ async fn check_settings(
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::ConnectionTrait;
+    use sea_orm::sqlx::Executor as _;
     use sea_orm::sqlx::pool::PoolConnection;
 
     use super::*;
@@ -159,15 +158,14 @@ mod tests {
 
     const RECONNECTS: usize = 100;
 
-    async fn pools() -> (places::Place, DatabaseConnection, DatabaseConnection) {
+    async fn pools() -> (places::Place, SqlitePool, SqlitePool) {
         let place = places::sqlite().await.unwrap();
         let (reader, writer) = open(&place.url, &DatabaseOptions::default()).await.unwrap();
         (place, reader, writer)
     }
 
     /// Takes every connection that the pool gives out at a time.
-    async fn all_of(pool: &DatabaseConnection) -> Vec<PoolConnection<Sqlite>> {
-        let pool = pool.get_sqlite_connection_pool();
+    async fn all_of(pool: &SqlitePool) -> Vec<PoolConnection<Sqlite>> {
         let mut connections = Vec::new();
         for _ in 0..pool.options().get_max_connections() {
             connections.push(pool.acquire().await.unwrap());
@@ -222,7 +220,7 @@ mod tests {
     async fn readers_cannot_write() {
         let (_place, reader, writer) = pools().await;
         let statement = "CREATE TABLE x (y INTEGER)";
-        assert!(reader.execute_unprepared(statement).await.is_err());
-        writer.execute_unprepared(statement).await.unwrap();
+        assert!(reader.execute(statement).await.is_err());
+        writer.execute(statement).await.unwrap();
     }
 }

@@ -6,14 +6,14 @@ use colloquy_application::ports::{
 use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
 use sea_orm::ActiveValue::{self, NotSet, Set, Unchanged};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    PaginatorTrait, QueryFilter,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
 };
 
 use crate::Database;
 use crate::entities::{access_tokens, users};
 use crate::error::Failure;
 use crate::rows::{expect_found, page};
+use crate::transaction::Transaction;
 
 /// Keeps the accounts in a [`Database`].
 #[derive(Debug, Clone)]
@@ -121,7 +121,7 @@ impl UserRepository for SeaUserRepository {
 }
 
 async fn insert(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &User,
     password: Option<&PasswordHash>,
 ) -> Result<(), DbErr> {
@@ -133,7 +133,7 @@ async fn insert(
 
 /// On PostgreSQL two transactions could both find no administrator and add one; this makes the
 /// second wait for the first. SQLite has one writer anyway.
-async fn await_other_administrators(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+async fn await_other_administrators(transaction: &Transaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let lock = "SELECT pg_advisory_xact_lock(hashtext('colloquy: first administrator'))";
         transaction.execute_unprepared(lock).await?;
@@ -169,7 +169,7 @@ fn set<V: Into<sea_orm::Value>>(value: Option<V>) -> ActiveValue<V> {
     value.map_or(NotSet, Set)
 }
 
-async fn end_sessions(transaction: &DatabaseTransaction, user: UserId) -> Result<(), Failure> {
+async fn end_sessions(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
     access_tokens::Entity::delete_many()
         .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
         .filter(access_tokens::COLUMN.kind.eq(TokenKind::Session.as_str()))

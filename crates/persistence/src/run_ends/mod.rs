@@ -9,7 +9,7 @@ use colloquy_application::ports::{
 };
 use colloquy_domain::{Run, RunId};
 use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, UpdateMany};
+use sea_orm::{EntityTrait, QueryFilter, UpdateMany};
 
 use crate::Database;
 use crate::database::AtOnce;
@@ -19,6 +19,7 @@ use crate::error::Failure;
 use crate::locks::{is_thread_of, lock_thread_of};
 use crate::positions::{insert, place, placed, take};
 use crate::run_events::{add, behind, last_number, log};
+use crate::transaction::Transaction;
 
 /// Does what [`finish`] does for a run whose log ends with number `log_end`, in one go. None when
 /// that cannot be done so, and nothing is changed then: the run is gone or not held, or its log may
@@ -36,7 +37,7 @@ pub(crate) async fn finish_at_once(
 
 /// See [`RunRepository::finish`](colloquy_application::ports::RunRepository::finish).
 pub(crate) async fn finish(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     end: &RunEnd,
 ) -> Result<FinishedRun, Failure> {
     // First of all, since it locks the thread; undone with the rest when the run is not held.
@@ -69,7 +70,7 @@ fn events(end: &RunEnd, last: u64) -> Result<Vec<run_events::ActiveModel>, PortE
 /// Ends the run if the condition holds for it, whoever works on it; with what its log has of
 /// unfinished messages.
 pub(crate) async fn force(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     run: RunId,
     condition: SimpleExpr,
     end: &ForcedEnd,
@@ -92,7 +93,7 @@ pub(crate) async fn force(
 
 /// Writes the run's end into its row, which then is locked and takes no more events.
 async fn write_end(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     run: RunId,
     end: ActiveModel,
     condition: SimpleExpr,

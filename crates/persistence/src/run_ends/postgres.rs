@@ -12,10 +12,11 @@
 
 use colloquy_application::ports::{FinishedRun, NewMessage, PortError, RunEnd};
 use colloquy_domain::Run;
-use sea_orm::sqlx::{self, PgPool};
+use sea_orm::sqlx;
 use sea_orm::{ActiveValue, FromQueryResult, QueryResult};
 
 use super::events;
+use crate::connections::Connections;
 use crate::entities::{messages, runs};
 use crate::error::Failure;
 use crate::positions;
@@ -68,7 +69,7 @@ SELECT ended.*, last_position FROM ended, taken";
 
 /// See [`finish_at_once`](super::finish_at_once).
 pub(crate) async fn finish(
-    pool: &PgPool,
+    connections: &Connections,
     end: &RunEnd,
     log_end: u64,
 ) -> Result<Option<FinishedRun>, Failure> {
@@ -76,7 +77,7 @@ pub(crate) async fn finish(
     let mut row = runs::ActiveModel::ended(end);
     let mut said = unplaced(end)?;
     let mut told = events(end, log_end)?;
-    let rows = sqlx::query(FINISH)
+    let query = sqlx::query(FINISH)
         .bind(end.run_id.as_uuid())
         .bind(end.holder.0)
         .bind(i64::try_from(log_end).map_err(PortError::other)?)
@@ -103,9 +104,8 @@ pub(crate) async fn finish(
         .bind(column(&mut told, |row| &mut row.kind))
         .bind(column(&mut told, |row| &mut row.message_id))
         .bind(column(&mut told, |row| &mut row.texts))
-        .bind(column(&mut told, |row| &mut row.tool))
-        .fetch_all(pool)
-        .await?;
+        .bind(column(&mut told, |row| &mut row.tool));
+    let rows = connections.query_postgres(query).await?;
     let Some(ended) = rows.into_iter().next().map(QueryResult::from) else {
         return Ok(None);
     };

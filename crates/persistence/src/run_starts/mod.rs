@@ -6,9 +6,7 @@ mod sqlite;
 
 use colloquy_application::ports::{Constraint, PortError, RunStart};
 use colloquy_domain::{Message, Run, UserId};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
 use crate::Database;
 use crate::database::AtOnce;
@@ -18,6 +16,7 @@ use crate::error::Failure;
 use crate::locks::lock_user;
 use crate::positions;
 use crate::run_events::add;
+use crate::transaction::Transaction;
 
 /// The run that the same request of the same user has started before.
 pub(crate) async fn known(
@@ -55,7 +54,7 @@ pub(crate) async fn insert_at_once(
 
 /// Stores the run, its message and the first event of its log; the message as it stands then.
 pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     start: &RunStart,
 ) -> Result<Message, Failure> {
     let run = &start.run;
@@ -83,7 +82,7 @@ pub(crate) async fn insert(
 }
 
 /// How many runs the user has in progress.
-async fn count(transaction: &DatabaseTransaction, start: &RunStart) -> Result<u64, Failure> {
+async fn count(transaction: &Transaction, start: &RunStart) -> Result<u64, Failure> {
     match start.run.user_id {
         Some(user) => Ok(active_of(user).count(transaction).await?),
         None => Ok(0),

@@ -10,8 +10,9 @@
 
 use colloquy_application::ports::{PortError, RunStart};
 use colloquy_domain::{Message, UserId};
-use sea_orm::sqlx::{self, PgPool};
+use sea_orm::sqlx::{self, Row as _};
 
+use crate::connections::Connections;
 use crate::entities::{messages, run_events, runs};
 use crate::error::Failure;
 
@@ -46,7 +47,10 @@ SELECT last_position FROM taken";
 /// Stores what [`insert`](super::insert) stores; the message as it stands then. None when there is
 /// no such thread or its user may be about to have more runs than they may: nothing is stored
 /// then, and a transaction has to find out which it is.
-pub(crate) async fn insert(pool: &PgPool, start: &RunStart) -> Result<Option<Message>, Failure> {
+pub(crate) async fn insert(
+    connections: &Connections,
+    start: &RunStart,
+) -> Result<Option<Message>, Failure> {
     let Some(few) = start.max_per_user.checked_sub(MARGIN) else {
         return Ok(None);
     };
@@ -54,7 +58,7 @@ pub(crate) async fn insert(pool: &PgPool, start: &RunStart) -> Result<Option<Mes
     let mut row = runs::ActiveModel::started(start);
     let mut message = messages::ActiveModel::unplaced(run.id, &start.message)?;
     let mut event = run_events::first(run.id, start.message.id)?;
-    let positions: Vec<i64> = sqlx::query_scalar(START)
+    let query = sqlx::query(START)
         .bind(run.thread_id.as_uuid())
         .bind(run.user_id.map(UserId::as_uuid))
         .bind(i64::from(few))
@@ -75,12 +79,12 @@ pub(crate) async fn insert(pool: &PgPool, start: &RunStart) -> Result<Option<Mes
         .bind(message.created_at.take())
         .bind(message.tool_call.take())
         .bind(event.last_number.take())
-        .bind(event.kind.take())
-        .fetch_all(pool)
-        .await?;
-    let Some(position) = positions.into_iter().next() else {
+        .bind(event.kind.take());
+    let rows = connections.query_postgres(query).await?;
+    let Some(row) = rows.into_iter().next() else {
         return Ok(None);
     };
+    let position: i64 = row.try_get(0)?;
     let position = u64::try_from(position).map_err(PortError::other)?;
     let message = start.message.clone();
     Ok(Some(message.placed(run.thread_id, run.id, position)))
