@@ -7,6 +7,7 @@ pub mod answers;
 pub mod assistants;
 pub mod audit;
 pub mod avatars;
+pub mod deletions;
 mod error;
 pub mod messages;
 pub mod passwords;

@@ -7,14 +7,15 @@ use crate::accounts::Accounts;
 use crate::answers::Answers;
 use crate::assistants::Assistants;
 use crate::avatars::{AvatarBlobs, Avatars};
+use crate::deletions::Deletions;
 use crate::messages::Messages;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
-    AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock, Embedder,
-    IdGenerator, InstanceId, MessageRepository, Observer, Reading, Readings, RunEventRepository,
-    RunRepository, SecretGenerator, SignInRepository, ThreadRepository, TokenRepository,
-    UserRepository,
+    AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock,
+    DeletionRepository, Embedder, IdGenerator, InstanceId, MessageRepository, Observer, Reading,
+    Readings, RunEventRepository, RunRepository, SecretGenerator, SignInRepository,
+    ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::sign_in_limits::{SignInGuard, SignInLimits};
@@ -42,6 +43,8 @@ pub struct Ports {
     pub runs: Arc<dyn RunRepository>,
     /// Keeps their event logs.
     pub events: Arc<dyn RunEventRepository>,
+    /// Finishes deletions.
+    pub deletions: Arc<dyn DeletionRepository>,
     /// Keeps the bytes of avatars.
     pub blobs: Arc<dyn BlobStore>,
     /// Makes avatars from files.
@@ -117,6 +120,8 @@ pub struct UseCases {
     pub accounts: Accounts,
     /// Carries runs out; whoever serves starts, keeps and stops it.
     pub engine: RunEngine,
+    /// Removes what deletions have left, in the background.
+    pub deletions: Deletions,
 }
 
 impl UseCases {
@@ -171,6 +176,9 @@ impl UseCases {
                 access,
                 runs: Arc::clone(&ports.runs),
                 engine: engine.clone(),
+            },
+            deletions: Deletions {
+                deletions: Arc::clone(&ports.deletions),
             },
             users: Users::new(accounts.clone(), policy),
             tokens: tokens(ports, hasher, guard),

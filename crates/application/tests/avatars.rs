@@ -142,6 +142,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
         messages: stores.messages,
         runs: stores.runs,
         events: stores.events,
+        deletions: stores.deletions,
         blobs: Arc::<Blobs>::clone(blobs),
         renderer,
         answers: Arc::new(MemoryAnswers::default()),

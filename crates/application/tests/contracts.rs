@@ -33,6 +33,7 @@ colloquy_application::token_contracts!(stores);
 colloquy_application::sign_in_contracts!(stores);
 colloquy_application::assistant_contracts!(stores);
 colloquy_application::thread_contracts!(stores);
+colloquy_application::deletion_contracts!(stores);
 colloquy_application::message_contracts!(stores);
 colloquy_application::run_contracts!(stores);
 
@@ -65,6 +66,7 @@ fn every_contract_is_in_its_suite() {
         include_str!("../src/testing/contracts/assistants.rs"),
         include_str!("../src/testing/contracts/avatars.rs"),
         include_str!("../src/testing/contracts/blobs.rs"),
+        include_str!("../src/testing/contracts/deletions.rs"),
         include_str!("../src/testing/contracts/embedders.rs"),
         include_str!("../src/testing/contracts/events.rs"),
         include_str!("../src/testing/contracts/idempotency.rs"),

@@ -13,6 +13,7 @@ use sea_orm::{
 
 use crate::Database;
 use crate::changes::{Change, announce};
+use crate::deletions::{self, Deleted};
 use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity};
 use crate::entities::avatars::image;
 use crate::error::{Failure, Row};
@@ -125,6 +126,7 @@ impl AssistantRepository for SeaAssistantRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                deletions::note(&transaction, Deleted::Assistant, id.as_uuid()).await?;
                 announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())

@@ -3,13 +3,15 @@
 //! for each other.
 
 use colloquy_application::ports::{InstanceId, PortError};
-use colloquy_domain::{RunId, UserId};
+use colloquy_domain::{AssistantId, RunId, UserId};
 use sea_orm::sea_query::{LockType, Query, SimpleExpr};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use uuid::Uuid;
 
 use crate::entities::runs::{COLUMN, Column, Entity};
-use crate::entities::{threads, users};
+use crate::entities::{assistants, threads, users};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
@@ -69,6 +71,49 @@ pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result
         .lock(LockType::NoKeyUpdate)
         .into_tuple::<Uuid>()
         .one(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the user from being deleted until the transaction ends; `NotFound` when they are gone.
+pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
+    let found = users::Entity::find_by_id(user.as_uuid())
+        .select_only()
+        .column(users::Column::Id);
+    keep(transaction, found).await
+}
+
+/// Keeps the assistant from being deleted until the transaction ends; `NotFound` when it is gone.
+pub(crate) async fn keep_assistant(
+    transaction: &Transaction,
+    assistant: AssistantId,
+) -> Result<(), Failure> {
+    let found = assistants::Entity::find_by_id(assistant.as_uuid())
+        .select_only()
+        .column(assistants::Column::Id);
+    keep(transaction, found).await
+}
+
+async fn keep<E: EntityTrait>(transaction: &Transaction, id: Select<E>) -> Result<(), Failure> {
+    let found: Option<Uuid> = id
+        .lock(LockType::KeyShare)
+        .into_tuple()
+        .one(transaction)
+        .await?;
+    found.ok_or(PortError::NotFound)?;
+    Ok(())
+}
+
+/// Locks the rows of these runs.
+pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Result<(), Failure> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(COLUMN.id.is_in(runs.iter().copied()))
+        .order_by_asc(COLUMN.id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple::<Uuid>()
+        .all(transaction)
         .await?;
     Ok(())
 }

@@ -1,12 +1,13 @@
 use async_trait::async_trait;
 use colloquy_application::ports::{MessageRepository, MessageScope, PortError};
 use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::Database;
-use crate::entities::messages::{COLUMN, Entity};
+use crate::entities::messages::{COLUMN, Column, Entity};
 use crate::rows::all;
 use crate::run_events::forget;
+use crate::{Database, presence};
 
 /// Reads and removes messages in a [`Database`].
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ impl MessageRepository for SeaMessageRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = Entity::delete_many()
                     .filter(COLUMN.id.eq(id.as_uuid()))
-                    .filter(COLUMN.thread_id.eq(thread.as_uuid()));
+                    .filter(is_of_thread(thread));
                 let deleted = deletion.exec_with_returning(&transaction).await?;
                 let message = deleted.into_iter().next().ok_or(PortError::NotFound)?;
                 if let Some(run) = message.run_id {
@@ -84,8 +85,13 @@ impl MessageRepository for SeaMessageRepository {
     }
 }
 
+/// Of a thread that is gone there are none.
 fn of_thread(thread: ThreadId) -> Select<Entity> {
-    Entity::find().filter(COLUMN.thread_id.eq(thread.as_uuid()))
+    Entity::find().filter(is_of_thread(thread))
+}
+
+fn is_of_thread(thread: ThreadId) -> SimpleExpr {
+    Expr::col((Entity, Column::ThreadId)).eq(presence::thread(thread.as_uuid()))
 }
 
 /// The rows that are not of tools: few of a thread are, so that they are passed over on the way.

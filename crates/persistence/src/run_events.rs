@@ -135,9 +135,15 @@ pub(crate) fn behind(events: &[RunEvent], number: u64) -> &[RunEvent] {
     &events[first..]
 }
 
+/// The rows of the run's log, while its thread is there.
 fn rows_of(run: RunId) -> Select<Entity> {
+    let run = runs::find()
+        .select_only()
+        .column(runs::Column::Id)
+        .filter(runs::COLUMN.id.eq(run.as_uuid()))
+        .into_query();
     Entity::find()
-        .filter(COLUMN.run_id.eq(run.as_uuid()))
+        .filter(Expr::col((Entity, Column::RunId)).eq(Expr::from(run)))
         .order_by_asc(COLUMN.last_number)
 }
 
@@ -183,7 +189,7 @@ async fn subjects(
     if named.is_empty() {
         return Ok(Subjects::default());
     }
-    let run = runs::Entity::find_by_id(run.as_uuid());
+    let run = runs::find().filter(runs::COLUMN.id.eq(run.as_uuid()));
     let run = run.one(connection).await?;
     let messages = messages::Entity::find()
         .filter(messages::COLUMN.id.is_in(named.into_iter().flatten()))

@@ -9,7 +9,7 @@ use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
 use uuid::Uuid;
 
-use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity};
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find};
 use crate::locks::lock_held;
 use crate::rows::all;
 use crate::{Database, run_ends, run_starts};
@@ -41,6 +41,7 @@ impl RunRepository for SeaRunRepository {
             // The same request may have been stored since, and be what is in the way.
             Err(conflict @ PortError::Conflict(_)) => match self.known(start).await? {
                 Some(known) => Ok(SavedRun::Known(known)),
+                None if self.frees_key(start).await? => self.insert(start).await,
                 None => Err(conflict),
             },
             result => result,
@@ -117,7 +118,7 @@ impl RunRepository for SeaRunRepository {
     }
 
     async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {
-        self.one(Entity::find_by_id(id.as_uuid())).await
+        self.one(find().filter(COLUMN.id.eq(id.as_uuid()))).await
     }
 
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError> {
@@ -151,6 +152,18 @@ impl SeaRunRepository {
     async fn known(&self, start: &RunStart) -> Result<Option<Run>, PortError> {
         self.database
             .read(run_starts::known(self.database.reader(), start))
+            .await
+    }
+
+    /// Takes the start's key from a run whose thread was deleted; whether there was one.
+    async fn frees_key(&self, start: &RunStart) -> Result<bool, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let freed = run_starts::free_key(&transaction, start).await?;
+                transaction.commit().await?;
+                Ok(freed)
+            })
             .await
     }
 
@@ -211,7 +224,7 @@ fn is_abandoned(abandoned: AbandonedRuns) -> SimpleExpr {
 }
 
 fn of_thread(thread: ThreadId) -> Select<Entity> {
-    Entity::find().filter(COLUMN.thread_id.eq(thread.as_uuid()))
+    find().filter(COLUMN.thread_id.eq(thread.as_uuid()))
 }
 
 fn rows_after(thread: ThreadId, after: Option<RunId>, limit: u32) -> Select<Entity> {

@@ -2,13 +2,16 @@ use async_trait::async_trait;
 use colloquy_application::ports::{
     PortError, ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope,
 };
-use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName};
+use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::Database;
-use crate::entities::threads::{ActiveModel, COLUMN, Entity};
+use crate::deletions::{self, Deleted};
+use crate::entities::threads::{ActiveModel, COLUMN, Column, Entity, find};
+use crate::locks::{keep_assistant, keep_user};
 use crate::rows::{all, expect_found};
+use crate::{Database, presence, run_ends};
 
 /// Keeps the threads in a [`Database`].
 #[derive(Debug, Clone)]
@@ -30,6 +33,12 @@ impl ThreadRepository for SeaThreadRepository {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
+                if let Some(owner) = thread.owner_id {
+                    keep_user(&transaction, owner).await?;
+                }
+                if let Some(assistant) = thread.assistant_id {
+                    keep_assistant(&transaction, assistant).await?;
+                }
                 Entity::insert(ActiveModel::from(thread))
                     .exec_without_returning(&transaction)
                     .await?;
@@ -42,9 +51,7 @@ impl ThreadRepository for SeaThreadRepository {
     async fn get(&self, id: ThreadId) -> Result<Option<Thread>, PortError> {
         self.database
             .read(async {
-                let model = Entity::find_by_id(id.as_uuid())
-                    .one(self.database.reader())
-                    .await?;
+                let model = one(id).one(self.database.reader()).await?;
                 Ok(model.map(Thread::try_from).transpose()?)
             })
             .await
@@ -61,9 +68,13 @@ impl ThreadRepository for SeaThreadRepository {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
-                let model = changed(id, changes).update(&transaction).await?;
+                if let Some(Some(assistant)) = changes.assistant_id {
+                    keep_assistant(&transaction, assistant).await?;
+                }
+                changed(id, changes).update(&transaction).await?;
+                let model = one(id).one(&transaction).await?;
                 transaction.commit().await?;
-                Ok(model.try_into()?)
+                Ok(model.ok_or(PortError::NotFound)?.try_into()?)
             })
             .await
     }
@@ -74,6 +85,8 @@ impl ThreadRepository for SeaThreadRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                run_ends::drop_active(&transaction, id).await?;
+                deletions::note(&transaction, Deleted::Thread, id.as_uuid()).await?;
                 transaction.commit().await?;
                 Ok(())
             })
@@ -81,25 +94,38 @@ impl ThreadRepository for SeaThreadRepository {
     }
 }
 
+fn one(id: ThreadId) -> Select<Entity> {
+    find().filter(COLUMN.id.eq(id.as_uuid()))
+}
+
 fn rows(query: &ThreadQuery) -> Result<Select<Entity>, PortError> {
     let mut rows = match &query.scope {
-        ThreadScope::All => Entity::find(),
-        ThreadScope::OwnedBy(users) => {
-            let users = users.iter().map(|user| user.as_uuid());
-            Entity::find().filter(COLUMN.owner_id.is_in(users))
-        }
+        ThreadScope::All => find(),
+        ThreadScope::OwnedBy(users) => match users.as_slice() {
+            [user] => find().filter(is_owned_by(*user)),
+            users => {
+                let users = presence::users(users.iter().map(|user| user.as_uuid()));
+                find().filter(Expr::col((Entity, Column::OwnerId)).in_subquery(users))
+            }
+        },
         _ => return Err(PortError::other("a thread scope unknown to this store")),
     };
     if let Some(owner) = query.owner {
-        rows = rows.filter(COLUMN.owner_id.eq(owner.as_uuid()));
+        rows = rows.filter(is_owned_by(owner));
     }
     if let Some(assistant) = query.assistant {
-        rows = rows.filter(COLUMN.assistant_id.eq(assistant.as_uuid()));
+        let assistant = presence::assistant(assistant.as_uuid());
+        rows = rows.filter(Expr::col((Entity, Column::AssistantId)).eq(assistant));
     }
     if let Some(after) = query.after {
         rows = rows.filter(COLUMN.id.lt(after.as_uuid()));
     }
     Ok(rows.order_by_desc(COLUMN.id).limit(u64::from(query.limit)))
+}
+
+/// Nothing is owned by somebody who was deleted.
+fn is_owned_by(user: UserId) -> SimpleExpr {
+    Expr::col((Entity, Column::OwnerId)).eq(presence::user(user.as_uuid()))
 }
 
 fn changed(id: ThreadId, changes: &ThreadChanges) -> ActiveModel {

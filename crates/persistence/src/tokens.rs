@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, Select, Set};
 
-use crate::Database;
 use crate::entities::{access_tokens, users};
+use crate::locks::keep_user;
 use crate::rows::{all, expect_found};
+use crate::{Database, presence};
 
 /// A use is not noted again within this time, so that authenticating usually only reads.
 const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
@@ -74,6 +76,7 @@ impl TokenRepository for SeaTokenRepository {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
+                keep_user(&transaction, token.user_id).await?;
                 access_tokens::Entity::insert(access_tokens::ActiveModel::new(token, hash))
                     .exec_without_returning(&transaction)
                     .await?;
@@ -118,7 +121,7 @@ impl TokenRepository for SeaTokenRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = access_tokens::Entity::delete_many()
                     .filter(access_tokens::COLUMN.id.eq(id.as_uuid()))
-                    .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()));
+                    .filter(is_of(user));
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
                 transaction.commit().await?;
                 Ok(())
@@ -140,9 +143,15 @@ impl TokenRepository for SeaTokenRepository {
     }
 }
 
+/// Nothing is the token of somebody who was deleted.
+fn is_of(user: UserId) -> SimpleExpr {
+    let column = (access_tokens::Entity, access_tokens::Column::UserId);
+    Expr::col(column).eq(presence::user(user.as_uuid()))
+}
+
 fn of_user(user: UserId, kind: TokenKind) -> Select<access_tokens::Entity> {
     access_tokens::Entity::find()
-        .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
+        .filter(is_of(user))
         .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
         .order_by_asc(access_tokens::COLUMN.id)
 }

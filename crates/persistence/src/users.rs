@@ -10,6 +10,7 @@ use sea_orm::{
 };
 
 use crate::Database;
+use crate::deletions::{self, Deleted};
 use crate::entities::{access_tokens, users};
 use crate::error::Failure;
 use crate::rows::{expect_found, page};
@@ -113,6 +114,7 @@ impl UserRepository for SeaUserRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = users::Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
+                deletions::note(&transaction, Deleted::User, id.as_uuid()).await?;
                 transaction.commit().await?;
                 Ok(())
             })

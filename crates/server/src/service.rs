@@ -12,9 +12,9 @@ use colloquy_cache::{
 };
 use colloquy_http::Metrics;
 use colloquy_persistence::{
-    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
-    SeaRunRepository, SeaSignInRepository, SeaThreadRepository, SeaTokenRepository,
-    SeaUserRepository,
+    Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
+    SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,
+    SeaTokenRepository, SeaUserRepository,
 };
 
 use crate::config::Configuration;
@@ -152,6 +152,7 @@ fn ports(
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
+        deletions: Arc::new(SeaDeletionRepository::new(database.clone())),
         blobs: Arc::clone(&caches.blobs) as _,
         renderer: Arc::new(ImageAvatarRenderer),
         model: models.chat,

@@ -6,6 +6,7 @@
 mod answers;
 mod assistants;
 mod blobs;
+mod deletions;
 mod embedding;
 mod error;
 mod events;
@@ -29,6 +30,7 @@ pub use answers::{
 };
 pub use assistants::{AssistantRepository, AssistantScope};
 pub use blobs::{BlobKey, BlobStore};
+pub use deletions::DeletionRepository;
 pub use embedding::{Embedder, Embedding, InvalidEmbedding};
 pub use error::{BoxError, Constraint, PortError};
 pub use events::{RunEventRepository, RunEvents};

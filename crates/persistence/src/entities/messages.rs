@@ -27,6 +27,11 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// How many bytes of text the row has.
+pub(crate) fn bytes() -> Expr {
+    Expr::cust("CAST(octet_length(content) AS bigint) + coalesce(octet_length(tool_call), 0)")
+}
+
 impl ActiveModel {
     /// The row of a message of the run, but for where it stands.
     pub(crate) fn unplaced(run: RunId, message: &NewMessage) -> Result<Self, PortError> {

@@ -4,6 +4,7 @@ pub(crate) mod access_tokens;
 mod answer_caching;
 pub(crate) mod assistants;
 pub(crate) mod avatars;
+pub(crate) mod deletions;
 pub(crate) mod messages;
 pub(crate) mod run_events;
 pub(crate) mod runs;

@@ -27,6 +27,11 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// How many bytes of text the row has.
+pub(crate) fn bytes() -> Expr {
+    Expr::cust("CAST(coalesce(octet_length(texts), 0) AS bigint) + coalesce(octet_length(tool), 0)")
+}
+
 const STARTED: &str = "started";
 const DELTAS: &str = "deltas";
 const TOOL_CALLED: &str = "tool_called";

@@ -3,10 +3,12 @@ use colloquy_domain::{
     AssistantId, CacheHit, CachedRun, FinishReason, OutputFormat, Run, RunError, RunErrorCode,
     RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
 };
-use sea_orm::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::{Iterable as _, QuerySelect as _, Select, Set};
 
 use crate::error::Row;
+use crate::presence;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, DeriveEntityModel)]
@@ -36,6 +38,17 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The runs as readers see them: those of threads that are there; a user who was deleted is none.
+pub(crate) fn find() -> Select<Entity> {
+    let user = presence::user(Expr::col((Entity, Column::UserId)));
+    let thread = presence::thread(Expr::col((Entity, Column::ThreadId)));
+    Entity::find()
+        .select_only()
+        .columns(Column::iter().filter(|column| !matches!(column, Column::UserId)))
+        .expr_as(user, "user_id")
+        .filter(thread.is_not_null())
+}
 
 impl ActiveModel {
     pub(crate) fn started(start: &RunStart) -> Self {

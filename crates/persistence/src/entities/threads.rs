@@ -1,9 +1,10 @@
 use colloquy_application::ports::PortError;
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
-use sea_orm::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::{Iterable as _, QuerySelect as _, Select, Set};
 
 use crate::error::Row;
+use crate::presence;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, DeriveEntityModel)]
@@ -20,6 +21,18 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The threads as readers see them: an owner or an assistant that was deleted is none.
+pub(crate) fn find() -> Select<Entity> {
+    let named = |column: &Column| matches!(column, Column::OwnerId | Column::AssistantId);
+    let owner = presence::user(Expr::col((Entity, Column::OwnerId)));
+    let assistant = presence::assistant(Expr::col((Entity, Column::AssistantId)));
+    Entity::find()
+        .select_only()
+        .columns(Column::iter().filter(|column| !named(column)))
+        .expr_as(owner, "owner_id")
+        .expr_as(assistant, "assistant_id")
+}
 
 impl From<&Thread> for ActiveModel {
     fn from(thread: &Thread) -> Self {

@@ -7,14 +7,14 @@ mod sqlite;
 use colloquy_application::ports::{
     Constraint, FinishedRun, ForcedEnd, PortError, RunEnd, SpokenMessages,
 };
-use colloquy_domain::{Run, RunId};
-use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{EntityTrait, QueryFilter, UpdateMany};
+use colloquy_domain::{Run, RunId, RunStatus, ThreadId};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{EntityTrait, QueryFilter, Set, UpdateMany};
 
 use crate::Database;
 use crate::database::AtOnce;
 use crate::entities::run_events;
-use crate::entities::runs::{ActiveModel, COLUMN, Entity};
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity};
 use crate::error::Failure;
 use crate::locks::{is_thread_of, lock_thread_of};
 use crate::positions::{insert, place, placed, take};
@@ -89,6 +89,28 @@ pub(crate) async fn force(
     let closing = run_events::closing(run.id, run.status, &messages, last)?;
     add(transaction, closing).await?;
     Ok(Some(run))
+}
+
+/// Takes the lease off the run in progress, if any, of a thread that was deleted: nobody works on
+/// it any more. Nobody will read how it ended either.
+pub(crate) async fn drop_active(
+    transaction: &Transaction,
+    thread: ThreadId,
+) -> Result<(), Failure> {
+    let dropped = ActiveModel {
+        status: Set(RunStatus::Cancelled.as_str().to_owned()),
+        lease_holder: Set(None),
+        lease_expires_at: Set(None),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(dropped)
+        .col_expr(Column::FinishedAt, Expr::col(Column::CreatedAt))
+        .filter(COLUMN.thread_id.eq(thread.as_uuid()))
+        .filter(COLUMN.status.eq(RunStatus::InProgress.as_str()))
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 /// Writes the run's end into its row, which then is locked and takes no more events.

@@ -4,19 +4,20 @@
 mod postgres;
 mod sqlite;
 
-use colloquy_application::ports::{Constraint, PortError, RunStart};
+use colloquy_application::ports::{Constraint, Idempotency, PortError, RunStart};
 use colloquy_domain::{Message, Run, UserId};
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select, Set};
 
-use crate::Database;
 use crate::database::AtOnce;
-use crate::entities::runs::{ActiveModel, COLUMN, Entity};
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find};
 use crate::entities::{run_events, threads};
 use crate::error::Failure;
 use crate::locks::lock_user;
 use crate::positions;
 use crate::run_events::add;
 use crate::transaction::Transaction;
+use crate::{Database, presence};
 
 /// The run that the same request of the same user has started before.
 pub(crate) async fn known(
@@ -26,11 +27,7 @@ pub(crate) async fn known(
     let (Some(user), Some(asked)) = (start.run.user_id, &start.idempotency) else {
         return Ok(None);
     };
-    let known = Entity::find()
-        .filter(COLUMN.user_id.eq(user.as_uuid()))
-        .filter(COLUMN.idempotency_key.eq(asked.key.as_str()))
-        .one(connection)
-        .await?;
+    let known = find().filter(has_key(user, asked)).one(connection).await?;
     let Some(known) = known else {
         return Ok(None);
     };
@@ -38,6 +35,30 @@ pub(crate) async fn known(
         return Err(PortError::Conflict(Constraint::IdempotencyKey).into());
     }
     Ok(Some(known.try_into()?))
+}
+
+/// Takes the start's key from the run that has it, if that run's thread was deleted; whether it
+/// was. The run itself goes with what else the thread has left.
+pub(crate) async fn free_key(transaction: &Transaction, start: &RunStart) -> Result<bool, Failure> {
+    let (Some(user), Some(asked)) = (start.run.user_id, &start.idempotency) else {
+        return Ok(false);
+    };
+    let thread = presence::thread(Expr::col((Entity, Column::ThreadId)));
+    let without = ActiveModel {
+        idempotency_key: Set(None),
+        idempotency_fingerprint: Set(None),
+        ..Default::default()
+    };
+    let update = Entity::update_many()
+        .set(without)
+        .filter(has_key(user, asked))
+        .filter(thread.is_null());
+    Ok(update.exec(transaction).await?.rows_affected > 0)
+}
+
+fn has_key(user: UserId, asked: &Idempotency) -> SimpleExpr {
+    let is_users = COLUMN.user_id.eq(user.as_uuid());
+    is_users.and(COLUMN.idempotency_key.eq(asked.key.as_str()))
 }
 
 /// Stores what [`insert`] stores, in one go; the message as it stands then. None when that cannot

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use colloquy_application::testing::contracts::Stores;
 use colloquy_persistence::{
-    Database, SeaAssistantRepository, SeaMessageRepository, SeaRunEventRepository,
-    SeaRunRepository, SeaSignInRepository, SeaThreadRepository, SeaTokenRepository,
-    SeaUserRepository,
+    Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
+    SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,
+    SeaTokenRepository, SeaUserRepository,
 };
 
 mod cancellation;
@@ -21,6 +21,7 @@ mod changes;
 mod concurrency;
 mod contracts;
 mod corruption;
+mod deletions;
 mod logs;
 mod migrations;
 mod outages;
@@ -58,5 +59,6 @@ fn stores(database: &Database) -> Stores {
         messages: Arc::new(SeaMessageRepository::new(database.clone())),
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
+        deletions: Arc::new(SeaDeletionRepository::new(database.clone())),
     }
 }

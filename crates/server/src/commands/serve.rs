@@ -88,10 +88,11 @@ fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Resu
     }
 }
 
-fn start_background(service: &Service) -> [AbortHandle; 5] {
+fn start_background(service: &Service) -> [AbortHandle; 6] {
     let use_cases = &service.use_cases;
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
     let avatars = use_cases.avatars.clone();
+    let deletions = use_cases.deletions.clone();
     let sign_ins = tokens.clone();
     let (database, assistants) = (service.database.clone(), Arc::clone(&service.assistants));
     [
@@ -109,6 +110,10 @@ fn start_background(service: &Service) -> [AbortHandle; 5] {
         supervise("sweep avatars", move || {
             let avatars = avatars.clone();
             async move { avatars.keep_swept().await }
+        }),
+        supervise("finish deletions", move || {
+            let deletions = deletions.clone();
+            async move { deletions.keep_finishing().await }
         }),
     ]
 }

@@ -28,9 +28,9 @@ use futures_util::future::join_all;
 
 use super::samples::{Samples, password_hash};
 use crate::ports::{
-    AssistantRepository, Constraint, MessageRepository, PortError, RunEventRepository,
-    RunRepository, RunStart, SavedRun, SignInRepository, ThreadRepository, TokenRepository,
-    UserRepository,
+    AssistantRepository, Constraint, DeletionRepository, MessageRepository, PortError,
+    RunEventRepository, RunRepository, RunStart, SavedRun, SignInRepository, ThreadRepository,
+    TokenRepository, UserRepository,
 };
 
 pub mod administrators;
@@ -39,6 +39,7 @@ pub mod assistant_lists;
 pub mod assistants;
 pub mod avatars;
 pub mod blobs;
+pub mod deletions;
 pub mod embedders;
 pub mod events;
 pub mod forced_ends;
@@ -74,6 +75,8 @@ pub struct Stores {
     pub runs: Arc<dyn RunRepository>,
     /// The runs' event logs.
     pub events: Arc<dyn RunEventRepository>,
+    /// What deletions have left.
+    pub deletions: Arc<dyn DeletionRepository>,
 }
 
 impl Stores {

@@ -149,6 +149,23 @@ macro_rules! thread_contracts {
     };
 }
 
+/// Tests of [`DeletionRepository`](crate::ports::DeletionRepository) over the `Stores` that the
+/// function makes.
+#[macro_export]
+macro_rules! deletion_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, deletions:
+            without_deletions_nothing_is_removed,
+            finishing_the_deletion_of_a_thread_leaves_the_others,
+            finishing_the_deletion_of_a_user_leaves_their_threads,
+            finishing_the_deletion_of_an_assistant_leaves_its_threads,
+            the_key_of_a_deleted_threads_run_is_free_at_once,
+            a_run_of_a_deleted_thread_is_nobodys_any_more,
+            many_may_finish_deletions_at_once,
+        }
+    };
+}
+
 /// Tests of [`MessageRepository`](crate::ports::MessageRepository) over the `Stores` that the function
 /// makes.
 #[macro_export]

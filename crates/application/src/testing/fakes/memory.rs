@@ -93,7 +93,8 @@ impl Memory {
             threads: store.clone(),
             messages: store.clone(),
             runs: store.clone(),
-            events: store,
+            events: store.clone(),
+            deletions: store,
         }
     }
 
@@ -111,6 +112,7 @@ impl Memory {
             messages: stores.messages,
             runs: stores.runs,
             events: stores.events,
+            deletions: stores.deletions,
             blobs: Arc::new(MemoryBlobs::default()),
             renderer: Arc::new(PretendedAvatars),
             answers: Arc::new(MemoryAnswers::default()),

@@ -3,6 +3,7 @@
 mod answers;
 mod assistants;
 mod blobs;
+mod deletions;
 mod images;
 mod memory;
 mod messages;

@@ -1,0 +1,12 @@
+use async_trait::async_trait;
+
+use super::memory::Memory;
+use crate::ports::{DeletionRepository, PortError};
+
+/// Deletes everything at once.
+#[async_trait]
+impl DeletionRepository for Memory {
+    async fn remove_batch(&self) -> Result<u64, PortError> {
+        self.with(|_| Ok(0))
+    }
+}

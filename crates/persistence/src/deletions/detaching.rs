@@ -1,0 +1,106 @@
+use sea_orm::sea_query::LockType;
+use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use uuid::Uuid;
+
+use super::BATCH_ROWS;
+use crate::entities::{access_tokens, runs, threads};
+use crate::error::Failure;
+use crate::locks::lock_runs;
+use crate::transaction::Transaction;
+
+/// Takes the user off threads, then off runs, and removes their tokens; how many rows.
+pub(super) async fn batch_of_user(transaction: &Transaction, user: Uuid) -> Result<u64, Failure> {
+    let removed = remove_tokens(transaction, user).await?;
+    if removed > 0 {
+        return Ok(removed);
+    }
+    let orphaned = threads::ActiveModel {
+        owner_id: Set(None),
+        ..Default::default()
+    };
+    match detach_threads(transaction, threads::Column::OwnerId, user, orphaned).await? {
+        0 => detach_runs(transaction, user).await,
+        detached => Ok(detached),
+    }
+}
+
+/// Takes the assistant off threads; how many.
+pub(super) async fn batch_of_assistant(
+    transaction: &Transaction,
+    assistant: Uuid,
+) -> Result<u64, Failure> {
+    let without = threads::ActiveModel {
+        assistant_id: Set(None),
+        ..Default::default()
+    };
+    detach_threads(
+        transaction,
+        threads::Column::AssistantId,
+        assistant,
+        without,
+    )
+    .await
+}
+
+async fn remove_tokens(transaction: &Transaction, user: Uuid) -> Result<u64, Failure> {
+    let ids: Vec<Uuid> = access_tokens::Entity::find()
+        .select_only()
+        .column(access_tokens::Column::Id)
+        .filter(access_tokens::COLUMN.user_id.eq(user))
+        .limit(BATCH_ROWS)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    let removal = access_tokens::Entity::delete_many();
+    let removal = removal.filter(access_tokens::Column::Id.is_in(ids));
+    Ok(removal.exec(transaction).await?.rows_affected)
+}
+
+/// The threads are locked in order of their ids.
+async fn detach_threads(
+    transaction: &Transaction,
+    by: threads::Column,
+    id: Uuid,
+    detached: threads::ActiveModel,
+) -> Result<u64, Failure> {
+    let ids: Vec<Uuid> = threads::Entity::find()
+        .select_only()
+        .column(threads::Column::Id)
+        .filter(by.eq(id))
+        .order_by_asc(threads::Column::Id)
+        .limit(BATCH_ROWS)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let update = threads::Entity::update_many()
+        .set(detached)
+        .filter(threads::Column::Id.is_in(ids));
+    Ok(update.exec(transaction).await?.rows_affected)
+}
+
+async fn detach_runs(transaction: &Transaction, user: Uuid) -> Result<u64, Failure> {
+    let ids: Vec<Uuid> = runs::Entity::find()
+        .select_only()
+        .column(runs::Column::Id)
+        .filter(runs::COLUMN.user_id.eq(user))
+        .limit(BATCH_ROWS)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    lock_runs(transaction, &ids).await?;
+    let detached = runs::ActiveModel {
+        user_id: Set(None),
+        ..Default::default()
+    };
+    let update = runs::Entity::update_many()
+        .set(detached)
+        .filter(runs::Column::Id.is_in(ids));
+    Ok(update.exec(transaction).await?.rows_affected)
+}
