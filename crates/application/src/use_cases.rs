@@ -18,6 +18,7 @@ use crate::ports::{
     ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
+use crate::schemas::SchemaChecker;
 use crate::sign_in_limits::{SignInGuard, SignInLimits};
 use crate::threads::Threads;
 use crate::tokens::{TokenSources, Tokens};
@@ -154,6 +155,7 @@ impl UseCases {
             models: Arc::clone(&ports.model),
             default_model: settings.default_model,
             toolbox: settings.toolbox,
+            schemas: SchemaChecker::default(),
             clock: Arc::clone(&ports.clock),
             ids: Arc::clone(&ports.ids),
         };

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
 use crate::{
-    AnswerCaching, AssistantId, Avatar, Configuration, ModelName, OutputSchema, Slug,
-    ToolConcurrency, ToolRef, ToolRounds,
+    AnswerCaching, AssistantId, Avatar, Configuration, ModelCallLimit, ModelName, OutputSchema,
+    RunTokenLimit, Slug, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds,
 };
 
 /// What administrators define and people talk to.
@@ -31,6 +31,8 @@ pub struct Assistant {
     pub tool_max_concurrency: ToolConcurrency,
     /// How often the model may ask for tools in one run.
     pub max_tool_rounds: ToolRounds,
+    /// What one run may use in all.
+    pub budget: RunBudget,
     /// What the answers keep to, where they are for programs.
     pub output_schema: Option<OutputSchema>,
     /// Private: only signed-in users see and run it.
@@ -47,6 +49,18 @@ pub struct Assistant {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// What one run may use, together with the assistants that it asks as tools. Where nothing is set
+/// the service's limit counts, and also where that is lower.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunBudget {
+    /// How often models are asked, repetitions after a failure included.
+    pub max_model_calls: Option<ModelCallLimit>,
+    /// How often tools are used.
+    pub max_tool_calls: Option<ToolCallLimit>,
+    /// Tokens that the models read and write.
+    pub max_run_tokens: Option<RunTokenLimit>,
 }
 
 text_types! {

@@ -92,6 +92,12 @@ limit_types! {
     ToolConcurrency: max 16;
     /// How often a model may ask for tools in one run before it has to answer.
     ToolRounds: max 50;
+    /// How often models are asked in one run.
+    ModelCallLimit: max 10_000;
+    /// How often tools are used in one run.
+    ToolCallLimit: max 10_000;
+    /// A number of tokens of a whole run.
+    RunTokenLimit: max 1_000_000_000;
 }
 
 impl Default for ToolConcurrency {

@@ -30,12 +30,12 @@ pub use actor::Actor;
 pub use answer_cache::{
     AnswerCaching, AnswerLifetime, CacheHit, CacheScope, CachedRun, Similarity, SimilarityThreshold,
 };
-pub use assistant::{Assistant, AssistantName, AssistantRef, Description, Instructions};
+pub use assistant::{Assistant, AssistantName, AssistantRef, Description, Instructions, RunBudget};
 pub use avatar::{Avatar, AvatarImage, AvatarKind, ContentHash, VerticalPosition};
 pub use color::Color;
 pub use configuration::{
-    Configuration, FrequencyPenalty, HistoryLimit, PresencePenalty, Tag, Temperature, TokenLimit,
-    ToolConcurrency, ToolRounds, TopP,
+    Configuration, FrequencyPenalty, HistoryLimit, ModelCallLimit, PresencePenalty, RunTokenLimit,
+    Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRounds, TopP,
 };
 pub use email::Email;
 pub use id::{AssistantId, AvatarId, MessageId, RunId, ThreadId, TokenId, UserId};

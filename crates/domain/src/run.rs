@@ -75,6 +75,10 @@ named! {
         ModelTimeout = "model_timeout",
         /// The conversation does not fit the model's window.
         ContextTooLong = "context_too_long",
+        /// The run has used up its budget before there was an answer.
+        BudgetExhausted = "budget_exhausted",
+        /// Who asked has lost the account or the role that the run began with.
+        AccessRevoked = "access_revoked",
         /// The process that worked on the run ended.
         Interrupted = "interrupted",
         /// Somebody cancelled it.
@@ -97,6 +101,12 @@ impl RunErrorCode {
             Self::ModelRateLimited => "The model's provider is busy. Try again later.",
             Self::ModelTimeout => "The model took too long to answer.",
             Self::ContextTooLong => "The conversation is too long for the assistant's model.",
+            Self::BudgetExhausted => {
+                "The run used up its budget of model calls or tokens before it had an answer."
+            }
+            Self::AccessRevoked => {
+                "The account that asked was disabled, deleted or given fewer rights."
+            }
             Self::Interrupted => "The service stopped while the answer was being made.",
             Self::RunCancelled => "The run was cancelled.",
         }

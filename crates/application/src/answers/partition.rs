@@ -1,8 +1,9 @@
 //! What an answer may be shared within: never a matter of similarity.
 
 use colloquy_domain::{
-    AnswerCaching, Assistant, CacheScope, Configuration, FrequencyPenalty, PresencePenalty,
-    Temperature, TokenLimit, TopP, UserId,
+    AnswerCaching, Assistant, CacheScope, Configuration, FrequencyPenalty, ModelCallLimit,
+    PresencePenalty, RunBudget, RunTokenLimit, Temperature, TokenLimit, ToolCallLimit, TopP,
+    UserId,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -61,6 +62,12 @@ fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32]
         tools,
         tool_max_concurrency: _,
         max_tool_rounds,
+        budget:
+            RunBudget {
+                max_model_calls,
+                max_tool_calls,
+                max_run_tokens,
+            },
         output_schema,
         instructions,
         model,
@@ -75,6 +82,13 @@ fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32]
         hash.text(&tool.to_string());
     }
     hash.maybe(Some(max_tool_rounds.get().to_be_bytes()));
+    for limit in [
+        max_model_calls.map(ModelCallLimit::get),
+        max_tool_calls.map(ToolCallLimit::get),
+        max_run_tokens.map(RunTokenLimit::get),
+    ] {
+        hash.maybe(limit.map(u32::to_be_bytes));
+    }
     let schema = output_schema.as_ref();
     hash.maybe(schema.map(|schema| schema.as_value().to_string()));
     hash.maybe(embedding_model.map(str::as_bytes));

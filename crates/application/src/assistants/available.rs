@@ -6,7 +6,6 @@ use colloquy_domain::{
 
 use super::Assistants;
 use crate::Error;
-use crate::schemas::Schema;
 
 impl Assistants {
     pub(super) fn model_or_default(&self, model: Option<ModelName>) -> Result<ModelName, Error> {
@@ -44,6 +43,14 @@ impl Assistants {
         }
     }
 
+    pub(super) async fn check_schema(&self, schema: Option<&OutputSchema>) -> Result<(), Error> {
+        if let Some(schema) = schema {
+            let schema = self.schemas.compile(schema.as_value().clone()).await;
+            schema.map_err(|violation| violation.at("output_schema"))?;
+        }
+        Ok(())
+    }
+
     async fn is_there(&self, tool: &ToolRef) -> Result<bool, Error> {
         match tool {
             ToolRef::Registered(name) => Ok(self.toolbox.get(name).is_some()),
@@ -53,11 +60,4 @@ impl Assistants {
             }
         }
     }
-}
-
-pub(super) fn check_schema(schema: Option<&OutputSchema>) -> Result<(), Error> {
-    if let Some(schema) = schema {
-        Schema::compile(schema.as_value()).map_err(|violation| violation.at("output_schema"))?;
-    }
-    Ok(())
 }

@@ -1,8 +1,8 @@
 use colloquy_domain::{
     AnswerCaching, AnswerLifetime, Assistant, AssistantName, CacheScope, Configuration,
-    Description, FrequencyPenalty, HistoryLimit, Instructions, ModelName, OutputSchema,
-    PresencePenalty, SimilarityThreshold, Slug, Tag, Temperature, TokenLimit, ToolConcurrency,
-    ToolRef, ToolRounds, TopP,
+    Description, FrequencyPenalty, HistoryLimit, Instructions, ModelCallLimit, ModelName,
+    OutputSchema, PresencePenalty, RunBudget, RunTokenLimit, SimilarityThreshold, Slug, Tag,
+    Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds, TopP,
 };
 
 use crate::avatars::AvatarChanges;
@@ -28,6 +28,8 @@ pub struct AssistantChanges {
     pub tool_max_concurrency: Option<ToolConcurrency>,
     /// Another number of rounds.
     pub max_tool_rounds: Option<ToolRounds>,
+    /// Another budget.
+    pub budget: BudgetChanges,
     /// Another output schema, or none.
     pub output_schema: Option<Option<OutputSchema>>,
     /// Private or public.
@@ -54,6 +56,7 @@ impl AssistantChanges {
                 .tool_max_concurrency
                 .unwrap_or(old.tool_max_concurrency),
             max_tool_rounds: self.max_tool_rounds.unwrap_or(old.max_tool_rounds),
+            budget: self.budget.applied_to(old.budget),
             output_schema: self.output_schema.unwrap_or(old.output_schema),
             user_authentication: self.user_authentication.unwrap_or(old.user_authentication),
             caching: self.caching.applied_to(old.caching),
@@ -100,6 +103,29 @@ impl ConfigurationChanges {
                 .unwrap_or(old.history_max_messages),
             history_max_tokens: self.history_max_tokens.unwrap_or(old.history_max_tokens),
             tags: self.tags.unwrap_or(old.tags),
+        }
+    }
+}
+
+/// What to change of a run's budget; `None` stays, `Some(None)` clears.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BudgetChanges {
+    /// See [`RunBudget::max_model_calls`].
+    pub max_model_calls: Option<Option<ModelCallLimit>>,
+    /// See [`RunBudget::max_tool_calls`].
+    pub max_tool_calls: Option<Option<ToolCallLimit>>,
+    /// See [`RunBudget::max_run_tokens`].
+    pub max_run_tokens: Option<Option<RunTokenLimit>>,
+}
+
+impl BudgetChanges {
+    /// The budget with these changes.
+    #[must_use]
+    pub fn applied_to(self, old: RunBudget) -> RunBudget {
+        RunBudget {
+            max_model_calls: self.max_model_calls.unwrap_or(old.max_model_calls),
+            max_tool_calls: self.max_tool_calls.unwrap_or(old.max_tool_calls),
+            max_run_tokens: self.max_run_tokens.unwrap_or(old.max_run_tokens),
         }
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, Avatar, ModelName, Slug};
 
-use self::available::check_schema;
-pub use self::changes::{AssistantChanges, CachingChanges, ConfigurationChanges, Expected};
+pub use self::changes::{
+    AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges, Expected,
+};
 pub use self::new::NewAssistant;
 use crate::Error;
 use crate::access::{Access, AssistantAction};
@@ -19,6 +20,7 @@ use crate::ports::{
     AnswerCache, AssistantRepository, AssistantScope, ChatModel, Clock, Constraint, IdGenerator,
     OffsetList, OffsetPage, PortError,
 };
+use crate::schemas::SchemaChecker;
 use crate::tools::Toolbox;
 
 /// Defines, shows and removes assistants.
@@ -38,6 +40,8 @@ pub struct Assistants {
     pub default_model: Option<ModelName>,
     /// Says which tools there are.
     pub toolbox: Toolbox,
+    /// Reads their output schemas.
+    pub(crate) schemas: SchemaChecker,
     /// Tells the time of changes.
     pub clock: Arc<dyn Clock>,
     /// Makes the ids.
@@ -119,7 +123,7 @@ impl Assistants {
     pub async fn define(&self, new: NewAssistant) -> Result<Assistant, Error> {
         let model = self.model_or_default(new.model.clone())?;
         self.check_tools(&new.tools).await?;
-        check_schema(new.output_schema.as_ref())?;
+        self.check_schema(new.output_schema.as_ref()).await?;
         match new.slug.clone() {
             Some(slug) => Ok(self.add(new, slug, model).await?),
             None => self.add_with_derived_slug(new, model).await,
@@ -174,6 +178,7 @@ impl Assistants {
             tools: new.tools,
             tool_max_concurrency: new.tool_max_concurrency,
             max_tool_rounds: new.max_tool_rounds,
+            budget: new.budget,
             output_schema: new.output_schema,
             user_authentication: new.user_authentication,
             caching: new.caching,
@@ -206,7 +211,8 @@ impl Assistants {
         }
         self.check_tools(changes.tools.as_deref().unwrap_or_default())
             .await?;
-        check_schema(changes.output_schema.as_ref().and_then(Option::as_ref))?;
+        let schema = changes.output_schema.as_ref().and_then(Option::as_ref);
+        self.check_schema(schema).await?;
         let change = |old| changes.clone().applied_to(old);
         let (_, assistant) = self.rewrite(actor, reference, expected, change).await?;
         Ok(assistant)

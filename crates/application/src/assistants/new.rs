@@ -1,6 +1,6 @@
 use colloquy_domain::{
     AnswerCaching, AssistantName, Configuration, Description, Instructions, ModelName,
-    OutputSchema, Slug, ToolConcurrency, ToolRef, ToolRounds,
+    OutputSchema, RunBudget, Slug, ToolConcurrency, ToolRef, ToolRounds,
 };
 
 use crate::avatars::AvatarChanges;
@@ -26,6 +26,8 @@ pub struct NewAssistant {
     pub tool_max_concurrency: ToolConcurrency,
     /// How often in one run.
     pub max_tool_rounds: ToolRounds,
+    /// What one run may use in all.
+    pub budget: RunBudget,
     /// What the answers keep to.
     pub output_schema: Option<OutputSchema>,
     /// Private: only for signed-in users.
@@ -52,6 +54,7 @@ impl NewAssistant {
             tools: Vec::new(),
             tool_max_concurrency: ToolConcurrency::default(),
             max_tool_rounds: ToolRounds::default(),
+            budget: RunBudget::default(),
             output_schema: None,
             caching: AnswerCaching::default(),
             user_authentication: false,

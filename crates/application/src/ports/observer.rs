@@ -58,6 +58,8 @@ pub enum ToolOutcome {
     InvalidArguments,
     /// The assistant lists no such tool.
     Unknown,
+    /// The run had used up its budget; it was not called.
+    OverBudget,
 }
 
 impl ToolOutcome {
@@ -71,6 +73,7 @@ impl ToolOutcome {
             Self::Panicked => "panicked",
             Self::InvalidArguments => "invalid_arguments",
             Self::Unknown => "unknown",
+            Self::OverBudget => "over_budget",
         }
     }
 }

@@ -113,6 +113,11 @@ impl<'a> Answer<'a> {
         self.finish_reason = Some(FinishReason::Length);
     }
 
+    /// How many bytes it has, with those of calls.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The calls of this utterance, which are noted no longer.
     pub(super) fn take_calls(&mut self) -> Vec<ToolCall> {
         std::mem::take(&mut self.calls)

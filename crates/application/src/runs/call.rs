@@ -4,9 +4,10 @@ use colloquy_domain::Usage;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::RunLimits;
 use super::answer::Answer;
-use super::meter::Meter;
-use super::{RunEnginePorts, RunLimits};
+use super::converse::Talk;
+use super::engine::Inner;
 use crate::ports::{ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind};
 
 /// How often a model is asked at the most, the first time included.
@@ -16,19 +17,19 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Asks the model until it has answered into `answer`: before the deadline and under the run's
 /// other limits, with at most three attempts, and no other attempt once some of the answer has
-/// come. What the provider has counted at the attempt that went well.
+/// come. Attempts after the first are taken from the run's budget. What the provider has counted
+/// at the attempt that went well.
 ///
 /// # Errors
 /// The last attempt's failure. What came of the answer stays in `answer`.
 pub(super) async fn ask(
-    ports: &RunEnginePorts,
+    talk: &Talk<'_>,
     request: &ChatRequest,
-    limits: &RunLimits,
-    meter: &Meter,
-    deadline: Instant,
     answer: &mut Answer<'_>,
 ) -> Result<Option<Usage>, ModelError> {
+    let Inner { ports, limits, .. } = &**talk.engine;
     let (model, observer) = (&*ports.model, &*ports.observer);
+    let (meter, deadline) = (talk.meter, talk.deadline);
     let provider = request.model.provider();
     let mut attempt = 1;
     let (first, stream) = loop {
@@ -40,8 +41,11 @@ pub(super) async fn ask(
         let wait = error
             .retry_after
             .unwrap_or(FIRST_BACKOFF * 2_u32.pow(attempt - 1));
-        let in_time = Instant::now() + wait < deadline;
-        if attempt == MAX_ATTEMPTS || !error.kind.is_transient() || !in_time {
+        // A provider may ask for any time at all.
+        let next = Instant::now().checked_add(wait);
+        let is_in_time = next.is_some_and(|next| next < deadline);
+        let may_repeat = attempt < MAX_ATTEMPTS && error.kind.is_transient() && is_in_time;
+        if !may_repeat || !talk.budget.take_model_call() {
             return Err(error);
         }
         tracing::warn!(

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantRef, Description, ToolName};
+use colloquy_domain::{Assistant, AssistantRef, Description, RunErrorCode, ToolName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::answer::Answer;
+use super::budget::Budget;
 use super::converse::{Talk, converse};
 use super::engine::Inner;
 use super::log::RunLog;
 use super::meter::Meter;
+use super::tool_calls;
 use crate::access::AssistantAction;
 use crate::ports::ChatMessage;
 use crate::spans;
@@ -26,6 +28,7 @@ pub(super) struct Consultation {
     engine: Arc<Inner>,
     assistant: Arc<Assistant>,
     meter: Arc<Meter>,
+    budget: Arc<Budget>,
     depth: u32,
     deadline: Instant,
 }
@@ -46,6 +49,7 @@ impl Consultation {
             engine: Arc::clone(talk.engine),
             assistant,
             meter: Arc::clone(talk.meter),
+            budget: Arc::clone(talk.budget),
             depth: talk.depth + 1,
             deadline: talk.deadline,
         }
@@ -86,6 +90,7 @@ impl TypedTool for Consultation {
             assistant: &assistant,
             context,
             meter: &self.meter,
+            budget: &Arc::new(Budget::within(&self.budget, assistant.budget)),
             depth: self.depth,
             deadline: self.deadline,
         };
@@ -103,7 +108,10 @@ impl TypedTool for Consultation {
             }
             Err(failure) => {
                 spans::failed(&span, failure.code.as_str());
-                Err(ToolError::new("The assistant could not answer."))
+                Err(ToolError::new(match failure.code {
+                    RunErrorCode::BudgetExhausted => tool_calls::USED_UP,
+                    _ => "The assistant could not answer.",
+                }))
             }
         }
     }

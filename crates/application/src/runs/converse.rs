@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::{Assistant, FinishReason, RunErrorCode, json_of};
+use colloquy_domain::{Assistant, FinishReason, RunErrorCode, Usage, json_of};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::answer::Answer;
+use super::budget::{Budget, KeptCall};
 use super::engine::Inner;
 use super::failure::Failure;
 use super::meter::Meter;
@@ -24,6 +25,7 @@ pub(super) struct Talk<'a> {
     pub(super) assistant: &'a Assistant,
     pub(super) context: &'a ToolContext,
     pub(super) meter: &'a Arc<Meter>,
+    pub(super) budget: &'a Arc<Budget>,
     /// How many assistants have asked one another to get here.
     pub(super) depth: u32,
     pub(super) deadline: Instant,
@@ -38,9 +40,17 @@ pub(super) async fn converse(
     messages: Vec<ChatMessage>,
     answer: &mut Answer<'_>,
 ) -> Result<(), Failure> {
+    let schema = output_schema(talk).await?;
     let offer = Offer::of(talk).await?;
     let mut request = request(talk.assistant, messages, &offer);
     let mut rounds_left = talk.assistant.max_tool_rounds.get();
+    take_call(talk, None)?;
+    // Whoever uses tools must be able to answer when they have used everything up.
+    let mut kept = None;
+    if !offer.is_empty() {
+        kept = talk.budget.keep_call();
+        request.may_call_tools = kept.is_some() && talk.budget.has_tool_calls();
+    }
     loop {
         ask(talk, &request, answer).await?;
         let calls = answer.take_calls();
@@ -57,12 +67,44 @@ pub(super) async fn converse(
         request.messages.extend(results);
         answer.go_on();
         rounds_left -= 1;
-        request.may_call_tools = rounds_left > 0;
+        request.may_call_tools =
+            rounds_left > 0 && talk.budget.has_tool_calls() && talk.budget.take_model_call();
+        if !request.may_call_tools {
+            take_call(talk, kept.take())?;
+        }
     }
     if !request.may_call_tools && answer.finish_reason == Some(FinishReason::Stop) {
         answer.finish_reason = Some(FinishReason::ToolRounds);
     }
-    keep_to_schema(talk, request, answer).await
+    match schema {
+        Some(schema) => keep_to_schema(talk, request, &schema, kept, answer).await,
+        None => Ok(()),
+    }
+}
+
+/// Takes a call of the model: the one that was kept, or another.
+fn take_call(talk: &Talk<'_>, kept: Option<KeptCall<'_>>) -> Result<(), Failure> {
+    match kept {
+        Some(kept) => kept.spend(),
+        None if talk.budget.take_model_call() => {}
+        None => return Err(RunErrorCode::BudgetExhausted.into()),
+    }
+    Ok(())
+}
+
+/// Reads the schema before anything is asked: an older version of the service may have stored one
+/// that is beyond today's bounds.
+async fn output_schema(talk: &Talk<'_>) -> Result<Option<Schema>, Failure> {
+    let Some(schema) = &talk.assistant.output_schema else {
+        return Ok(None);
+    };
+    let schema = schema.as_value().clone();
+    let schema = talk.engine.schemas.compile(schema).await.map_err(|error| {
+        let assistant = talk.assistant.slug.as_str();
+        tracing::warn!(assistant, %error, "output schema cannot be used");
+        Failure::from(RunErrorCode::OutputInvalid)
+    })?;
+    Ok(Some(schema))
 }
 
 /// Sees to it that the answer is what the assistant's output schema asks for; where it is not, the
@@ -70,21 +112,19 @@ pub(super) async fn converse(
 async fn keep_to_schema(
     talk: &Talk<'_>,
     mut request: ChatRequest,
+    schema: &Schema,
+    kept: Option<KeptCall<'_>>,
     answer: &mut Answer<'_>,
 ) -> Result<(), Failure> {
-    let Some(schema) = &request.output_schema else {
-        return Ok(());
-    };
-    // It was one when the assistant was saved.
-    let schema = Schema::compile(schema).map_err(|_| RunErrorCode::OutputInvalid)?;
     let reason = answer.finish_reason;
     let said = answer.text();
-    let Err(complaint) = check(&schema, &said) else {
+    let Err(complaint) = check(talk, schema, said.clone()).await else {
         return Ok(());
     };
     if !matches!(reason, Some(FinishReason::Stop | FinishReason::ToolRounds)) {
         return Err(RunErrorCode::OutputInvalid.into());
     }
+    take_call(talk, kept)?;
     tracing::info!("answer does not keep to the output schema; asked again");
     if !said.is_empty() {
         request.messages.push(ChatMessage::Assistant {
@@ -97,7 +137,8 @@ async fn keep_to_schema(
     answer.begin_again();
     ask(talk, &request, answer).await?;
     answer.take_calls();
-    check(&schema, &answer.text()).map_err(|_| RunErrorCode::OutputInvalid)?;
+    let checked = check(talk, schema, answer.text()).await;
+    checked.map_err(|_| RunErrorCode::OutputInvalid)?;
     answer.finish_reason = reason;
     Ok(())
 }
@@ -107,11 +148,20 @@ async fn ask(
     request: &ChatRequest,
     answer: &mut Answer<'_>,
 ) -> Result<(), Failure> {
-    let Inner { ports, limits, .. } = &**talk.engine;
-    let (meter, deadline) = (talk.meter, talk.deadline);
+    let _turn = timeout_at(talk.deadline, talk.budget.model_turn())
+        .await
+        .map_err(|_elapsed| RunErrorCode::ModelTimeout)?;
     let span = spans::chat(request, talk.context.thread_id);
-    let asked = call::ask(ports, request, limits, meter, deadline, answer);
+    let before = answer.bytes();
+    let asked = call::ask(talk, request, answer);
     let asked = asked.instrument(span.clone()).await;
+    let counted = asked.as_ref().ok().copied().flatten();
+    let said = answer.bytes().saturating_sub(before);
+    talk.budget.spend_tokens(match counted {
+        Some(usage) => usage,
+        None if asked.is_err() && said == 0 => Usage::default(),
+        None => history::estimated(request, said),
+    });
     match &asked {
         Ok(usage) => spans::answered(&span, answer.finish_reason, *usage),
         Err(error) => spans::failed(&span, error.kind.as_str()),
@@ -156,8 +206,15 @@ fn mend(complaint: &str) -> String {
     )
 }
 
-fn check(schema: &Schema, answer: &str) -> Result<(), String> {
-    let value = serde_json::from_str(json_of(answer))
-        .map_err(|error| format!("It cannot be read as JSON: {error}."))?;
-    schema.check(&value)
+/// Until the run's deadline.
+async fn check(talk: &Talk<'_>, schema: &Schema, answer: String) -> Result<(), String> {
+    let read = move || {
+        serde_json::from_str(json_of(&answer))
+            .map_err(|error| format!("It cannot be read as JSON: {error}."))
+    };
+    let checked = talk.engine.schemas.check(schema, read);
+    match timeout_at(talk.deadline, checked).await {
+        Ok(checked) => checked.map(|_value| ()),
+        Err(_elapsed) => Err("It could not be checked in time.".to_owned()),
+    }
 }

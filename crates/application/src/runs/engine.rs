@@ -23,6 +23,7 @@ use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
     NewMessage, Observer, PortError, RunEventRepository, RunRepository, RunStart, SavedRun,
 };
+use crate::schemas::SchemaChecker;
 use crate::spans;
 use crate::tools::Toolbox;
 
@@ -56,6 +57,8 @@ pub(super) struct Inner {
     /// Guards the assistants that others use as tools.
     pub(super) access: Access,
     pub(super) toolbox: Toolbox,
+    /// Checks what models say against schemas.
+    pub(super) schemas: SchemaChecker,
     /// Knows what was answered before.
     pub(super) answers: Answers,
     pub(super) instance: InstanceId,
@@ -121,6 +124,7 @@ impl RunEngine {
                 answers,
                 access,
                 toolbox,
+                schemas: SchemaChecker::default(),
                 instance,
                 limits,
                 slots: Arc::new(Semaphore::new(limits.max_concurrent)),

@@ -1,6 +1,6 @@
-use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind};
+use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind, Usage};
 
-use crate::ports::ChatMessage;
+use crate::ports::{ChatMessage, ChatRequest};
 
 /// The most messages that are sent where the assistant sets no limit of its own.
 const DEFAULT_MAX_MESSAGES: u32 = 500;
@@ -83,9 +83,24 @@ fn join(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-/// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
 fn approximate_tokens(message: &Message) -> u64 {
-    u64::try_from(message.content.len().div_ceil(4)).unwrap_or(u64::MAX)
+    tokens_of(message.content.len())
+}
+
+/// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
+fn tokens_of(bytes: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
+}
+
+/// About what a model reads and writes that has said so many bytes to the request, where its
+/// provider has not counted.
+pub(super) fn estimated(request: &ChatRequest, said: usize) -> Usage {
+    let instructions = request.instructions.as_ref().map_or(0, String::len);
+    let messages = request.messages.iter().map(|message| message.text().len());
+    Usage {
+        input_tokens: tokens_of(instructions.saturating_add(messages.sum())),
+        output_tokens: tokens_of(said),
+    }
 }
 
 #[cfg(test)]

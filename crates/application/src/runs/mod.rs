@@ -7,6 +7,7 @@
 
 mod active;
 mod answer;
+mod budget;
 mod call;
 mod consult;
 mod converse;
@@ -46,6 +47,12 @@ pub struct RunLimits {
     pub total: Duration,
     /// UTF-8 bytes of the answer; a longer one is cut there.
     pub max_answer_bytes: usize,
+    /// How often models are asked in one run, by the assistants that it asks as tools too.
+    pub max_model_calls: u32,
+    /// How often tools are used in one run, likewise.
+    pub max_tool_calls: u32,
+    /// How many tokens models read and write in one run, likewise.
+    pub max_tokens: u32,
     /// Runs that one user may have in progress, on all instances together.
     pub max_per_user: u32,
     /// Runs that this instance works on at once.
@@ -59,6 +66,10 @@ impl Default for RunLimits {
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
             max_answer_bytes: 2 * 1024 * 1024,
+            max_model_calls: 64,
+            max_tool_calls: 256,
+            // 64 conversations of some 30,000 tokens, or two that fill the largest windows.
+            max_tokens: 2_000_000,
             // More than any person follows, and enough for a program that works through a list.
             max_per_user: 256,
             // What an instance keeps of that many answers is bounded by their size.

@@ -36,6 +36,11 @@ impl Offer {
         Ok(offer)
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
     /// As the model is told of them.
     pub(super) fn definitions(&self) -> Vec<ToolDefinition> {
         let tools = self.tools.iter();
@@ -77,5 +82,6 @@ fn as_tool(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Option<Arc<Registered>
         tool: Arc::new(tool),
         definition,
         arguments,
+        is_assistant: true,
     }))
 }

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use colloquy_domain::{MessageId, RunEventKind, ToolCall, ToolResult};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::Value;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -18,6 +19,8 @@ use crate::tools::{MAX_RESULT_BYTES, Registered, ToolError};
 
 /// The largest arguments that are looked at, in bytes of JSON.
 const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
+/// What a model reads when the run may not do more of what it asks for.
+pub(super) const USED_UP: &str = "The run has used up its budget. Answer with what you have.";
 
 /// Uses the tools, as many at once as the assistant allows; the results are in the order of the
 /// calls. What goes wrong is a result too, for the model to read.
@@ -76,17 +79,23 @@ async fn carry_out(
     offer: &Offer,
     call: &ToolCall,
 ) -> Result<String, (ToolOutcome, ToolError)> {
+    if !talk.budget.take_tool_call() {
+        return Err((ToolOutcome::OverBudget, ToolError::new(USED_UP)));
+    }
     let tool = offer.get(&call.name).ok_or_else(|| {
         let error = ToolError::new("There is no such tool.");
         (ToolOutcome::Unknown, error)
     })?;
-    let arguments =
-        arguments(tool, &call.arguments).map_err(|error| (ToolOutcome::InvalidArguments, error))?;
-    let limit = Instant::now() + tool.tool.time_limit();
+    let arguments = arguments(talk, tool, &call.arguments)
+        .await
+        .map_err(|error| (ToolOutcome::InvalidArguments, error))?;
+    let _turn = turn(talk, tool).await?;
+    let limit = Instant::now().checked_add(tool.tool.time_limit());
+    let limit = limit.map_or(talk.deadline, |limit| limit.min(talk.deadline));
     let work = tool.tool.call(talk.context, arguments);
     // A panic in a tool is the tool's failure, not the run's.
     let work = AssertUnwindSafe(work).catch_unwind();
-    match timeout_at(limit.min(talk.deadline), work).await {
+    match timeout_at(limit, work).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| (ToolOutcome::Failed, error)),
         Ok(Err(_panic)) => {
             tracing::error!(tool = call.name, "tool panicked");
@@ -100,22 +109,36 @@ async fn carry_out(
     }
 }
 
+/// Waits for a turn among the tools that the whole run uses. An assistant waits for tools itself
+/// and would keep them from their turns.
+async fn turn<'a>(
+    talk: &Talk<'a>,
+    tool: &Registered,
+) -> Result<Option<SemaphorePermit<'a>>, (ToolOutcome, ToolError)> {
+    if tool.is_assistant {
+        return Ok(None);
+    }
+    let turn = timeout_at(talk.deadline, talk.budget.tool_turn()).await;
+    turn.map_err(|_elapsed| (ToolOutcome::TimedOut, ToolError::new("Out of time.")))
+}
+
 /// Reads the arguments and checks them against the tool's schema. A tool without parameters is
 /// often called without a word.
-fn arguments(tool: &Registered, text: &str) -> Result<Value, ToolError> {
+async fn arguments(talk: &Talk<'_>, tool: &Registered, text: &str) -> Result<Value, ToolError> {
     if text.len() > MAX_ARGUMENT_BYTES {
         return Err(ToolError::new("The arguments are longer than 65536 bytes."));
     }
     let text = if text.trim().is_empty() { "{}" } else { text };
-    let arguments = serde_json::from_str(text)
+    let arguments: Value = serde_json::from_str(text)
         .map_err(|error| ToolError::new(format!("The arguments are not JSON: {error}.")))?;
-    let checked = tool.arguments.check(&arguments);
+    let checked = talk.engine.schemas.check(&tool.arguments, || Ok(arguments));
+    let checked = timeout_at(talk.deadline, checked).await;
+    let checked = checked.unwrap_or_else(|_elapsed| Err("Out of time.".to_owned()));
     checked.map_err(|complaint| {
         ToolError::new(format!(
             "The arguments break the tool's schema:\n{complaint}"
         ))
-    })?;
-    Ok(arguments)
+    })
 }
 
 fn bounded(content: &str) -> String {

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::active::ActiveRun;
 use super::answer::Answer;
+use super::budget::Budget;
 use super::converse::{Talk, converse};
 use super::engine::{Inner, LEASE, RunJob};
 use super::failure::Failure;
@@ -133,6 +134,7 @@ impl Inner {
                 thread_id: job.thread_id,
             },
             meter,
+            budget: &Arc::new(Budget::new(&self.limits, job.assistant.budget)),
             depth: 0,
             deadline,
         };

@@ -4,9 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
     AccessToken, AnswerCaching, AnsweredCall, Assistant, AssistantId, AssistantName, Avatar,
     AvatarId, AvatarImage, AvatarKind, Configuration, ContentHash, Email, FinishReason,
-    Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run, RunStatus, Slug,
-    Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall, ToolConcurrency,
-    ToolRounds, User, UserId,
+    Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run, RunBudget,
+    RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall,
+    ToolConcurrency, ToolRounds, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -137,6 +137,7 @@ impl Samples {
             tools: Vec::new(),
             tool_max_concurrency: ToolConcurrency::default(),
             max_tool_rounds: ToolRounds::default(),
+            budget: RunBudget::default(),
             output_schema: None,
             user_authentication: false,
             caching: AnswerCaching::default(),

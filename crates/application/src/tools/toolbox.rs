@@ -19,6 +19,8 @@ pub(crate) struct Registered {
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) definition: ToolDefinition,
     pub(crate) arguments: Schema,
+    /// Whether it is another assistant.
+    pub(crate) is_assistant: bool,
 }
 
 /// Why a tool cannot be registered.
@@ -70,6 +72,7 @@ impl Toolbox {
             tool: Arc::new(tool),
             definition,
             arguments,
+            is_assistant: false,
         };
         self.tools.insert(name, Arc::new(registered));
         Ok(self)

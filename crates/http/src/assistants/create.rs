@@ -49,6 +49,7 @@ impl Input for NewAssistant {
                 .tool_max_concurrency
                 .unwrap_or(default.tool_max_concurrency),
             max_tool_rounds: tools.max_tool_rounds.unwrap_or(default.max_tool_rounds),
+            budget: tools.budget.applied_to(default.budget),
             output_schema: tools.output_schema.flatten(),
             user_authentication: user_authentication.unwrap_or(default.user_authentication),
             is_enabled: is_enabled.unwrap_or(default.is_enabled),

@@ -1,6 +1,10 @@
 //! The tools and the output schema of an assistant, on the wire.
 
-use colloquy_domain::{OutputSchema, ToolConcurrency, ToolRef, ToolRounds};
+use colloquy_application::assistants::BudgetChanges;
+use colloquy_domain::{
+    ModelCallLimit, OutputSchema, RunTokenLimit, ToolCallLimit, ToolConcurrency, ToolRef,
+    ToolRounds,
+};
 use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder};
 
@@ -12,6 +16,7 @@ pub(super) struct ToolFields {
     pub(super) tools: Option<Vec<ToolRef>>,
     pub(super) tool_max_concurrency: Option<ToolConcurrency>,
     pub(super) max_tool_rounds: Option<ToolRounds>,
+    pub(super) budget: BudgetChanges,
     pub(super) output_schema: Option<Option<OutputSchema>>,
 }
 
@@ -23,6 +28,12 @@ impl ToolFields {
             tool_max_concurrency: fields
                 .optional("tool_max_concurrency", whole_number(ToolConcurrency::new)),
             max_tool_rounds: fields.optional("max_tool_rounds", whole_number(ToolRounds::new)),
+            budget: BudgetChanges {
+                max_model_calls: fields
+                    .nullable("max_model_calls", whole_number(ModelCallLimit::new)),
+                max_tool_calls: fields.nullable("max_tool_calls", whole_number(ToolCallLimit::new)),
+                max_run_tokens: fields.nullable("max_run_tokens", whole_number(RunTokenLimit::new)),
+            },
             output_schema: fields.nullable("output_schema", output_schema),
         }
     }
@@ -42,6 +53,18 @@ impl ToolFields {
         body.optional("tools", tools)
             .optional("tool_max_concurrency", schema::up_to(ToolConcurrency::MAX))
             .optional("max_tool_rounds", schema::up_to(ToolRounds::MAX))
+            .optional(
+                "max_model_calls",
+                schema::nullable(schema::up_to(ModelCallLimit::MAX)),
+            )
+            .optional(
+                "max_tool_calls",
+                schema::nullable(schema::up_to(ToolCallLimit::MAX)),
+            )
+            .optional(
+                "max_run_tokens",
+                schema::nullable(schema::up_to(RunTokenLimit::MAX)),
+            )
             .optional("output_schema", schema::nullable(output_schema))
     }
 }

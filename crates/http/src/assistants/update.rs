@@ -28,6 +28,7 @@ impl Input for AssistantChanges {
             tools: tools.tools,
             tool_max_concurrency: tools.tool_max_concurrency,
             max_tool_rounds: tools.max_tool_rounds,
+            budget: tools.budget,
             output_schema: tools.output_schema,
             name: fields.optional("name", text(AssistantName::parse)),
             slug: fields.optional("slug", text(Slug::parse)),

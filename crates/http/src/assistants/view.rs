@@ -3,7 +3,9 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
 use axum::response::{IntoResponse, IntoResponseParts, Response};
 use bytes::Bytes;
-use colloquy_domain::{Assistant, OutputSchema, ToolRef};
+use colloquy_domain::{
+    Assistant, ModelCallLimit, OutputSchema, RunTokenLimit, ToolCallLimit, ToolRef,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -74,6 +76,19 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
     max_tool_rounds: Option<u32>,
+    /// How often models may be asked in one run, by the assistants that it asks too; `null` is the
+    /// service's limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, required = false)]
+    max_model_calls: Option<Option<u32>>,
+    /// How often tools may be used in one run, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, required = false)]
+    max_tool_calls: Option<Option<u32>>,
+    /// How many tokens the models may read and write in one run, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, required = false)]
+    max_run_tokens: Option<Option<u32>>,
     /// The JSON Schema that the answers keep to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, required = false)]
@@ -102,6 +117,7 @@ pub(crate) struct AssistantView {
 impl AssistantView {
     /// All of it, for those who manage assistants.
     pub(crate) fn whole(assistant: &Assistant) -> Self {
+        let budget = assistant.budget;
         Self {
             instructions: Some(assistant.instructions.as_str().to_owned()),
             model: Some(assistant.model.as_str().to_owned()),
@@ -110,6 +126,9 @@ impl AssistantView {
             tools: Some(assistant.tools.iter().map(ToolRef::to_string).collect()),
             tool_max_concurrency: Some(assistant.tool_max_concurrency.get()),
             max_tool_rounds: Some(assistant.max_tool_rounds.get()),
+            max_model_calls: Some(budget.max_model_calls.map(ModelCallLimit::get)),
+            max_tool_calls: Some(budget.max_tool_calls.map(ToolCallLimit::get)),
+            max_run_tokens: Some(budget.max_run_tokens.map(RunTokenLimit::get)),
             output_schema: Some(
                 assistant
                     .output_schema
@@ -153,6 +172,9 @@ impl AssistantView {
             tools: None,
             tool_max_concurrency: None,
             max_tool_rounds: None,
+            max_model_calls: None,
+            max_tool_calls: None,
+            max_run_tokens: None,
             output_schema: None,
             revision: None,
             use_semantic_cache: None,

@@ -45,6 +45,8 @@ problem_codes! {
     ModelRateLimited = "model_rate_limited", SERVICE_UNAVAILABLE;
     ModelTimeout = "model_timeout", GATEWAY_TIMEOUT;
     ContextTooLong = "context_too_long", UNPROCESSABLE_ENTITY;
+    BudgetExhausted = "budget_exhausted", UNPROCESSABLE_ENTITY;
+    AccessRevoked = "access_revoked", FORBIDDEN;
     Interrupted = "interrupted", SERVICE_UNAVAILABLE;
     RunCancelled = "run_cancelled", CONFLICT;
 }
@@ -69,6 +71,8 @@ impl From<RunErrorCode> for ProblemCode {
             RunErrorCode::ModelRateLimited => Self::ModelRateLimited,
             RunErrorCode::ModelTimeout => Self::ModelTimeout,
             RunErrorCode::ContextTooLong => Self::ContextTooLong,
+            RunErrorCode::BudgetExhausted => Self::BudgetExhausted,
+            RunErrorCode::AccessRevoked => Self::AccessRevoked,
             RunErrorCode::Interrupted => Self::Interrupted,
             RunErrorCode::RunCancelled => Self::RunCancelled,
             // The enum may grow; a code without a status of its own is a fault of ours.

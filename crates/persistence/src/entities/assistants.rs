@@ -1,8 +1,9 @@
 use colloquy_application::ports::{BoxError, PortError};
 use colloquy_domain::{
     Assistant, AssistantId, AssistantName, Color, Configuration, Description, FrequencyPenalty,
-    HistoryLimit, Instructions, ModelName, OutputSchema, PresencePenalty, Slug, Tag, Temperature,
-    TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, Violation,
+    HistoryLimit, Instructions, ModelCallLimit, ModelName, OutputSchema, PresencePenalty,
+    RunBudget, RunTokenLimit, Slug, Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency,
+    ToolRef, ToolRounds, TopP, Violation,
 };
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -27,6 +28,9 @@ pub struct Model {
     pub tools: String,
     pub tool_max_concurrency: i64,
     pub max_tool_rounds: i64,
+    pub max_model_calls: Option<i64>,
+    pub max_tool_calls: Option<i64>,
+    pub max_run_tokens: Option<i64>,
     pub output_schema: Option<String>,
     pub user_authentication: bool,
     #[sea_orm(column_type = "JsonBinary")]
@@ -65,6 +69,7 @@ impl TryFrom<&Assistant> for ActiveModel {
     fn try_from(assistant: &Assistant) -> Result<Self, PortError> {
         let configuration = StoredConfiguration::from(&assistant.configuration);
         let image = assistant.avatar.image.as_ref();
+        let budget = assistant.budget;
         Ok(Self {
             id: Set(assistant.id.as_uuid()),
             slug: Set(assistant.slug.as_str().to_owned()),
@@ -76,6 +81,9 @@ impl TryFrom<&Assistant> for ActiveModel {
             tools: Set(written_tools(&assistant.tools)?),
             tool_max_concurrency: Set(assistant.tool_max_concurrency.get().into()),
             max_tool_rounds: Set(assistant.max_tool_rounds.get().into()),
+            max_model_calls: Set(budget.max_model_calls.map(|limit| limit.get().into())),
+            max_tool_calls: Set(budget.max_tool_calls.map(|limit| limit.get().into())),
+            max_run_tokens: Set(budget.max_run_tokens.map(|limit| limit.get().into())),
             output_schema: Set(assistant.output_schema.as_ref().map(written_schema)),
             user_authentication: Set(assistant.user_authentication),
             caching: Set(stored_caching(&assistant.caching)?),
@@ -107,6 +115,20 @@ impl TryFrom<Model> for Assistant {
         let stored: StoredConfiguration =
             row.column("configuration", serde_json::from_value(model.configuration))?;
         let caching = caching(&row, model.caching, model.answer_generation)?;
+        let budget = RunBudget {
+            max_model_calls: row.column(
+                "max_model_calls",
+                maybe_limit(model.max_model_calls, ModelCallLimit::new),
+            )?,
+            max_tool_calls: row.column(
+                "max_tool_calls",
+                maybe_limit(model.max_tool_calls, ToolCallLimit::new),
+            )?,
+            max_run_tokens: row.column(
+                "max_run_tokens",
+                maybe_limit(model.max_run_tokens, RunTokenLimit::new),
+            )?,
+        };
         let instructions = Instructions::parse(model.instructions);
         let output_schema = model.output_schema.as_deref().map(read_schema).transpose();
         Ok(Self {
@@ -126,6 +148,7 @@ impl TryFrom<Model> for Assistant {
                 "max_tool_rounds",
                 limit(model.max_tool_rounds, ToolRounds::new),
             )?,
+            budget,
             output_schema: row.column("output_schema", output_schema)?,
             user_authentication: model.user_authentication,
             caching,
@@ -159,6 +182,13 @@ fn read_schema(json: &str) -> Result<OutputSchema, BoxError> {
 
 fn limit<T>(stored: i64, new: impl Fn(u32) -> Result<T, Violation>) -> Result<T, BoxError> {
     Ok(new(u32::try_from(stored)?)?)
+}
+
+fn maybe_limit<T>(
+    stored: Option<i64>,
+    new: impl Fn(u32) -> Result<T, Violation>,
+) -> Result<Option<T>, BoxError> {
+    stored.map(|stored| limit(stored, new)).transpose()
 }
 
 impl From<&Configuration> for StoredConfiguration {

@@ -161,6 +161,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .or("600s"),
     text("run.max_answer_bytes", "SIZE", "Where an answer is cut").or("2MiB"),
     text(
+        "run.max_model_calls",
+        "COUNT",
+        "How often models may be asked in one run, by the assistants that it asks too",
+    )
+    .or("64"),
+    text(
+        "run.max_tool_calls",
+        "COUNT",
+        "How often tools may be used in one run, likewise",
+    )
+    .or("256"),
+    text(
+        "run.max_tokens",
+        "COUNT",
+        "How many tokens models may read and write in one run, likewise",
+    )
+    .or("2000000"),
+    text(
         "run.max_per_user",
         "COUNT",
         "How many runs one user may have in progress, on all instances together",

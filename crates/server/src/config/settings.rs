@@ -217,6 +217,12 @@ fn run_limits(values: &Values) -> Result<RunLimits, ConfigError> {
         idle: values.required("run.idle_timeout", parse_time_limit)?,
         total: values.required("run.total_timeout", parse_time_limit)?,
         max_answer_bytes: values.required("run.max_answer_bytes", parse_size)?,
+        max_model_calls: values
+            .required("run.max_model_calls", |text| parse_count(text, 1, 10_000))?,
+        max_tool_calls: values
+            .required("run.max_tool_calls", |text| parse_count(text, 1, 10_000))?,
+        max_tokens: values
+            .required("run.max_tokens", |text| parse_count(text, 1, 1_000_000_000))?,
         max_per_user: values.required("run.max_per_user", |text| parse_count(text, 1, 100_000))?,
         max_concurrent: values.required("run.max_concurrent", parse_room)?,
     })

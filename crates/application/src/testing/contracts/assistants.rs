@@ -5,8 +5,9 @@ use std::sync::Arc;
 use colloquy_domain::{
     AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, AssistantRef, Avatar,
     AvatarKind, CacheScope, Color, Configuration, Description, FrequencyPenalty, HistoryLimit,
-    Instructions, ModelName, OutputSchema, PresencePenalty, SimilarityThreshold, Slug, Tag,
-    Temperature, TokenLimit, ToolConcurrency, ToolRef, ToolRounds, TopP, VerticalPosition,
+    Instructions, ModelCallLimit, ModelName, OutputSchema, PresencePenalty, RunBudget,
+    RunTokenLimit, SimilarityThreshold, Slug, Tag, Temperature, TokenLimit, ToolCallLimit,
+    ToolConcurrency, ToolRef, ToolRounds, TopP, VerticalPosition,
 };
 use serde_json::{Value, json};
 
@@ -95,6 +96,7 @@ pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
             .into(),
         tool_max_concurrency: ToolConcurrency::new(16).unwrap(),
         max_tool_rounds: ToolRounds::new(50).unwrap(),
+        budget: full_budget(),
         output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
         caching: full_caching(),
@@ -106,6 +108,14 @@ pub async fn an_assistant_is_read_as_it_was_written(stores: &Stores) {
         ..make.assistant("Full")
     };
     expect_round_trip(stores, full).await;
+}
+
+fn full_budget() -> RunBudget {
+    RunBudget {
+        max_model_calls: ModelCallLimit::new(1).ok(),
+        max_tool_calls: ToolCallLimit::new(ToolCallLimit::MAX).ok(),
+        max_run_tokens: RunTokenLimit::new(RunTokenLimit::MAX).ok(),
+    }
 }
 
 /// Neither the order of its members nor a text in it may change: it is what the model reads.
@@ -242,6 +252,7 @@ pub async fn an_update_replaces_every_field(stores: &Stores) {
             .into(),
         tool_max_concurrency: ToolConcurrency::new(16).unwrap(),
         max_tool_rounds: ToolRounds::new(50).unwrap(),
+        budget: full_budget(),
         output_schema: OutputSchema::new(schema()).ok(),
         user_authentication: true,
         caching: full_caching(),

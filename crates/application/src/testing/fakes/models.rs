@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::future::pending;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,9 +14,10 @@ use crate::ports::{
 };
 
 /// A model that says what it was told to say, one script per request, and remembers what it was
-/// asked. Without a script left it refuses.
+/// asked. Without a script left it refuses, unless it was told what to do then.
 pub struct ScriptedModel {
     scripts: Mutex<VecDeque<Script>>,
+    otherwise: OnceLock<Box<dyn Fn(&ChatRequest) -> Script + Send + Sync>>,
     requests: watch::Sender<Vec<ChatRequest>>,
 }
 
@@ -29,6 +30,7 @@ impl ScriptedModel {
     pub fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
         Self {
             scripts: Mutex::new(scripts.into_iter().collect()),
+            otherwise: OnceLock::new(),
             requests: watch::Sender::default(),
         }
     }
@@ -39,6 +41,11 @@ impl ScriptedModel {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push_back(script);
+    }
+
+    /// Says what it does with every request once no script is left; the first time counts.
+    pub fn otherwise(&self, play: impl Fn(&ChatRequest) -> Script + Send + Sync + 'static) {
+        let _ = self.otherwise.set(Box::new(play));
     }
 
     /// What it was asked so far.
@@ -71,6 +78,7 @@ impl ChatModel for ScriptedModel {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front();
+        let script = script.or_else(|| Some(self.otherwise.get()?(request)));
         script.map_or_else(
             || Err(ModelError::new(ModelErrorKind::Refused, "no script left")),
             Script::play,

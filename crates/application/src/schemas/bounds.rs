@@ -1,0 +1,213 @@
+//! How large a schema may be, and how much work a value may be for it.
+
+use colloquy_domain::Violation;
+use serde_json::Value;
+
+use super::outline::{Node, Outline};
+
+/// The most subschemas, each counted as often as references lead to it.
+const MAX_SUBSCHEMAS: u32 = 5_000;
+/// How many subschemas may lie within one another, following references.
+const MAX_DEPTH: usize = 50;
+/// The most patterns.
+const MAX_PATTERNS: usize = 100;
+/// The most characters of a pattern.
+const MAX_PATTERN_CHARS: usize = 1_000;
+/// The most bytes that one compiled pattern may take.
+pub(super) const MAX_PATTERN_BYTES: usize = 256 * 1024;
+/// The most bytes that the matcher of one pattern may use to become faster.
+pub(super) const MAX_MATCHER_BYTES: usize = 1024 * 1024;
+
+/// How many subschemas may be applied within one another to a value and its parts: what the stack
+/// of a thread has room for.
+const MAX_LEVELS: u32 = 400;
+/// The most steps for checking one value; a step is about a nanosecond.
+const MAX_STEPS: u64 = 400_000_000;
+/// Up to how many steps it is worth to say what is wrong: that takes several times as long, and
+/// memory for each of the broken rules.
+const MAX_EXPLAINED_STEPS: u64 = 1_000_000;
+/// Applying a subschema to a value, whatever it says.
+pub(super) const VALUE_STEPS: u64 = 50;
+/// How often subschemas are evaluated where `unevaluatedProperties` asks what they covered.
+const UNEVALUATED_ROUNDS: usize = 3;
+
+/// The violation of a bound.
+pub(super) fn broken(rule: &str) -> Violation {
+    Violation::new("invalid_schema", rule.to_owned())
+}
+
+/// What a keyword without subschemas costs for a value: a long `enum` is compared entry by entry.
+pub(super) fn keyword_steps(value: &Value) -> u64 {
+    match value {
+        Value::Array(_) | Value::Object(_) => length(&value.to_string()),
+        _ => 10,
+    }
+}
+
+/// What the pattern costs for each byte that it is matched with, at the worst: the places in it
+/// that a match may be at.
+///
+/// # Errors
+/// When it is too long, or the `count`th of the schema is one too many.
+pub(super) fn pattern_steps(pattern: &str, count: usize) -> Result<u64, Violation> {
+    if count > MAX_PATTERNS {
+        return Err(broken("must have at most 100 patterns"));
+    }
+    if pattern.chars().count() > MAX_PATTERN_CHARS {
+        return Err(broken("must have no pattern of more than 1000 characters"));
+    }
+    let repetitions = pattern.split('{').skip(1).filter_map(|rest| {
+        let counts = rest.split_once('}')?.0.split(',');
+        counts
+            .filter_map(|count| count.trim().parse::<u64>().ok())
+            .max()
+    });
+    let places = repetitions.fold(length(pattern), |places, times| {
+        places.saturating_mul(times.max(1))
+    });
+    // No compiled pattern has more places than this.
+    Ok(places.min(MAX_PATTERN_BYTES as u64 / 32))
+}
+
+fn length(text: &str) -> u64 {
+    text.len() as u64
+}
+
+impl Outline {
+    /// Checks the schema's size.
+    ///
+    /// # Errors
+    /// A `Violation` that names the rule.
+    pub(super) fn keep_bounds(&self) -> Result<(), Violation> {
+        let mut path = vec![(0, false)];
+        let mut room = MAX_SUBSCHEMAS;
+        self.expand(&mut path, &mut room)
+    }
+
+    fn expand(&self, path: &mut Vec<(usize, bool)>, room: &mut u32) -> Result<(), Violation> {
+        let Some((at, _)) = path.last().copied() else {
+            return Ok(());
+        };
+        if path.len() > MAX_DEPTH {
+            return Err(broken(
+                "must be at most 50 subschemas deep, following its `$ref`s",
+            ));
+        }
+        for (next, is_same_value) in self.nodes[at].edges() {
+            *room = room.checked_sub(1).ok_or_else(|| {
+                broken("must have at most 5000 subschemas, each counted at every `$ref` to it")
+            })?;
+            match path.iter().position(|(node, _)| *node == next) {
+                None => {
+                    path.push((next, is_same_value));
+                    self.expand(path, room)?;
+                    path.pop();
+                }
+                Some(first) => {
+                    let mut loop_edges = path[first + 1..].iter().map(|(_, is_same)| *is_same);
+                    if is_same_value && loop_edges.all(|is_same| is_same) {
+                        return Err(broken(
+                            "must have no `$ref` that leads back to itself for the same value",
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How much work it is to check the value, not counting what can be left out.
+    pub(super) fn work(&self, value: &Value) -> Work {
+        let mut meter = Meter {
+            outline: self,
+            room: MAX_STEPS,
+        };
+        match meter.apply(0, value, 0) {
+            None => Work::TooMuch,
+            Some(()) if MAX_STEPS - meter.room > MAX_EXPLAINED_STEPS => Work::Much,
+            Some(()) => Work::Little,
+        }
+    }
+}
+
+/// How much work it is to check a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// All that is wrong can be said.
+    Little,
+    /// Whether it is right can be said.
+    Much,
+    /// It cannot be checked.
+    TooMuch,
+}
+
+/// Goes through a value as a validator would that never stops early. `None` once there is no room.
+struct Meter<'a> {
+    outline: &'a Outline,
+    room: u64,
+}
+
+impl Meter<'_> {
+    fn spend(&mut self, steps: u64) -> Option<()> {
+        self.room = self.room.checked_sub(steps)?;
+        Some(())
+    }
+
+    fn apply(&mut self, node: usize, value: &Value, level: u32) -> Option<()> {
+        if level > MAX_LEVELS {
+            return None;
+        }
+        let node = &self.outline.nodes[node];
+        self.spend(node.value_steps)?;
+        let rounds = if node.is_unevaluated {
+            UNEVALUATED_ROUNDS
+        } else {
+            1
+        };
+        for _ in 0..rounds {
+            self.apply_all(&node.same, value, level)?;
+        }
+        match value {
+            Value::String(text) => self.spend(node.byte_steps.saturating_mul(length(text))),
+            Value::Array(items) => self.items(node, items, level),
+            Value::Object(members) => members
+                .iter()
+                .try_for_each(|(name, value)| self.member(node, name, value, level)),
+            _ => Some(()),
+        }
+    }
+
+    fn apply_all(&mut self, nodes: &[usize], value: &Value, level: u32) -> Option<()> {
+        nodes
+            .iter()
+            .try_for_each(|node| self.apply(*node, value, level + 1))
+    }
+
+    fn items(&mut self, node: &Node, items: &[Value], level: u32) -> Option<()> {
+        if node.unique_items {
+            // Equal or not, each may have to be compared with each.
+            let count = items.len() as u64;
+            self.spend(count.saturating_mul(count))?;
+        }
+        for (place, item) in items.iter().enumerate() {
+            match node.first_items.get(place) {
+                Some(first) => self.apply(*first, item, level + 1)?,
+                None => self.apply_all(&node.other_items, item, level)?,
+            }
+            self.apply_all(&node.every_item, item, level)?;
+        }
+        Some(())
+    }
+
+    fn member(&mut self, node: &Node, name: &str, value: &Value, level: u32) -> Option<()> {
+        self.spend(node.name_steps.saturating_mul(length(name)))?;
+        if !node.names.is_empty() {
+            self.apply_all(&node.names, &Value::String(name.to_owned()), level)?;
+        }
+        match node.properties.get(name) {
+            Some(property) => self.apply(*property, value, level + 1)?,
+            None => self.apply_all(&node.other_members, value, level)?,
+        }
+        self.apply_all(&node.every_member, value, level)
+    }
+}

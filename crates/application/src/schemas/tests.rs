@@ -1,0 +1,183 @@
+use serde_json::{Map, Value, json};
+
+use super::Schema;
+
+/// `a0` applies `a1` twice, and so on: 2^`levels` subschemas in a kilobyte.
+fn doubled(keyword: &str, levels: usize) -> Value {
+    let mut definitions = Map::new();
+    for level in 0..levels {
+        let next = json!({"$ref": format!("#/$defs/a{}", level + 1)});
+        definitions.insert(format!("a{level}"), json!({ keyword: [next, next] }));
+    }
+    definitions.insert(format!("a{levels}"), json!({"type": "string"}));
+    json!({"$ref": "#/$defs/a0", "$defs": definitions})
+}
+
+/// A chain of references.
+fn chained(length: usize) -> Value {
+    let mut definitions = Map::new();
+    for level in 0..length {
+        let next = json!({"$ref": format!("#/$defs/a{}", level + 1)});
+        definitions.insert(format!("a{level}"), next);
+    }
+    definitions.insert(format!("a{length}"), json!({"type": "string"}));
+    json!({"$ref": "#/$defs/a0", "$defs": definitions})
+}
+
+/// A value that has `levels` lists within one another.
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!([]), |value, _| json!([value]))
+}
+
+fn refusal(schema: &Value) -> String {
+    let refusal = Schema::compile(schema).unwrap_err();
+    assert_eq!(refusal.code, "invalid_schema", "{schema}");
+    refusal.message.to_string()
+}
+
+#[test]
+fn what_breaks_a_rule_is_named_by_its_place() {
+    let schema = Schema::compile(&json!({
+        "type": "object",
+        "properties": {"days": {"type": "integer", "maximum": 30}},
+        "required": ["days"],
+    }))
+    .unwrap();
+    assert_eq!(schema.check(&json!({"days": 3})), Ok(()));
+    let complaint = schema.check(&json!({"days": 31})).unwrap_err();
+    assert!(complaint.starts_with("/days: "), "{complaint}");
+    assert!(schema.check(&json!({})).unwrap_err().contains("days"));
+}
+
+#[test]
+fn what_is_no_schema_is_refused() {
+    for schema in [
+        json!({"type": "strin"}),
+        json!({"type": "object", "required": "days"}),
+        json!({"properties": {"a": 3}}),
+        json!({"$ref": "https://example.org/schema.json"}),
+        json!({"$ref": "file:///etc/passwd"}),
+        json!({"$ref": "#/$defs/missing"}),
+        json!({"pattern": "("}),
+        json!({"pattern": "^(?=.*a).*$"}),
+        json!(3),
+    ] {
+        refusal(&schema);
+    }
+}
+
+#[test]
+fn a_schema_that_would_take_for_ever_is_refused_by_its_rule() {
+    let patterns: Vec<Value> = (0..101)
+        .map(|n| json!({"pattern": format!("{n}")}))
+        .collect();
+    for (schema, rule) in [
+        (doubled("allOf", 20), "at most 5000 subschemas"),
+        (doubled("anyOf", 20), "at most 5000 subschemas"),
+        (doubled("oneOf", 20), "at most 5000 subschemas"),
+        (doubled("prefixItems", 20), "at most 5000 subschemas"),
+        (doubled("allOf", 40), "at most 50 subschemas deep"),
+        (chained(60), "at most 50 subschemas deep"),
+        (chained(1_500), "at most 50 subschemas deep"),
+        (json!({"anyOf": patterns}), "at most 100 patterns"),
+        (json!({"pattern": "a".repeat(1_001)}), "1000 characters"),
+        (json!({"pattern": "(a{1000}){1000}"}), "/pattern"),
+        (json!({"$ref": "#"}), "leads back to itself"),
+        (
+            json!({"allOf": [{"not": {"$ref": "#"}}]}),
+            "leads back to itself",
+        ),
+        (json!({"$dynamicRef": "#"}), "$dynamicRef"),
+        (
+            json!({"items": {"$id": "https://example.org/", "type": "string"}}),
+            "no `$id`",
+        ),
+    ] {
+        let message = refusal(&schema);
+        assert!(message.contains(rule), "{message}");
+    }
+}
+
+#[test]
+fn schemas_as_people_write_them_are_taken() {
+    let tree = json!({
+        "$ref": "#/$defs/node",
+        "$defs": {"node": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "pattern": "^[\\w -]{1,100}$"},
+                "children": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+            },
+            "required": ["name"],
+            "additionalProperties": false,
+        }},
+    });
+    let schema = Schema::compile(&tree).unwrap();
+    let leaf = json!({"name": "leaf", "children": []});
+    let value = (0..50).fold(leaf, |child, _| json!({"name": "x", "children": [child]}));
+    assert_eq!(schema.check(&value), Ok(()));
+    assert!(
+        schema
+            .check(&json!({"name": "x", "children": [{}]}))
+            .is_err()
+    );
+
+    for schema in [
+        json!({"$ref": "#word", "$defs": {"a": {"$anchor": "word", "type": "string"}}}),
+        json!({"$ref": "#/$defs/a~1b%20c", "$defs": {"a/b c": {"type": "string"}}}),
+        json!({
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "$id": "https://example.org/word",
+            "$ref": "#/definitions/word",
+            "definitions": {"word": {"type": "string", "format": "regex"}},
+        }),
+    ] {
+        let schema = Schema::compile(&schema).unwrap();
+        assert_eq!(schema.check(&json!("text")), Ok(()));
+        assert!(schema.check(&json!(3)).is_err());
+    }
+}
+
+#[test]
+fn a_value_that_would_take_for_ever_is_not_checked() {
+    // Both branches apply the whole schema to the item: twice as much work at each level.
+    let branching = json!({"anyOf": [
+        {"items": {"$ref": "#"}, "minItems": 1},
+        {"items": {"$ref": "#"}},
+    ]});
+    let distinct: Value = (0..100_000).collect();
+    let pattern = json!({"pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"});
+    for (schema, value) in [
+        (branching, nested(100)),
+        (json!({"uniqueItems": true}), distinct),
+        (pattern, Value::from("a".repeat(50_000_000))),
+    ] {
+        let schema = Schema::compile(&schema).unwrap();
+        let complaint = schema.check(&value).unwrap_err();
+        assert!(complaint.contains("too large"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_long_answer_is_checked_without_a_word_for_each_fault() {
+    let schema = json!({"items": {"type": "integer"}});
+    let schema = Schema::compile(&schema).unwrap();
+    let mut numbers: Vec<Value> = (0..100_000).map(Value::from).collect();
+    assert_eq!(schema.check(&Value::from(numbers.clone())), Ok(()));
+    numbers.push(json!("one"));
+    let complaint = schema.check(&Value::from(numbers)).unwrap_err();
+    assert_eq!(complaint, "It does not keep to the schema.");
+}
+
+#[test]
+fn the_deepest_schema_and_value_fit_the_stack() {
+    let all_of = (0..47).fold(
+        json!({"type": "array"}),
+        |inner, _| json!({"allOf": [inner]}),
+    );
+    let schema = json!({"allOf": [all_of], "items": {"$ref": "#"}});
+    let schema = Schema::compile(&schema).unwrap();
+    assert_eq!(schema.check(&nested(120)), Ok(()));
+    let list = Schema::compile(&json!({"items": {"items": {"anyOf": [{"$ref": "#"}]}}})).unwrap();
+    assert_eq!(list.check(&nested(127)), Ok(()));
+}
