@@ -211,6 +211,7 @@ fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
     let ports = RunEnginePorts {
         runs: Arc::clone(&ports.runs),
         events: Arc::clone(&ports.events),
+        users: Arc::clone(&ports.users),
         messages: Arc::clone(&ports.messages),
         model: Arc::clone(&ports.model),
         observer: Arc::clone(&ports.observer),

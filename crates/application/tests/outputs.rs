@@ -72,6 +72,25 @@ async fn an_answer_that_breaks_the_schema_may_be_mended_once() {
     }
 }
 
+/// An older version of the service took it.
+#[tokio::test]
+async fn a_stored_schema_beyond_the_bounds_costs_no_call() {
+    let mut definitions = serde_json::Map::new();
+    for level in 0..40 {
+        let next = json!({"$ref": format!("#/$defs/a{}", level + 1)});
+        definitions.insert(format!("a{level}"), json!({"anyOf": [next, next]}));
+    }
+    definitions.insert("a40".to_owned(), json!({"type": "string"}));
+    let schema = json!({"$ref": "#/$defs/a0", "$defs": definitions});
+    let shape = |assistant: &mut Assistant| {
+        assistant.output_schema = Some(OutputSchema::new(schema).unwrap());
+    };
+    let service = Service::of(shape, Toolbox::new(), [Script::answer("\"Paris\"")]).await;
+    let failure = service.fails("Capital of France?").await;
+    assert_eq!(failure.error.code, RunErrorCode::OutputInvalid);
+    assert_eq!(service.model.requests().len(), 0);
+}
+
 #[tokio::test]
 async fn an_answer_that_never_keeps_to_the_schema_fails_the_run() {
     let service = service([Script::answer("Paris"), Script::answer("It is Paris!")]).await;

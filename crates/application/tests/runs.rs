@@ -176,12 +176,18 @@ async fn the_wait_that_the_provider_asks_for_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_does_not_fit_the_run_is_given_up_at_once_and_passed_on() {
-    let wait = Duration::from_secs(601);
-    let service = Service::with([rate_limited(wait), Script::answer("ok")]).await;
-    let begin = Instant::now();
-    let failure = service.fails("Hi").await;
-    assert_eq!(begin.elapsed(), Duration::ZERO);
-    assert_eq!(failure.retry_after, Some(wait));
+    for wait in [
+        Duration::from_secs(601),
+        Duration::from_secs(u64::MAX),
+        Duration::MAX,
+    ] {
+        let service = Service::with([rate_limited(wait), Script::answer("ok")]).await;
+        let begin = Instant::now();
+        let failure = service.fails("Hi").await;
+        assert_eq!(failure.error.code, RunErrorCode::ModelRateLimited);
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        assert_eq!(failure.retry_after, Some(wait));
+    }
 }
 
 #[tokio::test(start_paused = true)]

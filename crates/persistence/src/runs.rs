@@ -106,15 +106,21 @@ impl RunRepository for SeaRunRepository {
         end: &ForcedEnd,
     ) -> Result<Vec<RunId>, PortError> {
         let mut ended = Vec::new();
+        let mut failure = None;
         for run in self.abandoned(abandoned).await? {
             // One that was renewed, ended or deleted meanwhile is passed over.
             match self.end_if(run, is_abandoned(abandoned), end).await {
                 Ok(Some(_)) => ended.push(run),
                 Ok(None) | Err(PortError::NotFound) => {}
-                Err(error) => return Err(error),
+                Err(error @ PortError::Unavailable(_)) => return Err(error),
+                // One that cannot be ended must not keep the others busy.
+                Err(error) => failure = Some(error),
             }
         }
-        Ok(ended)
+        match failure {
+            Some(error) if ended.is_empty() => Err(error),
+            _ => Ok(ended),
+        }
     }
 
     async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {

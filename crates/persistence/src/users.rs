@@ -74,6 +74,18 @@ impl UserRepository for SeaUserRepository {
             .await
     }
 
+    async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError> {
+        let ids = ids.iter().map(|id| id.as_uuid());
+        let found = users::Entity::find().filter(users::COLUMN.id.is_in(ids));
+        self.database
+            .read(async {
+                let models = found.all(self.database.reader()).await?;
+                let users: Result<Vec<User>, _> = models.into_iter().map(User::try_from).collect();
+                Ok(users?)
+            })
+            .await
+    }
+
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
         self.database
             .read(async {

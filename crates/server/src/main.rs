@@ -21,6 +21,7 @@ mod terminal;
 mod traces;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cli::Task;
 use crate::config::{Configuration, Environment, Logging, TraceSettings};
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// How long work on threads of its own may still take at the end.
+const BLOCKING_TIME: Duration = Duration::from_secs(1);
+
 fn run() -> Result<(), Failure> {
     let (cli, flags) = cli::read()?;
     let environment = Environment::new(std::env::vars_os())?;
@@ -48,6 +52,8 @@ fn run() -> Result<(), Failure> {
     logging::start(&logging_for(&cli.task, &configuration), traces.listener());
     let done = runtime.block_on(carry_out(cli.task, &configuration));
     traces.close();
+    // Work on threads of its own that was abandoned, a picture or a schema, is not waited for.
+    runtime.shutdown_timeout(BLOCKING_TIME);
     done
 }
 

@@ -24,6 +24,7 @@ mod messages;
 mod metrics;
 mod models;
 mod operations;
+mod run_bounds;
 mod run_limits;
 mod runs;
 mod scene;

@@ -23,7 +23,7 @@ const SUM: &str = r#"{"expression": "6 * 7"}"#;
 
 impl Scene {
     /// Changes the scene's assistant.
-    async fn change(&self, change: Value) {
+    pub(crate) async fn change(&self, change: Value) {
         let admin = self.server.admin().await;
         let path = format!("/assistants/{}", self.assistant);
         admin.patch(&path, change).await.expect(200);

@@ -197,7 +197,7 @@ impl ForcedEnd {
     /// has seen must not come to mean something else, nor hide the end from them.
     #[must_use]
     pub const fn behind(last: u64) -> u64 {
-        last + Self::LEFT_OUT
+        last.saturating_add(Self::LEFT_OUT)
     }
 }
 

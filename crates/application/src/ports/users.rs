@@ -28,6 +28,9 @@ pub trait UserRepository: Send + Sync {
     /// The account of that id; absent is `None`.
     async fn get(&self, id: UserId) -> Result<Option<User>, PortError>;
 
+    /// The accounts of these ids, in any order; absent ones are left out.
+    async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError>;
+
     /// The account of that email, case aside, and what proves its owner; absent is `None`.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError>;
 

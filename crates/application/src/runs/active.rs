@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use colloquy_domain::{RunErrorCode, RunId};
+use colloquy_domain::{Actor, RunErrorCode, RunId};
 use tokio_util::sync::CancellationToken;
 
 use super::log::RunLog;
@@ -15,6 +15,8 @@ pub(super) struct ActiveRuns {
 /// A run that this process works on.
 pub(super) struct ActiveRun {
     pub(super) id: RunId,
+    /// Who asked, with the role they had then.
+    pub(super) actor: Actor,
     pub(super) log: RunLog,
     /// Held while events of the run are being stored, so that they are stored in order.
     pub(super) storing: tokio::sync::Mutex<()>,
@@ -23,9 +25,10 @@ pub(super) struct ActiveRun {
 }
 
 impl ActiveRun {
-    pub(super) fn new(id: RunId, log: RunLog) -> Self {
+    pub(super) fn new(id: RunId, actor: Actor, log: RunLog) -> Self {
         Self {
             id,
+            actor,
             log,
             storing: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),

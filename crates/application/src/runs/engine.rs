@@ -1,3 +1,4 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,6 +6,7 @@ use colloquy_domain::{
     Actor, Assistant, MessageContent, MessageId, MessageKind, MessageStatus, OutputFormat, Run,
     RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
 };
+use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,7 @@ use crate::answers::Answers;
 use crate::ports::{
     ChatModel, Clock, ForcedEnd, IdGenerator, Idempotency, InstanceId, Lease, MessageRepository,
     NewMessage, Observer, PortError, RunEventRepository, RunRepository, RunStart, SavedRun,
+    UserRepository,
 };
 use crate::schemas::SchemaChecker;
 use crate::spans;
@@ -40,6 +43,8 @@ pub struct RunEnginePorts {
     pub runs: Arc<dyn RunRepository>,
     /// Keeps their event logs.
     pub events: Arc<dyn RunEventRepository>,
+    /// Says whether those who ask still may.
+    pub users: Arc<dyn UserRepository>,
     /// Reads the history.
     pub messages: Arc<dyn MessageRepository>,
     /// Answers.
@@ -72,7 +77,7 @@ pub(super) struct Inner {
     pub(super) storing: Semaphore,
     /// Ends every run that has not ended by itself when the service stops.
     pub(super) stop: CancellationToken,
-    tasks: TaskTracker,
+    pub(super) tasks: TaskTracker,
 }
 
 /// What a run is made from.
@@ -230,6 +235,7 @@ impl Inner {
         spans::is_run(&invocation, &run);
         let active = Arc::new(ActiveRun::new(
             run.id,
+            job.actor.clone(),
             RunLog::started(RunEventKind::Started {
                 run: Box::new(run.clone()),
                 message: Box::new(message.clone()),
@@ -241,7 +247,15 @@ impl Inner {
         let _ = started.send(Ok(self.started(run.clone(), Some(end))));
         let span = span(&run, &job.assistant);
         let work = self.carry_out(&active, run, message, &job);
-        let outcome = work.instrument(span).await;
+        // Even a panic at its very end must leave the run's thread free and its readers told.
+        let work = AssertUnwindSafe(work.instrument(span)).catch_unwind();
+        let Ok(outcome) = work.await else {
+            spans::failed(&invocation, "panicked");
+            self.let_go(&active);
+            drop(ended);
+            self.disown(id).await;
+            return;
+        };
         match &outcome {
             Ok(outcome) => spans::ended(&invocation, &outcome.run),
             Err(_) => spans::failed(&invocation, "not_stored"),
@@ -260,6 +274,12 @@ impl Inner {
             engine: Arc::clone(self),
             outcome,
         }
+    }
+
+    /// Works on the run no longer: who follows it reads the store from now on.
+    pub(super) fn let_go(&self, active: &ActiveRun) {
+        self.active.remove(active.id);
+        active.log.close();
     }
 
     async fn save(&self, id: RunId, job: &RunJob) -> Result<(Run, SavedRun), Error> {
@@ -311,9 +331,9 @@ impl Inner {
 }
 
 impl Inner {
-    /// Ends a run that may or may not be stored: the store went silent over it, and nobody will
-    /// carry it out. Without this its thread would be busy until the lease runs out.
-    async fn disown(&self, run: RunId) {
+    /// Ends a run that nobody will carry out, and that may or may not be stored: the store went
+    /// silent over it. Without this its thread would be busy until the lease runs out.
+    pub(super) async fn disown(&self, run: RunId) {
         let mut wait = DISOWN_BACKOFF;
         while wait < LEASE {
             tokio::select! {
@@ -323,8 +343,11 @@ impl Inner {
             let end = ForcedEnd::interrupted(self.ports.clock.now());
             // One that is not there may still be on its way.
             if let Ok(ended) = self.ports.runs.force_end(run, &end).await {
-                tracing::warn!(run.id = %run, "run of a lost start ended as interrupted");
-                self.ports.observer.run_ended(summary(&ended));
+                // Not one that had ended already.
+                if ended.error.as_ref() == Some(&end.error) {
+                    tracing::warn!(run.id = %run, "run that nobody carries out ended as interrupted");
+                    self.ports.observer.run_ended(summary(&ended));
+                }
                 return;
             }
         }

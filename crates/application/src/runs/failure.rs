@@ -55,7 +55,12 @@ impl From<ModelError> for Failure {
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
         let cause = &error as &dyn StdError;
-        tracing::error!(error = cause, "what the run needs could not be read");
+        match error {
+            // Its thread was deleted meanwhile.
+            PortError::NotFound => tracing::info!("what the run needs is gone"),
+            PortError::Unavailable(_) => tracing::warn!(error = cause, "store away during a run"),
+            _ => tracing::error!(error = cause, "what the run needs could not be read"),
+        }
         Self::from(RunErrorCode::Interrupted)
     }
 }

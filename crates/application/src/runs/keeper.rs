@@ -21,12 +21,22 @@ impl RunEngine {
     /// whose leases have run out. To be called before the first run.
     ///
     /// # Errors
-    /// The store's own.
+    /// `Unavailable`.
     pub async fn recover(&self) -> Result<(), PortError> {
         let held = AbandonedRuns::HeldBy(self.inner.instance);
-        self.interrupt(held).await?;
-        self.interrupt(AbandonedRuns::ExpiredBefore(self.now()))
-            .await
+        let expired = AbandonedRuns::ExpiredBefore(self.now());
+        for abandoned in [held, expired] {
+            match self.interrupt(abandoned).await {
+                Err(error @ PortError::Unavailable(_)) => return Err(error),
+                // A run whose rows cannot be read is no reason not to serve.
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "abandoned runs cannot be ended");
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Renews the leases of the runs under way, stores their events and ends runs that other
@@ -41,6 +51,10 @@ impl RunEngine {
             rounds.tick().await;
             if let Err(error) = self.lease_round().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "leases not kept");
+            }
+            if let Err(error) = self.end_revoked().await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "users of runs not looked at");
             }
         }
     }

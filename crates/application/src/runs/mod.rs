@@ -20,6 +20,7 @@ mod log;
 mod meter;
 mod offer;
 mod outcome;
+mod standing;
 mod tool_calls;
 mod work;
 

@@ -81,8 +81,7 @@ impl Inner {
         if let (Ok(Source::Model(Some(fill))), Ok(_)) = (result, &stored) {
             fill.store(answer.as_new()).await;
         }
-        self.active.remove(active.id);
-        active.log.close();
+        self.let_go(active);
         match stored {
             Ok(FinishedRun { run, mut messages }) => {
                 log_end(&run);
@@ -97,7 +96,14 @@ impl Inner {
             }
             // Somebody else has ended it.
             Err(PortError::Conflict(Constraint::RunLease)) => outcome::find(self, run).await,
-            Err(error) => Err(error.into()),
+            // Its thread was deleted.
+            Err(PortError::NotFound) => Err(Error::NotFound),
+            // Its answer is lost, but its thread must not stay busy.
+            Err(error) => {
+                let (inner, id) = (Arc::clone(self), run.id);
+                self.tasks.spawn(async move { inner.disown(id).await });
+                Err(error.into())
+            }
         }
     }
 
@@ -190,9 +196,8 @@ impl Inner {
         }
     }
 
-    /// Writes the end with the events that the store does not have yet; while the store is away,
-    /// again until the lease would have run out, after which the run counts as interrupted
-    /// anyway.
+    /// Writes the end with the events that the store does not have yet. While that fails, again
+    /// until the lease would have run out, after which the run counts as interrupted anyway.
     async fn store(&self, active: &ActiveRun, mut end: RunEnd) -> Result<FinishedRun, PortError> {
         let _in_order = active.storing.lock().await;
         let last = active.log.last();
@@ -209,16 +214,18 @@ impl Inner {
                     active.log.mark_stored(active.log.last());
                     return Ok(finished);
                 }
-                Err(error @ PortError::Unavailable(_)) if Instant::now() < deadline => {
+                // Ended by somebody else, or by an earlier try whose answer was lost.
+                Err(error @ PortError::Conflict(Constraint::RunLease)) => return Err(error),
+                Err(PortError::NotFound) => {
+                    tracing::info!("run is gone, with its thread");
+                    return Err(PortError::NotFound);
+                }
+                Err(error) if Instant::now() < deadline => {
                     tracing::warn!(error = &error as &dyn StdError, "end of run not stored yet");
                     tokio::time::sleep(STORE_BACKOFF).await;
                 }
                 Err(error) => {
-                    // Ended by somebody else, or by an earlier try whose answer was lost.
-                    if !matches!(error, PortError::Conflict(Constraint::RunLease)) {
-                        let cause: &dyn StdError = &error;
-                        tracing::error!(error = cause, "end of run not stored");
-                    }
+                    tracing::error!(error = &error as &dyn StdError, "end of run not stored");
                     return Err(error);
                 }
             }

@@ -88,6 +88,30 @@ mod tests {
     }
 
     #[test]
+    fn no_expression_panics() {
+        const WORDS: [&str; 24] = [
+            "(", ")", "+", "-", "*", "/", "^", "1", "0.5", "1e308", "sqrt", "sin", "ln", "round",
+            "PI", "E", " ", ",", "{x}", "{", "}", "ä", "==", "signum",
+        ];
+        for word in WORDS {
+            let _ = evaluate(&word.repeat(1_000 / word.len()));
+            let _ = evaluate(&format!("{}1", word.repeat(999 / word.len())));
+            let _ = evaluate(&format!("{word}(").repeat(1_000 / (word.len() + 1)));
+        }
+        // A generator of numbers that are the same every time.
+        let mut state = 1_u64;
+        for length in (0..20_000).map(|round| round % 40) {
+            let words = (0..length).map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                WORDS[usize::try_from(state >> 33).unwrap() % WORDS.len()]
+            });
+            let _ = evaluate(&words.collect::<String>());
+        }
+    }
+
+    #[test]
     fn what_has_no_result_is_an_error_for_the_model() {
         let nested = format!("{}1{}", "(".repeat(499), ")".repeat(499));
         assert_eq!(evaluate(&nested).unwrap(), "1");

@@ -37,7 +37,7 @@ impl IntoResponse for Problem {
 
 fn whole_seconds(wait: Duration) -> u64 {
     let started = u64::from(wait.subsec_nanos() > 0);
-    (wait.as_secs() + started).max(1)
+    wait.as_secs().saturating_add(started).max(1)
 }
 
 /// Writes the body of a problem, and logs what is the service's fault.

@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
+use colloquy_application::Error;
 use colloquy_application::runs::RunFollower;
 use colloquy_application::threads::Threads;
 use colloquy_application::tokens::Tokens;
@@ -105,7 +106,13 @@ async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Optio
     let is_local = follower.is_local();
     tokio::select! {
         page = follower.next() => page.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "stream broken off");
+            match error {
+                Error::NotFound => tracing::debug!("stream ended: the thread was deleted"),
+                error => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "stream broken off");
+                }
+            }
             None
         }),
         () = dismissal(is_local, draining) => None,

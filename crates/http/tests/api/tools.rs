@@ -40,6 +40,9 @@ async fn tools_and_a_schema_are_set_kept_and_cleared() {
         "tools": ["calculator", "assistant:expert"],
         "tool_max_concurrency": 2,
         "max_tool_rounds": 3,
+        "max_model_calls": 9,
+        "max_tool_calls": null,
+        "max_run_tokens": 100_000,
         "output_schema": schema,
     });
     let made = api
@@ -53,6 +56,9 @@ async fn tools_and_a_schema_are_set_kept_and_cleared() {
         "tools",
         "tool_max_concurrency",
         "max_tool_rounds",
+        "max_model_calls",
+        "max_tool_calls",
+        "max_run_tokens",
         "output_schema",
     ] {
         assert_eq!(made[member], new[member], "{member}");
@@ -111,6 +117,9 @@ async fn what_cannot_be_a_tool_or_a_schema_is_refused_by_its_field() {
             vec!["tool_max_concurrency"],
         ),
         (json!({"max_tool_rounds": 51}), vec!["max_tool_rounds"]),
+        (json!({"max_model_calls": 0}), vec!["max_model_calls"]),
+        (json!({"max_tool_calls": 10_001}), vec!["max_tool_calls"]),
+        (json!({"max_run_tokens": "all"}), vec!["max_run_tokens"]),
         (json!({"output_schema": "string"}), vec!["output_schema"]),
         (
             json!({"output_schema": {"type": "strin"}}),

@@ -81,7 +81,7 @@ fn value(words: &[String]) -> Option<u64> {
                     Some(tens @ 20..=90) => tens % 10 == 0 && (1..10).contains(&unit),
                     Some(before) => before >= 100,
                 };
-                group = follows.then(|| group + unit)?;
+                group = group.checked_add(unit).filter(|_| follows)?;
                 last = Some(unit);
             }
             None => {
@@ -95,7 +95,7 @@ fn value(words: &[String]) -> Option<u64> {
             }
         }
     }
-    last.map(|_| total + group)
+    last.and_then(|_| total.checked_add(group))
 }
 
 #[cfg(test)]

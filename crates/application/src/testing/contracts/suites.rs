@@ -26,6 +26,7 @@ macro_rules! user_contracts {
     ($stores:ident) => {
         $crate::contract_tests! { $stores, users:
             an_added_account_is_read_as_it_was_written,
+            accounts_are_found_together_whatever_their_state,
             an_absent_account_is_none,
             an_email_is_taken_in_every_case,
             one_of_many_accounts_with_one_email_is_added,

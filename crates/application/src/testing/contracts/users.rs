@@ -51,6 +51,22 @@ pub async fn an_added_account_is_read_as_it_was_written(stores: &Stores) {
     }
 }
 
+pub async fn accounts_are_found_together_whatever_their_state(stores: &Stores) {
+    let make = Samples::new();
+    let ada = stores.has_user(&make, "ada@example.org").await;
+    stores.has_user(&make, "bob@example.org").await;
+    let eve = User {
+        is_active: false,
+        ..make.user("eve@example.org")
+    };
+    stores.users.add(&eve, None).await.unwrap();
+    let ids = [eve.id, make.user_id(), ada.id];
+    let mut found = stores.users.find_all(&ids).await.unwrap();
+    found.sort_by_key(|user| user.id);
+    assert_eq!(found, [ada, eve]);
+    assert_eq!(stores.users.find_all(&[]).await.unwrap(), []);
+}
+
 pub async fn an_absent_account_is_none(stores: &Stores) {
     let make = Samples::new();
     stores.has_user(&make, "ada@example.org").await;

@@ -31,6 +31,13 @@ impl UserRepository for Memory {
         self.with(|records| Ok(records.users.get(&id).map(|stored| stored.user.clone())))
     }
 
+    async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError> {
+        self.with(|records| {
+            let stored = ids.iter().filter_map(|id| records.users.get(id));
+            Ok(stored.map(|stored| stored.user.clone()).collect())
+        })
+    }
+
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
         self.with(|records| {
             let mut users = records.users.values();
