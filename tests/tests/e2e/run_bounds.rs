@@ -39,13 +39,16 @@ async fn an_output_schema_that_would_take_for_ever_is_refused_by_its_name(backen
     let scene = Scene::with(backend, Reply::answer(r#"{"a": "b"}"#)).await;
     let admin = scene.server.admin().await;
     let path = format!("/assistants/{}", scene.assistant);
-    let properties: Map<String, Value> = (0..5_001).map(|n| (n.to_string(), json!({}))).collect();
+    // A hundred members, each with the same hundred members.
+    let hundred = |schema: &Value| -> Value {
+        let members = (0..100).map(|n| (n.to_string(), schema.clone()));
+        json!({"type": "object", "properties": Map::from_iter(members)})
+    };
+    let mut wide = hundred(&json!({"$ref": "#/$defs/a"}));
+    wide["$defs"] = json!({"a": hundred(&json!({}))});
     for (schema, rule) in [
         (doubled(), "50 subschemas deep"),
-        (
-            json!({"type": "object", "properties": properties}),
-            "5000 subschemas",
-        ),
+        (wide, "5000 subschemas"),
         (json!({"$ref": "#"}), "leads back to itself"),
         (json!({"pattern": "(x{1000}){1000}"}), "/pattern"),
         (json!({"pattern": "(?<=a)b"}), "/pattern"),
@@ -169,6 +172,7 @@ async fn a_run_ends_when_its_user_is_disabled_demoted_or_deleted(backend: Backen
         let id = text(&user.get("/users/me").await.expect(200)["id"]).to_owned();
         let path = format!("/users/{id}");
         admin.patch(&path, json!({"role": role})).await.expect(200);
+        seen_soon(&user, "/users/me", |me| me.json()["role"] == role).await;
         let thread = user.create_thread().await;
         let messages = format!("/threads/{thread}/messages");
         let post = user.request(Method::POST, &messages);

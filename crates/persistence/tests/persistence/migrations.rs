@@ -19,13 +19,14 @@ on_both_databases! {
     assistants_that_are_there_already_look_as_usual,
 }
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
     "m20261122_000004_answer_cache",
     "m20261122_000005_limits",
     "m20261126_000006_deletion",
+    "m20261126_000007_budgets",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
