@@ -107,6 +107,13 @@ impl Installation {
         process::run(command, input).await
     }
 
+    /// Starts a command of the binary that goes on by itself.
+    #[must_use]
+    pub fn spawn(&self, arguments: &[&str]) -> Process {
+        let settings = self.settings();
+        Process::spawn(process::command(&self.directory.0, arguments, settings))
+    }
+
     /// Starts the service and waits until it is ready.
     pub async fn serve(self) -> Colloquy {
         let (process, origin) = self.start().await;

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::connections::{Connections, Pool};
 use crate::error::{ConnectError, Failure};
+use crate::place::Place;
 use crate::script::Scripts;
 use crate::suspicion::Suspicion;
 use crate::transaction::Transaction;
@@ -46,6 +47,7 @@ pub struct Database {
     /// On SQLite, by the same connection.
     scripts: Option<Scripts>,
     operation_timeout: Duration,
+    place: Place,
     suspicion: Suspicion,
     under_way: Level,
     /// Whether the last write failed because nothing can be written: there is no room, say.
@@ -75,14 +77,20 @@ impl Database {
     pub async fn connect(url: &str, options: DatabaseOptions) -> Result<Self, ConnectError> {
         let suspicion = Suspicion::default();
         let connections = |pool| Connections::new(pool, suspicion.clone());
-        let (reader, writer) = if url.starts_with("sqlite:") {
-            let (reader, writer) = sqlite::open(url, &options).await?;
+        let (reader, writer, place) = if url.starts_with("sqlite:") {
+            let file = sqlite::file(url);
+            let place = file.map_or_else(Place::unknown, |file| Place::sqlite(&file));
+            let opened = sqlite::open(url, &options).await;
+            let (reader, writer) = opened.map_err(|error| error.at(place.clone()))?;
             let connections = |pool| connections(Pool::Sqlite(pool));
-            (connections(reader), connections(writer))
+            (connections(reader), connections(writer), place)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = postgres::open(url, &options, suspicion.clone()).await?;
+            let server = postgres::connection_options(url)?;
+            let place = Place::postgres(&server);
+            let pool = postgres::open(server, &options, suspicion.clone()).await;
+            let pool = pool.map_err(|error| error.at(place.clone()))?;
             let pool = connections(Pool::Postgres(pool));
-            (pool.clone(), pool)
+            (pool.clone(), pool, place)
         } else {
             return Err(ConnectError::UnsupportedUrl);
         };
@@ -93,6 +101,7 @@ impl Database {
             writer,
             scripts,
             operation_timeout: options.operation_timeout,
+            place,
             suspicion,
             under_way: Level::default(),
             is_unwritable: Arc::default(),
@@ -158,11 +167,14 @@ impl Database {
         let _counted = self.under_way.enter();
         let mut work = pin!(work);
         match timeout(self.operation_timeout, &mut work).await {
-            Ok(result) => Ok(result.inspect_err(|failure| self.suspect(failure))?),
+            Ok(result) => {
+                let result = result.inspect_err(|failure| self.suspect(failure));
+                result.map_err(|failure| self.place.of(failure.into()))
+            }
             Err(elapsed) => {
                 // Before the work is dropped with its connection.
                 self.suspicion.raise();
-                Err(PortError::unavailable(elapsed))
+                Err(self.place.of(PortError::unavailable(elapsed)))
             }
         }
     }
@@ -295,8 +307,9 @@ impl HealthCheck for Database {
             }
             Ok(())
         };
-        timeout(HEALTH_TIMEOUT, check)
-            .await
-            .map_err(PortError::unavailable)?
+        let checked = timeout(HEALTH_TIMEOUT, check).await;
+        checked
+            .unwrap_or_else(|elapsed| Err(PortError::unavailable(elapsed)))
+            .map_err(|error| self.place.of(error))
     }
 }

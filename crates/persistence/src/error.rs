@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::place::Place;
 use colloquy_application::ports::{BoxError, Constraint, PortError};
 use sea_orm::sqlx::{self, error::ErrorKind};
 use sea_orm::{DbErr, RuntimeErr};
@@ -22,8 +23,14 @@ pub enum ConnectError {
         source: std::io::Error,
     },
     /// The database cannot be reached or refuses us.
-    #[error("cannot open the database")]
-    Driver(#[source] BoxError),
+    #[error("cannot open {place}")]
+    Driver {
+        /// Which database, without credentials.
+        place: Place,
+        /// Why not.
+        #[source]
+        source: BoxError,
+    },
     /// A connection does not have the settings that the promises rest on.
     #[error("the database connection has {name} = {actual}, but needs {expected}")]
     Setting {
@@ -38,7 +45,33 @@ pub enum ConnectError {
 
 impl From<sqlx::Error> for ConnectError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Driver(error.into())
+        Self::Driver {
+            place: Place::unknown(),
+            source: error.into(),
+        }
+    }
+}
+
+impl ConnectError {
+    /// Whether the database is out of reach or not ready yet, so that another attempt may succeed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        let Self::Driver { source, .. } = self else {
+            return false;
+        };
+        match source.downcast_ref() {
+            Some(sqlx::Error::Io(_)) => true,
+            Some(sqlx::Error::Database(error)) => is_postgres_outage(&**error),
+            _ => false,
+        }
+    }
+
+    /// The same, about that database.
+    pub(crate) fn at(mut self, at: Place) -> Self {
+        if let Self::Driver { place, .. } = &mut self {
+            *place = at;
+        }
+        self
     }
 }
 

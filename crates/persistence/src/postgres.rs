@@ -32,17 +32,17 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 const FRESH: Duration = Duration::from_millis(10);
 
 pub(crate) async fn open(
-    url: &str,
+    connection: PgConnectOptions,
     options: &DatabaseOptions,
     suspicion: Suspicion,
 ) -> Result<PgPool, ConnectError> {
-    let connection = connection_options(url)?;
     prepare(&connection, options.operation_timeout).await?;
     let pool = pool_options(options, suspicion);
     Ok(pool.connect_with(connection).await?)
 }
 
-fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
+/// How to connect, as the URL and the variables of libpq say.
+pub(crate) fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let options: PgConnectOptions = url.parse()?;
     let name = options
         .get_application_name()
@@ -150,7 +150,8 @@ mod tests {
             return;
         };
         let options = DatabaseOptions::default();
-        let pool = open(&place.url, &options, Suspicion::default()).await;
+        let connection = connection_options(&place.url).unwrap();
+        let pool = open(connection, &options, Suspicion::default()).await;
         let pool = pool.unwrap();
         for _ in 0..3 {
             let mut connections = Vec::new();

@@ -1,6 +1,6 @@
 //! SQLite: one connection that writes, several that read, all with the same settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolOptions;
@@ -26,12 +26,26 @@ enum Access {
     Write,
 }
 
+/// The file that a URL of SQLite names; `None` for other URLs.
+#[must_use]
+pub fn file(url: &str) -> Option<PathBuf> {
+    if !url.starts_with("sqlite:") || is_in_memory(url) {
+        return None;
+    }
+    let options: SqliteConnectOptions = url.parse().ok()?;
+    Some(options.get_filename().to_owned())
+}
+
+/// Every connection to a database in memory would have one of its own.
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
 pub(crate) async fn open(
     url: &str,
     options: &DatabaseOptions,
 ) -> Result<(SqlitePool, SqlitePool), ConnectError> {
-    // Every connection to a database in memory would have one of its own.
-    if url.contains(":memory:") || url.contains("mode=memory") {
+    if is_in_memory(url) {
         return Err(ConnectError::UnsupportedUrl);
     }
     let file: SqliteConnectOptions = url.parse()?;

@@ -8,6 +8,7 @@ use colloquy_persistence::{ConnectError, MigrateError};
 use crate::cli::UsageError;
 use crate::config::ConfigError;
 use crate::instance::InstanceError;
+use crate::sole_server::SoleServerError;
 
 /// Why the program ends before its task is done. It is told on one line.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,8 @@ pub(crate) enum Failure {
     },
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    #[error(transparent)]
+    SoleServer(#[from] SoleServerError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! The service, composed from its settings: the one place that knows every adapter.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use colloquy_application::permissions::DefaultPolicy;
@@ -17,11 +18,12 @@ use colloquy_persistence::{
     SeaTokenRepository, SeaUserRepository,
 };
 
-use crate::config::Configuration;
+use crate::config::{Configuration, Settings};
 use crate::failure::Failure;
 use crate::instance::InstanceSlot;
 use crate::process::ThisProcess;
-use crate::store::{Sources, Store};
+use crate::sole_server::SoleServer;
+use crate::store::{Sources, Store, make_data_dir};
 
 /// Everything that is served.
 pub(crate) struct Service {
@@ -37,19 +39,23 @@ pub(crate) struct Service {
     pub(crate) database: Database,
     /// Held for as long as the service works on runs.
     _slot: InstanceSlot,
+    /// Held for as long as a SQLite database is served.
+    _sole_server: Option<SoleServer>,
 }
 
 impl Service {
-    /// Opens the stores and puts the use cases on top of them.
-    pub(crate) async fn open(configuration: &Configuration) -> Result<Self, Failure> {
-        let settings = &configuration.settings;
-        let sources = Sources::default();
-        // Before anything is touched: a wrong model is a wrong setting.
-        let model = configuration.models(&sources.clock)?;
-        let embedder = tokio::task::block_in_place(|| configuration.embedder(&model))?;
-        if embedder.is_none() {
-            tracing::info!("no embedding model is set: the answer cache serves only exact answers");
-        }
+    /// Opens the stores and puts the use cases on top of them, to be served at that address.
+    pub(crate) async fn open(
+        settings: &Settings,
+        models: Models,
+        sources: Sources,
+        address: SocketAddr,
+    ) -> Result<Self, Failure> {
+        make_data_dir(&settings.data_dir)?;
+        let now = sources.clock.now();
+        let sole_server = colloquy_persistence::sqlite_file(settings.database_url.expose())
+            .map(|file| SoleServer::take(&file, now, address))
+            .transpose()?;
         let store = Store::open(settings).await?;
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
@@ -57,16 +63,7 @@ impl Service {
         let caches = Caches::new(&database, &blobs, settings.answers_max_bytes);
         let metrics = Metrics::new();
         let use_cases = UseCases::new(
-            ports(
-                &database,
-                &caches,
-                Models {
-                    chat: Arc::new(model),
-                    embedder,
-                },
-                &metrics,
-                &sources,
-            ),
+            ports(&database, &caches, models, &metrics, &sources),
             Arc::new(DefaultPolicy),
             UseCaseSettings {
                 instance: slot.id(),
@@ -95,6 +92,7 @@ impl Service {
             assistants: caches.assistants,
             database,
             _slot: slot,
+            _sole_server: sole_server,
         })
     }
 
@@ -104,9 +102,25 @@ impl Service {
     }
 }
 
-struct Models {
+/// What can be asked.
+pub(crate) struct Models {
     chat: Arc<dyn ChatModel>,
     embedder: Option<Arc<dyn Embedder>>,
+}
+
+impl Models {
+    /// Sets them up as the settings say.
+    pub(crate) fn load(configuration: &Configuration, sources: &Sources) -> Result<Self, Failure> {
+        let chat = configuration.models(&sources.clock)?;
+        let embedder = tokio::task::block_in_place(|| configuration.embedder(&chat))?;
+        if embedder.is_none() {
+            tracing::info!("no embedding model is set: the answer cache serves only exact answers");
+        }
+        Ok(Self {
+            chat: Arc::new(chat),
+            embedder,
+        })
+    }
 }
 
 /// What is kept in memory.

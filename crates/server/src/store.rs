@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use colloquy_application::accounts::Accounts;
 use colloquy_application::passwords::PasswordHasher;
@@ -12,9 +13,11 @@ use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
 use colloquy_application::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
 use colloquy_application::tokens::{TokenSources, Tokens};
 use colloquy_persistence::{
-    Database, DatabaseOptions, MigrationReport, SeaSignInRepository, SeaTokenRepository,
-    SeaUserRepository,
+    ConnectError, Database, DatabaseOptions, MigrationReport, SeaSignInRepository,
+    SeaTokenRepository, SeaUserRepository,
 };
+
+use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -30,9 +33,14 @@ impl Store {
     /// Makes the data directory, opens the database and brings its schema up to date.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
         make_data_dir(&settings.data_dir)?;
-        let url = settings.database_url.expose();
-        let database = Database::connect(url, DatabaseOptions::default()).await?;
+        let database = connect(settings).await?;
         let migration = database.migrate().await?;
+        if !migration.applied.is_empty() {
+            tracing::info!(
+                migrations = migration.applied.len(),
+                "database schema brought up to date"
+            );
+        }
         Ok(Self {
             database,
             migration,
@@ -70,6 +78,33 @@ impl Store {
     }
 }
 
+/// Between two attempts to reach the database.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Opens the database. One that cannot be reached is waited for as long as the settings say: it may
+/// be starting, too.
+async fn connect(settings: &Settings) -> Result<Database, ConnectError> {
+    let url = settings.database_url.expose();
+    let begun = Instant::now();
+    let mut is_told = false;
+    loop {
+        let connected = Database::connect(url, DatabaseOptions::default()).await;
+        let Err(error) = connected else {
+            return connected;
+        };
+        if !error.may_pass() || begun.elapsed() + PAUSE > settings.database_wait {
+            return Err(error);
+        }
+        if !is_told {
+            let error = &error as &dyn std::error::Error;
+            let limit = settings.database_wait;
+            tracing::warn!(error, ?limit, "waiting for the database");
+            is_told = true;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 /// The machine's time, ids and randomness.
 pub(crate) struct Sources {
     pub(crate) clock: Arc<dyn Clock>,
@@ -94,7 +129,7 @@ impl Sources {
 }
 
 /// Others on the machine have no business with what lies there.
-fn make_data_dir(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_data_dir(path: &Path) -> Result<(), Failure> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

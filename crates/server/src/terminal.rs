@@ -21,14 +21,9 @@ pub(crate) fn in_one_line(error: &dyn Error) -> String {
 
 /// The text with everything that could move the cursor or end the line made visible.
 pub(crate) fn visible(text: &str) -> String {
-    visible_except(None, text)
-}
-
-/// [`visible`], but that one character stays as it is.
-pub(crate) fn visible_except(kept: Option<char>, text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if may_forge(character) && Some(character) != kept {
+        if may_forge(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);

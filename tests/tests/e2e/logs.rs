@@ -442,9 +442,8 @@ async fn no_break_in_a_name_or_a_header_begins_a_line(backend: Backend) {
             "json" => "\"status\":200",
             _ => "answered status=200",
         };
-        let is_last = |log: &str| {
-            log.contains("request.id\":\"last\"") || log.contains("request.id=\"last\"")
-        };
+        let is_last =
+            |log: &str| log.contains("request.id\":\"last\"") || log.contains("request.id=last");
         let deadline = Instant::now() + PATIENCE;
         while !is_last(&server.log()) {
             assert!(Instant::now() < deadline, "{}", server.log());

@@ -14,6 +14,7 @@ mod cli;
 mod concurrency;
 mod durability;
 mod faults;
+mod first_day;
 mod hostile_requests;
 mod idempotency;
 mod instances;

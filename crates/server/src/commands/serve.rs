@@ -11,16 +11,16 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::address::reachable;
 use crate::changes::hear_changes;
 use crate::config::{Configuration, Settings};
 use crate::descriptors;
 use crate::failure::Failure;
 use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
-use crate::service::Service;
+use crate::service::{Models, Service};
 use crate::signals;
+use crate::store::Sources;
 use crate::supervision::{clean_attempts, clean_tokens, supervise};
-use crate::terminal::print;
+use crate::welcome::welcome;
 
 /// How long requests may still take once the last run has ended: to hand over its answer.
 const ANSWER_TIME: Duration = Duration::from_secs(4);
@@ -32,10 +32,18 @@ pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> 
     let settings = &configuration.settings;
     let stop = signals::stop_token()?;
     descriptors::raise();
-    let service = Service::open(configuration).await?;
-    let first_sign_in = prepare(&service, settings).await?;
+    let sources = Sources::default();
+    // Before anything is touched: a wrong model is a wrong setting.
+    let models = Models::load(configuration, &sources)?;
+    // Before anything is written: a start that fails here leaves nothing behind.
     let listener = listen(settings.listen)?;
-    welcome(listener.local_addr()?, first_sign_in.as_ref())?;
+    let address = listener.local_addr()?;
+    let service = tokio::select! {
+        opened = Service::open(settings, models, sources, address) => opened?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let first_sign_in = prepare(&service, settings).await?;
+    welcome(address, first_sign_in.as_ref(), configuration)?;
     let background = start_background(&service);
     serve_until(&stop, listener, &service, settings).await?;
     for task in background {
@@ -49,43 +57,21 @@ pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> 
 /// What comes before the first request.
 async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstSignIn>, Failure> {
     let use_cases = &service.use_cases;
-    let first_sign_in = create_first_administrator(
+    use_cases.engine.recover().await?;
+    if settings.demo {
+        create_demo_assistant(&use_cases.assistants).await?;
+    }
+    // At last: nothing may fail between a generated password and the welcome that tells it.
+    create_first_administrator(
         &use_cases.accounts,
         settings.first_administrator.clone(),
         &*service.sources.secrets,
     )
-    .await?;
-    if settings.demo {
-        create_demo_assistant(&use_cases.assistants).await?;
-    }
-    use_cases.engine.recover().await?;
-    Ok(first_sign_in)
+    .await
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     colloquy_http::listen(address).map_err(|source| Failure::Listen { address, source })
-}
-
-/// Tells a person where to go. Everything else is in the log.
-fn welcome(address: SocketAddr, first_sign_in: Option<&FirstSignIn>) -> io::Result<()> {
-    let url = format!("http://{}", reachable(address));
-    print(&format!(
-        "Colloquy {} serves {url}",
-        env!("CARGO_PKG_VERSION")
-    ))?;
-    print(&format!("  try it:  {url}/docs"))?;
-    match first_sign_in {
-        Some(FirstSignIn {
-            email,
-            password: Some(password),
-        }) => print(&format!(
-            "  sign in: {email}, password {password} (generated, shown only this once)"
-        )),
-        Some(FirstSignIn { email, .. }) => {
-            print(&format!("  sign in: {email}, with the configured password"))
-        }
-        None => print("  sign in: with any account of `colloquy user list`"),
-    }
 }
 
 fn start_background(service: &Service) -> [AbortHandle; 6] {

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod flags;
 mod parse;
+mod repeat;
 mod report;
 mod secret;
 mod setting;
@@ -22,7 +23,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use colloquy_application::ports::{ChatModel as _, Clock, Embedder};
@@ -32,6 +33,7 @@ use colloquy_llm::{ModelProviders, SettingsError};
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
 pub(crate) use flags::{Flags, add_flags};
+pub(crate) use repeat::SameData;
 pub(crate) use settings::{
     EmbeddingModel, FirstAdministrator, LogFormat, Logging, Settings, TraceSettings,
 };
@@ -44,6 +46,8 @@ use crate::terminal::in_one_line;
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     values: Values,
+    /// The file that was named to be read.
+    file: Option<PathBuf>,
 }
 
 impl Configuration {
@@ -51,11 +55,16 @@ impl Configuration {
     pub(crate) fn load(environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
         let mut values = Values::default();
         let named = flags.file.as_deref();
-        file::read(named.or(environment.file().map(Path::new)), &mut values)?;
+        let named = named.or(environment.file().map(Path::new));
+        file::read(named, &mut values)?;
         environment.read(&mut values)?;
         flags.read(&mut values)?;
         let settings = Settings::read(&mut values)?;
-        Ok(Self { settings, values })
+        Ok(Self {
+            settings,
+            values,
+            file: named.map(Path::to_owned),
+        })
     }
 
     /// Whether a setting was made at all.

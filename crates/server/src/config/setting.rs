@@ -98,6 +98,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     )
     .of(Kind::Address),
     text(
+        "database_wait",
+        "DURATION",
+        "How long to wait at the start for a PostgreSQL that does not answer yet",
+    )
+    .or("30s"),
+    text(
         "blob_url",
         "URL",
         "file:///PATH, s3://BUCKET/PREFIX or memory://; else blobs in the data directory",

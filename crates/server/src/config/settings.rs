@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// The database, with its credentials.
     pub(crate) database_url: Secret,
+    /// How long to wait for the database at the start.
+    pub(crate) database_wait: Duration,
     /// The blob store.
     pub(crate) blob_url: Url,
     /// Made when there is no administrator.
@@ -123,6 +125,7 @@ impl Settings {
             listen: values.required("listen", parse_listen)?,
             data_dir,
             database_url: values.required("database_url", parse_database_url)?,
+            database_wait: values.required("database_wait", parse_duration)?,
             blob_url: values.required("blob_url", parse_blob_url)?,
             first_administrator: first_administrator(values)?,
             demo: values.required("demo", parse_switch)?,

@@ -1,0 +1,60 @@
+use std::fmt;
+use std::sync::Arc;
+
+use colloquy_application::ports::{BoxError, PortError};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+
+/// Which database it is, for whoever reads an error; without its user and password.
+#[derive(Debug, Clone)]
+pub struct Place(Arc<str>);
+
+impl Place {
+    /// The SQLite file.
+    pub(crate) fn sqlite(file: &std::path::Path) -> Self {
+        Self(format!("the SQLite database {}", file.display()).into())
+    }
+
+    /// The database on a PostgreSQL server.
+    pub(crate) fn postgres(options: &PgConnectOptions) -> Self {
+        // As PostgreSQL has it, where the URL names none.
+        let database = options
+            .get_database()
+            .unwrap_or_else(|| options.get_username());
+        let server = match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        Self(format!("the PostgreSQL database {database} on {server}").into())
+    }
+
+    /// One that cannot be named.
+    pub(crate) fn unknown() -> Self {
+        Self("the database".into())
+    }
+
+    /// The error, which says which database does not answer.
+    pub(crate) fn of(&self, error: PortError) -> PortError {
+        match error {
+            PortError::Unavailable(source) => PortError::unavailable(Unavailable {
+                place: self.clone(),
+                source,
+            }),
+            error => error,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A database cannot do something now.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}")]
+struct Unavailable {
+    place: Place,
+    #[source]
+    source: BoxError,
+}

@@ -1,0 +1,46 @@
+//! What another command has to be told to find the data of this process.
+
+use super::Configuration;
+use super::secret::masked_url;
+use super::setting;
+use super::values::Origin;
+
+/// The settings that say where accounts are stored.
+const STORAGE: [&str; 2] = ["data_dir", "database_url"];
+
+/// The settings that another command needs beside its arguments.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct SameData {
+    /// Flags and their values; none where every command finds the data by itself.
+    pub(crate) flags: Vec<String>,
+    /// The variable that must be set as it is here, because its value must not be printed.
+    pub(crate) variable: Option<String>,
+}
+
+impl Configuration {
+    /// How a command that is started in the same directory finds the same data.
+    pub(crate) fn same_data(&self) -> SameData {
+        let mut same = SameData::default();
+        if let Some(file) = &self.file {
+            let file = file.display().to_string();
+            same.flags.extend(["--config".to_owned(), file]);
+        }
+        for setting in STORAGE.into_iter().filter_map(setting::find) {
+            let Some(value) = self.values.get(setting.key) else {
+                continue;
+            };
+            let is_found_anyway = matches!(value.origin, Origin::Default | Origin::File { .. })
+                || setting.default == Some(value.text.as_str());
+            if is_found_anyway {
+                continue;
+            }
+            if setting.key == "database_url" && masked_url(&value.text) != value.text {
+                same.variable = Some(setting.variable());
+            } else {
+                same.flags
+                    .extend([format!("--{}", setting.flag()), value.text]);
+            }
+        }
+        same
+    }
+}
