@@ -13,6 +13,7 @@ use colloquy_application::ports::IdGenerator;
 use futures_util::FutureExt as _;
 use tower::{Layer, Service, ServiceExt as _, layer::layer_fn, service_fn, util::option_layer};
 
+use crate::input::WithoutQuery;
 use crate::logging::RequestLog;
 use crate::metrics::CountedRequest;
 use crate::problem::{self, Problem};
@@ -26,10 +27,12 @@ struct Around {
     ids: Arc<dyn IdGenerator>,
     metrics: Metrics,
     turns: Turns,
+    without_query: WithoutQuery,
 }
 
 /// Puts all of it around each route.
 pub(crate) fn layer(
+    without_query: WithoutQuery,
     options: HttpOptions,
 ) -> impl Layer<
     Route,
@@ -48,6 +51,7 @@ pub(crate) fn layer(
         ids: options.ids,
         metrics: options.metrics,
         turns: Turns::new(options.max_requests),
+        without_query,
     });
     layer_fn(move |route: Route| {
         let inner = Arc::clone(&around);
@@ -87,6 +91,9 @@ async fn work(
     route: Route,
     mut request: Request,
 ) -> Result<Response, Infallible> {
+    if let Err(problem) = around.without_query.check(&request) {
+        return Ok(problem.into_response());
+    }
     let turn = match Turn::take(&around.turns, &mut request).await {
         Ok(turn) => turn,
         Err(problem) => return Ok(problem.into_response()),

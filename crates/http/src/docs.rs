@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
-use crate::openapi::openapi;
+use crate::input::{Fields, Input, Query, WithoutQuery, choice};
+use crate::openapi::{DocumentVersion, openapi_json};
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -35,14 +36,29 @@ pub(crate) fn routes() -> Router<App> {
         .route("/docs/{asset}", get(asset))
 }
 
-/// Written when it is asked for the first time.
-async fn document() -> Result<Response, Problem> {
-    static WRITTEN: OnceLock<Bytes> = OnceLock::new();
-    if let Some(json) = WRITTEN.get() {
+/// Notes which of them take no query string.
+pub(crate) fn note_queries(without_query: &mut WithoutQuery) {
+    for path in ["/docs", "/docs/{asset}"] {
+        without_query.add_method(path, Method::GET);
+    }
+}
+
+impl Input for DocumentVersion {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let version = choice(Self::from_name, "3.1 or 3.2");
+        Some(fields.optional("version", version).unwrap_or_default())
+    }
+}
+
+/// Each version is written when it is asked for the first time.
+async fn document(Query(version): Query<DocumentVersion>) -> Result<Response, Problem> {
+    static WRITTEN: [OnceLock<Bytes>; 2] = [const { OnceLock::new() }; 2];
+    let written = &WRITTEN[usize::from(version == DocumentVersion::V3_2)];
+    if let Some(json) = written.get() {
         return Ok(typed("application/json", json.clone()));
     }
-    let json = openapi().to_pretty_json().map_err(Problem::internal)?;
-    let json = WRITTEN.get_or_init(|| json.into()).clone();
+    let json = openapi_json(version).map_err(Problem::internal)?;
+    let json = written.get_or_init(|| json.into()).clone();
     Ok(typed("application/json", json))
 }
 

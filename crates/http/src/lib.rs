@@ -41,7 +41,7 @@ mod users;
 pub use client_address::{InvalidNetwork, ProxyNetwork};
 pub use cors::{InvalidOrigin, Origin};
 pub use metrics::Metrics;
-pub use openapi::openapi;
+pub use openapi::{DocumentVersion, openapi_json};
 pub use options::HttpOptions;
 pub use router::router;
 pub use serve::{ServeOptions, listen, serve};

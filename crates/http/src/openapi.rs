@@ -2,9 +2,10 @@
 //! all of them is added here.
 
 use axum::http::StatusCode;
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
@@ -31,11 +32,65 @@ const TAGS: [(&str, &str); 9] = [
     ("metrics", "Figures for whoever watches the service"),
 ];
 
-/// The document that describes the API, the same each time. `to_pretty_json` writes it out.
-#[must_use]
-pub fn openapi() -> OpenApi {
-    router::api().into_openapi()
+/// Which version of OpenAPI the document keeps to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DocumentVersion {
+    /// 3.1, which generators of clients read.
+    #[default]
+    V3_1,
+    /// 3.2, which can say what event streams are made of.
+    V3_2,
 }
+
+impl DocumentVersion {
+    /// The version of that name, `3.1` or `3.2`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "3.1" => Some(Self::V3_1),
+            "3.2" => Some(Self::V3_2),
+            _ => None,
+        }
+    }
+}
+
+/// The document that describes the API as JSON, the same each time.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a fault of ours.
+pub fn openapi_json(version: DocumentVersion) -> serde_json::Result<String> {
+    let mut document = serde_json::to_value(router::api().into_openapi())?;
+    if version == DocumentVersion::V3_1 {
+        say_in_3_1(&mut document);
+        document["openapi"] = "3.1.0".into();
+    }
+    serde_json::to_string_pretty(&document)
+}
+
+/// Says what 3.1 has no words for as its readers expect it: an event stream has the schema of its
+/// events, and an event's data the schema of what it is once it is parsed.
+fn say_in_3_1(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(item) = members.shift_remove("itemSchema") {
+                members.insert("schema".to_owned(), item);
+            }
+            let is_json = members
+                .shift_remove("contentMediaType")
+                .is_some_and(|it| it == JSON);
+            if let Some(parsed) = members.shift_remove("contentSchema").filter(|_| is_json) {
+                *value = parsed;
+                return say_in_3_1(value);
+            }
+            members.values_mut().for_each(say_in_3_1);
+        }
+        Value::Array(items) => items.iter_mut().for_each(say_in_3_1),
+        _ => {}
+    }
+}
+
+/// The media type of parsed data.
+const JSON: &str = "application/json";
 
 /// The document before the routes are added.
 pub(crate) fn frame() -> OpenApi {
@@ -85,6 +140,7 @@ pub(crate) fn complete(document: &mut OpenApi) {
         tell_apart(item);
         for operation in operations(item) {
             links::add(operation);
+            name_an_assistant(operation);
             for (status, description) in common_problems(operation) {
                 operation
                     .responses
@@ -97,6 +153,19 @@ pub(crate) fn complete(document: &mut OpenApi) {
                     describe(status, response);
                 }
             }
+        }
+    }
+}
+
+/// Who tries the API out finds the demo assistant named.
+fn name_an_assistant(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == "assistant_id"
+            && parameter.parameter_in == ParameterIn::Path
+        {
+            let named = ParameterBuilder::from(std::mem::take(parameter));
+            *parameter = named.example(Some("demo".into())).build();
         }
     }
 }
@@ -157,9 +226,9 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
             "The body is of another media type",
         ),
         (
-            has_body || has_parameter(ParameterIn::Query),
+            true,
             StatusCode::UNPROCESSABLE_ENTITY,
-            "Fields or parameters break rules; `errors` names them",
+            "Fields or parameters break rules, or are not known; `errors` names them",
         ),
         (
             true,

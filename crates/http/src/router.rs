@@ -7,6 +7,7 @@ use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::client_address::TrustedProxies;
+use crate::input::WithoutQuery;
 use crate::metrics::{self, Scrape};
 use crate::problem::Problem;
 use crate::state::{App, Readiness};
@@ -33,10 +34,12 @@ pub fn router(
         draining: options.draining.clone(),
     };
     let proxies = TrustedProxies::new(options.trusted_proxies.clone());
-    let routes = served()
+    let (routes, mut without_query) = served();
+    docs::note_queries(&mut without_query);
+    let routes = routes
         .merge(docs::routes())
         .with_state(App::new(use_cases, readiness, proxies, scrape));
-    layered(routes, options)
+    layered(routes, without_query, options)
 }
 
 /// Routes of one kind of thing, as they are documented.
@@ -50,13 +53,18 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     api
 }
 
-/// The routes alone. What documents them takes some megabytes together, and is written when
-/// somebody asks for it.
-fn served() -> Router<App> {
-    routes().fold(Router::new(), |router, (_, paths, handlers)| {
-        let paths = paths.paths.into_keys();
-        paths.fold(router, |router, path| router.route(&path, handlers.clone()))
-    })
+/// The routes alone, and which of them take no query string. What documents them takes some
+/// megabytes together, and is written when somebody asks for it.
+fn served() -> (Router<App>, WithoutQuery) {
+    let mut router = Router::new();
+    let mut without_query = WithoutQuery::default();
+    for (_, paths, handlers) in routes() {
+        for (path, item) in paths.paths {
+            without_query.add(&path, &item);
+            router = router.route(&path, handlers.clone());
+        }
+    }
+    (router, without_query)
 }
 
 fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
@@ -92,11 +100,11 @@ fn below_base_path(route: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
 }
 
 /// Puts around the routes what holds for every request.
-pub(crate) fn layered(routes: Router, options: HttpOptions) -> Router {
+pub(crate) fn layered(routes: Router, without_query: WithoutQuery, options: HttpOptions) -> Router {
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(around::layer(options));
+        .layer(around::layer(without_query, options));
     // What is not found may be with a slash less, and only then is looked for again.
     let trimmed = NormalizePath::trim_trailing_slash(routes.clone());
     routes.fallback_service(trimmed)

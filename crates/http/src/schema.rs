@@ -97,18 +97,10 @@ impl BodySchema {
         Self(self.0.property(name, schema))
     }
 
-    /// Members that may be sent to no effect, with any value.
-    pub(crate) fn ignored(self, names: &[&str]) -> Self {
-        let anything = || {
-            ObjectBuilder::new()
-                .schema_type(SchemaType::AnyValue)
-                .description(Some("Ignored."))
-        };
-        Self(
-            names
-                .iter()
-                .fold(self.0, |body, name| body.property(*name, anything())),
-        )
+    /// A body that a client may send as it stands. Members that are accepted to no effect belong
+    /// neither here nor in the schema.
+    pub(crate) fn example(self, example: Value) -> Self {
+        Self(self.0.examples([example]))
     }
 
     /// The same, or `null`.

@@ -59,15 +59,17 @@ async fn a_trailing_slash_never_matters(backend: Backend) {
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
     for path in [
-        "/assistants".to_owned(),
         "/users/me".to_owned(),
-        "/threads".to_owned(),
         format!("/threads/{thread}"),
+        "/assistants".to_owned(),
+        "/threads".to_owned(),
         format!("/threads/{thread}/messages"),
     ] {
         let without = user.get(&path).await.expect(200);
         assert_eq!(user.get(&format!("{path}/")).await.expect(200), without);
-        user.get(&format!("{path}/?limit=1")).await.expect(200);
+        if without.is_array() {
+            user.get(&format!("{path}/?limit=1")).await.expect(200);
+        }
     }
     user.post("/threads/", json!({})).await.expect(201);
     user.root().get("/health/live/").await.expect(200);

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{Assistants, ConfigurationChanges, NewAssistant};
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
+use serde_json::json;
 
 use super::configuration::configuration_schema;
 use super::tools::ToolFields;
@@ -85,7 +86,13 @@ impl Body for NewAssistant {
                 schema::boolean().default(Some(false.into())),
             )
             .optional("is_enabled", schema::boolean().default(Some(true.into())))
-            .ignored(&READ_ONLY)
+            .example(json!({
+                "name": "Guide",
+                "slug": "guide",
+                "description": "Answers questions about the house.",
+                "model": "echo::echo",
+                "instructions": "Answer in one or two sentences.",
+            }))
     }
 }
 

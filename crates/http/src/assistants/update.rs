@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{AssistantChanges, Assistants, ConfigurationChanges};
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
+use serde_json::json;
 use utoipa::openapi::schema::ObjectBuilder;
 
 use super::configuration::{cleared, configuration_schema};
@@ -67,7 +68,10 @@ impl Body for AssistantChanges {
             .optional("configuration", configuration_schema())
             .optional("user_authentication", schema::boolean())
             .optional("is_enabled", schema::boolean())
-            .ignored(&READ_ONLY)
+            .example(json!({
+                "instructions": "Answer in one sentence.",
+                "configuration": {"temperature": 0.2},
+            }))
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use colloquy_application::passwords::Password;
 use colloquy_application::tokens::{IssuedToken, SESSION_LIFETIME, Tokens};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::client_address::ClientAddress;
 use crate::input::{Body, Fields, FormOrJson, Input, text};
@@ -42,7 +43,10 @@ impl Body for Login {
         BodySchema::new("Email and password, as in the OAuth2 password form.")
             .required("username", schema::string().description(Some("The email.")))
             .required("password", schema::string())
-            .ignored(&OAUTH2_EXTRAS)
+            .example(json!({
+                "username": "ada@example.org",
+                "password": "correct horse battery staple",
+            }))
     }
 }
 

@@ -7,12 +7,16 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::avatars::{Avatars, ShownAvatar};
-use colloquy_domain::AvatarImage;
+use colloquy_domain::{AvatarImage, Violation};
+use utoipa::openapi::path::Parameter;
 
+use super::picture::Picture;
 use crate::auth::CurrentActor;
 use crate::etag::IfNoneMatch;
+use crate::input::{Fields, Input, Parameters, Query, text};
 use crate::path::AssistantPath;
 use crate::problem::Problem;
+use crate::schema;
 
 /// For how long everybody may keep a picture that guests may see; so long it may still be shown
 /// where it was kept after the assistant has become private.
@@ -22,6 +26,27 @@ const PRIVATE: &str = "private, no-cache";
 /// Should anybody take the picture for a page: it may do and load nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
 
+/// `v` of the addresses that the service gives: another one for each picture, so that no cache shows
+/// an old one. What is served is the current picture all the same.
+pub(super) struct PictureVersion;
+
+impl Input for PictureVersion {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.optional("v", text(Ok::<String, Violation>));
+        Some(Self)
+    }
+}
+
+impl Parameters for PictureVersion {
+    fn parameters() -> Vec<Parameter> {
+        vec![schema::query_parameter(
+            "v",
+            schema::string(),
+            "Which picture it was when the address was given; no matter here.",
+        )]
+    }
+}
+
 /// An assistant's picture. There is none for whoever may not see the assistant.
 #[utoipa::path(
     get,
@@ -30,6 +55,7 @@ const POLICY: &str = "default-src 'none'; sandbox";
     security((), ("bearer" = [])),
     params(
         ("assistant_id" = String, Path, description = "Id or slug"),
+        Query<PictureVersion>,
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of a picture at hand"),
     ),
     responses(
@@ -37,9 +63,9 @@ const POLICY: &str = "default-src 'none'; sandbox";
             status = 200,
             description = "The picture, at most 512 x 512 pixels",
             content(
-                (Vec<u8> = "image/png"),
-                (Vec<u8> = "image/jpeg"),
-                (Vec<u8> = "image/webp"),
+                (Picture = "image/png"),
+                (Picture = "image/jpeg"),
+                (Picture = "image/webp"),
             ),
             headers(
                 ("ETag" = String, description = "Tells pictures apart"),
@@ -56,6 +82,7 @@ pub(crate) async fn get_avatar(
     CurrentActor(actor): CurrentActor,
     State(avatars): State<Arc<Avatars>>,
     AssistantPath(reference): AssistantPath,
+    Query(PictureVersion): Query<PictureVersion>,
     at_hand: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let has = |image: &AvatarImage| at_hand.names(&tag(image));

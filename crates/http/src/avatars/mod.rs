@@ -3,6 +3,7 @@
 mod delete;
 mod fields;
 mod get;
+mod picture;
 mod upload;
 
 use colloquy_domain::{AssistantId, AvatarImage};

@@ -12,8 +12,7 @@ use tokio::time::timeout;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::fields::{Unknown, read_members, read_whole};
-use super::query::pairs;
+use super::fields::{read_pairs, read_whole};
 use super::{Body, Input, json, object};
 use crate::problem::{Problem, ProblemCode};
 use crate::turns::Turn;
@@ -57,10 +56,7 @@ impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
         let body = arrived(request, MAX_FORM_BYTES).await?;
         let input = match media_type {
             MediaType::Json => read_json(&body)?,
-            MediaType::Form => {
-                let pairs = pairs(&body);
-                read_whole(|place| read_members(pairs, place, Unknown::Refused, T::read))?
-            }
+            MediaType::Form => read_whole(|place| read_pairs(&body, place, T::read))?,
         };
         Ok(Self(input))
     }

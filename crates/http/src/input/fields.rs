@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use colloquy_domain::{FieldError, ValidationError, Violation};
 use serde_json::{Map, Value};
 
@@ -113,18 +115,10 @@ impl Fields<'_> {
     }
 }
 
-/// What happens to members that nobody has read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unknown {
-    Refused,
-    Ignored,
-}
-
 /// Reads an object's members and refuses those that were not asked for.
 pub(super) fn read_members<T>(
     members: Map<String, Value>,
     place: &mut Place<'_>,
-    unknown: Unknown,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Option<T> {
     let place = Place {
@@ -133,10 +127,31 @@ pub(super) fn read_members<T>(
     };
     let mut fields = Fields { members, place };
     let value = read(&mut fields);
-    if unknown == Unknown::Refused {
-        fields.refuse_the_rest();
-    }
+    fields.refuse_the_rest();
     value
+}
+
+/// Reads the pairs of a query string or a form, each of which may be there once.
+pub(super) fn read_pairs<T>(
+    encoded: &[u8],
+    place: &mut Place<'_>,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Option<T> {
+    let mut members = Map::new();
+    let mut repeated = BTreeSet::new();
+    for (name, value) in form_urlencoded::parse(encoded) {
+        if members.contains_key(&*name) {
+            repeated.insert(name);
+        } else {
+            members.insert(name.into_owned(), Value::String(value.into_owned()));
+        }
+    }
+    for name in repeated {
+        place
+            .member(&name)
+            .refuse::<()>(Violation::new("repeated", "must not be given twice"));
+    }
+    read_members(members, place, read)
 }
 
 /// Reads a whole input: the value only if nothing at all is wrong.

@@ -6,6 +6,7 @@ mod fields;
 mod form;
 mod json;
 mod multipart;
+mod queries;
 mod query;
 mod values;
 
@@ -16,6 +17,7 @@ use crate::schema::BodySchema;
 pub(crate) use body::{FormOrJson, JsonBody};
 pub(crate) use fields::{Fields, Place};
 pub(crate) use form::FileForm;
+pub(crate) use queries::WithoutQuery;
 pub(crate) use query::Query;
 pub(crate) use values::{boolean, choice, decimal, list, object, text, whole_number};
 

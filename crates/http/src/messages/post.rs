@@ -9,6 +9,7 @@ use colloquy_application::messages::{Messages, PostMessage};
 use colloquy_application::runs::{RunOutcome, StartedRun};
 use colloquy_domain::{MessageContent, Run, ThreadId};
 use serde::Serialize;
+use serde_json::json;
 
 use super::bypass::CacheBypass;
 use super::form::{AnswerForm, PREFERENCE_APPLIED, RESPOND_ASYNC};
@@ -61,7 +62,7 @@ impl Body for PostMessage {
         BodySchema::new("What is said, and to whom.")
             .required("assistant_id", assistant)
             .required("content", schema::text(MessageContent::MAX_CHARS))
-            .ignored(&READ_ONLY)
+            .example(json!({"assistant_id": "demo", "content": "Is anybody there?"}))
     }
 }
 

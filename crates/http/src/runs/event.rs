@@ -1,7 +1,7 @@
 use colloquy_domain::{Run, RunEventKind, RunStatus};
 use serde::Serialize;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
-use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::openapi::{Discriminator, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
@@ -45,14 +45,22 @@ macro_rules! events {
                 $(
                     schemas.push(($data::name().into_owned(), $data::schema()));
                     $data::schemas(schemas);
+                    let event = frame($name, $data::name()).into();
+                    schemas.push((frame_name(&$data::name()), event));
                 )+
             }
         }
 
         impl PartialSchema for RunEventFrame {
             fn schema() -> RefOr<Schema> {
+                let mut kinds = Discriminator::new("event");
+                $(
+                    let schema = Ref::from_schema_name(frame_name(&$data::name()));
+                    kinds.mapping.insert($name.to_owned(), schema.ref_location);
+                )+
                 OneOfBuilder::new()
-                    $(.item(frame($name, $data::name())))+
+                    $(.item(Ref::from_schema_name(frame_name(&$data::name()))))+
+                    .discriminator(Some(kinds))
                     .description(Some("Something that happened in a run."))
                     .into()
             }
@@ -171,6 +179,11 @@ impl RunEventView {
             _ => None,
         }
     }
+}
+
+/// What the document calls an event with that data.
+fn frame_name(data: &str) -> String {
+    format!("{data}Event")
 }
 
 /// An event of that name, with data of that schema.

@@ -29,13 +29,9 @@ impl<S: Sync> FromRequestParts<S> for ResumeAfter {
 
     /// From the header, which browsers keep up to date by themselves, else from the query.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match last_event_id(&parts.headers)? {
-            Some(number) => Ok(Self(number)),
-            None => {
-                let Query(after) = Query::from_request_parts(parts, state).await?;
-                Ok(after)
-            }
-        }
+        let Query(after) = Query::from_request_parts(parts, state).await?;
+        let seen = last_event_id(&parts.headers)?;
+        Ok(seen.map_or(after, Self))
     }
 }
 

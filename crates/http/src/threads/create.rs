@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::threads::{NewThread, Threads};
 use colloquy_domain::ThreadName;
+use serde_json::json;
 
 use super::view::ThreadView;
 use super::{READ_ONLY, assistant_reference};
@@ -41,7 +42,7 @@ impl Body for NewThread {
                 "assistant_id",
                 assistant.description(Some("The assistant it is opened for, by id or slug.")),
             )
-            .ignored(&READ_ONLY)
+            .example(json!({"name": "First steps", "assistant_id": "demo"}))
     }
 }
 

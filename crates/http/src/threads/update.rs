@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use colloquy_application::threads::{ThreadUpdate, Threads};
 use colloquy_domain::{ThreadId, ThreadName};
+use serde_json::json;
 
 use super::view::ThreadView;
 use super::{READ_ONLY, assistant_reference};
@@ -36,7 +37,7 @@ impl Body for ThreadUpdate {
                 "assistant_id",
                 assistant.description(Some("Another assistant, by id or slug, or none.")),
             )
-            .ignored(&READ_ONLY)
+            .example(json!({"name": "Second steps"}))
     }
 }
 

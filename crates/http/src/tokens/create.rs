@@ -6,6 +6,7 @@ use chrono::Duration;
 use colloquy_application::tokens::Tokens;
 use colloquy_domain::{TokenName, Violation};
 use serde::Serialize;
+use serde_json::json;
 
 use super::view::TokenView;
 use crate::BASE;
@@ -57,7 +58,7 @@ impl Body for NewToken {
                 "expires_in_days",
                 days.description(Some("Without it the key never expires.")),
             )
-            .ignored(&READ_ONLY)
+            .example(json!({"name": "Nightly report", "expires_in_days": 90}))
     }
 }
 

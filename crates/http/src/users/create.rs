@@ -6,6 +6,7 @@ use colloquy_application::accounts::NewAccount;
 use colloquy_application::passwords::Password;
 use colloquy_application::users::Users;
 use colloquy_domain::{Email, PersonName, Role};
+use serde_json::json;
 
 use super::view::UserView;
 use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
@@ -46,7 +47,11 @@ impl Body for NewAccount {
                 "role",
                 role_schema().default(Some(Role::User.as_str().into())),
             )
-            .ignored(&READ_ONLY)
+            .example(json!({
+                "email": "ada@example.org",
+                "password": "correct horse battery staple",
+                "name": "Ada Lovelace",
+            }))
     }
 }
 

@@ -6,6 +6,7 @@ use colloquy_application::accounts::AccountChanges;
 use colloquy_application::passwords::Password;
 use colloquy_application::users::Users;
 use colloquy_domain::{Email, PersonName, UserId};
+use serde_json::json;
 
 use super::view::UserView;
 use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
@@ -40,7 +41,7 @@ impl Body for AccountChanges {
             .optional("name", name_schema())
             .optional("role", role_schema())
             .optional("is_active", schema::boolean())
-            .ignored(&READ_ONLY)
+            .example(json!({"name": "Ada King"}))
     }
 }
 

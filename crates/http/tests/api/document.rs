@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use axum::http::Method;
-use serde_json::Value;
+use colloquy_http::DocumentVersion;
+use serde_json::{Value, json};
 
 use crate::support::Api;
 
 fn generated() -> String {
-    colloquy_http::openapi().to_pretty_json().unwrap() + "\n"
+    colloquy_http::openapi_json(DocumentVersion::V3_1).unwrap() + "\n"
 }
 
 #[test]
@@ -31,6 +32,194 @@ async fn the_served_document_is_the_committed_one() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let generated: Value = serde_json::from_str(&generated()).unwrap();
     assert_eq!(answer.ok(200), generated);
+}
+
+#[tokio::test]
+async fn the_document_is_3_1_unless_3_2_is_asked_for() {
+    let api = Api::new();
+    let get = async |query: &str| {
+        let path = format!("/openapi.json{query}");
+        api.raw(Method::GET, &path).send().await
+    };
+    let (usual, older, newer) = (
+        get("").await,
+        get("?version=3.1").await,
+        get("?version=3.2").await,
+    );
+    assert_eq!(usual.ok(200), older.ok(200));
+    let (older, newer) = (older.ok(200), newer.ok(200));
+    assert_eq!(
+        (&older["openapi"], &newer["openapi"]),
+        (&json!("3.1.0"), &json!("3.2.0"))
+    );
+    assert!(!older.to_string().contains("itemSchema"));
+    let events = "/paths/~1api~1v1~1threads~1{thread_id}~1runs~1{run_id}~1events/get/responses/200\
+        /content/text~1event-stream";
+    let event = json!({"$ref": "#/components/schemas/RunEvent"});
+    assert_eq!(older.pointer(events).unwrap()["schema"], event);
+    assert_eq!(newer.pointer(events).unwrap()["itemSchema"], event);
+    for wrong in [
+        "?version=3",
+        "?version=",
+        "?version=3.1&version=3.2",
+        "?versoin=3.2",
+    ] {
+        assert_eq!(get(wrong).await.invalid_fields().len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn the_events_of_a_run_are_a_union_told_apart_by_their_names() {
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let union = &schemas["RunEvent"];
+    assert_eq!(union["discriminator"]["propertyName"], "event");
+    let mapping = union["discriminator"]["mapping"].as_object().unwrap();
+    assert_eq!(mapping.len(), union["oneOf"].as_array().unwrap().len());
+    assert!(mapping.len() >= 8);
+    for (name, target) in mapping {
+        let target = target.as_str().unwrap();
+        let kind = document.pointer(target.strip_prefix('#').unwrap()).unwrap();
+        assert_eq!(kind["properties"]["event"]["enum"], json!([name]));
+        let data = kind["properties"]["data"]["$ref"].as_str().unwrap();
+        let data = document.pointer(data.strip_prefix('#').unwrap()).unwrap();
+        assert_eq!(data["type"], "object", "{name}");
+    }
+}
+
+/// The JSON body that an operation takes, as the document describes it.
+fn body_of<'a>(document: &'a Value, operation: &Value) -> Option<&'a Value> {
+    let content = &operation["requestBody"]["content"]["application/json"];
+    let reference = content["schema"]["$ref"].as_str()?;
+    document.pointer(reference.strip_prefix('#')?)
+}
+
+#[tokio::test]
+async fn every_example_of_a_body_is_accepted() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    api.assistant(&admin, "demo").await;
+    let thread = api.thread(&admin).await;
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    let mut untried: Vec<_> = operations(&document)
+        .filter(|(.., it)| body_of(&document, it).is_some())
+        .collect();
+    // Whoever signs in must have an account by then.
+    untried.sort_by_key(|(.., it)| it["operationId"] != "create_user");
+    let mut user = String::new();
+    for (path, method, operation) in untried {
+        let body = body_of(&document, operation).unwrap();
+        let example = &body["examples"][0];
+        let names = example
+            .as_object()
+            .unwrap_or_else(|| panic!("no example: {path}"));
+        for name in names.keys() {
+            assert!(body["properties"][name].is_object(), "{name}: {path}");
+        }
+        let path = path
+            .replace("{thread_id}", &thread)
+            .replace("{user_id}", &user)
+            .replace("{assistant_id}", "demo");
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        // The models of this test have nothing to say.
+        let call = api.raw(method, &path).header("prefer", "respond-async");
+        let answer = call.by(&admin).json(example).send().await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        if operation["operationId"] == "create_user" {
+            user = answer.json()["id"].as_str().unwrap().to_owned();
+        }
+    }
+}
+
+#[test]
+fn no_body_has_fields_that_only_the_service_sets() {
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    for (path, _, operation) in operations(&document) {
+        let body = body_of(&document, operation);
+        for name in ["id", "created_at", "updated_at", "revision"] {
+            assert!(
+                body.is_none_or(|it| it["properties"][name].is_null()),
+                "{path}: {name}"
+            );
+        }
+    }
+}
+
+/// A request of each operation, with ids that nothing has.
+fn requests(document: &Value) -> impl Iterator<Item = (Method, String)> {
+    operations(document).map(|(path, method, _)| {
+        let id = "01900000-0000-7000-8000-000000000000";
+        let segments = path.split('/');
+        let segments = segments.map(|it| if it.starts_with('{') { id } else { it });
+        let path = segments.collect::<Vec<_>>().join("/");
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        (method, path)
+    })
+}
+
+#[tokio::test]
+async fn a_query_parameter_that_is_not_known_is_refused_everywhere() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    let docs = ["/openapi.json", "/docs", "/docs/start.js"];
+    let docs = docs.map(|path| (Method::GET, path.to_owned()));
+    for (method, path) in requests(&document).chain(docs) {
+        let refused = async |query: &str| {
+            let path = format!("{path}?{query}");
+            let answer = api.raw(method.clone(), &path).by(&admin).send().await;
+            assert_eq!(answer.status, 422, "{method} {path}");
+            answer.invalid_fields()
+        };
+        assert_eq!(refused("limti=1").await, ["limti unknown_field"]);
+        assert_eq!(
+            refused("a&b=2&a=1").await,
+            ["a repeated", "a unknown_field", "b unknown_field"]
+        );
+        assert_eq!(
+            refused("%6Cimti=1&%0A").await,
+            ["\n unknown_field", "limti unknown_field"]
+        );
+        // Nothing is asked with these.
+        for nothing in ["", "&", "&&"] {
+            if method == Method::GET {
+                let path = format!("{path}?{nothing}");
+                let answer = api.raw(Method::GET, &path).by(&admin).send().await;
+                assert_ne!(answer.status, 422, "{path}");
+            }
+        }
+    }
+    let head = api
+        .raw(Method::HEAD, "/api/v1/users/me?x=1")
+        .by(&admin)
+        .send()
+        .await;
+    assert_eq!(head.status, 422);
+    let wrong = api
+        .raw(Method::PUT, "/api/v1/users/me?x=1")
+        .by(&admin)
+        .send()
+        .await;
+    assert_eq!(wrong.status, 405);
+}
+
+#[tokio::test]
+async fn a_query_parameter_is_given_once() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    for (path, field) in [
+        ("/users?limit=1&limit=1", "limit"),
+        ("/assistants?skip=0&limit=5&skip=1", "skip"),
+        ("/threads?owner=me&owner=all", "owner"),
+    ] {
+        let answer = api.get(path).by(&admin).send().await;
+        assert_eq!(answer.invalid_fields(), [format!("{field} repeated")]);
+    }
+    let form = "username=ada%40example.org&password=x&username=bob%40example.org";
+    let form = api
+        .post("/auth/login")
+        .body("application/x-www-form-urlencoded", form);
+    assert_eq!(form.send().await.invalid_fields(), ["username repeated"]);
 }
 
 /// Every operation of the document with its path and method.

@@ -69,10 +69,10 @@ async fn a_link_keeps_the_other_parameters() {
     let admin = api.admin().await;
     api.thread(&admin).await;
     api.thread(&admin).await;
-    let path = "/threads/?limit=1&owner=all&note=a%26b%3E%22";
+    let path = "/threads/?limit=1&owner=%61ll";
     let answer = api.get(path).by(&admin).send().await;
     let link = next(&answer).unwrap();
-    let prefix = "/api/v1/threads?limit=1&owner=all&note=a%26b%3E%22&cursor=";
+    let prefix = "/api/v1/threads?limit=1&owner=all&cursor=";
     assert!(link.starts_with(prefix), "{link}");
 }
 
@@ -172,7 +172,7 @@ async fn skip_is_any_whole_number_from_0_on() {
         );
         let wrong = get("skip=first").await;
         assert_eq!(wrong.invalid_fields(), ["skip wrong_type"]);
-        get("unknown=parameter&skip=0").await.ok(200);
+        get("skip=0").await.ok(200);
     }
 }
 

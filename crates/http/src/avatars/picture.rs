@@ -1,0 +1,15 @@
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::schema;
+
+/// The bytes of a picture, as the document has them.
+pub(super) struct Picture;
+
+impl PartialSchema for Picture {
+    fn schema() -> RefOr<Schema> {
+        schema::binary().into()
+    }
+}
+
+impl ToSchema for Picture {}
