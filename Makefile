@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test traces check format lint deny docs contract clients parts dist demo compose bench cache-report
+.PHONY: help run test traces check format lint deny docs contract clients guides parts dist demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -55,6 +55,10 @@ cache-report: $(EMBEDDING_PACKAGE) ## how often the answer cache is right, over 
 
 contract: ## hold a server to its OpenAPI document, and compile a client made from it
 	./scripts/contract.sh
+
+guides: ## run the shell blocks of README and docs as a newcomer types them
+	$(CARGO) build --locked --package colloquy-server --no-default-features
+	./scripts/docs.py "$${CARGO_TARGET_DIR:-target}/debug/colloquy"
 
 clients: ## test the JavaScript and Python clients against a server, and pack both
 	./scripts/clients.sh
