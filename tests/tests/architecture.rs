@@ -30,6 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("colloquy-cache", ADAPTER),
     ("colloquy-blob", ADAPTER),
     ("colloquy-llm", ADAPTER),
+    ("colloquy-matcher", ADAPTER),
     ("colloquy-http", ADAPTER),
     (
         "colloquy-server",
@@ -40,6 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "colloquy-domain",
             "colloquy-http",
             "colloquy-llm",
+            "colloquy-matcher",
             "colloquy-migrations",
             "colloquy-persistence",
         ],

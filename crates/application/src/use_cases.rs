@@ -4,7 +4,7 @@ use colloquy_domain::ModelName;
 
 use crate::Access;
 use crate::accounts::Accounts;
-use crate::answers::Answers;
+use crate::answers::{Answers, Meaning};
 use crate::assistants::Assistants;
 use crate::avatars::{AvatarBlobs, Avatars};
 use crate::deletions::Deletions;
@@ -13,7 +13,7 @@ use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
     AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock,
-    DeletionRepository, Embedder, IdGenerator, InstanceId, MessageRepository, Observer, Reading,
+    DeletionRepository, Embedder, IdGenerator, InstanceId, MessageRepository, Observer, QuestionMatcher, Reading,
     Readings, RunEventRepository, RunRepository, SecretGenerator, SignInRepository,
     ThreadRepository, TokenRepository, UserRepository,
 };
@@ -56,6 +56,9 @@ pub struct Ports {
     pub answers: Arc<dyn AnswerCache>,
     /// Tells which questions are alike, if anything does.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// Tells which of those ask the same. Without either, an answer is found by the very same
+    /// question only.
+    pub matcher: Option<Arc<dyn QuestionMatcher>>,
     /// Counts what happens.
     pub observer: Arc<dyn Observer>,
     /// Tells the time.
@@ -203,9 +206,10 @@ impl Readings for UseCases {
 }
 
 fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
+    let alike = ports.embedder.clone().zip(ports.matcher.clone());
     let answers = Answers::new(
         Arc::clone(&ports.answers),
-        ports.embedder.clone(),
+        alike.map(|(embedder, matcher)| Meaning { embedder, matcher }),
         Arc::clone(&ports.clock),
     );
     let ports = RunEnginePorts {

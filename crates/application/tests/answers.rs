@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use colloquy_application::answers::{AnswerHit, Answers, Fill, Lookup, NewAnswer};
-use colloquy_application::testing::fakes::{LetterEmbedder, ManualClock, MemoryAnswers, Mood};
+use colloquy_application::answers::{AnswerHit, Answers, Fill, Lookup, Meaning, NewAnswer};
+use colloquy_application::testing::fakes::{
+    KnownParaphrases, LetterEmbedder, ManualClock, MemoryAnswers, Mood,
+};
 use colloquy_application::testing::samples::Samples;
 use colloquy_domain::{
     AnswerLifetime, Assistant, CacheHit, CacheScope, FinishReason, Instructions, Message,
@@ -30,10 +32,14 @@ impl Scene {
         let clock: Arc<ManualClock> = Arc::default();
         let mut assistant = make.assistant("Guide");
         assistant.caching.is_on = true;
+        let meaning = Meaning {
+            embedder: Arc::<LetterEmbedder>::clone(&embedder),
+            matcher: Arc::new(paraphrases()),
+        };
         Self {
             answers: Answers::new(
                 Arc::<MemoryAnswers>::clone(&cache),
-                Some(Arc::<LetterEmbedder>::clone(&embedder)),
+                Some(meaning),
                 Arc::<ManualClock>::clone(&clock),
             ),
             user: make.user_id(),
@@ -71,6 +77,13 @@ impl Scene {
     async fn hit(&self, text: &str) -> Option<AnswerHit> {
         as_hit(self.look_up(text).await)
     }
+}
+
+fn paraphrases() -> KnownParaphrases {
+    KnownParaphrases::new([
+        &["how do i reset my password", "how can i reset my password"],
+        &["how do i enable it", "how can i enable it"],
+    ])
 }
 
 fn whole(text: &str) -> NewAnswer {

@@ -147,6 +147,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
         renderer,
         answers: Arc::new(MemoryAnswers::default()),
         embedder: None,
+        matcher: None,
         model: Arc::new(ScriptedModel::new([])),
         observer: Arc::new(()),
         clock: Arc::new(ManualClock::default()),

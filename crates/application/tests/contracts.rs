@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use colloquy_application::ports::{AnswerCache, AvatarRenderer, BlobStore, Embedder};
+use colloquy_application::ports::{
+    AnswerCache, AvatarRenderer, BlobStore, Embedder, QuestionMatcher,
+};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    LetterEmbedder, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
+    KnownParaphrases, LetterEmbedder, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
 };
 
 async fn stores() -> Option<(Stores, ())> {
@@ -26,6 +28,11 @@ async fn answers() -> Option<(Arc<dyn AnswerCache>, ())> {
 
 async fn embedder() -> Option<(Arc<dyn Embedder>, ())> {
     Some((Arc::new(LetterEmbedder::default()), ()))
+}
+
+async fn matcher() -> Option<(Arc<dyn QuestionMatcher>, ())> {
+    let known = KnownParaphrases::new([&["what is python", "what's python"]]);
+    Some((Arc::new(known), ()))
 }
 
 colloquy_application::user_contracts!(stores);
@@ -50,6 +57,12 @@ mod memory_answers {
     colloquy_application::answer_cache_contracts!(answers);
 }
 
+mod known_paraphrases {
+    use super::matcher;
+
+    colloquy_application::matcher_contracts!(matcher);
+}
+
 mod letter_embedder {
     use super::embedder;
 
@@ -72,6 +85,7 @@ fn every_contract_is_in_its_suite() {
         include_str!("../src/testing/contracts/idempotency.rs"),
         include_str!("../src/testing/contracts/images.rs"),
         include_str!("../src/testing/contracts/leases.rs"),
+        include_str!("../src/testing/contracts/matchers.rs"),
         include_str!("../src/testing/contracts/messages.rs"),
         include_str!("../src/testing/contracts/runs.rs"),
         include_str!("../src/testing/contracts/sign_ins.rs"),

@@ -12,6 +12,7 @@ use colloquy_cache::{
     CachedAssistantRepository, CachedBlobStore, CachedTokenRepository, MemoryAnswerCache,
 };
 use colloquy_http::Metrics;
+use colloquy_matcher::EnglishMatcher;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
     SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,
@@ -172,6 +173,7 @@ fn ports(
         model: models.chat,
         answers: Arc::clone(&caches.answers) as _,
         embedder: models.embedder,
+        matcher: Some(Arc::new(EnglishMatcher)),
         observer: Arc::new(metrics.clone()),
         clock: Arc::clone(&sources.clock),
         ids: Arc::clone(&sources.ids),

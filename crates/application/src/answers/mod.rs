@@ -2,9 +2,9 @@
 //!
 //! [`Answers::look_up`] is asked before a run, and tells it what to answer, or gives it a [`Fill`]
 //! to hand its answer to. The rules stand in modules of their own: `partition` (who may share),
-//! `normalise` (the very same question), `agreement` (another question that asks for the same).
+//! `normalise` (the very same question). Whether another question asks the same is a port,
+//! [`QuestionMatcher`].
 
-mod agreement;
 mod embedding;
 mod fills;
 mod normalise;
@@ -23,7 +23,7 @@ use self::fills::{Fills, Key, Turn};
 use self::normalise::normalise;
 use crate::ports::{
     AnswerCache, AnswerPartition, Clock, Embedder, Embedding, KeptAnswer, LookupOutcome, PortError,
-    SimilarAnswer,
+    QuestionMatcher, SimilarAnswer,
 };
 
 /// How long one waits for another's answer before asking the model too.
@@ -34,8 +34,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Answers {
     cache: Arc<dyn AnswerCache>,
     vectors: Vectors,
+    matcher: Option<Arc<dyn QuestionMatcher>>,
     clock: Arc<dyn Clock>,
     fills: Fills,
+}
+
+/// What finds answers to questions in other words: both have to agree.
+#[derive(Clone)]
+pub struct Meaning {
+    /// Tells which questions are alike.
+    pub embedder: Arc<dyn Embedder>,
+    /// Tells which of those ask the same.
+    pub matcher: Arc<dyn QuestionMatcher>,
 }
 
 /// What is known of a question.
@@ -93,16 +103,20 @@ pub struct Fill {
 }
 
 impl Answers {
-    /// Keeps answers there. Without an embedder only the very same question is found again.
+    /// Keeps answers there. Without `meaning` only the very same question is found again.
     #[must_use]
     pub fn new(
         cache: Arc<dyn AnswerCache>,
-        embedder: Option<Arc<dyn Embedder>>,
+        meaning: Option<Meaning>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let (embedder, matcher) = meaning
+            .map(|Meaning { embedder, matcher }| (embedder, matcher))
+            .unzip();
         Self {
             cache,
             vectors: Vectors::new(embedder),
+            matcher,
             clock,
             fills: Fills::default(),
         }
@@ -148,8 +162,8 @@ impl Answers {
             return Lookup::Hit(hit);
         }
         let vector = self.vectors.of(&key.question, &*self.clock).await;
-        if let Some(vector) = &vector
-            && let Some(hit) = self.find_similar(assistant, &key, vector).await
+        if let (Some(vector), Some(matcher)) = (&vector, &self.matcher)
+            && let Some(hit) = self.find_similar(assistant, &key, vector, &**matcher).await
         {
             return Lookup::Hit(hit);
         }
@@ -176,6 +190,7 @@ impl Answers {
         assistant: &Assistant,
         key: &Key,
         vector: &Embedding,
+        matcher: &dyn QuestionMatcher,
     ) -> Option<AnswerHit> {
         let now = self.clock.now();
         #[expect(
@@ -190,7 +205,7 @@ impl Answers {
             .unwrap_or_else(|error| missed(&error));
         let mut candidates = candidates.into_iter();
         let SimilarAnswer { kept, similarity } = candidates
-            .find(|candidate| agreement::agree(&candidate.kept.question, &key.question))?;
+            .find(|candidate| matcher.ask_the_same(&candidate.kept.question, &key.question))?;
         let similarity = Similarity::from_cosine(similarity.into());
         Some(hit(&kept, CacheHit::Semantic, similarity, now))
     }
@@ -232,13 +247,6 @@ impl std::fmt::Debug for Fill {
 #[must_use]
 pub fn normal_form(question: &str) -> String {
     normalise(question)
-}
-
-/// Whether two questions ask for the same, whatever their vectors say: what a semantic hit needs
-/// besides its similarity. Takes them as they were asked.
-#[must_use]
-pub fn agree(one: &str, other: &str) -> bool {
-    agreement::agree(&normalise(one), &normalise(other))
 }
 
 fn may_be_given_again(answer: &NewAnswer) -> bool {

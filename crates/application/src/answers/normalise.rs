@@ -4,9 +4,10 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Names that are common words too: with a capital, within a sentence, they mean the name.
 const NAMES_AND_WORDS: &[&str] = &[
-    "access", "apple", "bath", "bill", "frank", "gap", "go", "grant", "march", "mark", "may",
-    "mercury", "nice", "orange", "polish", "reading", "rob", "rust", "shell", "swift", "target",
-    "turkey", "us", "will", "word",
+    "access", "amazon", "apple", "bath", "bill", "china", "delta", "edge", "excel", "frank", "gap",
+    "go", "grant", "march", "mark", "may", "mercury", "meta", "nice", "office", "orange",
+    "outlook", "polish", "reading", "rob", "rust", "shell", "slack", "square", "swift", "target",
+    "teams", "turkey", "us", "visa", "will", "windows", "word", "zoom",
 ];
 
 /// Marks of code and quotations, where every character counts.
@@ -30,11 +31,6 @@ pub(super) fn normalise(text: &str) -> String {
     without_end_mark(&words.join(" ")).to_owned()
 }
 
-/// Whether a name of this spelling is a common word without its capital.
-pub(super) fn is_name_and_word(lower: &str) -> bool {
-    NAMES_AND_WORDS.contains(&lower)
-}
-
 fn folded(word: &str, is_first: bool, shouts: bool) -> String {
     let lower = word.to_lowercase();
     let core = word.trim_matches(|c: char| !c.is_alphanumeric());
@@ -48,7 +44,8 @@ fn folded(word: &str, is_first: bool, shouts: bool) -> String {
         // An abbreviation: NASA, US.
         2.. if capitals == letters => true,
         1 if begins_so => {
-            !is_first && is_name_and_word(lower.trim_matches(|c: char| !c.is_alphanumeric()))
+            let core = lower.trim_matches(|c: char| !c.is_alphanumeric());
+            !is_first && NAMES_AND_WORDS.contains(&core)
         }
         // A unit, such as mW or kB; longer ones are names: iPhone, GitHub.
         _ => letters <= 3,

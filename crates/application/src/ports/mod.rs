@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod health;
 mod images;
+mod matcher;
 mod messages;
 mod models;
 mod observer;
@@ -38,6 +39,7 @@ pub use health::HealthCheck;
 pub use images::{
     AvatarRenderer, ImageError, MAX_AVATAR_SIDE, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, RenderedAvatar,
 };
+pub use matcher::QuestionMatcher;
 pub use messages::{MessageRepository, MessageScope, NewMessage};
 pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,

@@ -47,6 +47,7 @@ pub mod idempotency;
 pub mod images;
 pub mod leases;
 mod logs;
+pub mod matchers;
 pub mod messages;
 pub mod runs;
 pub mod sign_ins;

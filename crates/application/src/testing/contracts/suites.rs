@@ -330,6 +330,19 @@ macro_rules! answer_cache_contracts {
     };
 }
 
+/// Tests of [`QuestionMatcher`](crate::ports::QuestionMatcher) over the `Arc<dyn QuestionMatcher>` that the function makes.
+#[macro_export]
+macro_rules! matcher_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, matchers:
+            a_text_asks_the_same_as_itself,
+            the_order_of_two_questions_makes_no_difference,
+            different_questions_do_not_ask_the_same,
+            long_texts_are_compared_in_a_bounded_time,
+        }
+    };
+}
+
 /// Tests of [`Embedder`](crate::ports::Embedder) over the `Arc<dyn Embedder>` that the function makes.
 #[macro_export]
 macro_rules! embedder_contracts {

@@ -98,7 +98,7 @@ impl Memory {
         }
     }
 
-    /// All that the use cases need: this store, that model, the other fakes, no embedder, and the
+    /// All that the use cases need: this store, that model, the other fakes, no embedder and no matcher, and the
     /// machine's own clock, ids and secrets.
     #[must_use]
     pub fn ports(&self, model: Arc<dyn ChatModel>) -> Ports {
@@ -117,6 +117,7 @@ impl Memory {
             renderer: Arc::new(PretendedAvatars),
             answers: Arc::new(MemoryAnswers::default()),
             embedder: None,
+            matcher: None,
             model,
             observer: Arc::new(()),
             clock: Arc::new(SystemClock),

@@ -1,0 +1,152 @@
+//! What polite people put around a question.
+
+use crate::embedded::as_asked;
+use crate::openings::{begins_a_question, begins_with, is_question_word};
+use crate::tokens::drop_end_marks;
+
+/// Greetings and apologies, the longer first.
+const GREETINGS: &[&[&str]] = &[
+    &["sorry", "to", "bother", "you", ",", "but"],
+    &["sorry", "to", "bother", "you", "but"],
+    &["sorry", "to", "bother", "you"],
+    &["quick", "question"],
+    &["good", "morning"],
+    &["good", "afternoon"],
+    &["good", "evening"],
+    &["hello", "there"],
+    &["hi", "there"],
+    &["hey", "there"],
+    &["hello", "everyone"],
+    &["hi", "everyone"],
+    &["hi", "all"],
+    &["excuse", "me"],
+    &["hello"],
+    &["hey"],
+    &["hi"],
+];
+
+/// Requests to be told the answer to the question that follows.
+const REQUESTS: &[&[&str]] = &[
+    &["could", "you", "tell", "me"],
+    &["can", "you", "tell", "me"],
+    &["would", "you", "tell", "me"],
+    &["can", "someone", "tell", "me"],
+    &["could", "someone", "tell", "me"],
+    &["can", "anyone", "tell", "me"],
+    &["could", "anyone", "tell", "me"],
+    &["i", "would", "like", "to", "know"],
+    &["i'd", "like", "to", "know"],
+    &["i", "want", "to", "know"],
+    &["would", "you", "mind", "telling", "me"],
+    &["i", "was", "wondering"],
+    &["i", "am", "wondering"],
+    &["may", "i", "ask"],
+    &["can", "i", "ask"],
+    &["could", "i", "ask"],
+    &["tell", "me"],
+];
+
+/// Requests for an explanation.
+const EXPLAIN: &[&[&str]] = &[
+    &["could", "you", "explain"],
+    &["can", "you", "explain"],
+    &["would", "you", "explain"],
+];
+
+/// What may end a message, behind a mark.
+const ENDINGS: &[&[&str]] = &[
+    &["thank", "you", "very", "much"],
+    &["thank", "you", "so", "much"],
+    &["thank", "you", "in", "advance"],
+    &["many", "thanks", "in", "advance"],
+    &["thanks", "in", "advance"],
+    &["thanks", "a", "lot"],
+    &["thanks", "so", "much"],
+    &["many", "thanks"],
+    &["thank", "you"],
+    &["thanks"],
+    &["please"],
+    &["thx"],
+    &["cheers"],
+];
+
+/// The question itself.
+pub(crate) fn without_courtesy(words: Vec<String>) -> Vec<String> {
+    let mut words = without_ending(words);
+    while let Some(length) = greeting(&words) {
+        words.drain(..length);
+    }
+    let words = without_please(words);
+    match REQUESTS.iter().find(|request| begins_with(&words, request)) {
+        Some(request) => asked_for(&words, request.len()).unwrap_or(words),
+        None if EXPLAIN.iter().any(|explain| begins_with(&words, explain)) => words[2..].to_vec(),
+        None => words,
+    }
+}
+
+/// How many words are a greeting, with the mark behind it. Without a mark only before a
+/// question: "hello world" is none.
+fn greeting(words: &[String]) -> Option<usize> {
+    let known = GREETINGS.iter().find(|known| begins_with(words, known))?;
+    let length = known.len();
+    let next = words.get(length)?;
+    match next.as_str() {
+        "," | "." | "!" | ":" => (words.len() > length + 1).then_some(length + 1),
+        next => (begins_a_question(next) || next == "please").then_some(length),
+    }
+}
+
+/// "Please" where it is a word to the assistant: in front, and within a request.
+fn without_please(mut words: Vec<String>) -> Vec<String> {
+    let is_please = |word: Option<&String>| word.is_some_and(|it| it == "please" || it == "kindly");
+    if is_please(words.first()) {
+        let length = 1 + usize::from(words.get(1).is_some_and(|word| word == ","));
+        let follows = words.get(length).map_or("", String::as_str);
+        if begins_a_question(follows) {
+            words.drain(..length);
+        }
+    }
+    let is_asked = matches!(words.get(3).map(String::as_str), Some("explain" | "tell"));
+    if is_asked && is_please(words.get(2)) {
+        words.remove(2);
+    }
+    words
+}
+
+/// The question behind a request to tell it, if one follows.
+fn asked_for(words: &[String], length: usize) -> Option<Vec<String>> {
+    let mut rest = &words[length..];
+    let is_please = |rest: &[String]| rest.first().is_some_and(|word| word == "please");
+    let is_mark = |rest: &[String]| rest.first().is_some_and(|word| word == "," || word == ":");
+    for is_filler in [&is_mark as &dyn Fn(&[String]) -> bool, &is_please, &is_mark] {
+        if is_filler(rest) {
+            rest = &rest[1..];
+        }
+    }
+    let first = rest.first()?;
+    (is_question_word(first) && rest.len() > 1).then(|| as_asked(rest))
+}
+
+/// Thanks and "please" at the end, set off by a mark.
+fn without_ending(mut words: Vec<String>) -> Vec<String> {
+    while let Some(length) = ending(&words) {
+        words.truncate(words.len() - length);
+        while words
+            .last()
+            .is_some_and(|word| matches!(word.as_str(), "," | ";" | ":"))
+        {
+            words.pop();
+        }
+        drop_end_marks(&mut words);
+    }
+    words
+}
+
+fn ending(words: &[String]) -> Option<usize> {
+    let known = ENDINGS.iter().find(|known| {
+        let begin = words.len().checked_sub(known.len());
+        begin.is_some_and(|begin| begin > 1 && begins_with(&words[begin..], known))
+    })?;
+    let mark = words.get(words.len() - known.len() - 1)?;
+    matches!(mark.as_str(), "," | "." | "?" | "!" | ";").then_some(known.len())
+}

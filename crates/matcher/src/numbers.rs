@@ -1,0 +1,119 @@
+//! Numbers in words and in digits, and the names of units behind them.
+
+const SMALL: [&str; 19] = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+];
+const TENS: [&str; 7] = [
+    "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];
+
+/// Each unit's name with its other spellings. `m`, `g`, `s`, `lb` and other letters that stand
+/// for several things are not here, nor what depends on capitals.
+const UNITS: &[(&str, &[&str])] = &[
+    ("%", &["percent"]),
+    (
+        "cm",
+        &["centimeter", "centimeters", "centimetre", "centimetres"],
+    ),
+    ("hours", &["hour", "hr", "hrs"]),
+    ("kg", &["kgs", "kilo", "kilos", "kilogram", "kilograms"]),
+    ("km", &["kms", "kilometer", "kilometers"]),
+    ("mg", &["milligram", "milligrams"]),
+    ("miles", &["mile"]),
+    ("minutes", &["minute", "min", "mins"]),
+    (
+        "ml",
+        &["milliliter", "milliliters", "millilitre", "millilitres"],
+    ),
+    (
+        "mm",
+        &["millimeter", "millimeters", "millimetre", "millimetres"],
+    ),
+    ("seconds", &["sec", "secs"]),
+];
+
+/// Units that are written right behind their number: `5kg`.
+const ATTACHED: &[&str] = &["%", "am", "cm", "kg", "km", "mg", "min", "ml", "mm", "pm"];
+
+/// Writes numbers before what they count in digits, and the units behind numbers in one way.
+pub(crate) fn fold_numbers(words: &mut Vec<String>) {
+    let mut folded: Vec<String> = Vec::with_capacity(words.len());
+    for (place, word) in words.iter().enumerate() {
+        let next = words.get(place + 1).map_or("", String::as_str);
+        let follows_number = folded.last().is_some_and(|word| is_number(word));
+        if let Some(value) = value(word).filter(|_| is_counted(next)) {
+            folded.push(value.to_string());
+        } else if let Some((number, unit)) = attached(word) {
+            folded.extend([number.to_owned(), unit_name(unit).to_owned()]);
+        } else if follows_number {
+            folded.push(unit_name(word).to_owned());
+        } else {
+            folded.push(word.clone());
+        }
+    }
+    *words = folded;
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',')
+}
+
+/// What a word from two to ninety-nine counts. "One" is no number: it may be a thing.
+fn value(word: &str) -> Option<usize> {
+    let place = |words: &[&str], word: &str| words.iter().position(|known| *known == word);
+    if let Some(small) = place(&SMALL, word) {
+        return Some(small + 2);
+    }
+    let (tens, unit) = word.split_once('-').unwrap_or((word, ""));
+    let tens = match tens {
+        "twenty" => 20,
+        tens => place(&TENS, tens)? * 10 + 30,
+    };
+    match unit {
+        "" => Some(tens),
+        "one" => Some(tens + 1),
+        unit => place(&SMALL[..8], unit).map(|unit| tens + unit + 2),
+    }
+}
+
+/// Whether a number in words before that word counts it: "five eggs", but not "five to nine".
+fn is_counted(next: &str) -> bool {
+    let is_plural = next.len() > 3 && next.ends_with('s') && !next.ends_with("ss");
+    let is_word = next.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_unit = UNITS
+        .iter()
+        .any(|(name, others)| *name == next || others.contains(&next));
+    is_unit || (is_plural && is_word) || matches!(next, "children" | "people")
+}
+
+fn attached(word: &str) -> Option<(&str, &str)> {
+    let end = word.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',')?;
+    let (number, unit) = word.split_at(end);
+    (is_number(number) && ATTACHED.contains(&unit)).then_some((number, unit))
+}
+
+fn unit_name(word: &str) -> &str {
+    let known = UNITS.iter().find(|(_, others)| others.contains(&word));
+    known.map_or(word, |(name, _)| name)
+}

@@ -1,0 +1,140 @@
+//! The form of a question in which equal questions are equal.
+
+use crate::courtesy::without_courtesy;
+use crate::numbers::fold_numbers;
+use crate::openings::{begins_a_question, fold_difference, fold_opening};
+use crate::spelling::fold_spelling;
+use crate::tokens::{tokens, written_out};
+
+/// Signs of a question about words, in which a spelling, a contraction or a courtesy may be what
+/// is asked about.
+const ABOUT_WORDS: &[&str] = &[
+    "abbreviation",
+    "acronym",
+    "american",
+    "article",
+    "called",
+    "comma",
+    "british",
+    "capitalize",
+    "characters",
+    "contraction",
+    "correct",
+    "correctly",
+    "digit",
+    "digits",
+    "english",
+    "french",
+    "german",
+    "grammar",
+    "grammatical",
+    "greet",
+    "greeting",
+    "hyphen",
+    "hyphenated",
+    "italian",
+    "latin",
+    "letter",
+    "letters",
+    "lyrics",
+    "mean",
+    "meaning",
+    "means",
+    "meant",
+    "numeral",
+    "numerals",
+    "phrase",
+    "plural",
+    "polite",
+    "pronounce",
+    "pronounced",
+    "pronunciation",
+    "reply",
+    "respond",
+    "rhyme",
+    "rhymes",
+    "roman",
+    "said",
+    "say",
+    "saying",
+    "says",
+    "sang",
+    "sentence",
+    "short",
+    "sing",
+    "sings",
+    "song",
+    "spanish",
+    "spell",
+    "spelled",
+    "spelling",
+    "spelt",
+    "stand",
+    "stands",
+    "syllables",
+    "symbol",
+    "term",
+    "title",
+    "translate",
+    "translated",
+    "translation",
+    "verb",
+    "word",
+    "words",
+    "write",
+    "written",
+    "wrote",
+];
+
+/// Words that show that a question is in English where its first word could be another
+/// language's.
+const ENGLISH: &[&str] = &[
+    "a", "an", "and", "at", "enough", "for", "from", "his", "how", "i", "if", "it", "less", "me",
+    "more", "my", "of", "our", "people", "than", "that", "the", "their", "there", "they", "this",
+    "to", "we", "what", "when", "where", "who", "with", "you", "your",
+];
+
+/// The question's words, with everything folded that asks the same; `None` where it cannot be
+/// read: in another language, no question, with quoted text or code.
+pub(crate) fn read(question: &str) -> Option<Vec<String>> {
+    let words = tokens(question)?;
+    let is_about_words = words
+        .iter()
+        .any(|word| ABOUT_WORDS.contains(&word.as_str()));
+    let words = if is_about_words {
+        words
+    } else {
+        without_courtesy(written_out(&words))
+    };
+    let mut words = is_english(&words).then_some(words)?;
+    if !is_about_words {
+        fold_spelling(&mut words);
+        fold_numbers(&mut words);
+        fold_difference(&mut words);
+    }
+    fold_opening(&mut words);
+    Some(words)
+}
+
+fn is_english(words: &[String]) -> bool {
+    let Some((first, rest)) = words.split_first() else {
+        return false;
+    };
+    let is_sure = !matches!(
+        first.as_str(),
+        "am" | "are"
+            | "can"
+            | "do"
+            | "had"
+            | "has"
+            | "have"
+            | "is"
+            | "list"
+            | "must"
+            | "name"
+            | "was"
+            | "will"
+    );
+    begins_a_question(first)
+        && (is_sure || rest.iter().any(|word| ENGLISH.contains(&word.as_str())))
+}

@@ -1,0 +1,12 @@
+//! The matcher keeps the contract of its port.
+
+use std::sync::Arc;
+
+use colloquy_application::ports::QuestionMatcher;
+use colloquy_matcher::EnglishMatcher;
+
+async fn matcher() -> Option<(Arc<dyn QuestionMatcher>, ())> {
+    Some((Arc::new(EnglishMatcher), ()))
+}
+
+colloquy_application::matcher_contracts!(matcher);
