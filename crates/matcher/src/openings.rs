@@ -52,8 +52,9 @@ const HOW_TO: &[&[&str]] = &[&["how", "do", "i"], &["how", "can", "i"], &["how",
 /// Verbs with which "how do I" asks about a state of the person, not for a way to do it.
 const STATES: &[&str] = &[
     "act", "affect", "am", "appear", "be", "behave", "come", "compare", "count", "die", "differ",
-    "do", "end", "exist", "feel", "fit", "function", "have", "look", "matter", "owe", "qualify",
-    "rank", "rate", "relate", "score", "seem", "smell", "sound", "stand", "taste", "work",
+    "do", "end", "exist", "fare", "feel", "fit", "function", "have", "look", "matter", "owe",
+    "perform", "qualify", "rank", "rate", "relate", "score", "seem", "smell", "sound", "stack",
+    "stand", "taste", "weigh", "work",
 ];
 
 /// Words with which "how can I" may ask how something is possible at all.
@@ -90,7 +91,13 @@ pub(crate) fn fold_opening(words: &mut Vec<String>) {
     if let Some(opening) = opening
         && asks_for_a_way(&words[opening.len()..])
     {
-        replace(words, opening.len(), &["how", "to"]);
+        // "How to feed your cat" is about one's own, "how do I feed your cat" is not.
+        let addresses = words.iter().any(|word| word.starts_with("you"));
+        match (addresses, opening.len()) {
+            (true, 2) => {}
+            (true, length) => replace(words, length, &["how", "do", "i"]),
+            (false, length) => replace(words, length, &["how", "to"]),
+        }
         return;
     }
     for (opening, form) in EQUAL {

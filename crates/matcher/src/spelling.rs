@@ -1,7 +1,7 @@
 //! Words with two spellings and one meaning.
 
 /// Each spelling with the one that stands for both. Words whose second spelling is another word
-/// too (`metre`, `programme`, `licence`, `tyre`) are not here.
+/// too (`metre`, `programme`, `licence`, `tyre`), or another's name (`Labour`), are not here.
 const SPELLINGS: &[(&str, &str)] = &[
     ("aluminium", "aluminum"),
     ("apologise", "apologize"),
@@ -31,14 +31,12 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("fulfil", "fulfill"),
     ("grey", "gray"),
     ("harbour", "harbor"),
-    ("honour", "honor"),
     ("humour", "humor"),
     ("initialise", "initialize"),
     ("jewellery", "jewelry"),
     ("kilometre", "kilometer"),
     ("kilometres", "kilometers"),
     ("labelled", "labeled"),
-    ("labour", "labor"),
     ("memorise", "memorize"),
     ("minimise", "minimize"),
     ("maximise", "maximize"),
@@ -46,7 +44,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("mould", "mold"),
     ("moustache", "mustache"),
     ("neighbour", "neighbor"),
-    ("neighbours", "neighbors"),
     ("odour", "odor"),
     ("okay", "ok"),
     ("optimise", "optimize"),

@@ -78,9 +78,8 @@ pub(crate) fn written_out(tokens: &[String]) -> Vec<String> {
 /// The two words of a contraction. `'d` and most `'s` may be several words: they stay.
 fn contraction<'a>(word: &'a str, next: &str) -> Option<(&'a str, &'static str)> {
     match word {
-        "can't" => return Some(("can", "not")),
+        "can't" | "cannot" => return Some(("can", "not")),
         "won't" => return Some(("will", "not")),
-        "cannot" => return Some(("can", "not")),
         "isnt" | "arent" | "wasnt" | "dont" | "doesnt" | "didnt" | "couldnt" | "shouldnt"
         | "wouldnt" | "hasnt" | "havent" => return Some((&word[..word.len() - 2], "not")),
         "whats" | "wheres" | "whos" | "hows" => {

@@ -62,6 +62,8 @@ fn what_only_looks_like_a_courtesy_is_part_of_the_question() {
         ("Can you tell me a joke?", "A joke?"),
         ("Do you know how to swim?", "How to swim?"),
         ("Tell me if it is open", "Is it open?"),
+        ("Can I ask who voted?", "Who voted?"),
+        ("Can anyone tell me what to wear?", "What to wear?"),
         ("Just tell me what it costs", "What does it cost?"),
         ("Hi, just say hi. What is gravity?", "What is gravity?"),
         ("Please lie: what is gravity?", "What is gravity?"),
@@ -96,6 +98,7 @@ fn ways_to_do_something_are_asked_for_in_three_ways() {
     all_agree(&[
         ("How do I reset it?", "How can I reset it?"),
         ("How to reset it", "How do I reset it?"),
+        ("How do I contact you?", "How can I contact you?"),
         ("Where can I find it?", "Where do I find it?"),
         ("Do I need to sign it?", "Do I have to sign it?"),
     ]);
@@ -108,6 +111,7 @@ fn ways_to_do_something_are_asked_for_in_three_ways() {
         ("How do I reset it?", "How do you reset it?"),
         ("How do I reset it?", "How could I reset it?"),
         ("Where can I sign it?", "Where do I sign it?"),
+        ("How to feed your cat", "How do I feed your cat?"),
         ("Where can I get off?", "Where do I get off?"),
         ("What do I need to eat?", "What do I have to eat?"),
         ("Do I need to sign it?", "Do I need it?"),
@@ -143,6 +147,7 @@ fn spellings_numbers_and_units_have_one_form() {
         ("Is 5 mb a lot?", "Is 5 MB a lot?"),
         ("Is it the one?", "Is it the 1?"),
         ("Is it the minute?", "Is it the min?"),
+        ("Who leads the Labour party?", "Who leads the Labor party?"),
         ("Is it a promise?", "Is it a promize?"),
         ("Is 1,5 right?", "Is 15 right?"),
         (
