@@ -8,7 +8,8 @@ use colloquy_domain::{
 use sha2::{Digest as _, Sha256};
 
 use crate::access::{Access, AssistantAction, ThreadAction};
-use crate::ports::{Idempotency, MessageRepository, MessageScope};
+use crate::answers::forget;
+use crate::ports::{AnswerCache, AnswerOrigin, Idempotency, MessageRepository, MessageScope};
 use crate::runs::{RunEngine, RunJob, StartedRun};
 use crate::{Error, Slice};
 
@@ -19,6 +20,8 @@ pub struct Messages {
     pub access: Access,
     /// Where the messages are kept.
     pub messages: Arc<dyn MessageRepository>,
+    /// Where answers are kept to be given again.
+    pub answers: Arc<dyn AnswerCache>,
     /// Answers them.
     pub engine: RunEngine,
 }
@@ -104,7 +107,7 @@ impl Messages {
         self.engine.start(job).await
     }
 
-    /// Removes a message.
+    /// Removes a message; the answer that it is, or has, is not given again.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
@@ -127,6 +130,9 @@ impl Messages {
         let decision = policy.delete_message(actor, &thread, &message).await;
         decision.require_of(actor, "delete_message")?;
         self.messages.delete(thread.id, id).await?;
+        if let Some(run) = message.run_id {
+            forget(&*self.answers, AnswerOrigin::Run(thread.id, run)).await;
+        }
         Ok(())
     }
 }

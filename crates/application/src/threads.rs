@@ -5,8 +5,10 @@ use std::sync::Arc;
 use colloquy_domain::{Actor, AssistantId, AssistantRef, Thread, ThreadId, ThreadName, UserId};
 
 use crate::access::{Access, AssistantAction, ThreadAction};
+use crate::answers::forget;
 use crate::ports::{
-    AssistantRepository, Clock, IdGenerator, ThreadChanges, ThreadQuery, ThreadRepository,
+    AnswerCache, AnswerOrigin, AssistantRepository, Clock, IdGenerator, ThreadChanges, ThreadQuery,
+    ThreadRepository,
 };
 use crate::{Error, Slice};
 
@@ -17,6 +19,8 @@ pub struct Threads {
     pub access: Access,
     /// Where the threads are kept.
     pub threads: Arc<dyn ThreadRepository>,
+    /// Where answers are kept that were given in them.
+    pub answers: Arc<dyn AnswerCache>,
     /// Where slugs are looked up.
     pub assistants: Arc<dyn AssistantRepository>,
     /// Tells the time of changes.
@@ -172,13 +176,14 @@ impl Threads {
         Ok(self.threads.update(id, &changes).await?)
     }
 
-    /// Removes a thread with its messages and runs.
+    /// Removes a thread with its messages and runs; its answers are not given again.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
     pub async fn delete(&self, actor: &Actor, id: ThreadId) -> Result<(), Error> {
         self.access.thread(actor, id, ThreadAction::Delete).await?;
         self.threads.delete(id).await?;
+        forget(&*self.answers, AnswerOrigin::Thread(id)).await;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use colloquy_domain::ModelName;
 
 use crate::Access;
 use crate::accounts::Accounts;
-use crate::answers::{Answers, Meaning};
+use crate::answers::{AnswerSources, Answers, Meaning};
 use crate::assistants::Assistants;
 use crate::avatars::{AvatarBlobs, Avatars};
 use crate::deletions::Deletions;
@@ -168,6 +168,7 @@ impl UseCases {
             threads: Threads {
                 access: access.clone(),
                 threads: Arc::clone(&ports.threads),
+                answers: Arc::clone(&ports.answers),
                 assistants: Arc::clone(&ports.assistants),
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),
@@ -175,6 +176,7 @@ impl UseCases {
             messages: Messages {
                 access: access.clone(),
                 messages: Arc::clone(&ports.messages),
+                answers: Arc::clone(&ports.answers),
                 engine: engine.clone(),
             },
             runs: Runs {
@@ -185,7 +187,7 @@ impl UseCases {
             deletions: Deletions {
                 deletions: Arc::clone(&ports.deletions),
             },
-            users: Users::new(accounts.clone(), policy),
+            users: Users::new(accounts.clone(), Arc::clone(&ports.answers), policy),
             tokens: tokens(ports, hasher, guard),
             accounts,
             engine,
@@ -210,6 +212,11 @@ fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
     let answers = Answers::new(
         Arc::clone(&ports.answers),
         alike.map(|(embedder, matcher)| Meaning { embedder, matcher }),
+        AnswerSources {
+            threads: Arc::clone(&ports.threads),
+            messages: Arc::clone(&ports.messages),
+            users: Arc::clone(&ports.users),
+        },
         Arc::clone(&ports.clock),
     );
     let ports = RunEnginePorts {

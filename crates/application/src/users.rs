@@ -6,21 +6,31 @@ use colloquy_domain::{Actor, User, UserId};
 
 use crate::Error;
 use crate::accounts::{AccountChanges, Accounts, NewAccount};
+use crate::answers::forget;
 use crate::permissions::PermissionPolicy;
-use crate::ports::{OffsetList, OffsetPage};
+use crate::ports::{AnswerCache, AnswerOrigin, OffsetList, OffsetPage};
 
 /// Managing accounts over the API.
 #[derive(Clone)]
 pub struct Users {
     accounts: Accounts,
+    answers: Arc<dyn AnswerCache>,
     policy: Arc<dyn PermissionPolicy>,
 }
 
 impl Users {
-    /// Puts the policy before the accounts.
+    /// Puts the policy before the accounts. `answers` holds what was answered to them.
     #[must_use]
-    pub fn new(accounts: Accounts, policy: Arc<dyn PermissionPolicy>) -> Self {
-        Self { accounts, policy }
+    pub fn new(
+        accounts: Accounts,
+        answers: Arc<dyn AnswerCache>,
+        policy: Arc<dyn PermissionPolicy>,
+    ) -> Self {
+        Self {
+            accounts,
+            answers,
+            policy,
+        }
     }
 
     /// A page of all accounts, oldest first.
@@ -64,13 +74,16 @@ impl Users {
         self.accounts.update_by(actor.into(), id, changes).await
     }
 
-    /// Deletes an account; its threads stay, without an owner.
+    /// Deletes an account; its threads stay, without an owner, and answers that were given in them
+    /// are not given again.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
     pub async fn delete(&self, actor: &Actor, id: UserId) -> Result<(), Error> {
         self.require(actor).await?;
-        self.accounts.delete_by(actor.into(), id).await
+        self.accounts.delete_by(actor.into(), id).await?;
+        forget(&*self.answers, AnswerOrigin::Asker(id)).await;
+        Ok(())
     }
 
     async fn require(&self, actor: &Actor) -> Result<(), Error> {

@@ -1,22 +1,32 @@
 //! Which questions are answered from the cache, whose answers are kept, and who waits for whom.
 
-#![expect(clippy::panic, reason = "a failure in here is a failed test")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure in here is a failed test"
+)]
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use colloquy_application::answers::{AnswerHit, Answers, Fill, Lookup, Meaning, NewAnswer};
+use colloquy_application::answers::{
+    AnswerHit, AnswerSources, Answers, Fill, Lookup, Meaning, NewAnswer,
+};
+use colloquy_application::ports::SavedRun;
+use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    KnownParaphrases, LetterEmbedder, ManualClock, MemoryAnswers, Mood,
+    KnownParaphrases, LetterEmbedder, ManualClock, Memory, MemoryAnswers, Mood,
 };
 use colloquy_application::testing::samples::Samples;
 use colloquy_domain::{
     AnswerLifetime, Assistant, CacheHit, CacheScope, FinishReason, Instructions, Message,
-    MessageKind, ModelName, Similarity, SimilarityThreshold, Temperature, UserId,
+    MessageKind, ModelName, Similarity, SimilarityThreshold, Temperature, User, UserId,
 };
 
 struct Scene {
     make: Samples,
+    memory: Memory,
+    stores: Stores,
     cache: Arc<MemoryAnswers>,
     embedder: Arc<LetterEmbedder>,
     clock: Arc<ManualClock>,
@@ -32,6 +42,8 @@ impl Scene {
         let clock: Arc<ManualClock> = Arc::default();
         let mut assistant = make.assistant("Guide");
         assistant.caching.is_on = true;
+        let memory = Memory::new();
+        let stores = memory.stores();
         let meaning = Meaning {
             embedder: Arc::<LetterEmbedder>::clone(&embedder),
             matcher: Arc::new(paraphrases()),
@@ -40,10 +52,17 @@ impl Scene {
             answers: Answers::new(
                 Arc::<MemoryAnswers>::clone(&cache),
                 Some(meaning),
+                AnswerSources {
+                    threads: stores.threads.clone(),
+                    messages: stores.messages.clone(),
+                    users: stores.users.clone(),
+                },
                 Arc::<ManualClock>::clone(&clock),
             ),
             user: make.user_id(),
             make,
+            memory,
+            stores,
             cache,
             embedder,
             clock,
@@ -51,14 +70,44 @@ impl Scene {
         }
     }
 
-    fn question(&self, text: &str, position: u64) -> Message {
-        let message = self.make.question(text);
-        message.placed(self.make.thread_id(), self.make.run_id(), position)
+    /// The user's question in a thread of its own, as stored with its answer.
+    async fn question(&self, user: UserId, text: &str) -> Message {
+        let Stores {
+            users,
+            threads,
+            runs,
+            ..
+        } = &self.stores;
+        if users.get(user).await.unwrap().is_none() {
+            let email = format!("{user}@example.org");
+            let new = User {
+                id: user,
+                ..self.make.user(&email)
+            };
+            users.add(&new, None).await.unwrap();
+        }
+        let thread = self.make.thread(user);
+        threads.add(&thread).await.unwrap();
+        let holder = self.make.instance();
+        let start = self.make.start(&thread, holder, self.make.question(text));
+        let saved = runs.start(&start).await.unwrap();
+        let end = self.make.end(&start, vec![self.make.answer("so it is")]);
+        runs.finish(&end).await.unwrap();
+        match saved {
+            SavedRun::New(message) => message,
+            SavedRun::Known(run) => panic!("expected a new run, got {run:?}"),
+        }
     }
 
     async fn look_up_as(&self, user: UserId, assistant: &Assistant, text: &str) -> Lookup {
-        let question = self.question(text, 1);
+        let question = self.question(user, text).await;
         self.answers.look_up(Some(user), assistant, &question).await
+    }
+
+    /// What is known of a stored question.
+    async fn look_up_stored(&self, question: &Message) -> Lookup {
+        let (user, assistant) = (Some(self.user), &self.assistant);
+        self.answers.look_up(user, assistant, question).await
     }
 
     async fn look_up(&self, text: &str) -> Lookup {
@@ -195,7 +244,8 @@ async fn a_hit_needs_the_best_candidate_that_agrees_not_the_best() {
 async fn only_the_first_message_of_a_thread_has_to_do_with_the_cache() {
     let scene = Scene::new();
     scene.answer("What is Python?").await;
-    let mut later = scene.question("What is Python?", 2);
+    let mut later = scene.question(scene.user, "What is Python?").await;
+    later.position = 2;
     for _ in 0..2 {
         let lookup = scene
             .answers
@@ -390,4 +440,83 @@ async fn a_question_too_long_for_a_vector_is_found_exactly() {
     scene.answer(&long).await;
     assert_eq!(scene.embedder.calls(), 0);
     assert!(scene.hit(&long).await.is_some());
+}
+
+/// What can be deleted of a question that was answered.
+#[derive(Debug, Clone, Copy)]
+enum Deleted {
+    Thread,
+    Question,
+    Answer,
+    Asker,
+}
+
+impl Scene {
+    /// Deletes it as another instance does, of which this one is told nothing.
+    async fn delete(&self, question: &Message, what: Deleted) {
+        let (thread, messages) = (question.thread_id, &self.stores.messages);
+        match what {
+            Deleted::Thread => self.stores.threads.delete(thread).await.unwrap(),
+            Deleted::Question => messages.delete(thread, question.id).await.unwrap(),
+            Deleted::Answer => {
+                let latest = messages.latest(thread, 1).await.unwrap();
+                messages.delete(thread, latest[0].id).await.unwrap();
+            }
+            Deleted::Asker => self.stores.users.delete(self.user).await.unwrap(),
+        }
+    }
+}
+
+const DELETED: [Deleted; 4] = [
+    Deleted::Thread,
+    Deleted::Question,
+    Deleted::Answer,
+    Deleted::Asker,
+];
+
+#[tokio::test]
+async fn what_was_deleted_elsewhere_is_neither_given_nor_kept() {
+    for what in DELETED {
+        for asked in [
+            "How do I reset my password?",
+            "How can I reset my password?",
+        ] {
+            let scene = Scene::new();
+            for normal in ["how do i reset my password", "how can i reset my password"] {
+                scene.embedder.give(normal, &[1.0, 0.0]);
+            }
+            let question = scene
+                .question(scene.user, "How do I reset my password?")
+                .await;
+            let fill = filled(scene.look_up_stored(&question).await);
+            fill.store(whole("the answer")).await;
+            assert_eq!(scene.cache.len(), 1);
+            scene.delete(&question, what).await;
+            let stranger = scene.make.user_id();
+            let lookup = scene.look_up_as(stranger, &scene.assistant, asked).await;
+            assert!(as_hit(lookup).is_none(), "{what:?} {asked}");
+            assert!(scene.cache.is_empty(), "{what:?} {asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_whose_source_is_deleted_meanwhile_is_not_kept() {
+    for what in DELETED {
+        let scene = Scene::new();
+        let question = scene.question(scene.user, "What is Python?").await;
+        let fill = filled(scene.look_up_stored(&question).await);
+        scene.delete(&question, what).await;
+        fill.store(whole("the answer")).await;
+        assert!(scene.cache.is_empty(), "{what:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_given_while_nobody_can_tell_whether_its_source_is_there() {
+    let scene = Scene::new();
+    scene.answer("What is Python?").await;
+    let again = scene.question(scene.user, "What is Python?").await;
+    scene.memory.set_down(true);
+    assert!(as_hit(scene.look_up_stored(&again).await).is_none());
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use chrono::DateTime;
 use colloquy_application::ports::{AnswerCache, AnswerPartition, Audience, Embedding, KeptAnswer};
-use colloquy_application::testing::samples::{Samples, moment};
+use colloquy_application::testing::samples::{Samples, answer_source, moment};
 use colloquy_cache::MemoryAnswerCache;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pulp::{Arch, Simd, WithSimd};
@@ -41,6 +41,7 @@ fn filled(runtime: &Runtime, entries: u64) -> (MemoryAnswerCache, AnswerPartitio
         let answer = KeptAnswer {
             question: format!("what is the meaning of number {number}"),
             answer: "It has none.".to_owned(),
+            source: answer_source(),
             created_at: moment(0),
         };
         let vector = embedding(number);

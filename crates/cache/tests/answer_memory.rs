@@ -6,7 +6,7 @@
 use std::fs;
 
 use colloquy_application::ports::{AnswerCache, AnswerPartition, Audience, Embedding, KeptAnswer};
-use colloquy_application::testing::samples::{Samples, moment};
+use colloquy_application::testing::samples::{Samples, answer_source, moment};
 use colloquy_cache::MemoryAnswerCache;
 
 const LIMIT: usize = 64 << 20;
@@ -36,6 +36,7 @@ async fn a_million_answers_stay_within_the_limit() {
         let answer = KeptAnswer {
             question: format!("question {number}"),
             answer: "answer ".repeat(number % 60),
+            source: answer_source(),
             created_at: moment(0),
         };
         cache

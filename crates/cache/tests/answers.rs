@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{AnswerCache, AnswerPartition, Audience, Embedding, KeptAnswer};
-use colloquy_application::testing::samples::{Samples, moment};
+use colloquy_application::testing::samples::{Samples, answer_source, moment};
 use colloquy_cache::MemoryAnswerCache;
 
 const EVER: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -36,6 +36,7 @@ async fn put(cache: &MemoryAnswerCache, partition: &AnswerPartition, number: u32
     let answer = KeptAnswer {
         question: format!("question {number}"),
         answer: "answer".repeat(10),
+        source: answer_source(),
         created_at: moment(0),
     };
     cache
@@ -124,6 +125,7 @@ async fn an_answer_larger_than_all_the_room_is_not_kept() {
     let answer = KeptAnswer {
         question: "question".to_owned(),
         answer: "x".repeat(1 << 17),
+        source: answer_source(),
         created_at: moment(0),
     };
     cache.put(&partition, answer, None).await.unwrap();

@@ -3,17 +3,22 @@
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Reply, Script};
-use colloquy_tests::on_both_backends;
+use colloquy_tests::server::Colloquy;
+use colloquy_tests::{on_both_backends, on_postgres};
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::instances::Pair;
 use crate::scene::Scene;
 
 on_both_backends![
     a_public_assistants_answers_are_shared_until_it_is_edited_or_purged,
     a_private_assistants_answers_are_each_users_own,
     a_failed_answer_is_not_given_again,
+    what_was_deleted_is_not_given_again,
 ];
+
+on_postgres![what_was_deleted_on_another_instance_is_not_given_again];
 
 /// A model that says `answer 1`, then `answer 2`, and so on.
 pub(crate) fn numbered_answers() -> Script {
@@ -109,4 +114,94 @@ async fn a_failed_answer_is_not_given_again(backend: Backend) {
     assert_eq!(scene.asked_by(&scene.user).await, model("Par"));
     assert_eq!(scene.asked_by(&scene.user).await, model("Paris."));
     assert_eq!(scene.asked_by(&scene.user).await, cache("Paris."));
+}
+
+/// What can be deleted of a question that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deleted {
+    Thread,
+    Question,
+    Answer,
+    User,
+}
+
+const DELETED: [Deleted; 4] = [
+    Deleted::Thread,
+    Deleted::Question,
+    Deleted::Answer,
+    Deleted::User,
+];
+
+/// A question that a new person has asked.
+struct Asked {
+    user: Client,
+    thread: String,
+    said: Value,
+}
+
+impl Asked {
+    async fn by(scene: &Scene, name: &str) -> Self {
+        let user = scene.server.user(name).await;
+        let thread = user.create_thread().await;
+        let said = user.say(&thread, &scene.assistant, "Capital of France?");
+        let said = said.await.expect(201);
+        Self { user, thread, said }
+    }
+
+    /// The answer, and how it was found in the cache.
+    fn answer(&self) -> (String, Value) {
+        let hit = self.said["run"]["cache"]["hit"].clone();
+        (text(&self.said["output"]).to_owned(), hit)
+    }
+
+    /// Has it deleted through that server.
+    async fn delete(&self, what: Deleted, server: &Colloquy) {
+        let message = |place: usize| {
+            let id = text(&self.said["messages"][place]["id"]);
+            format!("/threads/{}/messages/{id}", self.thread)
+        };
+        let user = self.user.at(server.origin());
+        let (deleter, path) = match what {
+            Deleted::Thread => (user, format!("/threads/{}", self.thread)),
+            Deleted::Question => (user, message(0)),
+            Deleted::Answer => (user, message(1)),
+            Deleted::User => {
+                let me = user.get("/users/me").await.expect(200);
+                (server.admin().await, format!("/users/{}", text(&me["id"])))
+            }
+        };
+        deleter.delete(&path).await.expect(204);
+    }
+}
+
+async fn what_was_deleted_is_not_given_again(backend: Backend) {
+    let scene = cached(backend, json!({})).await;
+    for (round, what) in DELETED.into_iter().enumerate() {
+        let asked = Asked::by(&scene, &format!("person-{round}")).await;
+        assert_eq!(asked.answer(), model(&format!("answer {}", round + 1)));
+        asked.delete(what, &scene.server).await;
+    }
+    // None of them is kept.
+    let admin = scene.server.admin().await;
+    let path = format!("/assistants/{}/cache", scene.assistant);
+    let purged = admin.delete(&path).await.expect(200);
+    assert_eq!(purged, json!({"deleted_count": 0}));
+    // A copy that is deleted leaves what it was copied from.
+    assert_eq!(scene.asked_by(&scene.user).await, model("answer 5"));
+    let copy = Asked::by(&scene, "copier").await;
+    assert_eq!(copy.answer(), cache("answer 5"));
+    copy.delete(Deleted::Thread, &scene.server).await;
+    assert_eq!(scene.asked_by(&scene.user).await, cache("answer 5"));
+}
+
+async fn what_was_deleted_on_another_instance_is_not_given_again() {
+    let pair = Pair::with(numbered_answers()).await;
+    pair.one.edit(json!({"use_semantic_cache": true})).await;
+    for (round, what) in DELETED.into_iter().enumerate() {
+        let asked = Asked::by(&pair.one, &format!("person-{round}")).await;
+        assert_eq!(asked.answer(), model(&format!("answer {}", round + 1)));
+        asked.delete(what, &pair.other).await;
+    }
+    assert_eq!(pair.one.asked_by(&pair.one.user).await, model("answer 5"));
+    assert_eq!(pair.one.asked_by(&pair.one.user).await, cache("answer 5"));
 }

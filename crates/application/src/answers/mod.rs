@@ -9,6 +9,7 @@ mod embedding;
 mod fills;
 mod normalise;
 mod partition;
+mod sources;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +22,11 @@ use colloquy_domain::{
 use self::embedding::Vectors;
 use self::fills::{Fills, Key, Turn};
 use self::normalise::normalise;
+pub use self::sources::AnswerSources;
+pub(crate) use self::sources::forget;
 use crate::ports::{
-    AnswerCache, AnswerPartition, Clock, Embedder, Embedding, KeptAnswer, LookupOutcome, PortError,
-    QuestionMatcher, SimilarAnswer,
+    AnswerCache, AnswerPartition, AnswerSource, Clock, Embedder, Embedding, KeptAnswer,
+    LookupOutcome, PortError, QuestionMatcher, SimilarAnswer,
 };
 
 /// How long one waits for another's answer before asking the model too.
@@ -35,6 +38,7 @@ pub struct Answers {
     cache: Arc<dyn AnswerCache>,
     vectors: Vectors,
     matcher: Option<Arc<dyn QuestionMatcher>>,
+    sources: AnswerSources,
     clock: Arc<dyn Clock>,
     fills: Fills,
 }
@@ -97,6 +101,7 @@ pub struct NewAnswer {
 pub struct Fill {
     answers: Answers,
     key: Arc<Key>,
+    source: AnswerSource,
     vector: Option<Embedding>,
     /// None for those who have waited in vain: nobody waits for them.
     _turn: Option<Turn>,
@@ -108,6 +113,7 @@ impl Answers {
     pub fn new(
         cache: Arc<dyn AnswerCache>,
         meaning: Option<Meaning>,
+        sources: AnswerSources,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (embedder, matcher) = meaning
@@ -117,6 +123,7 @@ impl Answers {
             cache,
             vectors: Vectors::new(embedder),
             matcher,
+            sources,
             clock,
             fills: Fills::default(),
         }
@@ -137,19 +144,24 @@ impl Answers {
         }
         let normal = normalise(&question.content);
         let partition = partition::partition(user, assistant, self.vectors.model());
-        match partition {
-            Some(partition) if !normal.is_empty() => {
+        match (partition, question.run_id) {
+            (Some(partition), Some(run)) if !normal.is_empty() => {
                 let key = Key {
                     partition,
                     question: normal,
                 };
-                self.find(assistant, Arc::new(key)).await
+                let source = AnswerSource {
+                    thread: question.thread_id,
+                    run,
+                    asker: user,
+                };
+                self.find(assistant, Arc::new(key), source).await
             }
             _ => Lookup::Off,
         }
     }
 
-    async fn find(&self, assistant: &Assistant, key: Arc<Key>) -> Lookup {
+    async fn find(&self, assistant: &Assistant, key: Arc<Key>, source: AnswerSource) -> Lookup {
         let turn = match self.fills.begin(&key) {
             Ok(turn) => Some(turn),
             Err(other) => {
@@ -170,6 +182,7 @@ impl Answers {
         Lookup::Fill(Fill {
             answers: self.clone(),
             key,
+            source,
             vector,
             _turn: turn,
         })
@@ -182,7 +195,8 @@ impl Answers {
             .find(&key.partition, &key.question, oldest(assistant, now))
             .await;
         let kept = found.unwrap_or_else(|error| missed(&error))?;
-        Some(hit(&kept, CacheHit::Exact, Similarity::SAME, now))
+        let is_allowed = self.sources.allow(&kept.source, &*self.cache).await;
+        is_allowed.then(|| hit(&kept, CacheHit::Exact, Similarity::SAME, now))
     }
 
     async fn find_similar(
@@ -203,17 +217,21 @@ impl Answers {
             .find_similar(&key.partition, vector, threshold, oldest(assistant, now))
             .await
             .unwrap_or_else(|error| missed(&error));
-        let mut candidates = candidates.into_iter();
-        let SimilarAnswer { kept, similarity } = candidates
-            .find(|candidate| matcher.ask_the_same(&candidate.kept.question, &key.question))?;
-        let similarity = Similarity::from_cosine(similarity.into());
-        Some(hit(&kept, CacheHit::Semantic, similarity, now))
+        for SimilarAnswer { kept, similarity } in candidates {
+            if matcher.ask_the_same(&kept.question, &key.question)
+                && self.sources.allow(&kept.source, &*self.cache).await
+            {
+                let similarity = Similarity::from_cosine(similarity.into());
+                return Some(hit(&kept, CacheHit::Semantic, similarity, now));
+            }
+        }
+        None
     }
 }
 
 impl Fill {
     /// Keeps the answer if it may be given again: whole, made without tools, not empty. Those who
-    /// waited are told it.
+    /// waited are told it. One whose source was deleted meanwhile is not kept.
     pub async fn store(self, answer: NewAnswer) {
         if !may_be_given_again(&answer) {
             return;
@@ -225,12 +243,15 @@ impl Fill {
         let kept = KeptAnswer {
             question: question.clone(),
             answer: answer.text,
+            source: self.source,
             created_at: self.answers.clock.now(),
         };
-        let cache = &self.answers.cache;
+        let Answers { cache, sources, .. } = &self.answers;
         if let Err(error) = cache.put(partition, kept, self.vector.as_ref()).await {
             missed::<()>(&error);
         }
+        // Looked at only now: who deletes it later removes it from the cache, too.
+        sources.allow(&self.source, &**cache).await;
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_domain::{AssistantId, UserId};
+use colloquy_domain::{AssistantId, RunId, ThreadId, UserId};
 
 use super::{Embedding, PortError};
 
@@ -29,7 +29,8 @@ pub trait AnswerCache: Send + Sync {
         oldest: DateTime<Utc>,
     ) -> Result<Vec<SimilarAnswer>, PortError>;
 
-    /// Keeps the answer, in place of one to the same question in the partition.
+    /// Keeps the answer, in place of one to the same question in the partition, and of one from the
+    /// same thread.
     async fn put(
         &self,
         partition: &AnswerPartition,
@@ -39,6 +40,10 @@ pub trait AnswerCache: Send + Sync {
 
     /// Removes what is kept here of the assistant, in every partition; how many answers that was.
     async fn purge(&self, assistant: AssistantId) -> Result<u64, PortError>;
+
+    /// Removes what is kept here of that origin, so that none of its text stays; how many answers
+    /// that was.
+    async fn forget(&self, origin: AnswerOrigin) -> Result<u64, PortError>;
 }
 
 /// The most answers that one search for similar questions gives.
@@ -69,6 +74,40 @@ pub enum Audience {
     User(UserId),
 }
 
+/// Where an answer was given. It may be given again for as long as that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerSource {
+    /// The thread whose first message was the question.
+    pub thread: ThreadId,
+    /// The run whose messages are the question and the answer.
+    pub run: RunId,
+    /// Who asked.
+    pub asker: Option<UserId>,
+}
+
+/// Answers that go together when something is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerOrigin {
+    /// Those of a thread.
+    Thread(ThreadId),
+    /// That of a run in its thread.
+    Run(ThreadId, RunId),
+    /// Those to what a user has asked. May take a look at every answer.
+    Asker(UserId),
+}
+
+impl AnswerOrigin {
+    /// Whether an answer from there is one of them.
+    #[must_use]
+    pub fn contains(self, source: &AnswerSource) -> bool {
+        match self {
+            Self::Thread(thread) => source.thread == thread,
+            Self::Run(thread, run) => (source.thread, source.run) == (thread, run),
+            Self::Asker(user) => source.asker == Some(user),
+        }
+    }
+}
+
 /// An answer as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptAnswer {
@@ -76,6 +115,8 @@ pub struct KeptAnswer {
     pub question: String,
     /// What was answered.
     pub answer: String,
+    /// Where.
+    pub source: AnswerSource,
     /// When.
     pub created_at: DateTime<Utc>,
 }

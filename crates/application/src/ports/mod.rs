@@ -27,7 +27,8 @@ mod tokens;
 mod users;
 
 pub use answers::{
-    AnswerCache, AnswerPartition, Audience, KeptAnswer, MAX_CANDIDATES, SimilarAnswer,
+    AnswerCache, AnswerOrigin, AnswerPartition, AnswerSource, Audience, KeptAnswer, MAX_CANDIDATES,
+    SimilarAnswer,
 };
 pub use assistants::{AssistantRepository, AssistantScope};
 pub use blobs::{BlobKey, BlobStore};

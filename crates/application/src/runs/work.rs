@@ -32,7 +32,7 @@ const STORE_BACKOFF: Duration = Duration::from_millis(250);
 /// Where an answer comes from.
 enum Source {
     /// From the model; with those who wait for it, if anybody may be given it again.
-    Model(Option<Fill>),
+    Model(Option<Box<Fill>>),
     /// It was given before.
     Cache(CachedRun),
 }
@@ -120,7 +120,7 @@ impl Inner {
                 answer.repeat(&hit.answer);
                 return Ok(Source::Cache(hit.cache));
             }
-            Lookup::Fill(fill) => Some(fill),
+            Lookup::Fill(fill) => Some(Box::new(fill)),
             Lookup::Off => None,
         };
         let configuration = &job.assistant.configuration;

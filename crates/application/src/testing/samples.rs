@@ -1,5 +1,7 @@
 //! Records to test with: plausible in every field, with ids and times that differ.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
     AccessToken, AnswerCaching, AnsweredCall, Assistant, AssistantId, AssistantName, Avatar,
@@ -10,9 +12,13 @@ use colloquy_domain::{
 };
 use colloquy_domain::{MessageId, RunId};
 
+use uuid::Uuid;
+
 use super::fakes::SequentialIds;
 use crate::passwords::PasswordHash;
-use crate::ports::{IdGenerator, InstanceId, Lease, NewMessage, RunEnd, RunStart, TokenHash};
+use crate::ports::{
+    AnswerSource, IdGenerator, InstanceId, Lease, NewMessage, RunEnd, RunStart, TokenHash,
+};
 
 /// So many microseconds after the first moment of 2026.
 #[must_use]
@@ -47,6 +53,19 @@ pub const GIF: [u8; 35] = [
 #[must_use]
 pub fn password_hash(mark: &str) -> PasswordHash {
     PasswordHash::from_stored(format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ${mark}"))
+}
+
+/// Where an answer was given: in a thread that no other has, by a run that nobody has stored.
+#[must_use]
+pub fn answer_source() -> AnswerSource {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    let id = Uuid::from_u128(number.into());
+    AnswerSource {
+        thread: ThreadId::from_uuid(id),
+        run: RunId::from_uuid(id),
+        asker: None,
+    }
 }
 
 /// A token's hash that consists of one byte.

@@ -31,6 +31,8 @@ pub(super) struct Change {
     pub(super) removed: usize,
     /// Chunks that were begun.
     pub(super) begun: Vec<u64>,
+    /// Answers that are no longer there.
+    pub(super) gone: Vec<Arc<Entry>>,
     /// What is to be dropped once nobody is kept waiting by it.
     pub(super) garbage: Vec<Arc<Chunk>>,
 }
@@ -90,21 +92,55 @@ impl Block {
         }
     }
 
+    /// The answers that count.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.index.keys().map(|Indexed(entry)| entry)
+    }
+
     /// Takes the answer in, in the place of one to the same question.
     pub(super) fn put(
         &mut self,
-        kept: KeptAnswer,
+        entry: &Arc<Entry>,
         vector: &[f32],
         next_id: &mut u64,
         change: &mut Change,
     ) {
-        let entry = Arc::new(Entry::new(kept));
         let old = self.index.remove_entry(entry.kept.question.as_str());
-        self.append(entry, vector, next_id, change);
+        self.append(Arc::clone(entry), vector, next_id, change);
         if let Some((Indexed(old), chunk)) = old {
-            old.replace();
-            self.tidy(chunk, next_id, change);
+            self.vacate(chunk, old, next_id, change);
         }
+    }
+
+    /// Takes the answer to that question away.
+    pub(super) fn remove(&mut self, question: &str, next_id: &mut u64, change: &mut Change) {
+        if let Some((Indexed(old), chunk)) = self.index.remove_entry(question) {
+            self.vacate(chunk, old, next_id, change);
+        }
+    }
+
+    fn vacate(&mut self, chunk: u64, old: Arc<Entry>, next_id: &mut u64, change: &mut Change) {
+        old.mark_gone();
+        if let Some(chunk) = self.chunk_mut(chunk) {
+            change.removed += chunk.bytes();
+            chunk.vacate(&old);
+            change.added += chunk.bytes();
+        }
+        change.gone.push(old);
+        self.tidy(chunk, next_id, change);
+    }
+
+    /// The chunk, copied if somebody reads it.
+    fn chunk_mut(&mut self, id: u64) -> Option<&mut Chunk> {
+        let tail = self.tail.as_mut().filter(|tail| tail.id == id);
+        let found = match tail {
+            Some(tail) => tail,
+            None => {
+                let place = self.sealed.iter().position(|sealed| sealed.id == id)?;
+                &mut Arc::make_mut(&mut self.sealed)[place]
+            }
+        };
+        Some(Arc::make_mut(found))
     }
 
     fn append(
@@ -133,7 +169,7 @@ impl Block {
         self.index.insert(Indexed(entry), tail.id);
     }
 
-    /// Dissolves a chunk most of whose answers were replaced.
+    /// Dissolves a chunk most of whose answers are gone.
     fn tidy(&mut self, chunk: u64, next_id: &mut u64, change: &mut Change) {
         let found = self.sealed.iter().find(|sealed| sealed.id == chunk);
         if found.is_some_and(|sealed| sealed.live() < CHUNK / 4) {
@@ -164,11 +200,13 @@ impl Block {
             return;
         };
         change.removed += taken.bytes();
-        for (entry, vector) in taken.pairs().filter(|(entry, _)| !entry.is_replaced()) {
+        for (entry, vector) in taken.pairs() {
             self.index.remove(entry.kept.question.as_str());
             // A chunk of one would otherwise come back for ever.
             if taken.entries().len() > 1 && keep(entry) {
                 self.append(Arc::clone(entry), vector, next_id, change);
+            } else {
+                change.gone.push(Arc::clone(entry));
             }
         }
         change.garbage.push(taken);

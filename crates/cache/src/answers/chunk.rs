@@ -6,8 +6,8 @@ use colloquy_application::ports::KeptAnswer;
 /// How many answers one chunk takes.
 pub(super) const CHUNK: usize = 256;
 /// What an answer takes beside its texts and its vector: two shared values, two allocations, its
-/// place in the index.
-const ENTRY_BYTES: usize = 256;
+/// places in the indexes of questions and threads.
+const ENTRY_BYTES: usize = 368;
 /// What a chunk takes beside its answers.
 const CHUNK_BYTES: usize = 128;
 
@@ -16,8 +16,8 @@ pub(super) struct Entry {
     pub(super) kept: Arc<KeptAnswer>,
     /// Whether it was found since it was put in its place.
     used: AtomicBool,
-    /// Whether another has taken its place.
-    replaced: AtomicBool,
+    /// Whether it counts no more: those who still read its chunk pass over it.
+    is_gone: AtomicBool,
 }
 
 impl Entry {
@@ -25,7 +25,7 @@ impl Entry {
         Self {
             kept: Arc::new(kept),
             used: AtomicBool::new(false),
-            replaced: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
         }
     }
 
@@ -38,12 +38,12 @@ impl Entry {
         self.used.swap(false, Ordering::Relaxed)
     }
 
-    pub(super) fn replace(&self) {
-        self.replaced.store(true, Ordering::Relaxed);
+    pub(super) fn mark_gone(&self) {
+        self.is_gone.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_replaced(&self) -> bool {
-        self.replaced.load(Ordering::Relaxed)
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
     }
 
     fn bytes(&self) -> usize {
@@ -59,7 +59,8 @@ pub(super) struct Chunk {
     /// How long each vector is; 0 for answers without one.
     length: usize,
     vectors: Vec<f32>,
-    entries: Vec<Arc<Entry>>,
+    /// None where one was removed or replaced.
+    entries: Vec<Option<Arc<Entry>>>,
     entry_bytes: usize,
 }
 
@@ -82,7 +83,7 @@ impl Chunk {
     pub(super) fn push(&mut self, entry: Arc<Entry>, vector: &[f32]) {
         self.entry_bytes += entry.bytes();
         self.vectors.extend_from_slice(vector);
-        self.entries.push(entry);
+        self.entries.push(Some(entry));
     }
 
     pub(super) fn length(&self) -> usize {
@@ -93,31 +94,38 @@ impl Chunk {
         &self.vectors
     }
 
-    pub(super) fn entries(&self) -> &[Arc<Entry>] {
+    pub(super) fn entries(&self) -> &[Option<Arc<Entry>>] {
         &self.entries
     }
 
-    /// Each answer with its vector.
+    /// Drops the entry and wipes its vector; its place stays empty.
+    pub(super) fn vacate(&mut self, entry: &Arc<Entry>) {
+        let is_it = |it: &Option<Arc<Entry>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, entry));
+        if let Some(place) = self.entries.iter().position(is_it) {
+            self.entries[place] = None;
+            self.vectors[place * self.length..][..self.length].fill(0.0);
+            self.entry_bytes -= entry.bytes();
+        }
+    }
+
+    /// Each answer that is there, with its vector.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&Arc<Entry>, &[f32])> {
         let vector = |place: usize| &self.vectors[place * self.length..][..self.length];
         self.entries
             .iter()
             .enumerate()
-            .map(move |(place, entry)| (entry, vector(place)))
+            .filter_map(move |(place, entry)| Some((entry.as_ref()?, vector(place))))
     }
 
-    /// How many of its answers still count.
+    /// How many of its answers are there.
     pub(super) fn live(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|entry| !entry.is_replaced())
-            .count()
+        self.entries.iter().flatten().count()
     }
 
     /// What it takes of memory.
     pub(super) fn bytes(&self) -> usize {
         let vectors = self.vectors.capacity() * size_of::<f32>();
-        let entries = self.entries.capacity() * size_of::<Arc<Entry>>();
+        let entries = self.entries.capacity() * size_of::<Option<Arc<Entry>>>();
         vectors + entries + self.entry_bytes + CHUNK_BYTES
     }
 }

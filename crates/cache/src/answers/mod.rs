@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{
-    AnswerCache, AnswerPartition, Embedding, KeptAnswer, MAX_CANDIDATES, PortError, Reading,
-    Readings, SimilarAnswer,
+    AnswerCache, AnswerOrigin, AnswerPartition, Embedding, KeptAnswer, MAX_CANDIDATES, PortError,
+    Reading, Readings, SimilarAnswer,
 };
-use colloquy_domain::AssistantId;
+use colloquy_domain::{AssistantId, ThreadId};
 
 use self::block::{BLOCK_BYTES, Block, Change, Snapshot};
 use self::chunk::{CHUNK, Chunk, Entry};
@@ -32,6 +32,8 @@ pub struct MemoryAnswerCache {
 #[derive(Default)]
 struct State {
     assistants: HashMap<AssistantId, HashMap<Arc<AnswerPartition>, Block>>,
+    /// The answer of each thread.
+    threads: HashMap<ThreadId, Place>,
     /// Every chunk, the oldest first; some that are gone may still be named.
     ages: VecDeque<(Arc<AnswerPartition>, u64)>,
     bytes: usize,
@@ -57,12 +59,23 @@ impl MemoryAnswerCache {
     }
 }
 
+/// Where an answer lies.
+#[derive(Clone)]
+struct Place {
+    partition: Arc<AnswerPartition>,
+    entry: Arc<Entry>,
+}
+
 impl State {
     fn block(&self, partition: &AnswerPartition) -> Option<&Block> {
         self.assistants.get(&partition.assistant)?.get(partition)
     }
 
     fn put(&mut self, partition: &AnswerPartition, kept: KeptAnswer, vector: &[f32]) -> Garbage {
+        let mut garbage = Garbage::new();
+        if let Some(old) = self.threads.get(&kept.source.thread).cloned() {
+            garbage.extend(self.take_away(&old));
+        }
         let blocks = self.assistants.entry(partition.assistant).or_default();
         let known = blocks
             .get_key_value(partition)
@@ -72,13 +85,63 @@ impl State {
             self.bytes += BLOCK_BYTES;
             Block::new()
         });
+        let (entry, mut change) = (Arc::new(Entry::new(kept)), Change::default());
+        block.put(&entry, vector, &mut self.last_chunk, &mut change);
+        let thread = entry.kept.source.thread;
+        garbage.extend(self.note(&partition, change));
+        self.threads.insert(thread, Place { partition, entry });
+        garbage
+    }
+
+    fn take_away(&mut self, place: &Place) -> Garbage {
+        let Place { partition, entry } = place;
         let mut change = Change::default();
-        block.put(kept, vector, &mut self.last_chunk, &mut change);
-        self.note(&partition, change)
+        let blocks = self.assistants.get_mut(&partition.assistant);
+        if let Some(block) = blocks.and_then(|blocks| blocks.get_mut(partition)) {
+            let question = &entry.kept.question;
+            block.remove(question, &mut self.last_chunk, &mut change);
+        }
+        self.drop_if_empty(partition, &mut change);
+        self.note(partition, change)
+    }
+
+    fn drop_if_empty(&mut self, partition: &Arc<AnswerPartition>, change: &mut Change) {
+        let Some(blocks) = self.assistants.get_mut(&partition.assistant) else {
+            return;
+        };
+        if let Some(block) = blocks.get(partition).filter(|block| block.len() == 0) {
+            change.removed += block.bytes();
+            blocks.remove(partition);
+        }
+        if blocks.is_empty() {
+            self.assistants.remove(&partition.assistant);
+        }
+    }
+
+    /// Takes away what came from there; how many answers that was.
+    fn forget(&mut self, origin: AnswerOrigin) -> (u64, Garbage) {
+        let is_meant = |place: &&Place| origin.contains(&place.entry.kept.source);
+        let meant: Vec<Place> = match origin {
+            AnswerOrigin::Thread(thread) | AnswerOrigin::Run(thread, _) => {
+                let place = self.threads.get(&thread).filter(is_meant);
+                place.cloned().into_iter().collect()
+            }
+            AnswerOrigin::Asker(_) => self.threads.values().filter(is_meant).cloned().collect(),
+        };
+        let garbage = meant.iter().flat_map(|place| self.take_away(place));
+        let garbage = garbage.collect();
+        (meant.len() as u64, garbage)
     }
 
     fn note(&mut self, partition: &Arc<AnswerPartition>, change: Change) -> Garbage {
         self.bytes = (self.bytes + change.added).saturating_sub(change.removed);
+        for entry in &change.gone {
+            let thread = entry.kept.source.thread;
+            let known = self.threads.get(&thread);
+            if known.is_some_and(|place| Arc::ptr_eq(&place.entry, entry)) {
+                self.threads.remove(&thread);
+            }
+        }
         let begun = change.begun.into_iter();
         self.ages
             .extend(begun.map(|chunk| (Arc::clone(partition), chunk)));
@@ -99,13 +162,7 @@ impl State {
             };
             let mut change = Change::default();
             block.evict(chunk, &mut self.last_chunk, &mut change);
-            if block.len() == 0 {
-                change.removed += block.bytes();
-                blocks.remove(&partition);
-                if blocks.is_empty() {
-                    self.assistants.remove(&partition.assistant);
-                }
-            }
+            self.drop_if_empty(&partition, &mut change);
             garbage.extend(self.note(&partition, change));
         }
         garbage
@@ -114,6 +171,9 @@ impl State {
     fn remove(&mut self, assistant: AssistantId) -> Vec<Block> {
         let removed = self.assistants.remove(&assistant).unwrap_or_default();
         let removed: Vec<Block> = removed.into_values().collect();
+        for entry in removed.iter().flat_map(Block::entries) {
+            self.threads.remove(&entry.kept.source.thread);
+        }
         let bytes: usize = removed.iter().map(Block::bytes).sum();
         self.bytes = self.bytes.saturating_sub(bytes);
         self.ages
@@ -181,6 +241,12 @@ impl AnswerCache for MemoryAnswerCache {
         let removed = self.state().remove(assistant);
         Ok(removed.iter().map(|block| block.len() as u64).sum())
     }
+
+    async fn forget(&self, origin: AnswerOrigin) -> Result<u64, PortError> {
+        let (count, garbage) = self.state().forget(origin);
+        drop(garbage);
+        Ok(count)
+    }
 }
 
 impl Readings for MemoryAnswerCache {
@@ -227,14 +293,16 @@ impl Best {
         let products = &mut products[..chunk.entries().len()];
         scan::dot_products(query, chunk.vectors(), products);
         for (similarity, entry) in products.iter().zip(chunk.entries()) {
-            if *similarity >= self.threshold {
+            if let Some(entry) = entry
+                && *similarity >= self.threshold
+            {
                 self.take(*similarity, entry);
             }
         }
     }
 
     fn take(&mut self, similarity: f32, entry: &Arc<Entry>) {
-        if entry.is_replaced() || entry.kept.created_at < self.oldest {
+        if entry.is_gone() || entry.kept.created_at < self.oldest {
             return;
         }
         let place = self

@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use colloquy_domain::AssistantId;
 
 use super::at_once;
-use crate::ports::{AnswerCache, AnswerPartition, Audience, Embedding, KeptAnswer, MAX_CANDIDATES};
-use crate::testing::samples::{Samples, moment, second};
+use crate::ports::{
+    AnswerCache, AnswerOrigin, AnswerPartition, AnswerSource, Audience, Embedding, KeptAnswer,
+    MAX_CANDIDATES,
+};
+use crate::testing::samples::{Samples, answer_source, moment, second};
 
 type Cache = Arc<dyn AnswerCache>;
 
@@ -26,6 +29,7 @@ fn kept(question: &str, answer: &str) -> KeptAnswer {
     KeptAnswer {
         question: question.to_owned(),
         answer: answer.to_owned(),
+        source: answer_source(),
         created_at: moment(0),
     }
 }
@@ -68,6 +72,7 @@ pub async fn an_answer_is_found_by_its_very_question(cache: &Cache) {
     let answer = KeptAnswer {
         question: "größe 🦀".to_owned(),
         answer: "an answer\nwith \0 two lines".to_owned(),
+        source: answer_source(),
         created_at: moment(123_456),
     };
     cache
@@ -265,6 +270,84 @@ pub async fn a_purge_removes_all_of_the_assistant_and_counts_it(cache: &Cache) {
     put(cache, &home, "one", &at(0.0)).await;
     assert!(find(cache, &home, "one").await.is_some());
     assert_eq!(cache.purge(home.assistant).await.unwrap(), 1);
+}
+
+/// Puts an answer from there, under a question of its own.
+async fn put_from(cache: &Cache, partition: &AnswerPartition, question: &str, from: AnswerSource) {
+    let answer = KeptAnswer {
+        source: from,
+        ..kept(question, "answer")
+    };
+    cache.put(partition, answer, Some(&at(0.0))).await.unwrap();
+}
+
+pub async fn answers_are_forgotten_by_their_origin(cache: &Cache) {
+    let make = Samples::new();
+    let (home, other) = (partition(&make), partition(&make));
+    let (ada, bob) = (make.user_id(), make.user_id());
+    let by = |asker| AnswerSource {
+        asker: Some(asker),
+        ..answer_source()
+    };
+    let sources = [by(ada), by(ada), by(bob), answer_source()];
+    let places = [&home, &other, &home, &home];
+    for (number, (source, place)) in sources.iter().zip(places).enumerate() {
+        put_from(cache, place, &number.to_string(), *source).await;
+    }
+    let [first, _, third, last] = sources;
+    let forget = async |origin| cache.forget(origin).await.unwrap();
+    assert_eq!(forget(AnswerOrigin::Run(first.thread, last.run)).await, 0);
+    assert_eq!(forget(AnswerOrigin::Run(last.thread, last.run)).await, 1);
+    assert_eq!(forget(AnswerOrigin::Run(last.thread, last.run)).await, 0);
+    assert_eq!(similar(cache, &home, &at(0.0), 0.5).await.len(), 2);
+    assert_eq!(find(cache, &home, "3").await, None);
+    assert_eq!(forget(AnswerOrigin::Asker(ada)).await, 2);
+    assert_eq!(find(cache, &home, "0").await, None);
+    assert_eq!(find(cache, &other, "1").await, None);
+    assert_eq!(similar(cache, &home, &at(0.0), 0.5).await, ["2"]);
+    assert_eq!(forget(AnswerOrigin::Thread(third.thread)).await, 1);
+    assert!(similar(cache, &home, &at(0.0), 0.5).await.is_empty());
+    assert_eq!(cache.purge(home.assistant).await.unwrap(), 0);
+    // What was forgotten can be put again.
+    put_from(cache, &home, "0", first).await;
+    assert!(find(cache, &home, "0").await.is_some());
+}
+
+pub async fn a_thread_has_one_answer(cache: &Cache) {
+    let partition = partition(&Samples::new());
+    let source = answer_source();
+    put_from(cache, &partition, "old", source).await;
+    put_from(cache, &partition, "new", source).await;
+    assert_eq!(find(cache, &partition, "old").await, None);
+    assert_eq!(similar(cache, &partition, &at(0.0), 0.5).await, ["new"]);
+    // An answer that another has replaced is not its thread's any more.
+    put_from(cache, &partition, "new", answer_source()).await;
+    let forgotten = cache.forget(AnswerOrigin::Thread(source.thread)).await;
+    assert_eq!(forgotten.unwrap(), 0);
+    assert!(find(cache, &partition, "new").await.is_some());
+}
+
+pub async fn many_answers_are_forgotten_one_by_one(cache: &Cache) {
+    const COUNT: usize = 1_000;
+    let partition = partition(&Samples::new());
+    let sources: Vec<AnswerSource> = (0..COUNT).map(|_| answer_source()).collect();
+    for (number, source) in sources.iter().enumerate() {
+        put_from(cache, &partition, &number.to_string(), *source).await;
+    }
+    for (number, source) in sources
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| number % 10 != 0)
+    {
+        let forgotten = cache.forget(AnswerOrigin::Thread(source.thread)).await;
+        assert_eq!(forgotten.unwrap(), 1, "{number}");
+    }
+    for number in 0..COUNT {
+        let found = find(cache, &partition, &number.to_string()).await;
+        assert_eq!(found.is_some(), number % 10 == 0, "{number}");
+    }
+    let left = cache.purge(partition.assistant).await.unwrap();
+    assert_eq!(left, COUNT as u64 / 10);
 }
 
 pub async fn purging_what_was_never_there_removes_nothing(cache: &Cache) {

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use colloquy_domain::AssistantId;
 
 use crate::ports::{
-    AnswerCache, AnswerPartition, Embedder, Embedding, KeptAnswer, MAX_CANDIDATES, PortError,
-    SimilarAnswer,
+    AnswerCache, AnswerOrigin, AnswerPartition, Embedder, Embedding, KeptAnswer, MAX_CANDIDATES,
+    PortError, SimilarAnswer,
 };
 
 /// Answers in a list.
@@ -85,8 +85,10 @@ impl AnswerCache for MemoryAnswers {
         vector: Option<&Embedding>,
     ) -> Result<(), PortError> {
         let mut entries = self.entries();
+        let origin = AnswerOrigin::Thread(answer.source.thread);
         entries.retain(|entry| {
-            entry.partition != *partition || entry.kept.question != answer.question
+            let is_same = entry.partition == *partition && entry.kept.question == answer.question;
+            !is_same && !origin.contains(&entry.kept.source)
         });
         entries.push(Entry {
             partition: partition.clone(),
@@ -100,6 +102,13 @@ impl AnswerCache for MemoryAnswers {
         let mut entries = self.entries();
         let before = entries.len();
         entries.retain(|entry| entry.partition.assistant != assistant);
+        Ok((before - entries.len()) as u64)
+    }
+
+    async fn forget(&self, origin: AnswerOrigin) -> Result<u64, PortError> {
+        let mut entries = self.entries();
+        let before = entries.len();
+        entries.retain(|entry| !origin.contains(&entry.kept.source));
         Ok((before - entries.len()) as u64)
     }
 }
