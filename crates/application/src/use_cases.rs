@@ -13,9 +13,9 @@ use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
     AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock,
-    DeletionRepository, Embedder, IdGenerator, InstanceId, MessageRepository, Observer, QuestionMatcher, Reading,
-    Readings, RunEventRepository, RunRepository, SecretGenerator, SignInRepository,
-    ThreadRepository, TokenRepository, UserRepository,
+    DeletionRepository, Embedder, IdGenerator, InstanceId, MessageRepository, Observer,
+    QuestionMatcher, Reading, Readings, RunEventRepository, RunRepository, SecretGenerator,
+    SignInRepository, ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::schemas::SchemaChecker;
