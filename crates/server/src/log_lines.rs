@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use colloquy_application::ports::Clock;
 use colloquy_application::system::SystemClock;
@@ -11,6 +11,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
@@ -20,12 +21,17 @@ use crate::terminal::{in_one_line, visible};
 /// How much of an id is shown: its end, which is random.
 const SHOWN_OF_AN_ID: usize = 8;
 
-/// Writes each event to standard error.
-pub(crate) struct LogLines {
+/// Writes each event as one line.
+pub(crate) struct LogLines<W> {
     pub(crate) colours: bool,
+    pub(crate) output: W,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLines {
+impl<S, W> Layer<S> for LogLines<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
@@ -54,11 +60,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLines {
         }
         let line = self.line(event, fields);
         // There is nobody to tell.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+        let _ = self.output.make_writer().write_all(line.as_bytes());
     }
 }
 
-impl LogLines {
+impl<W> LogLines<W> {
     fn line(&self, event: &Event<'_>, fields: Fields) -> String {
         let metadata = event.metadata();
         let time = SystemClock.now().format("%Y-%m-%dT%H:%M:%S%.3fZ");

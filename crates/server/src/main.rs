@@ -11,6 +11,7 @@ mod failure;
 mod first_steps;
 mod instance;
 mod invocation;
+mod json_lines;
 mod log_lines;
 mod logging;
 mod password;
