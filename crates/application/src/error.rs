@@ -23,6 +23,9 @@ pub enum Error {
         /// When to come back.
         retry_after: Duration,
     },
+    /// Too many sign-ins wait for their turn, of this client or in all.
+    #[error("too many sign-ins wait")]
+    TooManyWaiting,
     /// The actor may not; the sentence says why.
     #[error("forbidden: {0}")]
     Forbidden(Cow<'static, str>),

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod avatars;
 pub mod deletions;
 mod error;
+mod fair_queue;
 pub mod messages;
 pub mod passwords;
 pub mod permissions;

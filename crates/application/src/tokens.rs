@@ -114,7 +114,7 @@ impl Tokens {
     /// accounts and wrong passwords cost the same time and give the same errors.
     ///
     /// # Errors
-    /// `InvalidCredentials`, `TooManySignIns`.
+    /// `InvalidCredentials`, `TooManySignIns`, `TooManyWaiting`.
     pub async fn login(
         &self,
         email: &str,
@@ -132,12 +132,12 @@ impl Tokens {
         let user = match credentials {
             Some(Credentials { user, .. }) if matches && user.is_active => user,
             other => {
-                self.guard.refuse(&entry).await?;
+                self.guard.refuse(entry).await?;
                 audit::sign_in_refused(other.map(|credentials| credentials.user.id));
                 return Err(Error::InvalidCredentials);
             }
         };
-        self.guard.succeed(&entry).await?;
+        self.guard.succeed(entry).await?;
         let name = TokenName::of_session();
         let issued = self
             .issue(user.id, TokenKind::Session, name, Some(SESSION_LIFETIME))

@@ -14,13 +14,13 @@ impl Email {
     /// The most characters an address may have (RFC 5321, 4.5.3.1.3, less the angle brackets).
     pub const MAX_CHARS: usize = 254;
 
-    /// Checks the shape `local@domain`: both parts present, no white space or control characters.
-    /// Whether mail arrives there is nothing a pattern can tell.
+    /// Checks the shape `local@domain`: both parts present, no white space or control characters
+    /// but for spaces around the whole, which are left out. Whether mail arrives there is nothing a pattern can tell.
     ///
     /// # Errors
     /// A `Violation` with the code `invalid_format` or `too_long`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
-        let written = text.into();
+        let written = text.into().trim().to_owned();
         if written.chars().count() > Self::MAX_CHARS {
             return Err(Violation::new(
                 "too_long",
@@ -84,6 +84,13 @@ mod tests {
         let other = Email::parse("ada@example.ORG").unwrap();
         assert_eq!(one, other);
         assert_eq!(one.as_str(), "Ada@Example.org");
+    }
+
+    #[test]
+    fn spaces_around_an_address_are_left_out() {
+        let email = Email::parse(" ada@example.org\n").unwrap();
+        assert_eq!(email.as_str(), "ada@example.org");
+        assert_eq!(email.key(), "ada@example.org");
     }
 
     #[test]

@@ -97,6 +97,19 @@ impl SignInRepository for SeaSignInRepository {
             .await
     }
 
+    async fn withdraw(&self, attempt: &SignInAttempt) -> Result<(), PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                attempts::Entity::delete_by_id(attempt.id)
+                    .exec(&transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, PortError> {
         self.database
             .write(|| async {

@@ -30,6 +30,10 @@ pub trait SignInRepository: Send + Sync {
     /// to its account, last at the time of the attempt.
     async fn succeed(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
+    /// The attempt was given up before it was decided: it counts as if it had never begun. One
+    /// that is not kept any more is passed over.
+    async fn withdraw(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
+
     /// Removes what no judgement has a use for at `now`, but at most 10,000 attempts; how much.
     async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
 }
@@ -60,7 +64,8 @@ pub struct PastAttempt {
     pub is_refused: bool,
 }
 
-/// SHA-256 of what somebody gave as their email, in lower case; what is kept in its place.
+/// SHA-256 of what somebody gave as their email, in lower case and without the spaces around it;
+/// what is kept in its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountKey(pub [u8; 32]);
 
@@ -72,7 +77,7 @@ impl AccountKey {
     /// The key of that text, be it an email or not.
     #[must_use]
     pub fn of(email: &str) -> Self {
-        Self(Sha256::digest(email.to_lowercase()).into())
+        Self(Sha256::digest(email.trim().to_lowercase()).into())
     }
 }
 
@@ -118,11 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_the_same_in_every_case() {
+    fn an_account_is_the_same_in_every_case_and_with_spaces_around_it() {
         assert_eq!(
             AccountKey::of("Ünal@Example.org"),
             AccountKey::of("üNAL@exAMPLE.org")
         );
-        assert_ne!(AccountKey::of("ada"), AccountKey::of("ada "));
+        assert_eq!(AccountKey::of("ada"), AccountKey::of(" ada\n"));
+        assert_ne!(AccountKey::of("ada"), AccountKey::of("a da"));
     }
 }

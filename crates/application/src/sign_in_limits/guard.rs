@@ -5,17 +5,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 
 use super::{Admission, SignInLimits, WINDOW};
 use crate::Error;
+use crate::fair_queue::{FairQueue, Place, QueueFull, QueueLimits};
 use crate::ports::{AccountKey, Clock, PlaceKey, PortError, SignInAttempt, SignInRepository};
 
 /// Between two looks whether others are decided, and how many; together as long as an attempt may
 /// be undecided.
 const PAUSE: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 100;
+/// How many attempts may wait: what can be looked at within seconds from one place, and within
+/// [`LONGEST_WAIT`] from all.
+const QUEUE: QueueLimits = QueueLimits {
+    per_client: 256,
+    total: 2_048,
+};
+/// How long an attempt may wait for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How many refusals are kept in memory: a few megabytes.
 const MAX_REFUSALS: usize = 20_000;
 
@@ -25,14 +35,15 @@ pub struct SignInGuard {
     attempts: Arc<dyn SignInRepository>,
     limits: SignInLimits,
     /// Attempts go in as passwords can be looked at: a crowd waits here, and not in the store.
-    queue: Arc<Semaphore>,
+    queue: FairQueue<PlaceKey>,
     refusals: Arc<Refusals>,
 }
 
-/// An attempt that may go on. While it is kept, it has its place in the queue.
+/// An attempt that may go on. While it is kept, it has its place in the queue. Dropped without a
+/// decision, because its client is gone or the store failed, it counts for nothing.
 pub(crate) struct Entry {
-    attempt: SignInAttempt,
-    _place: Option<OwnedSemaphorePermit>,
+    undecided: Option<Undecided>,
+    _place: Place<PlaceKey>,
 }
 
 impl SignInGuard {
@@ -48,7 +59,7 @@ impl SignInGuard {
         Self {
             attempts,
             limits,
-            queue: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            queue: FairQueue::new(places, QUEUE),
             refusals: Arc::default(),
         }
     }
@@ -56,32 +67,31 @@ impl SignInGuard {
     /// Lets the attempt pass, perhaps after others that are under way; sets its time.
     ///
     /// # Errors
-    /// `TooManySignIns`.
+    /// `TooManySignIns`, `TooManyWaiting`.
     pub(crate) async fn admit(
         &self,
         mut attempt: SignInAttempt,
         clock: &dyn Clock,
     ) -> Result<Entry, Error> {
-        if !self.is_watching() {
-            return Ok(Entry {
-                attempt,
-                _place: None,
-            });
-        }
-        self.refusals.check(&attempt, clock.now())?;
-        let queue = Arc::clone(&self.queue);
-        let place = queue.acquire_owned().await.map_err(PortError::other)?;
         for _ in 0..LOOKS {
+            self.refusals.check(&attempt, clock.now())?;
+            let place = self.place(attempt.place).await?;
             attempt.at = clock.now();
             // Somebody before it in the queue may have been the last.
             self.refusals.check(&attempt, attempt.at)?;
-            match self.attempts.begin(&attempt, self.limits).await? {
-                Admission::Admitted => {
-                    let _place = Some(place);
-                    return Ok(Entry { attempt, _place });
+            match self.begin(&attempt).await? {
+                (Admission::Admitted, undecided) => {
+                    return Ok(Entry {
+                        undecided,
+                        _place: place,
+                    });
                 }
-                Admission::Undecided => sleep(PAUSE).await,
-                Admission::Refused { until } => {
+                (Admission::Undecided, _) => {
+                    // Whom it waits for may need the place.
+                    drop(place);
+                    sleep(PAUSE).await;
+                }
+                (Admission::Refused { until }, _) => {
                     self.refusals.add(&attempt, until);
                     return Err(refusal(until - attempt.at));
                 }
@@ -90,19 +100,50 @@ impl SignInGuard {
         Err(refusal(super::DECISION))
     }
 
-    /// The password was wrong.
-    pub(crate) async fn refuse(&self, entry: &Entry) -> Result<(), Error> {
-        if self.is_watching() {
-            self.attempts.refuse(&entry.attempt).await?;
+    async fn place(&self, of: PlaceKey) -> Result<Place<PlaceKey>, Error> {
+        let place = timeout(LONGEST_WAIT, self.queue.enter(of)).await;
+        let place = place.map_err(|_| Error::TooManyWaiting)?;
+        place.map_err(|QueueFull| Error::TooManyWaiting)
+    }
+
+    /// Has the attempt judged and kept. That goes on without its client: what is kept of one that
+    /// is gone is removed again.
+    async fn begin(
+        &self,
+        attempt: &SignInAttempt,
+    ) -> Result<(Admission, Option<Undecided>), Error> {
+        if !self.is_watching() {
+            return Ok((Admission::Admitted, None));
         }
+        let (attempts, limits) = (Arc::clone(&self.attempts), self.limits);
+        let attempt = attempt.clone();
+        let begun = async move {
+            let admission = attempts.begin(&attempt, limits).await?;
+            let undecided = (admission == Admission::Admitted).then(|| Undecided {
+                attempts,
+                attempt: Some(attempt),
+            });
+            Ok((admission, undecided))
+        };
+        let begun = tokio::spawn(begun.in_current_span()).await;
+        begun.map_err(PortError::other)?
+    }
+
+    /// The password was wrong.
+    pub(crate) async fn refuse(&self, mut entry: Entry) -> Result<(), Error> {
+        if let Some(attempt) = entry.attempt() {
+            self.attempts.refuse(attempt).await?;
+        }
+        entry.is_decided();
         Ok(())
     }
 
     /// The password was right.
-    pub(crate) async fn succeed(&self, entry: &Entry) -> Result<(), Error> {
-        if self.is_watching() {
-            self.attempts.succeed(&entry.attempt).await?;
+    pub(crate) async fn succeed(&self, mut entry: Entry) -> Result<(), Error> {
+        if let Some(attempt) = entry.attempt() {
+            self.attempts.succeed(attempt).await?;
         }
+        entry.is_decided();
         Ok(())
     }
 
@@ -116,6 +157,44 @@ impl SignInGuard {
 
     fn is_watching(&self) -> bool {
         self.limits.failures_per_minute > 0
+    }
+}
+
+impl Entry {
+    fn attempt(&self) -> Option<&SignInAttempt> {
+        self.undecided.as_ref()?.attempt.as_ref()
+    }
+
+    fn is_decided(&mut self) {
+        if let Some(undecided) = &mut self.undecided {
+            undecided.attempt = None;
+        }
+    }
+}
+
+/// An attempt that is kept as undecided, and withdrawn when dropped like that: others would wait
+/// for the decision.
+struct Undecided {
+    attempts: Arc<dyn SignInRepository>,
+    attempt: Option<SignInAttempt>,
+}
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        let Some(attempt) = self.attempt.take() else {
+            return;
+        };
+        let attempts = Arc::clone(&self.attempts);
+        let withdrawn = async move {
+            if let Err(error) = attempts.withdraw(&attempt).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "abandoned sign-in not withdrawn");
+            }
+        };
+        // Without a runtime the process is ending.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(withdrawn);
+        }
     }
 }
 

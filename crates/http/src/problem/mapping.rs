@@ -18,6 +18,10 @@ impl From<Error> for Problem {
                 "Too many wrong passwords of late. Wait before you try again.",
             )
             .after(Some(retry_after)),
+            Error::TooManyWaiting => Self::new(
+                ProblemCode::RateLimitExceeded,
+                "Too many sign-ins wait for their turn. Try again in a moment.",
+            ),
             Error::Forbidden(reason) => Self::new(ProblemCode::Forbidden, reason),
             Error::NotFound => Self::not_found(),
             Error::Invalid(error) => Self::invalid(error),

@@ -158,5 +158,28 @@ pub async fn deciding_what_was_removed_is_no_error(stores: &Stores) {
     let make = Samples::new();
     let gone = attempt(&make, 1, 1, second(0));
     stores.sign_ins.refuse(&gone).await.unwrap();
+    stores.sign_ins.withdraw(&gone).await.unwrap();
     stores.sign_ins.succeed(&gone).await.unwrap();
+}
+
+pub async fn an_attempt_that_is_withdrawn_counts_for_nothing(stores: &Stores) {
+    let make = Samples::new();
+    let begun: Vec<_> = (0..10).map(|n| attempt(&make, n, 1, second(0))).collect();
+    for attempt in &begun {
+        assert_eq!(begin(stores, attempt).await, Admission::Admitted);
+    }
+    let next = attempt(&make, 10, 1, second(1));
+    assert_eq!(begin(stores, &next).await, Admission::Undecided);
+    stores.sign_ins.withdraw(&begun[0]).await.unwrap();
+    assert_eq!(begin(stores, &next).await, Admission::Admitted);
+    for attempt in &begun[1..] {
+        stores.sign_ins.withdraw(attempt).await.unwrap();
+    }
+    // Its place is known no better than before.
+    for n in 100..110 {
+        is_wrong(stores, &attempt(&make, 1, n, second(2))).await;
+    }
+    let until = second(62);
+    let stranger = attempt(&make, 1, 1, second(3));
+    assert_eq!(begin(stores, &stranger).await, Admission::Refused { until });
 }

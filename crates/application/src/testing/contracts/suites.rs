@@ -90,6 +90,7 @@ macro_rules! sign_in_contracts {
             of_many_attempts_at_once_no_more_begin_than_may,
             what_is_outdated_is_removed_and_nothing_else,
             deciding_what_was_removed_is_no_error,
+            an_attempt_that_is_withdrawn_counts_for_nothing,
         }
     };
 }

@@ -53,6 +53,13 @@ impl SignInRepository for Memory {
         })
     }
 
+    async fn withdraw(&self, attempt: &SignInAttempt) -> Result<(), PortError> {
+        self.with(|records| {
+            records.sign_ins.remove(&attempt.id);
+            Ok(())
+        })
+    }
+
     async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, PortError> {
         self.with(|records| {
             let before = records.sign_ins.len() + records.places.len();
