@@ -116,10 +116,11 @@ impl Installation {
 
     /// Starts the service and waits until it is ready.
     pub async fn serve(self) -> Colloquy {
-        let (process, origin) = self.start().await;
+        let (process, origin, metrics) = self.start().await;
         Colloquy {
             process,
             origin,
+            metrics,
             installation: self,
             admin_token: OnceCell::new(),
         }
@@ -149,17 +150,19 @@ impl Installation {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    async fn start(&self) -> (Process, String) {
+    async fn start(&self) -> (Process, String, String) {
         let usual = [
             ("COLLOQUY_LISTEN", "127.0.0.1:0"),
+            ("COLLOQUY_METRICS_LISTEN", "127.0.0.1:0"),
             ("COLLOQUY_LOG_FORMAT", "json"),
         ];
         // Of two values the last one counts.
         let settings = usual.into_iter().chain(self.settings());
         let mut process = Process::spawn(process::command(&self.directory.0, &["serve"], settings));
         let origin = process.line(listening_at).await;
+        let metrics = process.line(metrics_at).await;
         wait_until_ready(&mut process, &Client::guest(&origin)).await;
-        (process, origin)
+        (process, origin, metrics)
     }
 }
 
@@ -167,6 +170,12 @@ impl Installation {
 fn listening_at(line: &str) -> Option<String> {
     let (_, origin) = line.strip_prefix("Colloquy ")?.split_once(" serves ")?;
     Some(origin.to_owned())
+}
+
+/// Finds in a line of the output where the metrics are.
+fn metrics_at(line: &str) -> Option<String> {
+    let url = line.strip_prefix("  metrics: ")?;
+    Some(url.strip_suffix("/metrics")?.to_owned())
 }
 
 async fn wait_until_ready(process: &mut Process, guest: &Client) {
@@ -192,6 +201,7 @@ pub struct Colloquy {
     // Before the installation: the process ends before its data goes.
     process: Process,
     origin: String,
+    metrics: String,
     installation: Installation,
     admin_token: OnceCell<String>,
 }
@@ -238,6 +248,12 @@ impl Colloquy {
     #[must_use]
     pub fn guest(&self) -> Client {
         Client::guest(&self.origin)
+    }
+
+    /// Whoever watches the service, on the address of its metrics.
+    #[must_use]
+    pub fn watcher(&self) -> Client {
+        Client::guest(&self.metrics)
     }
 
     /// The first administrator.
@@ -291,7 +307,7 @@ impl Colloquy {
     /// Starts it again on the same data, once it has ended.
     pub async fn restart(&mut self) {
         assert!(self.process.has_ended(), "it still runs");
-        (self.process, self.origin) = self.installation.start().await;
+        (self.process, self.origin, self.metrics) = self.installation.start().await;
     }
 }
 

@@ -13,6 +13,7 @@ use colloquy_application::ports::IdGenerator;
 use futures_util::FutureExt as _;
 use tower::{Layer, Service, ServiceExt as _, layer::layer_fn, service_fn, util::option_layer};
 
+use crate::client_address::TrustedProxies;
 use crate::input::WithoutQuery;
 use crate::logging::RequestLog;
 use crate::metrics::CountedRequest;
@@ -47,10 +48,12 @@ pub(crate) fn layer(
 + 'static {
     let origins = options.cors_origins;
     let cors = option_layer((!origins.is_empty()).then(|| cors::layer(origins)));
+    let proxies = TrustedProxies::new(options.trusted_proxies);
+    let limits = options.metrics.limits().clone();
     let around = Arc::new(Around {
         ids: options.ids,
         metrics: options.metrics,
-        turns: Turns::new(options.max_requests),
+        turns: Turns::new(options.max_requests, proxies, limits),
         without_query,
     });
     layer_fn(move |route: Route| {

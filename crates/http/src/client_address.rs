@@ -1,12 +1,12 @@
 //! From which address a request comes.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName, Request};
 use ipnet::IpNet;
 
 use crate::problem::Problem;
@@ -42,8 +42,29 @@ impl TrustedProxies {
         Self(networks.into())
     }
 
-    fn include(&self, address: IpAddr) -> bool {
+    pub(crate) fn include(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.0.contains(&address))
+    }
+}
+
+/// Whose requests count together: an IPv4 address, or an IPv6 network of 64 bits, of which whoever
+/// has one address usually has all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Network(IpAddr);
+
+impl Network {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        const PREFIX: u128 = !(u64::MAX as u128);
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & PREFIX).into(),
+            address => address,
+        })
+    }
+
+    /// Of the client that sends the request.
+    pub(crate) fn of_request<B>(request: &Request<B>, trusted: &TrustedProxies) -> Self {
+        let peer = peer(request.extensions());
+        Self::of(client(peer, request.headers(), trusted))
     }
 }
 
@@ -106,7 +127,7 @@ fn address(text: &str) -> Option<IpAddr> {
 mod tests {
     use axum::http::HeaderMap;
 
-    use super::{ProxyNetwork, TrustedProxies, X_FORWARDED_FOR, client};
+    use super::{Network, ProxyNetwork, TrustedProxies, X_FORWARDED_FOR, client};
 
     /// Who the client is, of a connection from there with these headers, behind proxies at
     /// `10.0.0.0/8` and `::1`.
@@ -158,5 +179,14 @@ mod tests {
         for text in ["", "*", "10.0.0.0/33", "proxy", "10.0.0.1:80"] {
             assert!(text.parse::<ProxyNetwork>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_addresses_of_an_ipv6_network_count_together() {
+        let of = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
     }
 }

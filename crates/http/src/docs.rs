@@ -1,23 +1,30 @@
 //! The document as JSON, and a page that renders it without asking any other host.
 
-use std::sync::{Arc, OnceLock};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
+use crate::etag::IfNoneMatch;
 use crate::input::{Fields, Input, Query, WithoutQuery, choice};
 use crate::openapi::{DocumentVersion, openapi_json};
 use crate::problem::Problem;
+use crate::serve::SharedBytes;
 use crate::state::App;
 
-const PAGE: &str = include_str!("docs/index.html");
-const START: &str = include_str!("docs/start.js");
+const PAGE: &[u8] = include_bytes!("docs/index.html");
+const START: &[u8] = include_bytes!("docs/start.js");
 /// The only parts of Swagger UI that the page uses.
 const ASSETS: [&str; 2] = ["swagger-ui.css", "swagger-ui-bundle.js"];
 /// Swagger UI styles elements and draws small pictures of its own.
@@ -51,44 +58,85 @@ impl Input for DocumentVersion {
 }
 
 /// Each version is written when it is asked for the first time.
-async fn document(Query(version): Query<DocumentVersion>) -> Result<Response, Problem> {
-    static WRITTEN: [OnceLock<Bytes>; 2] = [const { OnceLock::new() }; 2];
+async fn document(
+    Query(version): Query<DocumentVersion>,
+    at_hand: IfNoneMatch,
+) -> Result<Response, Problem> {
+    static WRITTEN: [OnceLock<StaticFile>; 2] = [const { OnceLock::new() }; 2];
     let written = &WRITTEN[usize::from(version == DocumentVersion::V3_2)];
-    if let Some(json) = written.get() {
-        return Ok(typed("application/json", json.clone()));
+    if let Some(file) = written.get() {
+        return Ok(file.answer(&at_hand));
     }
     let json = openapi_json(version).map_err(Problem::internal)?;
-    let json = written.get_or_init(|| json.into()).clone();
-    Ok(typed("application/json", json))
+    let file = StaticFile::new("application/json", json.into());
+    Ok(written.get_or_init(|| file).answer(&at_hand))
 }
 
-async fn page() -> Response {
-    let page = typed(
-        "text/html; charset=utf-8",
-        Bytes::from_static(PAGE.as_bytes()),
-    );
-    ([(CONTENT_SECURITY_POLICY, POLICY)], page).into_response()
+async fn page(at_hand: IfNoneMatch) -> Response {
+    static FILE: LazyLock<StaticFile> =
+        LazyLock::new(|| StaticFile::new("text/html; charset=utf-8", Bytes::from_static(PAGE)));
+    ([(CONTENT_SECURITY_POLICY, POLICY)], FILE.answer(&at_hand)).into_response()
 }
 
-async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
-    if name == "start.js" {
-        let script = Bytes::from_static(START.as_bytes());
-        return Ok(typed("text/javascript; charset=utf-8", script));
+async fn asset(Path(name): Path<String>, at_hand: IfNoneMatch) -> Result<Response, Problem> {
+    let file = FILES.get(name.as_str()).ok_or_else(Problem::not_found)?;
+    Ok(file.answer(&at_hand))
+}
+
+/// What the page loads, by name. Held once, however many are sending it.
+static FILES: LazyLock<HashMap<&str, StaticFile>> = LazyLock::new(|| {
+    let script = Bytes::from_static(START);
+    let start = StaticFile::new("text/javascript; charset=utf-8", script);
+    let assets = ASSETS
+        .iter()
+        .filter_map(|name| Some((*name, vendored(name)?)));
+    assets.chain([("start.js", start)]).collect()
+});
+
+/// A file of Swagger UI.
+fn vendored(name: &str) -> Option<StaticFile> {
+    let file = utoipa_swagger_ui::serve(name, Arc::new(Config::default())).ok()??;
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Some(StaticFile {
+        is_gzipped: file.gzpipped,
+        ..StaticFile::new(&file.content_type, bytes)
+    })
+}
+
+/// A file that is the same for as long as the process lives.
+struct StaticFile {
+    content_type: HeaderValue,
+    bytes: Bytes,
+    is_gzipped: bool,
+    etag: String,
+}
+
+impl StaticFile {
+    fn new(content_type: &str, bytes: Bytes) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&bytes);
+        Self {
+            etag: format!("\"{:016x}\"", hasher.finish()),
+            content_type: HeaderValue::from_str(content_type)
+                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            bytes,
+            is_gzipped: false,
+        }
     }
-    if !ASSETS.contains(&name.as_str()) {
-        return Err(Problem::not_found());
-    }
-    let file = utoipa_swagger_ui::serve(&name, Arc::new(Config::default()))
-        .ok()
-        .flatten()
-        .ok_or_else(Problem::not_found)?;
-    let encoding = file
-        .gzpipped
-        .then_some([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
-    let file = typed(&file.content_type, Bytes::from(file.bytes.into_owned()));
-    Ok((encoding, file).into_response())
-}
 
-fn typed(content_type: &str, body: Bytes) -> Response {
-    ([(CONTENT_TYPE, content_type)], [REVALIDATE], body).into_response()
+    fn answer(&self, at_hand: &IfNoneMatch) -> Response {
+        let validity = [(ETAG, self.etag.as_str())];
+        if at_hand.names(&self.etag) {
+            return (StatusCode::NOT_MODIFIED, validity, [REVALIDATE]).into_response();
+        }
+        let kind = [(CONTENT_TYPE, self.content_type.clone())];
+        let encoding = self.is_gzipped.then_some([(CONTENT_ENCODING, "gzip")]);
+        let body = self.bytes.clone();
+        let mut response = (encoding, kind, validity, [REVALIDATE], body).into_response();
+        response.extensions_mut().insert(SharedBytes);
+        response
+    }
 }

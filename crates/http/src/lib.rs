@@ -15,6 +15,7 @@ mod header_list;
 mod health;
 mod idempotency;
 mod input;
+mod limits;
 mod links;
 mod logging;
 mod messages;
@@ -40,7 +41,7 @@ mod users;
 
 pub use client_address::{InvalidNetwork, ProxyNetwork};
 pub use cors::{InvalidOrigin, Origin};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, metrics_router};
 pub use openapi::{DocumentVersion, openapi_json};
 pub use options::HttpOptions;
 pub use router::router;

@@ -20,7 +20,7 @@ use crate::request_id::X_REQUEST_ID;
 use crate::router;
 use crate::runs::RunEventFrame;
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 8] = [
     ("auth", "Signing in and out"),
     ("users", "Accounts"),
     ("tokens", "API keys of the caller"),
@@ -29,7 +29,6 @@ const TAGS: [(&str, &str); 9] = [
     ("messages", "What is said in them"),
     ("runs", "How messages were answered"),
     ("health", "Signs of life"),
-    ("metrics", "Figures for whoever watches the service"),
 ];
 
 /// Which version of OpenAPI the document keeps to.
@@ -198,7 +197,7 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
     };
     let has_body = operation.request_body.is_some();
     let mut tags = operation.tags.iter().flatten();
-    let uses_the_store = tags.all(|tag| tag != "health" && tag != "metrics");
+    let uses_the_store = tags.all(|tag| tag != "health");
     [
         (
             has_body,

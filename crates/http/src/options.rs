@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use colloquy_application::ports::{IdGenerator, Readings};
+use colloquy_application::ports::IdGenerator;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Metrics, Origin, ProxyNetwork};
@@ -19,10 +19,8 @@ pub struct HttpOptions {
     pub max_requests: usize,
     /// Cancelled when the service is about to stop: from then on it is not ready any more.
     pub draining: CancellationToken,
-    /// Counts what `/metrics` shows, the requests among it.
+    /// Counts the requests.
     pub metrics: Metrics,
-    /// What `/metrics` shows besides.
-    pub readings: Vec<Arc<dyn Readings>>,
 }
 
 impl HttpOptions {
@@ -37,7 +35,6 @@ impl HttpOptions {
             max_requests: 1_024,
             draining: CancellationToken::new(),
             metrics: Metrics::new(),
-            readings: Vec::new(),
         }
     }
 }

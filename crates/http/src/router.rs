@@ -8,7 +8,6 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::client_address::TrustedProxies;
 use crate::input::WithoutQuery;
-use crate::metrics::{self, Scrape};
 use crate::problem::Problem;
 use crate::state::{App, Readiness};
 use crate::{
@@ -21,24 +20,20 @@ use crate::{
 pub fn router(
     use_cases: UseCases,
     health: Vec<Arc<dyn HealthCheck>>,
-    mut options: HttpOptions,
+    options: HttpOptions,
 ) -> Router {
-    let mut readings = std::mem::take(&mut options.readings);
-    readings.push(Arc::new(use_cases.clone()));
-    let scrape = Scrape {
-        metrics: options.metrics.clone(),
-        readings: readings.into(),
-    };
+    let metrics = options.metrics.clone();
     let readiness = Readiness {
         checks: health.into(),
         draining: options.draining.clone(),
+        limits: metrics.limits().clone(),
     };
     let proxies = TrustedProxies::new(options.trusted_proxies.clone());
     let (routes, mut without_query) = served();
     docs::note_queries(&mut without_query);
     let routes = routes
         .merge(docs::routes())
-        .with_state(App::new(use_cases, readiness, proxies, scrape));
+        .with_state(App::new(use_cases, readiness, proxies, metrics));
     layered(routes, without_query, options)
 }
 
@@ -83,11 +78,7 @@ fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
         .into_iter()
         .flat_map(|routes| routes())
         .map(below_base_path);
-    let routes = [health::routes, metrics::routes];
-    routes
-        .into_iter()
-        .flat_map(|routes| routes())
-        .chain(below_base)
+    health::routes().into_iter().chain(below_base)
 }
 
 fn below_base_path(route: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {

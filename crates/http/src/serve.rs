@@ -1,10 +1,14 @@
 mod activity;
+mod answers;
 mod connection;
+mod outgoing;
 mod stall;
+mod streams;
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,7 +17,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::Metrics;
+use self::answers::Answers;
+use self::connection::{Connection, Shared};
+use crate::client_address::{Network, TrustedProxies};
+use crate::limits::{Budget, Limit, Room};
+use crate::{Metrics, ProxyNetwork};
+
+pub(crate) use self::activity::{Activity, Waiting};
+pub(crate) use self::outgoing::SharedBytes;
 
 /// How long to wait when no connection can be accepted, for example without descriptors left.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
@@ -26,8 +37,11 @@ pub struct ServeOptions {
     pub idle: Duration,
     /// How long a client may take nothing of an answer that is being sent.
     pub stall: Duration,
-    /// How many connections there may be; further ones are closed as soon as they come.
+    /// How many connections there may be; one client has at most three quarters of them. A further
+    /// one takes the place of one that waits for its client, or is closed as soon as it comes.
     pub max_connections: usize,
+    /// Proxies whose connections are those of many clients.
+    pub trusted_proxies: Vec<ProxyNetwork>,
     /// How long requests under way have to end once the service stops.
     pub grace: Duration,
     /// Counts the connections.
@@ -41,6 +55,7 @@ impl Default for ServeOptions {
             idle: Duration::from_secs(15),
             stall: Duration::from_secs(30),
             max_connections: 4_096,
+            trusted_proxies: Vec::new(),
             grace: Duration::from_secs(25),
             metrics: Metrics::new(),
         }
@@ -85,34 +100,24 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let stop = CancellationToken::new();
+    let shared = Arc::new(shared(router, options));
     let mut connections = JoinSet::new();
+    let mut watch = JoinSet::new();
+    watch.spawn(shared.answers.clone().watch());
     let mut shutdown = pin!(shutdown);
-    let mut is_full = false;
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => {}
             (stream, peer) = accept(&listener) => {
-                let was_full = is_full;
-                is_full = connections.len() >= options.max_connections;
-                if is_full {
-                    if !was_full {
-                        tracing::warn!(connections = connections.len(), "no room for more connections");
-                    }
-                    continue;
+                if let Some(connection) = admit(&shared, stream, peer) {
+                    connections.spawn(connection);
                 }
-                connections.spawn(connection::run(
-                    stream,
-                    peer,
-                    router.clone(),
-                    options.clone(),
-                    stop.clone(),
-                ));
             }
         }
     }
+    let Shared { options, stop, .. } = &*shared;
     drop(listener);
     stop.cancel();
     tracing::info!(connections = connections.len(), "no more connections taken");
@@ -121,6 +126,47 @@ pub async fn serve(
         tracing::warn!(connections = connections.len(), "connections cut");
     }
     Ok(())
+}
+
+fn shared(router: Router, options: ServeOptions) -> Shared {
+    let limits = options.metrics.limits().clone();
+    let room = Room {
+        total: options.max_connections,
+        hard: None,
+    };
+    Shared {
+        router,
+        proxies: TrustedProxies::new(options.trusted_proxies.clone()),
+        connections: Budget::new(room, Limit::Connections, limits.clone()),
+        answers: Answers::new(options.stall, limits),
+        stop: CancellationToken::new(),
+        options,
+    }
+}
+
+/// The connection's work, if there is room for it.
+fn admit(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<impl Future<Output = ()> + use<>> {
+    let max = shared.options.max_connections;
+    let is_proxy = shared.proxies.include(peer.ip().to_canonical());
+    let per_client = if is_proxy { max } else { max - max / 4 };
+    let client = Network::of(peer.ip());
+    let connection = Arc::new(Connection::default());
+    let holder = Arc::clone(&connection);
+    let share = shared
+        .connections
+        .take(client, per_client, 1, holder)
+        .ok()?;
+    Some(connection::run(
+        stream,
+        peer,
+        connection,
+        share,
+        Arc::clone(shared),
+    ))
 }
 
 /// The next connection. Failures to accept one are waited out.

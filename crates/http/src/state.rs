@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Metrics;
 use crate::assistants::WrittenAssistants;
 use crate::client_address::TrustedProxies;
-use crate::metrics::Scrape;
+use crate::limits::Limits;
 
 /// What the handlers work with; each asks for the part that it needs.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ struct Parts {
     tokens: Arc<Tokens>,
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
-    scrape: Scrape,
+    metrics: Metrics,
     written_assistants: Arc<WrittenAssistants>,
 }
 
@@ -41,6 +41,7 @@ struct Parts {
 pub(crate) struct Readiness {
     pub(crate) checks: Arc<[Arc<dyn HealthCheck>]>,
     pub(crate) draining: CancellationToken,
+    pub(crate) limits: Limits,
 }
 
 impl App {
@@ -48,7 +49,7 @@ impl App {
         use_cases: UseCases,
         readiness: Readiness,
         trusted_proxies: TrustedProxies,
-        scrape: Scrape,
+        metrics: Metrics,
     ) -> Self {
         Self(Arc::new(Parts {
             assistants: use_cases.assistants.into(),
@@ -60,7 +61,7 @@ impl App {
             tokens: use_cases.tokens.into(),
             readiness,
             trusted_proxies,
-            scrape,
+            metrics,
             written_assistants: Arc::default(),
         }))
     }
@@ -84,15 +85,9 @@ impl FromRef<App> for Arc<WrittenAssistants> {
     }
 }
 
-impl FromRef<App> for Scrape {
-    fn from_ref(app: &App) -> Self {
-        app.0.scrape.clone()
-    }
-}
-
 impl FromRef<App> for Metrics {
     fn from_ref(app: &App) -> Self {
-        app.0.scrape.metrics.clone()
+        app.0.metrics.clone()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Work that is begun together ends together, and late: so a few are worked on, the next ones wait
 //! in their order, and whoever finds too many there is told to come back, at once. Whoever only
-//! waits, for a body or for a model, keeps nobody from working. Signs of life are answered all the
-//! same. A turn that lasts for too long is taken away.
+//! waits, for a body or for a model, keeps nobody from working: requests whose bodies have not
+//! arrived are limited apart from the others, in number and bytes, for each client and in all.
+//! Signs of life are answered all the same. A turn that lasts for too long is taken away.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,9 +15,13 @@ use axum::http::Extensions;
 use axum::http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::BASE;
+use crate::client_address::{Network, TrustedProxies};
+use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
 use crate::problem::Problem;
+use crate::serve::{Activity, Waiting};
 
 /// Worked on at once: twice the connections to a database, which is what most work waits for, and
 /// few enough to leave the runs their part of it.
@@ -26,20 +31,44 @@ const AT_WORK: usize = 24;
 /// [`read`](crate::input) gives a body to arrive.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What a request that waits for its body counts besides the bytes that it has received.
+const BODY_COST: usize = 32 * 1024;
+/// What all of them may hold together: a thousand without a byte, or 32 of the largest JSON.
+const BODIES: Room = Room {
+    total: 32 * 1024 * 1024,
+    hard: None,
+};
+/// What those of one client may hold.
+const BODIES_OF_CLIENT: usize = BODIES.total / 4;
+
 /// The turns that there are.
 #[derive(Debug, Clone)]
 pub(crate) struct Turns {
     room: Arc<Semaphore>,
     work: Arc<Semaphore>,
+    bodies: Budget<Arrival>,
+    limits: Limits,
+    proxies: TrustedProxies,
 }
 
 impl Turns {
     /// So many in all, those that wait included.
-    pub(crate) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize, proxies: TrustedProxies, limits: Limits) -> Self {
         Self {
             room: Arc::new(Semaphore::new(count)),
             work: Arc::new(Semaphore::new(AT_WORK)),
+            bodies: Budget::new(BODIES, Limit::RequestBodies, limits.clone()),
+            limits,
+            proxies,
         }
+    }
+
+    fn room(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            self.limits.reached(Limit::Requests);
+            let busy = "The service has as much to do as it can. Try again in a moment.";
+            Problem::unavailable(busy)
+        })
     }
 }
 
@@ -53,6 +82,8 @@ struct Held {
     room: Mutex<Option<OwnedSemaphorePermit>>,
     work: Mutex<Option<OwnedSemaphorePermit>>,
     turns: Turns,
+    client: Network,
+    connection: Option<Activity>,
 }
 
 impl Turn {
@@ -69,16 +100,14 @@ impl Turn {
         if !request.uri().path().starts_with(BASE) {
             return Ok(Self::default());
         }
-        let Ok(room) = Arc::clone(&turns.room).try_acquire_owned() else {
-            let busy = "The service has as much to do as it can. Try again in a moment.";
-            return Err(Problem::unavailable(busy));
-        };
         let turn = Self(Some(Arc::new(Held {
-            room: Mutex::new(Some(room)),
+            room: Mutex::new(Some(turns.room()?)),
             work: Mutex::new(None),
             turns: turns.clone(),
+            client: Network::of_request(request, &turns.proxies),
+            connection: request.extensions().get().cloned(),
         })));
-        turn.resume().await;
+        turn.work().await;
         request.extensions_mut().insert(turn.clone());
         Ok(turn)
     }
@@ -90,8 +119,40 @@ impl Turn {
         }
     }
 
-    /// Waits until this request may work again.
-    pub(crate) async fn resume(&self) {
+    /// Makes room for others while the rest of the request's body is awaited.
+    ///
+    /// # Errors
+    /// When there is no room for requests that wait.
+    pub(crate) fn await_body(&self) -> Result<AwaitedBody, Problem> {
+        self.end();
+        let arrival = Arc::new(Arrival::default());
+        let Some(held) = &self.0 else {
+            return Ok(AwaitedBody::of(arrival));
+        };
+        let holder = Arc::clone(&arrival);
+        let bodies = &held.turns.bodies;
+        let share = bodies.take(held.client, BODIES_OF_CLIENT, BODY_COST, holder);
+        Ok(AwaitedBody {
+            share: Some(share.map_err(|_| no_room_for_body())?),
+            _waiting: held.connection.as_ref().map(Activity::wait),
+            arrival,
+        })
+    }
+
+    /// Waits until this request, whose body has arrived, may work again.
+    ///
+    /// # Errors
+    /// When too many wait already.
+    pub(crate) async fn resume(&self) -> Result<(), Problem> {
+        if let Some(held) = &self.0 {
+            let room = held.turns.room()?;
+            *lock(&held.room) = Some(room);
+        }
+        self.work().await;
+        Ok(())
+    }
+
+    async fn work(&self) {
         let Some(held) = &self.0 else { return };
         let permit = Arc::clone(&held.turns.work).acquire_owned().await;
         *lock(&held.work) = permit.ok();
@@ -121,6 +182,58 @@ impl Turn {
             *lock(&held.room) = None;
         }
     }
+}
+
+/// A request waits for the rest of its body.
+pub(crate) struct AwaitedBody {
+    arrival: Arc<Arrival>,
+    share: Option<Share<Arrival>>,
+    _waiting: Option<Waiting>,
+}
+
+impl AwaitedBody {
+    fn of(arrival: Arc<Arrival>) -> Self {
+        Self {
+            arrival,
+            share: None,
+            _waiting: None,
+        }
+    }
+
+    /// So many bytes more are held.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub(crate) fn grow(&self, bytes: usize) -> Result<(), Problem> {
+        let grown = self.share.as_ref().map_or(Ok(()), |it| it.grow(bytes));
+        grown.map_err(|_| no_room_for_body())
+    }
+
+    /// Waits until its place is needed by others; why it cannot wait any longer.
+    pub(crate) async fn lost(&self) -> Problem {
+        self.arrival.0.cancelled().await;
+        no_room_for_body()
+    }
+}
+
+/// Says that the request has lost its place.
+#[derive(Debug, Default)]
+struct Arrival(CancellationToken);
+
+impl Holder for Arrival {
+    fn may_yield(&self) -> bool {
+        true
+    }
+
+    fn cut(&self) {
+        self.0.cancel();
+    }
+}
+
+fn no_room_for_body() -> Problem {
+    Problem::unavailable(
+        "Too many requests wait for their bodies. Send the whole request, then try again.",
+    )
 }
 
 impl<S: Sync> FromRequestParts<S> for Turn {

@@ -14,6 +14,7 @@ use crate::terminal::print;
 
 pub(crate) fn welcome(
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
     first_sign_in: Option<&FirstSignIn>,
     configuration: &Configuration,
 ) -> io::Result<()> {
@@ -23,6 +24,9 @@ pub(crate) fn welcome(
         env!("CARGO_PKG_VERSION")
     ))?;
     row("try it", &format!("{url}/docs"))?;
+    if let Some(address) = metrics {
+        row("metrics", &format!("http://{}/metrics", reachable(address)))?;
+    }
     let data = configuration.same_data();
     match first_sign_in {
         Some(FirstSignIn {

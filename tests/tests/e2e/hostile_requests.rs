@@ -55,7 +55,7 @@ async fn malformed_requests_harm_nobody(backend: Backend) {
     let faults: Vec<&str> = log.lines().filter(|it| it.contains("\"ERROR\"")).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     // Those of HTTP/2 too, which nobody has read here.
-    let figures = server.guest().root().get("/metrics").await.text();
+    let figures = server.watcher().root().get("/metrics").await.text();
     let mut figures = figures.lines();
     let fault = figures.find(|it| it.contains("status=\"5"));
     assert_eq!(fault, None);

@@ -56,7 +56,7 @@ impl std::fmt::Display for Operation {
 }
 
 fn is_in_api(path: &str) -> bool {
-    let outside = ["/health/", "/openapi.json", "/docs", "/metrics"];
+    let outside = ["/health/", "/openapi.json", "/docs"];
     !outside.iter().any(|prefix| path.starts_with(prefix))
 }
 

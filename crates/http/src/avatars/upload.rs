@@ -44,6 +44,8 @@ pub(crate) async fn upload_avatar(
     turn.pause();
     // Who may not is told before the file is taken in.
     let upload = avatars.upload(&caller.actor, &reference).await?;
-    let assistant = upload.finish(form.file().await?).await?;
+    let file = form.file().await?;
+    turn.pause();
+    let assistant = upload.finish(file).await?;
     Ok(tagged(&assistant))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use crate::limits::Limit;
 use crate::router::Routes;
 
 /// That all is well.
@@ -15,6 +16,23 @@ struct Health {
     /// Always `ok`.
     #[schema(schema_with = statuses)]
     status: &'static str,
+}
+
+/// That the service can do its work.
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// Always `ok`.
+    #[schema(schema_with = statuses)]
+    status: &'static str,
+    /// Limits at which clients were refused or cut within the last ten seconds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(schema_with = limits, required = false)]
+    limits_reached: Vec<&'static str>,
+}
+
+fn limits() -> utoipa::openapi::schema::ArrayBuilder {
+    let names = crate::schema::one_of(Limit::ALL.map(Limit::as_str));
+    utoipa::openapi::schema::ArrayBuilder::new().items(names)
 }
 
 fn statuses() -> utoipa::openapi::schema::ObjectBuilder {

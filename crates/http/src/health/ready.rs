@@ -6,7 +6,8 @@ use colloquy_application::ports::HealthCheck;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::{Health, OK};
+use super::OK;
+use crate::limits::Limit;
 use crate::problem::Problem;
 use crate::state::Readiness;
 
@@ -19,19 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
     path = "/health/ready",
     tag = "health",
     responses(
-        (status = 200, description = "It can", body = Health),
+        (status = 200, description = "It can", body = super::Readiness),
         (status = 503, description = "A part of it does not answer, or it is about to stop"),
     ),
 )]
 pub(crate) async fn health_ready(
     State(readiness): State<Readiness>,
-) -> Result<Json<Health>, Problem> {
+) -> Result<Json<super::Readiness>, Problem> {
     if readiness.draining.is_cancelled() {
         return Err(Problem::unavailable("The service is stopping."));
     }
     let checks = readiness.checks.iter().map(|check| passes(&**check));
     if join_all(checks).await.into_iter().all(|passes| passes) {
-        Ok(Json(OK))
+        let limits = readiness.limits.reached_lately();
+        Ok(Json(super::Readiness {
+            status: OK.status,
+            limits_reached: limits.into_iter().map(Limit::as_str).collect(),
+        }))
     } else {
         Err(Problem::unavailable(
             "A part of the service does not answer.",

@@ -1,28 +1,21 @@
 use std::borrow::Cow;
-use std::pin::pin;
-use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use bytes::Bytes;
-use futures_util::future::poll_immediate;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::time::timeout;
+use axum::http::header::CONTENT_TYPE;
+use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::fields::{read_pairs, read_whole};
-use super::{Body, Input, json, object};
+use super::arrival::{Incoming, refuse_encoded};
+use super::fields::{Place, Unknown, read_members, read_pairs, read_whole};
+use super::{Body, Input, json};
 use crate::problem::{Problem, ProblemCode};
-use crate::turns::Turn;
 
 /// The largest JSON body.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
 /// The largest form; what is sent before anybody has signed in is kept small.
 const MAX_FORM_BYTES: usize = 16 * 1024;
-/// How long a body may take to arrive.
-pub(super) const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// What a JSON body says; it must be an object.
 pub(crate) struct JsonBody<T>(pub(crate) T);
@@ -31,10 +24,11 @@ impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        refuse_encoded(request.headers())?;
         match media_type(request.headers()) {
             Some(MediaType::Json) => {
-                let body = arrived(request, MAX_JSON_BYTES).await?;
-                read_json(&body).map(Self)
+                let body = Incoming::of(request, MAX_JSON_BYTES)?.whole().await?;
+                read_json(&body, Unknown::Named).map(Self)
             }
             _ => Err(unsupported("The body must be `application/json`.")),
         }
@@ -48,15 +42,18 @@ impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        refuse_encoded(request.headers())?;
         let media_type = media_type(request.headers()).ok_or_else(|| {
             unsupported(
                 "The body must be `application/x-www-form-urlencoded` or `application/json`.",
             )
         })?;
-        let body = arrived(request, MAX_FORM_BYTES).await?;
+        let body = Incoming::of(request, MAX_FORM_BYTES)?.whole().await?;
         let input = match media_type {
-            MediaType::Json => read_json(&body)?,
-            MediaType::Form => read_whole(|place| read_pairs(&body, place, T::read))?,
+            MediaType::Json => read_json(&body, Unknown::Unnamed)?,
+            MediaType::Form => {
+                read_whole(|place| read_pairs(&body, place, Unknown::Unnamed, T::read))?
+            }
         };
         Ok(Self(input))
     }
@@ -98,45 +95,16 @@ fn media_type(headers: &HeaderMap) -> Option<MediaType> {
     }
 }
 
-fn read_json<T: Input>(body: &[u8]) -> Result<T, Problem> {
+fn read_json<T: Input>(body: &[u8], unknown: Unknown) -> Result<T, Problem> {
     let value = json::parse(body)?;
-    Ok(read_whole(|place| object(T::read)(value, place))?)
+    Ok(read_whole(|place| whole_object(value, place, unknown))?)
 }
 
-/// The whole body. Nothing beyond the limit is held, whatever length was announced.
-async fn arrived(request: Request, limit: usize) -> Result<Bytes, Problem> {
-    if announced_length(request.headers()).is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
+fn whole_object<T: Input>(value: Value, place: &mut Place<'_>, unknown: Unknown) -> Option<T> {
+    match value {
+        Value::Object(members) => read_members(members, place, unknown, T::read),
+        _ => place.wrong_type("an object"),
     }
-    let turn = Turn::of(request.extensions());
-    let mut body = pin!(timeout(
-        ARRIVAL,
-        Limited::new(request.into_body(), limit).collect()
-    ));
-    let arrived = match poll_immediate(&mut body).await {
-        Some(arrived) => arrived,
-        // The client takes its time.
-        None => {
-            turn.pause();
-            let arrived = body.await;
-            turn.resume().await;
-            arrived
-        }
-    };
-    match arrived {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::malformed("The body broke off.")),
-        Err(_) => Err(Problem::malformed("The body did not arrive in time.")),
-    }
-}
-
-pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-pub(super) fn too_large() -> Problem {
-    Problem::new(ProblemCode::PayloadTooLarge, "The body is too large.")
 }
 
 pub(super) fn unsupported(detail: &'static str) -> Problem {

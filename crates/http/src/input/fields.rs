@@ -106,6 +106,14 @@ impl Fields<'_> {
         }
     }
 
+    /// What stands where a name belongs may be anything, a password too: it is not told back.
+    fn refuse_the_rest_unnamed(mut self) {
+        if !self.members.is_empty() {
+            let unknown = Violation::new("unknown_field", "has a field that is not known here");
+            self.place.refuse::<()>(unknown);
+        }
+    }
+
     fn refuse_the_rest(mut self) {
         for name in self.members.keys() {
             self.place
@@ -115,10 +123,19 @@ impl Fields<'_> {
     }
 }
 
+/// How members that nobody has read are refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    Named,
+    /// Without their names, where a secret could stand in their place.
+    Unnamed,
+}
+
 /// Reads an object's members and refuses those that were not asked for.
 pub(super) fn read_members<T>(
     members: Map<String, Value>,
     place: &mut Place<'_>,
+    unknown: Unknown,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Option<T> {
     let place = Place {
@@ -127,7 +144,10 @@ pub(super) fn read_members<T>(
     };
     let mut fields = Fields { members, place };
     let value = read(&mut fields);
-    fields.refuse_the_rest();
+    match unknown {
+        Unknown::Named => fields.refuse_the_rest(),
+        Unknown::Unnamed => fields.refuse_the_rest_unnamed(),
+    }
     value
 }
 
@@ -135,6 +155,7 @@ pub(super) fn read_members<T>(
 pub(super) fn read_pairs<T>(
     encoded: &[u8],
     place: &mut Place<'_>,
+    unknown: Unknown,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Option<T> {
     let mut members = Map::new();
@@ -147,11 +168,15 @@ pub(super) fn read_pairs<T>(
         }
     }
     for name in repeated {
+        let named = match unknown {
+            Unknown::Named => &name,
+            Unknown::Unnamed => "",
+        };
         place
-            .member(&name)
+            .member(named)
             .refuse::<()>(Violation::new("repeated", "must not be given twice"));
     }
-    read_members(members, place, read)
+    read_members(members, place, unknown, read)
 }
 
 /// Reads a whole input: the value only if nothing at all is wrong.

@@ -1,17 +1,15 @@
 use std::borrow::Cow;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use colloquy_application::ports::MAX_IMAGE_BYTES;
 use colloquy_domain::{ValidationError, Violation};
-use http_body_util::BodyExt as _;
-use tokio::time::timeout;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::body::{ARRIVAL, announced_length, too_large, unsupported};
+use super::arrival::{Incoming, refuse_encoded, too_large};
+use super::body::unsupported;
 use super::multipart::{Part, boundary, parts};
 use crate::problem::Problem;
 use crate::schema::{self, BodySchema};
@@ -20,21 +18,18 @@ use crate::schema::{self, BodySchema};
 const FILE: &str = "file";
 /// What a form may have besides the file: the boundaries and the head of a part.
 const FRAME_BYTES: usize = 16 * 1024;
-/// How much of the name of a field is told back.
-const NAME_CHARS: usize = 64;
 
 /// A multipart form with one file. Its body is not taken in before it is asked for.
 pub(crate) struct FileForm {
     boundary: String,
-    /// How long the body is said to be.
-    length: usize,
-    body: Body,
+    body: Incoming,
 }
 
 impl<S: Sync> FromRequest<S> for FileForm {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        refuse_encoded(request.headers())?;
         let content_type = request.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         let (essence, parameters) = content_type
@@ -47,46 +42,21 @@ impl<S: Sync> FromRequest<S> for FileForm {
         let boundary = boundary(parameters).ok_or_else(|| {
             Problem::malformed("The form needs a boundary of 1 to 70 plain characters.")
         })?;
-        let length = announced_length(request.headers()).unwrap_or(0);
-        match usize::try_from(length) {
-            Ok(length) if length <= MAX_IMAGE_BYTES + FRAME_BYTES => Ok(Self {
-                boundary,
-                length,
-                body: request.into_body(),
-            }),
-            _ => Err(too_large()),
-        }
+        let body = Incoming::of(request, MAX_IMAGE_BYTES + FRAME_BYTES)?;
+        Ok(Self { boundary, body })
     }
 }
 
 impl FileForm {
     /// Takes the body in and finds the file.
     pub(crate) async fn file(self) -> Result<Bytes, Problem> {
-        let arrived = timeout(ARRIVAL, collect(self.body, self.length)).await;
-        let body =
-            arrived.map_err(|_| Problem::malformed("The body did not arrive in time."))??;
+        let body = self.body.whole().await?;
         let file = find_file(&body, &self.boundary)?;
         if file.len() > MAX_IMAGE_BYTES {
             return Err(too_large());
         }
         Ok(file)
     }
-}
-
-/// The body in one piece, without ever holding two.
-async fn collect(mut body: Body, announced: usize) -> Result<Bytes, Problem> {
-    let mut whole = BytesMut::with_capacity(announced);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::malformed("The body broke off."))?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        if whole.len() + data.len() > MAX_IMAGE_BYTES + FRAME_BYTES {
-            return Err(too_large());
-        }
-        whole.extend_from_slice(data);
-    }
-    Ok(whole.freeze())
 }
 
 /// The first thing that is wrong ends the search: a form may have very many parts.
@@ -99,8 +69,8 @@ fn find_file(body: &Bytes, boundary: &str) -> Result<Bytes, Problem> {
             ));
         };
         if name != FILE {
-            let name: String = name.chars().take(NAME_CHARS).collect();
-            return Err(invalid(&name, "unknown_field", "is not known here"));
+            let message = "has a field that is not known here";
+            return Err(invalid("", "unknown_field", message));
         }
         if file.replace(body.slice_ref(content)).is_some() {
             return Err(invalid(FILE, "too_many", "must be sent once"));

@@ -6,8 +6,12 @@ use crate::problem::Problem;
 /// that a small body of nothing but brackets would be a large one once it is read.
 const MAX_VALUES: usize = 10_000;
 
-/// Reads a JSON text.
+/// The byte order mark of UTF-8, which some programs write before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads a JSON text, perhaps behind a byte order mark (RFC 8259, section 8.1, lets us).
 pub(super) fn parse(text: &[u8]) -> Result<Value, Problem> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if separators(text) > MAX_VALUES {
         return Err(Problem::malformed("The body consists of too many values."));
     }

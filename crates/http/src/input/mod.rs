@@ -1,6 +1,7 @@
 //! What requests bring, read field by field: everything that is wrong is found at once and named
 //! by its path.
 
+mod arrival;
 mod body;
 mod fields;
 mod form;

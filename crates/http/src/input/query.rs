@@ -3,7 +3,7 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use super::fields::{read_pairs, read_whole};
+use super::fields::{Unknown, read_pairs, read_whole};
 use super::{Input, Parameters};
 use crate::problem::Problem;
 
@@ -14,7 +14,7 @@ impl<T: Input> Query<T> {
     /// Reads the query string of that address.
     pub(crate) fn read(uri: &Uri) -> Result<Self, Problem> {
         let encoded = uri.query().unwrap_or_default().as_bytes();
-        let input = read_whole(|place| read_pairs(encoded, place, T::read))?;
+        let input = read_whole(|place| read_pairs(encoded, place, Unknown::Named, T::read))?;
         Ok(Self(input))
     }
 }

@@ -3,7 +3,7 @@
 use colloquy_domain::Violation;
 use serde_json::Value;
 
-use super::fields::{Fields, Place, read_members};
+use super::fields::{Fields, Place, Unknown, read_members};
 
 /// A string that `parse` takes.
 pub(crate) fn text<T>(
@@ -93,7 +93,7 @@ pub(crate) fn object<T>(
     read: impl Fn(&mut Fields<'_>) -> Option<T>,
 ) -> impl Fn(Value, &mut Place<'_>) -> Option<T> {
     move |value, place| match value {
-        Value::Object(members) => read_members(members, place, &read),
+        Value::Object(members) => read_members(members, place, Unknown::Named, &read),
         _ => place.wrong_type("an object"),
     }
 }

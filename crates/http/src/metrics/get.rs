@@ -1,8 +1,11 @@
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use colloquy_application::UseCases;
 use colloquy_application::ports::Readings;
 
 use super::{Metrics, exposition};
@@ -10,31 +13,33 @@ use crate::problem::Problem;
 
 /// What is shown of the service's figures.
 #[derive(Clone)]
-pub(crate) struct Scrape {
-    pub(crate) metrics: Metrics,
+struct Figures {
+    metrics: Metrics,
     /// What is read besides.
-    pub(crate) readings: Arc<[Arc<dyn Readings>]>,
+    readings: Arc<[Arc<dyn Readings>]>,
 }
 
-/// The service's figures, in the text format of Prometheus. They name no user, no assistant and
-/// nothing that anybody has written; a service on a public address hides them at its proxy.
-#[utoipa::path(
-    get,
-    path = "/metrics",
-    tag = "metrics",
-    responses((
-        status = 200,
-        description = "The figures",
-        body = String,
-        content_type = "text/plain",
-    )),
-)]
-pub(crate) async fn metrics(State(scrape): State<Scrape>) -> Result<Response, Problem> {
-    let mut readings = scrape.metrics.readings();
-    for source in &*scrape.readings {
+/// `/metrics`, to be served on an address of its own: the service's figures, and those of its use
+/// cases and of `readings`, in the text format of Prometheus. They name no user, no assistant and
+/// nothing that anybody has written.
+pub fn metrics_router(
+    use_cases: &UseCases,
+    metrics: Metrics,
+    mut readings: Vec<Arc<dyn Readings>>,
+) -> Router {
+    readings.push(Arc::new(use_cases.clone()));
+    let readings = readings.into();
+    Router::new()
+        .route("/metrics", get(figures))
+        .with_state(Figures { metrics, readings })
+}
+
+async fn figures(State(figures): State<Figures>) -> Result<Response, Problem> {
+    let mut readings = figures.metrics.readings();
+    for source in &*figures.readings {
         readings.extend(source.readings());
     }
-    let registry = &scrape.metrics.0.registry;
+    let registry = &figures.metrics.0.registry;
     let text = exposition::write(registry, readings).map_err(Problem::internal)?;
     let headers = [
         (CONTENT_TYPE, exposition::CONTENT_TYPE),

@@ -1,4 +1,4 @@
-//! The service's figures, in Prometheus's text format at `/metrics`.
+//! The service's figures, in Prometheus's text format, for a listener of their own.
 //!
 //! What happens is counted when it happens ([`Metrics`] is the `Observer` of the use cases, `count`
 //! counts requests), what stands is read when somebody asks ([`Readings`]). No label has a value
@@ -13,14 +13,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use colloquy_application::ports::{Level, Reading, Readings};
-use utoipa_axum::routes;
 
 use self::count::Requests;
 use self::observed::Observed;
-use crate::router::Routes;
+use crate::limits::Limits;
 
 pub(crate) use self::count::{CountedRequest, known_method};
-pub(crate) use self::get::Scrape;
+pub use self::get::metrics_router;
 
 /// Everything that is counted. Clones count the same.
 #[derive(Clone)]
@@ -32,6 +31,7 @@ struct Figures {
     observed: Observed,
     connections: Level,
     event_streams: Level,
+    limits: Limits,
 }
 
 impl Default for Metrics {
@@ -43,6 +43,7 @@ impl Default for Metrics {
             registry,
             connections: Level::default(),
             event_streams: Level::default(),
+            limits: Limits::default(),
         }))
     }
 }
@@ -59,6 +60,11 @@ impl Metrics {
         &self.0.connections
     }
 
+    /// Counts what is refused or cut for the sake of a limit.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     /// Counts those who are told the events of a run.
     pub(crate) fn event_streams(&self) -> &Level {
         &self.0.event_streams
@@ -67,7 +73,7 @@ impl Metrics {
 
 impl Readings for Metrics {
     fn readings(&self) -> Vec<Reading> {
-        vec![
+        let mut readings = vec![
             Reading::level("colloquy_build_info", "Always 1", 1)
                 .with("version", env!("CARGO_PKG_VERSION")),
             Reading::level(
@@ -85,7 +91,9 @@ impl Readings for Metrics {
                 "Clients that are being told the events of a run",
                 self.0.event_streams.get(),
             ),
-        ]
+        ];
+        readings.extend(self.0.limits.readings());
+        readings
     }
 }
 
@@ -93,8 +101,4 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics(..)")
     }
-}
-
-pub(crate) fn routes() -> Routes {
-    vec![routes!(get::metrics)]
 }

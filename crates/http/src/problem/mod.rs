@@ -32,6 +32,8 @@ pub(crate) struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     run: Option<Box<RunOfProblem>>,
+    /// Whether to say which encodings are taken.
+    is_encoded: bool,
     /// For the operator's log only.
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -51,6 +53,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             run: None,
+            is_encoded: false,
             cause: None,
         }
     }
@@ -79,6 +82,14 @@ impl Problem {
 
     pub(crate) fn malformed(detail: &'static str) -> Self {
         Self::new(ProblemCode::MalformedRequest, detail)
+    }
+
+    /// The body is compressed, or encoded in another way.
+    pub(crate) fn encoded() -> Self {
+        let detail = "The body must not be encoded: send it without `Content-Encoding`.";
+        let mut problem = Self::new(ProblemCode::UnsupportedMediaType, detail);
+        problem.is_encoded = true;
+        problem
     }
 
     pub(crate) fn unavailable(detail: &'static str) -> Self {

@@ -6,13 +6,19 @@ use tokio::time::sleep;
 
 /// Counts the requests of one connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Activity(Arc<Counts>);
+pub(crate) struct Activity(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     begun: AtomicUsize,
     ended: AtomicUsize,
+    waiting: AtomicUsize,
+    taken: AtomicUsize,
 }
+
+/// A request under way that waits for its client.
+#[derive(Debug)]
+pub(crate) struct Waiting(Activity);
 
 /// A request under way, from its head to the last byte of its answer.
 #[derive(Debug)]
@@ -22,6 +28,29 @@ impl Activity {
     pub(super) fn begin(&self) -> UnderWay {
         self.0.begun.fetch_add(1, Ordering::SeqCst);
         UnderWay(self.clone())
+    }
+
+    /// A request waits for its client: to send the rest of it, or to take the answer.
+    pub(crate) fn wait(&self) -> Waiting {
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(self.clone())
+    }
+
+    /// The client has taken something of an answer.
+    pub(super) fn take(&self) {
+        self.0.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the client has taken something.
+    pub(super) fn taken(&self) -> usize {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether every request under way, if there is one, waits for the client.
+    pub(super) fn only_waits(&self) -> bool {
+        let waiting = self.0.waiting.load(Ordering::SeqCst);
+        let ended = self.0.ended.load(Ordering::SeqCst);
+        self.0.begun.load(Ordering::SeqCst) <= ended + waiting
     }
 
     /// Waits until the connection has been without a request for `time`, or up to twice as long.
@@ -40,6 +69,12 @@ impl Activity {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.0.ended.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -67,6 +102,22 @@ mod tests {
         assert!(timeout(TIME * 10, activity.idle(TIME)).await.is_err());
         drop(request);
         assert!(timeout(TIME * 2, activity.idle(TIME)).await.is_ok());
+    }
+
+    #[test]
+    fn a_connection_only_waits_unless_a_request_is_worked_on() {
+        let activity = Activity::default();
+        assert!(activity.only_waits());
+        let request = activity.begin();
+        assert!(!activity.only_waits());
+        let waiting = activity.wait();
+        assert!(activity.only_waits());
+        let other = activity.begin();
+        assert!(!activity.only_waits());
+        drop((other, waiting));
+        assert!(!activity.only_waits());
+        drop(request);
+        assert!(activity.only_waits());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,3 +1,4 @@
+use axum::http::Method;
 use serde_json::json;
 
 use crate::support::Api;
@@ -84,11 +85,7 @@ async fn a_sign_in_names_what_is_wrong_with_its_form() {
     let answer = api.post("/auth/login").body(FORM, "user=ada").send().await;
     assert_eq!(
         answer.invalid_fields(),
-        [
-            "password required",
-            "user unknown_field",
-            "username required"
-        ]
+        [" unknown_field", "password required", "username required"]
     );
     let body = json!({"username": 1, "password": null});
     let answer = api.post("/auth/login").json(&body).send().await;
@@ -96,6 +93,111 @@ async fn a_sign_in_names_what_is_wrong_with_its_form() {
         answer.invalid_fields(),
         ["password null_not_allowed", "username wrong_type"]
     );
+}
+
+/// A password where a name belongs, as programs do that mistake one encoding for another.
+#[tokio::test]
+async fn no_answer_to_a_sign_in_repeats_what_was_sent() {
+    let api = Api::new();
+    let secret = "hunter2hunter2";
+    let object = format!("{{\"username\": \"ada@example.org\", \"password\": \"{secret}\"}}");
+    let pairs = format!("username=ada@example.org&password={secret}");
+    let key = json!({pairs.clone(): ""}).to_string();
+    let extra = format!("{{\"username\": \"a\", \"password\": \"x\", \"{secret}\": 1}}");
+    let marked = format!("\u{feff}{pairs}");
+    let utf_16: Vec<u8> = pairs.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for media_type in [FORM, "application/json"] {
+        for body in [
+            object.as_bytes(),
+            pairs.as_bytes(),
+            key.as_bytes(),
+            extra.as_bytes(),
+            marked.as_bytes(),
+            &utf_16,
+            format!("username=a&password=x&{secret}").as_bytes(),
+            format!("username=a&password=p&{secret}=").as_bytes(),
+        ] {
+            let call = api.post("/auth/login").body(media_type, body.to_vec());
+            let answer = call.send().await;
+            assert!(answer.status.is_client_error(), "{answer:?}");
+            let text = format!("{answer:?} {:?}", answer.headers);
+            assert!(!text.contains("hunter"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused_before_it_is_read() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    api.assistant(&admin, "guide").await;
+    let thread = api.thread(&admin).await;
+    let message = format!("/threads/{thread}/messages");
+    for encoding in ["gzip", "br", "deflate, identity", "GZIP", "x"] {
+        for (method, path, media_type) in [
+            (Method::POST, "/auth/login", FORM),
+            (Method::POST, "/auth/login", "application/json"),
+            (Method::POST, "/users", "application/json"),
+            (Method::POST, "/threads", "application/json"),
+            (Method::POST, &message, "application/json"),
+            (Method::PATCH, "/assistants/guide", "application/json"),
+            (
+                Method::POST,
+                "/assistants/guide/avatar",
+                "multipart/form-data; boundary=b",
+            ),
+        ] {
+            let call = api.call(method, path).by(&admin);
+            let call = call.header("content-encoding", encoding);
+            let call = call.body(media_type, b"\x1f\x8b\x08password=hunter2".to_vec());
+            let answer = call.send().await;
+            answer.problem(415, "unsupported_media_type");
+            assert_eq!(answer.header("accept-encoding"), Some("identity"), "{path}");
+        }
+    }
+    for encoding in ["identity", "", "Identity, identity"] {
+        let call = api.post("/threads").by(&admin).json(&json!({}));
+        let call = call.header("content-encoding", encoding);
+        call.send().await.ok(201);
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_json_is_passed_over() {
+    let api = Api::new();
+    let user = api.user("ada@example.org").await;
+    let post = |body: &[u8]| {
+        let call = api.post("/threads").by(&user);
+        call.body("application/json", body.to_vec())
+    };
+    let named = post(b"\xef\xbb\xbf{\"name\": \"Trip\"}").send().await;
+    assert_eq!(named.ok(201)["name"], "Trip");
+    for body in [
+        &b"\xef\xbb\xbf"[..],
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"{}\xef\xbb\xbf",
+        b"\xff\xfe{\0}\0",
+    ] {
+        post(body).send().await.problem(400, "malformed_request");
+    }
+}
+
+#[tokio::test]
+async fn spaces_around_an_email_are_no_part_of_it() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    let account = json!({"email": " Ada@example.org ", "password": "correct horse"});
+    let created = api.post("/users").by(&admin).json(&account).send().await;
+    assert_eq!(created.ok(201)["email"], "Ada@example.org");
+    let again = json!({"email": "ada@example.org\n", "password": "correct horse"});
+    let again = api.post("/users").by(&admin).json(&again).send().await;
+    again.problem(409, "duplicate_resource");
+    let body = form(" ada@example.org\t", "correct horse");
+    let signed_in = api.post("/auth/login").body(FORM, body).send().await;
+    signed_in.ok(200);
+    let body = form("a da@example.org", "correct horse");
+    let other = api.post("/auth/login").body(FORM, body).send().await;
+    other.problem(401, "invalid_credentials");
 }
 
 #[tokio::test]

@@ -246,15 +246,14 @@ async fn a_form_that_is_refused_changes_nothing() {
     let file = || part("file", &GIF);
     let many = vec![part("x", b""); 10_000];
     let long_name = "n".repeat(5_000);
-    let named = format!("{} unknown_field", "n".repeat(64));
     for (parts, error) in [
         (vec![], "file required"),
-        (vec![part("image", &GIF)], "image unknown_field"),
-        (vec![part("File", &GIF)], "File unknown_field"),
-        (vec![file(), part("name", b"x")], "name unknown_field"),
+        (vec![part("image", &GIF)], " unknown_field"),
+        (vec![part("File", &GIF)], " unknown_field"),
+        (vec![file(), part("name", b"x")], " unknown_field"),
         (vec![file(), file()], "file too_many"),
-        (many, "x unknown_field"),
-        (vec![part(&long_name, b"")], &named),
+        (many, " unknown_field"),
+        (vec![part(&long_name, b"")], " unknown_field"),
         (vec![part("file", b"")], "file not_an_image"),
         (vec![part("file", b"<html></html>")], "file not_an_image"),
         (vec![part("file", b"<svg/>")], "file unsupported_image"),

@@ -315,7 +315,6 @@ async fn exactly_the_routes_on_this_list_answer_without_a_token() {
             "POST /api/v1/auth/login 415",
             "GET /health/live 200",
             "GET /health/ready 200",
-            "GET /metrics 200",
         ]
     );
 }

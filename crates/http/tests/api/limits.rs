@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Method;
 use colloquy_application::testing::fakes::Script;
+use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
@@ -166,30 +167,15 @@ async fn an_instance_with_too_many_runs_refuses_the_next_before_anything_is_writ
 
 #[tokio::test]
 async fn a_request_that_finds_no_room_is_refused_at_once() {
-    let api = Api::with(|_| {}, |options| options.max_requests = 1);
+    let api = Api::with(|_| {}, |options| options.max_requests = 0);
     let user = api.user("ada@example.org").await;
-    // Its body never comes.
-    let endless = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, Infallible>>());
-    let call = api.post("/threads").by(&user);
-    let waiting = tokio::spawn(call.body("application/json", endless).send());
-    let ask = || api.get("/users/me").by(&user).send();
-    let refused = timeout(PATIENCE, async {
-        loop {
-            let answer = ask().await;
-            if answer.status != 200 {
-                return answer;
-            }
-            yield_now().await;
-        }
-    });
-    let refused = refused.await.unwrap();
+    let refused = api.get("/users/me").by(&user).send().await;
     refused.problem(503, "service_unavailable");
     assert_eq!(refused.header("retry-after"), Some("1"));
     let alive = api.raw(Method::GET, "/health/live").send().await;
     assert_eq!(alive.status, 200);
-    waiting.abort();
-    waiting.await.unwrap_err();
-    ask().await.ok(200);
+    let ready = api.raw(Method::GET, "/health/ready").send().await;
+    assert_eq!(ready.ok(200)["limits_reached"], json!(["requests"]));
 }
 
 #[tokio::test]
@@ -204,21 +190,106 @@ async fn who_waits_for_a_model_takes_nobodys_room() {
     waiting.abort();
 }
 
-#[tokio::test]
-async fn bodies_that_take_their_time_keep_nobody_from_working() {
-    let api = Api::new();
+/// Bodies of which some has come, and the rest never does.
+fn unfinished(beginning: &[u8]) -> Body {
+    let beginning = Ok::<_, Infallible>(beginning.to_vec());
+    let beginning = futures_util::stream::iter([beginning]);
+    Body::from_stream(beginning.chain(futures_util::stream::pending()))
+}
+
+/// Sends requests with unfinished bodies, the n-th from the n-th address; those that are answered.
+async fn send_unfinished(api: &Api, addresses: usize, count: usize) -> JoinSet<Answer> {
     let mut waiting = JoinSet::new();
-    for _ in 0..200 {
-        let endless = futures_util::stream::pending::<Result<Vec<u8>, Infallible>>();
-        let call = api.post("/auth/login");
-        waiting.spawn(
-            call.body("application/json", Body::from_stream(endless))
-                .send(),
-        );
+    for n in 0..count {
+        let client = n % addresses;
+        let peer = format!("10.1.{}.{}:1", client / 250, client % 250);
+        let call = api.post("/auth/login").from(&peer);
+        let call = call.body("application/json", unfinished(b"{"));
+        waiting.spawn(call.send());
+        yield_now().await;
+    }
+    waiting
+}
+
+#[tokio::test]
+async fn bodies_that_take_their_time_take_nobodys_room() {
+    for addresses in [1, 10, 1_000] {
+        let api = Api::with(|_| {}, |options| options.max_requests = 2);
+        let user = api.user("ada@example.org").await;
+        let mut waiting = send_unfinished(&api, addresses, 2_000).await;
+        let ask = api.get("/users/me").by(&user).send();
+        timeout(PATIENCE, ask).await.unwrap().ok(200);
+        // Somebody else's body, which comes in two pieces.
+        let (more, pieces) = tokio::sync::mpsc::channel(1);
+        let body = Body::from_stream(received(pieces));
+        let call = api.post("/threads").by(&user).from("192.0.2.1:1");
+        let post = tokio::spawn(call.body("application/json", body).send());
+        more.send("{").await.unwrap();
+        yield_now().await;
+        let further = send_unfinished(&api, addresses, 100).await;
+        more.send("}").await.unwrap();
+        drop(more);
+        let posted = timeout(PATIENCE, post).await.unwrap().unwrap();
+        posted.ok(201);
+
+        let ready = api.raw(Method::GET, "/health/ready").send().await;
+        assert_eq!(ready.ok(200)["limits_reached"], json!(["request_bodies"]));
+        let most = if addresses == 1 { 256 } else { 1_024 };
+        for _ in 0..2_000 - most {
+            let cut = timeout(PATIENCE, waiting.join_next()).await.unwrap();
+            let cut = cut.unwrap().unwrap();
+            cut.problem(503, "service_unavailable");
+            assert!(cut.header("retry-after").is_some());
+        }
+        drop(further);
+    }
+}
+
+fn received(
+    pieces: tokio::sync::mpsc::Receiver<&'static str>,
+) -> impl futures_util::Stream<Item = Result<&'static str, Infallible>> {
+    futures_util::stream::unfold(pieces, async |mut pieces| {
+        let piece = pieces.recv().await?;
+        Some((Ok(piece), pieces))
+    })
+    .fuse()
+}
+
+#[tokio::test]
+async fn what_has_come_of_unfinished_bodies_is_limited_in_bytes() {
+    let api = Api::new();
+    let user = api.user("ada@example.org").await;
+    let mut waiting = JoinSet::new();
+    let half = vec![b' '; 512 * 1024];
+    for _ in 0..20 {
+        let call = api.post("/threads").by(&user);
+        waiting.spawn(call.body("application/json", unfinished(&half)).send());
+        yield_now().await;
+    }
+    // Fifteen of them hold eight mebibytes.
+    for _ in 0..5 {
+        let cut = timeout(PATIENCE, waiting.join_next()).await.unwrap();
+        let cut = cut.unwrap().unwrap();
+        cut.problem(503, "service_unavailable");
     }
     yield_now().await;
-    let user = api.user("ada@example.org").await;
-    let ask = api.get("/users/me").by(&user).send();
-    timeout(PATIENCE, ask).await.unwrap().ok(200);
-    assert_eq!(waiting.len(), 200);
+    assert!(waiting.try_join_next().is_none());
+    api.post("/threads")
+        .by(&user)
+        .json(&json!({}))
+        .send()
+        .await
+        .ok(201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_arrive_in_time_is_not_waited_for() {
+    let api = Api::new();
+    let call = api
+        .post("/auth/login")
+        .body("application/json", unfinished(b"{"));
+    let begin = tokio::time::Instant::now();
+    call.send().await.problem(400, "malformed_request");
+    // And a second for the rest of it.
+    assert_eq!(begin.elapsed().as_secs(), 31);
 }

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::http::Method;
 use axum::routing::get;
 use colloquy_application::testing::fakes::{Gate, Script};
 use colloquy_domain::FinishReason;
@@ -370,33 +371,190 @@ fn follow(c: &Conversation, run: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_connection_for_which_there_is_no_room_is_closed_and_the_others_go_on() {
-    let options = ServeOptions {
-        max_connections: 2,
+fn room_for(max_connections: usize) -> ServeOptions {
+    ServeOptions {
+        max_connections,
         ..ServeOptions::default()
-    };
-    let server = Server::of(Api::new().router, options).await;
-    let mut connections = [server.connect().await, server.connect().await];
-    for connection in &mut connections {
-        connection.send(HELLO).await;
-        connection.read_until("hello").await;
+    }
+}
+
+const UNFINISHED: &str = "POST /api/v1/auth/login HTTP/1.1\r\nhost: test\r\n\
+                          content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+
+#[tokio::test]
+async fn a_connection_for_which_there_is_no_room_takes_the_place_of_one_that_waits() {
+    let server = Server::of(Api::new().router, room_for(2)).await;
+    let mut silent = server.connect().await;
+    let mut other = server.connect().await;
+    other.send(HELLO).await;
+    other.read_until("hello").await;
+    let mut third = server.connect().await;
+    third.send(HELLO).await;
+    third.read_until("hello").await;
+    assert_eq!(silent.read_to_end().await, "");
+    other.send(UNFINISHED).await;
+    for _ in 0..5 {
+        let mut next = server.connect().await;
+        next.send(HELLO).await;
+        next.read_until("hello").await;
+    }
+    assert_eq!(other.read_to_end().await, "");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_worked_for_yields_to_nobody() {
+    let server = Server::of(Api::new().router, room_for(2)).await;
+    let mut busy = [server.connect().await, server.connect().await];
+    for connection in &mut busy {
+        connection.send(SLOW).await;
+        server.begun.notified().await;
     }
     assert_eq!(server.connect().await.read_to_end().await, "");
-    for connection in &mut connections {
-        connection.send(HELLO).await;
-        connection.read_until("hello").await;
+    for connection in &mut busy {
+        server.released.notify_one();
+        connection.read_until("slow but whole").await;
     }
-    drop(connections);
-    let room = async {
-        loop {
-            let mut connection = server.connect().await;
-            // Reset while it is written to, or closed before it answers.
-            let _ = connection.0.write_all(HELLO.as_bytes()).await;
-            if connection.0.read_u8().await.is_ok() {
-                return;
-            }
-        }
+    let mut next = server.connect().await;
+    next.send(HELLO).await;
+    next.read_until("hello").await;
+}
+
+#[tokio::test]
+async fn one_address_leaves_a_quarter_of_the_connections_to_others() {
+    let server = Server::of(Api::new().router, room_for(4)).await;
+    let mut busy = Vec::new();
+    for _ in 0..3 {
+        let mut connection = server.connect().await;
+        connection.send(SLOW).await;
+        server.begun.notified().await;
+        busy.push(connection);
+    }
+    assert_eq!(server.connect().await.read_to_end().await, "");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = Connection(socket.connect(server.address).await.unwrap());
+    other.send(HELLO).await;
+    other.read_until("hello").await;
+}
+
+type Http2 = hyper::client::conn::http2::SendRequest<Empty<Bytes>>;
+
+/// A client of HTTP/2 that takes so many bytes of each answer before it is read.
+async fn http2(server: &Server, window: u32) -> Http2 {
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(window);
+    let (client, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn ask(client: &mut Http2, path: &str) -> hyper::Response<hyper::body::Incoming> {
+    let request = hyper::Request::get(format!("http://test{path}"));
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    timeout(PATIENCE, client.send_request(request))
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// Whether the answer is cut, and does not come to its end.
+async fn is_cut(answer: hyper::Response<hyper::body::Incoming>) -> bool {
+    let body = timeout(PATIENCE, answer.into_body().collect());
+    body.await.unwrap().is_err()
+}
+
+const STALL: Duration = Duration::from_millis(200);
+
+fn impatient() -> ServeOptions {
+    ServeOptions {
+        stall: STALL,
+        ..ServeOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn an_http_2_client_that_takes_nothing_is_cut_with_its_connection() {
+    let server = Server::of(Api::new().router, impatient()).await;
+    let mut client = http2(&server, 0).await;
+    let paths = ["/hello", "/docs/swagger-ui-bundle.js", "/openapi.json"];
+    let mut answers = Vec::new();
+    for path in paths.into_iter().cycle().take(30) {
+        let answer = ask(&mut client, path).await;
+        assert_eq!(answer.status(), 200);
+        answers.push(answer);
+    }
+    for answer in answers {
+        assert!(is_cut(answer).await);
+    }
+    timeout(PATIENCE, async { while client.ready().await.is_ok() {} })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_cut_without_the_others_on_its_connection() {
+    let server = Server::of(Api::new().router, impatient()).await;
+    let mut client = http2(&server, 64 * 1024).await;
+    let left = ask(&mut client, "/docs/swagger-ui-bundle.js").await;
+    // Nothing of it is read meanwhile, and so nothing more granted.
+    let begin = Instant::now();
+    while begin.elapsed() < STALL * 5 {
+        let answer = ask(&mut client, "/hello").await;
+        let answer = answer.into_body().collect().await.unwrap();
+        assert_eq!(answer.to_bytes(), "hello");
+    }
+    assert!(is_cut(left).await);
+    let whole = ask(&mut client, "/docs/swagger-ui-bundle.js").await;
+    let whole = whole.into_body().collect().await.unwrap().to_bytes();
+    assert!(whole.len() > 200 * 1024);
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_limited_in_bytes() {
+    let large = get(async || vec![b'x'; 4 * 1024 * 1024]);
+    let router = Api::new().router.route("/large", large);
+    let options = ServeOptions {
+        stall: PATIENCE * 3,
+        ..ServeOptions::default()
     };
-    timeout(PATIENCE, room).await.unwrap();
+    let server = Server::of(router, options).await;
+    let mut greedy = http2(&server, 0).await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(ask(&mut greedy, "/large").await);
+    }
+    // Twelve of them hold 48 MiB.
+    for answer in answers.drain(..8) {
+        assert!(is_cut(answer).await);
+    }
+    let mut other = http2(&server, 64 * 1024).await;
+    for _ in 0..3 {
+        let whole = ask(&mut other, "/large").await.into_body().collect().await;
+        assert_eq!(whole.unwrap().to_bytes().len(), 4 * 1024 * 1024);
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_the_documentation_is_not_sent_to_whoever_has_it() {
+    let api = Api::new();
+    for path in [
+        "/openapi.json",
+        "/docs",
+        "/docs/start.js",
+        "/docs/swagger-ui.css",
+    ] {
+        let first = api.raw(Method::GET, path).send().await;
+        let etag = first.header("etag").unwrap().to_owned();
+        let again = api.raw(Method::GET, path).header("if-none-match", &etag);
+        let again = again.send().await;
+        assert_eq!(
+            (again.status.as_u16(), again.body.len()),
+            (304, 0),
+            "{path}"
+        );
+        assert_eq!(again.header("etag"), Some(&*etag));
+        let other = api.raw(Method::GET, path).header("if-none-match", "\"x\"");
+        assert_eq!(other.send().await.body, first.body);
+    }
 }

@@ -24,6 +24,8 @@ use crate::welcome::welcome;
 
 /// How long requests may still take once the last run has ended: to hand over its answer.
 const ANSWER_TIME: Duration = Duration::from_secs(4);
+/// How many may read the metrics at once.
+const METRICS_CONNECTIONS: usize = 64;
 /// How long closing the stores may take.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
@@ -37,15 +39,25 @@ pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> 
     let models = Models::load(configuration, &sources)?;
     // Before anything is written: a start that fails here leaves nothing behind.
     let listener = listen(settings.listen)?;
+    let metrics = settings.metrics_listen.map(listen).transpose()?;
     let address = listener.local_addr()?;
     let service = tokio::select! {
         opened = Service::open(settings, models, sources, address) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
     let first_sign_in = prepare(&service, settings).await?;
-    welcome(address, first_sign_in.as_ref(), configuration)?;
+    let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+    welcome(
+        address,
+        metrics_address,
+        first_sign_in.as_ref(),
+        configuration,
+    )?;
     let background = start_background(&service);
-    serve_until(&stop, listener, &service, settings).await?;
+    tokio::try_join!(
+        serve_until(&stop, listener, &service, settings),
+        serve_metrics(&stop, metrics, &service),
+    )?;
     for task in background {
         task.abort();
     }
@@ -120,7 +132,6 @@ async fn serve_until(
             max_requests: settings.max_requests,
             draining: stop.clone(),
             metrics: service.metrics.clone(),
-            readings: service.readings.clone(),
             ..HttpOptions::new(service.sources.ids.clone())
         },
     );
@@ -128,6 +139,7 @@ async fn serve_until(
         grace: settings.shutdown_grace + ANSWER_TIME,
         metrics: service.metrics.clone(),
         max_connections: descriptors::connections(settings.max_connections),
+        trusted_proxies: settings.trusted_proxies.clone(),
         ..ServeOptions::default()
     };
     let serving = colloquy_http::serve(listener, router, options, stop.cancelled());
@@ -138,4 +150,24 @@ async fn serve_until(
     };
     tokio::try_join!(serving, stopping)?;
     Ok(())
+}
+
+/// Serves the figures where only those who watch the service can ask for them.
+async fn serve_metrics(
+    stop: &CancellationToken,
+    listener: Option<TcpListener>,
+    service: &Service,
+) -> io::Result<()> {
+    let Some(listener) = listener else {
+        return Ok(());
+    };
+    let readings = service.readings.clone();
+    let router =
+        colloquy_http::metrics_router(&service.use_cases, service.metrics.clone(), readings);
+    let options = ServeOptions {
+        grace: Duration::ZERO,
+        max_connections: METRICS_CONNECTIONS,
+        ..ServeOptions::default()
+    };
+    colloquy_http::serve(listener, router, options, stop.cancelled()).await
 }

@@ -86,6 +86,11 @@ const fn text(key: &'static str, placeholder: &'static str, help: &'static str) 
 pub(crate) const SETTINGS: &[Setting] = &[
     text("listen", "HOST:PORT", "The address to serve on").or("127.0.0.1:8080"),
     text(
+        "metrics_listen",
+        "HOST:PORT",
+        "The address to serve /metrics on, for Prometheus alone; unset, there are no metrics",
+    ),
+    text(
         "data_dir",
         "DIR",
         "Where the database, the files and this instance's identity lie unless said otherwise",

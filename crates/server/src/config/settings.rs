@@ -25,6 +25,8 @@ use super::values::Values;
 pub(crate) struct Settings {
     /// Where to serve.
     pub(crate) listen: SocketAddr,
+    /// Where to serve the metrics.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// Where this instance keeps what is its own.
     pub(crate) data_dir: PathBuf,
     /// The database, with its credentials.
@@ -123,6 +125,7 @@ impl Settings {
         set_storage_defaults(&data_dir, values)?;
         Ok(Self {
             listen: values.required("listen", parse_listen)?,
+            metrics_listen: values.optional("metrics_listen", parse_listen)?,
             data_dir,
             database_url: values.required("database_url", parse_database_url)?,
             database_wait: values.required("database_wait", parse_duration)?,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use colloquy_tests::client::Client;
+use colloquy_tests::server::Colloquy;
 
 /// Everything that was exposed at one moment.
 pub(super) struct Figures {
@@ -25,8 +25,8 @@ pub(super) struct Family {
 type Series = (String, BTreeMap<String, String>);
 
 impl Figures {
-    pub(super) async fn of(client: &Client) -> Self {
-        let answer = client.root().get("/metrics").await;
+    pub(super) async fn of(server: &Colloquy) -> Self {
+        let answer = server.watcher().root().get("/metrics").await;
         assert_eq!(answer.status, 200);
         let kind = answer.header("content-type");
         assert_eq!(kind, Some("text/plain; version=0.0.4; charset=utf-8"));
