@@ -18,6 +18,8 @@ use colloquy_application::system::OsSecretGenerator;
 use colloquy_application::testing::fakes::{ManualClock, Memory, SequentialIds};
 use colloquy_application::tokens::{SESSION_LIFETIME, TokenSources, Tokens};
 use colloquy_domain::{Actor, Email, Role, TokenKind, TokenName, User};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::Instant;
 
 struct Door {
     clock: Arc<ManualClock>,
@@ -320,4 +322,26 @@ async fn many_right_passwords_at_once_are_all_right() {
     for answer in tries.collect::<Vec<_>>() {
         answer.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sign_ins_that_were_given_up_hold_up_nobody() {
+    let door = Arc::new(Door::new());
+    door.account("ada@example.org", Some(PASSWORD)).await;
+    let begin = Instant::now();
+    for _ in 0..5 {
+        let mut given_up = JoinSet::new();
+        for _ in 0..80 {
+            let door = Arc::clone(&door);
+            given_up.spawn(async move { door.login("ada@example.org", "wrong password").await });
+        }
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        given_up.abort_all();
+        while given_up.join_next().await.is_some() {}
+        door.login("ada@example.org", PASSWORD).await.unwrap();
+    }
+    // Nobody waited for a decision on what was given up.
+    assert_eq!(begin.elapsed(), std::time::Duration::ZERO);
 }

@@ -15,6 +15,7 @@ mod concurrency;
 mod durability;
 mod faults;
 mod first_day;
+mod hostile_clients;
 mod hostile_requests;
 mod idempotency;
 mod instances;

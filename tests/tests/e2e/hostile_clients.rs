@@ -1,0 +1,236 @@
+//! Clients that hold what others need: unfinished requests, answers that they do not take, and
+//! sign-ins that they have given up.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use colloquy_tests::client::Client;
+use colloquy_tests::database::Backend;
+use colloquy_tests::measure::memory::{peak, reset_peak, resident};
+use colloquy_tests::on_both_backends;
+use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
+use futures_util::stream::{self, StreamExt as _};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Empty, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http2;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+on_both_backends![
+    unfinished_requests_hold_up_nobody,
+    answers_that_nobody_takes_hold_little_memory,
+    sign_ins_that_were_given_up_count_for_nothing,
+];
+
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The streams that a connection of HTTP/2 may have.
+const STREAMS: usize = 100;
+
+type Http2 = http2::SendRequest<BoxBody<Bytes, std::io::Error>>;
+
+/// A connection from the n-th address of this machine.
+async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -> TcpStream {
+    let [_, _, high, low] = u32::try_from(n + 256).unwrap().to_be_bytes();
+    let from = Ipv4Addr::new(127, 1, high, low);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    if let Some(size) = receive_buffer {
+        socket.set_recv_buffer_size(size).unwrap();
+    }
+    socket
+        .connect(server.address().parse().unwrap())
+        .await
+        .unwrap()
+}
+
+/// A client of HTTP/2 that takes so many bytes of each answer before it is read.
+async fn http2(stream: TcpStream, window: u32) -> Http2 {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(window);
+    let (client, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// The beginning of a body that never ends.
+fn endless() -> BoxBody<Bytes, std::io::Error> {
+    let beginning = Ok(Frame::data(Bytes::from_static(b"{")));
+    let frames = stream::iter([beginning]).chain(stream::pending());
+    StreamBody::new(SyncStream(Box::pin(frames))).boxed()
+}
+
+/// Only ever polled by its owner.
+struct SyncStream<S>(std::pin::Pin<Box<S>>);
+
+impl<S: stream::Stream> stream::Stream for SyncStream<S> {
+    type Item = S::Item;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<S::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+/// Begins so many requests over HTTP/1 and as many over HTTP/2, from so many addresses; what keeps
+/// them.
+async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> JoinSet<()> {
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\n\
+                content-type: application/json\r\ncontent-length: 90\r\n\r\n{";
+    let mut kept = JoinSet::new();
+    for n in 0..count {
+        let mut stream = connect(server, n % addresses, None).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        kept.spawn(async move {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        });
+    }
+    for (n, streams) in shares(count, addresses) {
+        let mut client = http2(connect(server, n, None).await, 65_535).await;
+        for _ in 0..streams {
+            let request = Request::post("http://x/api/v1/auth/login");
+            let request = request.header("content-type", "application/json");
+            client.ready().await.unwrap();
+            let answer = client.send_request(request.body(endless()).unwrap());
+            kept.spawn(async move {
+                let _ = answer.await;
+            });
+        }
+    }
+    kept
+}
+
+/// How many streams each connection has, and from which address it comes.
+fn shares(count: usize, addresses: usize) -> impl Iterator<Item = (usize, usize)> {
+    let connections = count.div_ceil(STREAMS).max(addresses.min(count));
+    let each = count.div_ceil(connections);
+    (0..connections).map(move |n| (n % addresses, each))
+}
+
+async fn unfinished_requests_hold_up_nobody(backend: Backend) {
+    for addresses in [1, 10, 1_000] {
+        let server = Colloquy::start(backend).await;
+        let user = server.user("ada").await;
+        let _kept = begin_requests(&server, 1_000, addresses).await;
+        others_are_served(&user).await;
+        let ready = server.guest().root().get("/health/ready").await;
+        let limits = ready.expect(200)["limits_reached"].clone();
+        assert_eq!(limits, json!(["request_bodies"]), "{addresses}");
+        let log = server.log();
+        let told = log.lines().filter(|line| line.contains("limit reached"));
+        assert_eq!(told.count(), 1, "{log}");
+    }
+}
+
+async fn others_are_served(user: &Client) {
+    for _ in 0..20 {
+        let thread = timeout(PATIENCE, user.create_thread()).await.unwrap();
+        let path = format!("/threads/{thread}");
+        timeout(PATIENCE, user.get(&path))
+            .await
+            .unwrap()
+            .expect(200);
+    }
+}
+
+/// What is large and needs no more than an account.
+fn large_answers(thread: &str) -> [String; 4] {
+    [
+        "/docs/swagger-ui-bundle.js".to_owned(),
+        "/openapi.json".to_owned(),
+        "/api/v1/assistants?limit=1000".to_owned(),
+        format!("/api/v1/threads/{thread}/messages?limit=1000"),
+    ]
+}
+
+async fn answers_that_nobody_takes_hold_little_memory(backend: Backend) {
+    const KIB_MORE: u64 = 64 * 1024;
+    let server = Colloquy::start(backend).await;
+    let assistant = server.assistant("Echo").await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    for _ in 0..8 {
+        let said = user.say(&thread, &assistant, &"word ".repeat(12_000)).await;
+        said.expect(201);
+    }
+    let paths = large_answers(&thread);
+    for path in &paths {
+        assert_eq!(user.root().get(path).await.status, 200);
+    }
+    let before = resident(&server);
+    reset_peak(&server);
+    let mut kept = Vec::new();
+    for n in 0..25 {
+        let mut stream = connect(&server, n % 5, Some(4_096)).await;
+        let path = &paths[n % paths.len()];
+        let token = user.token();
+        let head =
+            format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(head.repeat(20).as_bytes()).await.unwrap();
+        kept.push(stream);
+    }
+    let mut answers = Vec::new();
+    for n in 0..25 {
+        let mut client = http2(connect(&server, n % 5, None).await, 0).await;
+        for path in paths.iter().cycle().take(STREAMS / 2) {
+            answers.push(tokio::spawn(ask(&mut client, path, user.token())));
+        }
+    }
+    // All of them are answered, and some cut already.
+    for answer in answers {
+        let _ = timeout(PATIENCE, answer).await.unwrap();
+    }
+    others_are_served(&user).await;
+    let more = peak(&server).saturating_sub(before);
+    assert!(more <= KIB_MORE, "{more} KiB more");
+    drop(kept);
+}
+
+fn ask(
+    client: &mut Http2,
+    path: &str,
+    token: &str,
+) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
+    let request = Request::get(format!("http://x{path}"));
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let none = Empty::new().map_err(|never| match never {});
+    client.send_request(request.body(none.boxed()).unwrap())
+}
+
+async fn sign_ins_that_were_given_up_count_for_nothing(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    for round in 0..3 {
+        let mut kept = Vec::new();
+        for n in 0..80 {
+            let body = format!("username=user{n}@example.org&password=wrong");
+            let length = body.len();
+            let mut stream = connect(&server, 0, None).await;
+            let request = format!(
+                "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\
+                 content-type: application/x-www-form-urlencoded\r\n\r\n{body}"
+            );
+            stream.set_zero_linger().unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            kept.push(stream);
+        }
+        drop(kept);
+        let guest = server.guest();
+        let signed_in = timeout(PATIENCE, guest.log_in(ADMIN_EMAIL, PASSWORD));
+        signed_in.await.unwrap().expect(200);
+        let log = server.log();
+        let refused = log
+            .lines()
+            .filter(|it| it.contains("sign-in refused"))
+            .count();
+        assert!(refused < 10 * (round + 1), "{refused} were looked at");
+    }
+}
