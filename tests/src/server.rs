@@ -150,7 +150,7 @@ impl Installation {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    async fn start(&self) -> (Process, String, String) {
+    async fn start(&self) -> (Process, String, Option<String>) {
         let usual = [
             ("COLLOQUY_LISTEN", "127.0.0.1:0"),
             ("COLLOQUY_METRICS_LISTEN", "127.0.0.1:0"),
@@ -160,7 +160,8 @@ impl Installation {
         let settings = usual.into_iter().chain(self.settings());
         let mut process = Process::spawn(process::command(&self.directory.0, &["serve"], settings));
         let origin = process.line(listening_at).await;
-        let metrics = process.line(metrics_at).await;
+        process.line(last_line_of_welcome).await;
+        let metrics = process.log().lines().find_map(metrics_at);
         wait_until_ready(&mut process, &Client::guest(&origin)).await;
         (process, origin, metrics)
     }
@@ -170,6 +171,11 @@ impl Installation {
 fn listening_at(line: &str) -> Option<String> {
     let (_, origin) = line.strip_prefix("Colloquy ")?.split_once(" serves ")?;
     Some(origin.to_owned())
+}
+
+/// Finds the line behind which the output says no more of addresses.
+fn last_line_of_welcome(line: &str) -> Option<()> {
+    line.starts_with("  sign in: ").then_some(())
 }
 
 /// Finds in a line of the output where the metrics are.
@@ -201,7 +207,7 @@ pub struct Colloquy {
     // Before the installation: the process ends before its data goes.
     process: Process,
     origin: String,
-    metrics: String,
+    metrics: Option<String>,
     installation: Installation,
     admin_token: OnceCell<String>,
 }
@@ -251,9 +257,12 @@ impl Colloquy {
     }
 
     /// Whoever watches the service, on the address of its metrics.
+    ///
+    /// # Panics
+    /// When it has none.
     #[must_use]
     pub fn watcher(&self) -> Client {
-        Client::guest(&self.metrics)
+        Client::guest(self.metrics.as_ref().expect("an address of metrics"))
     }
 
     /// The first administrator.

@@ -11,7 +11,7 @@ use colloquy_tests::measure::memory::{peak, reset_peak, resident};
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
 use futures_util::stream::{self, StreamExt as _};
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2;
@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The streams that a connection of HTTP/2 may have.
 const STREAMS: usize = 100;
 
-type Http2 = http2::SendRequest<BoxBody<Bytes, std::io::Error>>;
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+type Http2 = http2::SendRequest<Body>;
 
 /// A connection from the n-th address of this machine.
 async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -> TcpStream {
@@ -61,24 +62,10 @@ async fn http2(stream: TcpStream, window: u32) -> Http2 {
 }
 
 /// The beginning of a body that never ends.
-fn endless() -> BoxBody<Bytes, std::io::Error> {
+fn endless() -> Body {
     let beginning = Ok(Frame::data(Bytes::from_static(b"{")));
     let frames = stream::iter([beginning]).chain(stream::pending());
-    StreamBody::new(SyncStream(Box::pin(frames))).boxed()
-}
-
-/// Only ever polled by its owner.
-struct SyncStream<S>(std::pin::Pin<Box<S>>);
-
-impl<S: stream::Stream> stream::Stream for SyncStream<S> {
-    type Item = S::Item;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<S::Item>> {
-        self.0.as_mut().poll_next(context)
-    }
+    Body::new(StreamBody::new(frames))
 }
 
 /// Begins so many requests over HTTP/1 and as many over HTTP/2, from so many addresses; what keeps
@@ -203,7 +190,7 @@ fn ask(
     let request = Request::get(format!("http://x{path}"));
     let request = request.header("authorization", format!("Bearer {token}"));
     let none = Empty::new().map_err(|never| match never {});
-    client.send_request(request.body(none.boxed()).unwrap())
+    client.send_request(request.body(Body::new(none)).unwrap())
 }
 
 async fn sign_ins_that_were_given_up_count_for_nothing(backend: Backend) {
