@@ -190,7 +190,7 @@ mod tests {
 
     use super::{FairQueue, Place, QueueFull, QueueLimits};
 
-    type Entering = Pin<Box<dyn Future<Output = Result<Place<char>, QueueFull>>>>;
+    type Entering = Pin<Box<dyn Future<Output = Result<Place<char>, QueueFull>> + Send>>;
 
     fn queue(per_client: usize, total: usize) -> FairQueue<char> {
         let limits = QueueLimits { per_client, total };
