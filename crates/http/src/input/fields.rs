@@ -54,6 +54,8 @@ impl Place<'_> {
 /// The members of an object that have not been read yet.
 pub(crate) struct Fields<'a> {
     members: Map<String, Value>,
+    /// Names that were given more than once.
+    repeated: BTreeSet<String>,
     place: Place<'a>,
 }
 
@@ -93,6 +95,11 @@ impl Fields<'_> {
         name: &str,
         read: impl FnOnce(Value, &mut Place<'_>) -> Option<T>,
     ) -> Option<Option<T>> {
+        if self.repeated.contains(name) {
+            self.members.remove(name);
+            let repeated = Violation::new("repeated", "must not be given twice");
+            return self.place.member(name).refuse(repeated);
+        }
         match self.members.remove(name)? {
             Value::Null => Some(None),
             value => read(value, &mut self.place.member(name)).map(Some),
@@ -138,17 +145,7 @@ pub(super) fn read_members<T>(
     unknown: Unknown,
     read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
 ) -> Option<T> {
-    let place = Place {
-        path: place.path.clone(),
-        errors: place.errors,
-    };
-    let mut fields = Fields { members, place };
-    let value = read(&mut fields);
-    match unknown {
-        Unknown::Named => fields.refuse_the_rest(),
-        Unknown::Unnamed => fields.refuse_the_rest_unnamed(),
-    }
-    value
+    read_fields(members, BTreeSet::new(), place, unknown, read)
 }
 
 /// Reads the pairs of a query string or a form, each of which may be there once.
@@ -162,21 +159,36 @@ pub(super) fn read_pairs<T>(
     let mut repeated = BTreeSet::new();
     for (name, value) in form_urlencoded::parse(encoded) {
         if members.contains_key(&*name) {
-            repeated.insert(name);
+            repeated.insert(name.into_owned());
         } else {
             members.insert(name.into_owned(), Value::String(value.into_owned()));
         }
     }
-    for name in repeated {
-        let named = match unknown {
-            Unknown::Named => &name,
-            Unknown::Unnamed => "",
-        };
-        place
-            .member(named)
-            .refuse::<()>(Violation::new("repeated", "must not be given twice"));
+    read_fields(members, repeated, place, unknown, read)
+}
+
+fn read_fields<T>(
+    members: Map<String, Value>,
+    repeated: BTreeSet<String>,
+    place: &mut Place<'_>,
+    unknown: Unknown,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Option<T> {
+    let place = Place {
+        path: place.path.clone(),
+        errors: place.errors,
+    };
+    let mut fields = Fields {
+        members,
+        repeated,
+        place,
+    };
+    let value = read(&mut fields);
+    match unknown {
+        Unknown::Named => fields.refuse_the_rest(),
+        Unknown::Unnamed => fields.refuse_the_rest_unnamed(),
     }
-    read_members(members, place, unknown, read)
+    value
 }
 
 /// Reads a whole input: the value only if nothing at all is wrong.
