@@ -10,7 +10,7 @@ use super::RunLimits;
 #[derive(Debug)]
 pub(super) struct Budget {
     left: Mutex<Left>,
-    outer: Option<Arc<Budget>>,
+    outer: Option<Arc<Self>>,
     at_once: Arc<AtOnce>,
 }
 

@@ -17,9 +17,11 @@ use crate::ports::{
 /// asked. Without a script left it refuses, unless it was told what to do then.
 pub struct ScriptedModel {
     scripts: Mutex<VecDeque<Script>>,
-    otherwise: OnceLock<Box<dyn Fn(&ChatRequest) -> Script + Send + Sync>>,
+    otherwise: OnceLock<Otherwise>,
     requests: watch::Sender<Vec<ChatRequest>>,
 }
+
+type Otherwise = Box<dyn Fn(&ChatRequest) -> Script + Send + Sync>;
 
 impl ScriptedModel {
     /// The one provider that this model does not know.
