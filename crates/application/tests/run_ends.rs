@@ -1,10 +1,6 @@
 //! Runs that end in another way than by an answer.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 mod support;
 
@@ -139,7 +135,7 @@ impl Observer for Nervous {
 async fn a_panic_at_the_very_end_of_a_run_leaves_nobody_waiting() {
     let mut service = Service::with([Script::answer("one"), Script::answer("two")]).await;
     service.use_cases = changed(&service, |ports| {
-        ports.observer = Arc::new(Nervous::default())
+        ports.observer = Arc::new(Nervous::default());
     });
     let started = service.post("Hi").await.unwrap();
     let run = started.run.id;

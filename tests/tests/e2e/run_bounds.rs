@@ -71,11 +71,15 @@ async fn an_output_schema_that_would_take_for_ever_is_refused_by_its_name(backen
 async fn an_answer_that_would_take_for_ever_is_not_checked(backend: Backend) {
     let nested = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let scene = Scene::with(backend, Reply::answer(&nested)).await;
-    // Both branches apply the whole to each item: twice as much at each level.
-    let schema = json!({"anyOf": [
-        {"items": {"$ref": "#"}, "minItems": 1},
-        {"items": {"$ref": "#"}},
-    ]});
+    // Two types that lead to one another: three times as much at each level.
+    let to = |name: &str| json!({"items": {"$ref": format!("#/$defs/{name}")}});
+    let schema = json!({
+        "$ref": "#/$defs/a",
+        "$defs": {
+            "a": {"anyOf": [to("a"), to("b"), to("b")]},
+            "b": {"anyOf": [to("b"), to("a"), to("a")]},
+        },
+    });
     scene.change(json!({"output_schema": schema})).await;
     let said = scene.user.say(&scene.thread, &scene.assistant, "Go").await;
     said.problem(502, "output_invalid");

@@ -1,5 +1,7 @@
 //! How large a schema may be, and how much work a value may be for it.
 
+use std::collections::HashSet;
+
 use colloquy_domain::Violation;
 use serde_json::Value;
 
@@ -74,17 +76,32 @@ fn length(text: &str) -> u64 {
 }
 
 impl Outline {
-    /// Checks the schema's size.
+    /// Checks the schema's size, and finds out which of its subschemas is the recursive one.
     ///
     /// # Errors
     /// A `Violation` that names the rule.
-    pub(super) fn keep_bounds(&self) -> Result<(), Violation> {
-        let mut path = vec![(0, false)];
+    pub(super) fn keep_bounds(&mut self) -> Result<(), Violation> {
+        let mut loops = HashSet::new();
         let mut room = MAX_SUBSCHEMAS;
-        self.expand(&mut path, &mut room)
+        self.expand(&mut vec![(0, false)], &mut room, &mut loops)?;
+        let is_reference = |(from, to): &(usize, usize)| self.nodes[*from].reference == Some(*to);
+        let targets: HashSet<usize> = loops.iter().map(|(_, to)| *to).collect();
+        let is_plain =
+            loops.iter().all(is_reference) && !self.nodes.iter().any(|node| node.is_unevaluated);
+        let mut targets = targets.into_iter();
+        self.recursive = targets
+            .next()
+            .filter(|_| targets.next().is_none() && is_plain);
+        Ok(())
     }
 
-    fn expand(&self, path: &mut Vec<(usize, bool)>, room: &mut u32) -> Result<(), Violation> {
+    /// Goes every way through the subschemas. Notes the edges that lead back in `loops`.
+    fn expand(
+        &self,
+        path: &mut Vec<(usize, bool)>,
+        room: &mut u32,
+        loops: &mut HashSet<(usize, usize)>,
+    ) -> Result<(), Violation> {
         let Some((at, _)) = path.last().copied() else {
             return Ok(());
         };
@@ -100,10 +117,11 @@ impl Outline {
             match path.iter().position(|(node, _)| *node == next) {
                 None => {
                     path.push((next, is_same_value));
-                    self.expand(path, room)?;
+                    self.expand(path, room, loops)?;
                     path.pop();
                 }
                 Some(first) => {
+                    loops.insert((at, next));
                     let mut loop_edges = path[first + 1..].iter().map(|(_, is_same)| *is_same);
                     if is_same_value && loop_edges.all(|is_same| is_same) {
                         return Err(broken(
@@ -118,14 +136,15 @@ impl Outline {
 
     /// How much work it is to check the value, not counting what can be left out.
     pub(super) fn work(&self, value: &Value) -> Work {
-        let mut meter = Meter {
-            outline: self,
-            room: MAX_STEPS,
-        };
-        match meter.apply(0, value, 0) {
-            None => Work::TooMuch,
-            Some(()) if MAX_STEPS - meter.room > MAX_EXPLAINED_STEPS => Work::Much,
-            Some(()) => Work::Little,
+        // What is wrong is looked for without remembering anything.
+        let explained = Meter::of(self, MAX_EXPLAINED_STEPS, None);
+        if explained.has_room_for(value) {
+            return Work::Little;
+        }
+        if Meter::of(self, MAX_STEPS, self.recursive).has_room_for(value) {
+            Work::Much
+        } else {
+            Work::TooMuch
         }
     }
 }
@@ -145,9 +164,30 @@ pub(super) enum Work {
 struct Meter<'a> {
     outline: &'a Outline,
     room: u64,
+    /// The subschema whose results the validator remembers where it is applied within itself: the
+    /// branches of a recursive type cost no more than one.
+    remembered: Option<usize>,
+    /// Within how many applications of it the meter is.
+    within: u32,
+    /// To which lists and objects it was applied, by their addresses.
+    applied: HashSet<usize>,
 }
 
-impl Meter<'_> {
+impl<'a> Meter<'a> {
+    fn of(outline: &'a Outline, room: u64, remembered: Option<usize>) -> Self {
+        Self {
+            outline,
+            room,
+            remembered,
+            within: 0,
+            applied: HashSet::new(),
+        }
+    }
+
+    fn has_room_for(mut self, value: &Value) -> bool {
+        self.apply(0, value, 0).is_some()
+    }
+
     fn spend(&mut self, steps: u64) -> Option<()> {
         self.room = self.room.checked_sub(steps)?;
         Some(())
@@ -157,6 +197,21 @@ impl Meter<'_> {
         if level > MAX_LEVELS {
             return None;
         }
+        if self.remembered != Some(node) {
+            return self.apply_anew(node, value, level);
+        }
+        let is_container = value.is_array() || value.is_object();
+        let address = std::ptr::from_ref(value).addr();
+        if is_container && self.within > 0 && !self.applied.insert(address) {
+            return self.spend(VALUE_STEPS);
+        }
+        self.within = self.within.saturating_add(1);
+        self.apply_anew(node, value, level)?;
+        self.within = self.within.saturating_sub(1);
+        Some(())
+    }
+
+    fn apply_anew(&mut self, node: usize, value: &Value, level: u32) -> Option<()> {
         let node = &self.outline.nodes[node];
         self.spend(node.value_steps)?;
         let rounds = if node.is_unevaluated {

@@ -36,7 +36,7 @@ impl Schema {
     /// # Errors
     /// A `Violation` with the code `invalid_schema`, also for a schema beyond the bounds.
     pub(crate) fn compile(schema: &Value) -> Result<Self, Violation> {
-        let outline = Outline::of(schema)?;
+        let mut outline = Outline::of(schema)?;
         outline.keep_bounds()?;
         // Only what is matched in linear time: no look-around, no back-references.
         let patterns = PatternOptions::regex()

@@ -14,6 +14,8 @@ use super::bounds::{self, broken};
 #[derive(Debug)]
 pub(super) struct Outline {
     pub(super) nodes: Vec<Node>,
+    /// The one subschema that references lead back to, if there is just one.
+    pub(super) recursive: Option<usize>,
 }
 
 /// What one subschema applies.
@@ -21,6 +23,8 @@ pub(super) struct Outline {
 pub(super) struct Node {
     /// To the same value: `$ref`, `allOf`, `if` and the like.
     pub(super) same: Vec<usize>,
+    /// Which of these is that of `$ref`.
+    pub(super) reference: Option<usize>,
     /// To the member of that name.
     pub(super) properties: HashMap<String, usize>,
     /// To members without an entry in `properties`.
@@ -81,6 +85,7 @@ impl Outline {
         }
         Ok(Self {
             nodes: reader.nodes,
+            recursive: None,
         })
     }
 }
@@ -145,6 +150,7 @@ impl<'a> Reader<'a> {
             "$ref" => {
                 let target = self.target(value)?;
                 node.same.push(target);
+                node.reference = Some(target);
             }
             "$dynamicRef" | "$recursiveRef" => {
                 return Err(broken("must not have `$dynamicRef` or `$recursiveRef`"));

@@ -32,7 +32,7 @@ fn nested(levels: usize) -> Value {
 fn refusal(schema: &Value) -> String {
     let refusal = Schema::compile(schema).unwrap_err();
     assert_eq!(refusal.code, "invalid_schema", "{schema}");
-    refusal.message.to_string()
+    refusal.message
 }
 
 #[test]
@@ -140,11 +140,15 @@ fn schemas_as_people_write_them_are_taken() {
 
 #[test]
 fn a_value_that_would_take_for_ever_is_not_checked() {
-    // Both branches apply the whole schema to the item: twice as much work at each level.
-    let branching = json!({"anyOf": [
-        {"items": {"$ref": "#"}, "minItems": 1},
-        {"items": {"$ref": "#"}},
-    ]});
+    // All branches apply both of two types to the item, which lead to one another.
+    let to = |name: &str| json!({"items": {"$ref": format!("#/$defs/{name}")}});
+    let branching = json!({
+        "$ref": "#/$defs/a",
+        "$defs": {
+            "a": {"anyOf": [to("a"), to("b"), to("b")]},
+            "b": {"anyOf": [to("b"), to("a"), to("a")]},
+        },
+    });
     let distinct: Value = (0..100_000).collect();
     let pattern = json!({"pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"});
     for (schema, value) in [
@@ -156,6 +160,39 @@ fn a_value_that_would_take_for_ever_is_not_checked() {
         let complaint = schema.check(&value).unwrap_err();
         assert!(complaint.contains("too large"), "{complaint}");
     }
+}
+
+#[test]
+fn a_recursive_type_of_many_kinds_is_checked_to_the_depth_that_answers_have() {
+    let operation = |name: &str| {
+        json!({
+            "type": "object",
+            "properties": {
+                "left": {"$ref": "#/$defs/term"},
+                "right": {"$ref": "#/$defs/term"},
+                "operation": {"const": name},
+            },
+            "required": ["left", "right", "operation"],
+        })
+    };
+    let schema = json!({
+        "$ref": "#/$defs/term",
+        "$defs": {"term": {"anyOf": [
+            {"type": "number"},
+            operation("+"), operation("-"), operation("*"), operation("/"),
+        ]}},
+    });
+    let schema = Schema::compile(&schema).unwrap();
+    let term = |last: &str| {
+        let innermost = json!({"left": 1, "right": 2, "operation": last});
+        (0..50).fold(
+            innermost,
+            |inner, _| json!({"left": inner, "right": 3, "operation": "/"}),
+        )
+    };
+    assert_eq!(schema.check(&term("-")), Ok(()));
+    let complaint = schema.check(&term("^")).unwrap_err();
+    assert_eq!(complaint, "It does not keep to the schema.");
 }
 
 #[test]
