@@ -320,9 +320,32 @@ async fn the_end_of_a_run_waits_for_a_store_that_is_away() {
     service.model.asked(1).await;
     service.memory.set_down(true);
     gate.open();
-    tokio::time::advance(Duration::from_secs(5)).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
     service.memory.set_down(false);
     started.wait().await.unwrap();
+    assert_eq!(
+        service.stored().await,
+        [human("Hi"), ai("ok", MessageStatus::Completed)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_long_for_a_store_that_is_away_and_the_end_is_stored_when_it_is_back() {
+    let gate = Gate::new();
+    let service =
+        Service::with([Script::new().text("ok").wait(&gate).end(FinishReason::Stop)]).await;
+    let started = service.post("Hi").await.unwrap();
+    service.model.asked(1).await;
+    service.memory.set_down(true);
+    gate.open();
+    let begin = Instant::now();
+    let told = started.wait().await;
+    assert!(matches!(told, Err(Error::Port(PortError::Unavailable(_)))));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    // Longer than any lease lasts.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    service.memory.set_down(false);
+    service.use_cases.engine.stop(Duration::from_secs(60)).await;
     assert_eq!(
         service.stored().await,
         [human("Hi"), ai("ok", MessageStatus::Completed)]

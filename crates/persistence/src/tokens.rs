@@ -96,8 +96,14 @@ impl TokenRepository for SeaTokenRepository {
         };
         let is_due = |last| now - last >= USE_PRECISION;
         if token.last_used_at.is_none_or(is_due) {
-            self.note_use(token.id, now).await?;
-            token.last_used_at = Some(now);
+            match self.note_use(token.id, now).await {
+                Ok(()) => token.last_used_at = Some(now),
+                // Reading goes on where nothing can be written.
+                Err(PortError::Unavailable(error)) => {
+                    tracing::debug!(error, "use of a token not noted");
+                }
+                Err(error) => return Err(error),
+            }
         }
         let user = Arc::new(user);
         Ok(Some(Authenticated {

@@ -17,7 +17,7 @@ pub trait TokenRepository: Send + Sync {
     async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError>;
 
     /// The token of that hash with its user, and notes its use at `now`, at most once a minute
-    /// per token. Absent is `None`. An expired token or an inactive user is returned all the
+    /// per token and only while the store can be written to. Absent is `None`. An expired token or an inactive user is returned all the
     /// same: judging them is the caller's. May be up to five seconds behind changes that other
     /// instances made, and behind changes of the user; a token removed through this object is
     /// absent at once.

@@ -20,6 +20,8 @@ pub(super) struct ActiveRun {
     pub(super) log: RunLog,
     /// Held while events of the run are being stored, so that they are stored in order.
     pub(super) storing: tokio::sync::Mutex<()>,
+    /// Cancelled once the store has been away for so long that nobody should wait for the end.
+    pub(super) store_is_away: CancellationToken,
     stop: CancellationToken,
     reason: OnceLock<RunErrorCode>,
 }
@@ -31,6 +33,7 @@ impl ActiveRun {
             actor,
             log,
             storing: tokio::sync::Mutex::default(),
+            store_is_away: CancellationToken::new(),
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
         }

@@ -8,7 +8,7 @@ use colloquy_domain::{
 };
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
@@ -17,7 +17,7 @@ use super::RunLimits;
 use super::active::{ActiveRun, ActiveRuns};
 use super::follow::RunFollower;
 use super::log::RunLog;
-use super::outcome::{StartedRun, summary};
+use super::outcome::{Outcome, StartedRun, not_stored, summary};
 use crate::Error;
 use crate::access::Access;
 use crate::answers::Answers;
@@ -100,8 +100,9 @@ pub struct RunJob {
 /// How long a run counts as worked on without a sign of life from its instance.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// The first wait before a run is ended whose start the store did not confirm; the next are twice
-/// as long each. A store that is away is not pressed, and most often it answers again soon.
+/// as long each, up to a second: a thread is not to be busy for longer once the store is back.
 const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_DISOWN_BACKOFF: Duration = Duration::from_secs(1);
 /// How many ends are stored at once: somewhat more than a pool has connections.
 const STORING: usize = 16;
 /// How many starts are: fewer than ends, so that under a flood no more runs begin than end.
@@ -191,9 +192,11 @@ impl RunEngine {
     pub(super) async fn cancel(&self, run: RunId) -> Result<Run, Error> {
         if let Some(active) = self.inner.active.get(run) {
             active.stop(RunErrorCode::RunCancelled);
-            return RunFollower::new(Arc::clone(&self.inner), run, 0)
-                .end()
-                .await;
+            let ended = RunFollower::new(Arc::clone(&self.inner), run, 0).end();
+            return tokio::select! {
+                ended = ended => ended,
+                () = active.store_is_away.cancelled() => Err(not_stored()),
+            };
         }
         let end = ForcedEnd::cancelled(self.inner.ports.clock.now());
         let ended = self.inner.ports.runs.force_end(run, &end).await?;
@@ -244,7 +247,11 @@ impl Inner {
         self.active.insert(Arc::clone(&active));
         let (ended, end) = oneshot::channel();
         // Whoever asked may be gone; the run goes on.
-        let _ = started.send(Ok(self.started(run.clone(), Some(end))));
+        let outcome = Outcome {
+            end,
+            store_is_away: active.store_is_away.clone(),
+        };
+        let _ = started.send(Ok(self.started(run.clone(), Some(outcome))));
         let span = span(&run, &job.assistant);
         let work = self.carry_out(&active, run, message, &job);
         // Even a panic at its very end must leave the run's thread free and its readers told.
@@ -263,11 +270,7 @@ impl Inner {
         let _ = ended.send(outcome);
     }
 
-    fn started(
-        self: &Arc<Self>,
-        run: Run,
-        outcome: Option<oneshot::Receiver<Result<super::RunOutcome, Error>>>,
-    ) -> StartedRun {
+    fn started(self: &Arc<Self>, run: Run, outcome: Option<Outcome>) -> StartedRun {
         StartedRun {
             run,
             is_replay: outcome.is_none(),
@@ -335,10 +338,11 @@ impl Inner {
     /// silent over it. Without this its thread would be busy until the lease runs out.
     pub(super) async fn disown(&self, run: RunId) {
         let mut wait = DISOWN_BACKOFF;
-        while wait < LEASE {
+        let given_up = Instant::now() + LEASE;
+        while Instant::now() < given_up {
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => wait *= 2,
+                () = tokio::time::sleep(wait) => wait = LONGEST_DISOWN_BACKOFF.min(2 * wait),
             }
             let end = ForcedEnd::interrupted(self.ports.clock.now());
             // One that is not there may still be on its way.

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use colloquy_domain::{Message, MessageKind, Run, RunStatus};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::engine::Inner;
 use super::follow::RunFollower;
-use crate::ports::RunSummary;
+use crate::ports::{PortError, RunSummary};
 use crate::{Error, RunFailure};
 
 /// A run under way, or found again by its idempotency key.
@@ -17,7 +18,28 @@ pub struct StartedRun {
     pub is_replay: bool,
     pub(super) engine: Arc<Inner>,
     /// From the task that carries the run out, if that is of this very request.
-    pub(super) outcome: Option<oneshot::Receiver<Result<RunOutcome, Error>>>,
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// What the task that carries a run out tells of its end.
+pub(super) struct Outcome {
+    pub(super) end: oneshot::Receiver<Result<RunOutcome, Error>>,
+    pub(super) store_is_away: CancellationToken,
+}
+
+impl Outcome {
+    async fn wait(self) -> Result<RunOutcome, Error> {
+        tokio::select! {
+            biased;
+            end = self.end => end.map_err(|_| Error::Stopping)?,
+            () = self.store_is_away.cancelled() => Err(not_stored()),
+        }
+    }
+}
+
+/// The answer while the end of a run cannot be stored.
+pub(super) fn not_stored() -> Error {
+    PortError::unavailable("the end of the run is not stored yet").into()
 }
 
 /// A run that has ended.
@@ -47,11 +69,11 @@ impl StartedRun {
     /// Waits for the run's end. Dropping the future changes nothing about the run.
     ///
     /// # Errors
-    /// `RunFailed`, also for a cancelled one; `Port` when the end could not be stored, in which
-    /// case the run will be found as interrupted.
+    /// `RunFailed`, also for a cancelled one; `Port` when the end could not be stored so far: the
+    /// run ends once the store is back.
     pub async fn wait(self) -> Result<RunOutcome, Error> {
         let outcome = match self.outcome {
-            Some(outcome) => outcome.await.map_err(|_| Error::Stopping)??,
+            Some(outcome) => outcome.wait().await?,
             None => find(&self.engine, self.run).await?,
         };
         match outcome.run.error.clone() {

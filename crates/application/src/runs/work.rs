@@ -28,6 +28,8 @@ use crate::tools::ToolContext;
 
 /// The wait before the end of a run is written again that the store could not take.
 const STORE_BACKOFF: Duration = Duration::from_millis(250);
+/// How long whoever waits for the end is kept waiting for a store that is away.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where an answer comes from.
 enum Source {
@@ -196,14 +198,16 @@ impl Inner {
         }
     }
 
-    /// Writes the end with the events that the store does not have yet. While that fails, again
-    /// until the lease would have run out, after which the run counts as interrupted anyway.
+    /// Writes the end with the events that the store does not have yet. While the store is away,
+    /// again and again: whoever finds the lease run out has to reach the store too. While it
+    /// refuses, until the lease would have run out, after which the run counts as interrupted
+    /// anyway.
     async fn store(&self, active: &ActiveRun, mut end: RunEnd) -> Result<FinishedRun, PortError> {
         let _in_order = active.storing.lock().await;
         let last = active.log.last();
         end.events = active.log.unstored();
         end.log_end = active.log.stored_end();
-        let deadline = Instant::now() + LEASE;
+        let begin = Instant::now();
         loop {
             match self.ports.runs.finish(&end).await {
                 Ok(finished) => {
@@ -220,8 +224,13 @@ impl Inner {
                     tracing::info!("run is gone, with its thread");
                     return Err(PortError::NotFound);
                 }
-                Err(error) if Instant::now() < deadline => {
+                Err(error)
+                    if matches!(error, PortError::Unavailable(_)) || begin.elapsed() < LEASE =>
+                {
                     tracing::warn!(error = &error as &dyn StdError, "end of run not stored yet");
+                    if begin.elapsed() >= PATIENCE {
+                        active.store_is_away.cancel();
+                    }
                     tokio::time::sleep(STORE_BACKOFF).await;
                 }
                 Err(error) => {
