@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -175,6 +176,20 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Lets no file of it grow beyond that many bytes, or any file again.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    pub fn limit_file_size(&self, bytes: Option<u64>) {
+        let id = self.child.id().expect("the process runs");
+        let id = rustix::process::Pid::from_raw(id.try_into().expect("a process id"));
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(id, Resource::Fsize, limit).expect("the process is ours");
     }
 
     fn signal(&self, signal: Signal) {

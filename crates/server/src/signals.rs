@@ -1,7 +1,8 @@
-//! Signals that end the program.
+//! Signals that end the program, and one that must not.
 
 use std::io;
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,12 @@ pub(crate) fn stop_token() -> io::Result<CancellationToken> {
         std::process::exit(EXIT_BY_SECOND_SIGNAL);
     });
     Ok(stop)
+}
+
+/// Has a write beyond the limit on the size of files fail like any other that finds no room, instead
+/// of ending the process.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    signal(SignalKind::from_raw(Number::XFSZ.as_raw())).map(drop)
 }
 
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) {

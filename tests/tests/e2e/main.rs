@@ -16,6 +16,7 @@ mod durability;
 mod faults;
 mod first_day;
 mod hostile_clients;
+mod full_disk;
 mod hostile_requests;
 mod idempotency;
 mod instances;

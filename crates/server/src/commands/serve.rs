@@ -33,6 +33,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> {
     let settings = &configuration.settings;
     let stop = signals::stop_token()?;
+    signals::survive_file_size_limit()?;
     descriptors::raise();
     let sources = Sources::default();
     // Before anything is touched: a wrong model is a wrong setting.
