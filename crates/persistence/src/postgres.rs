@@ -5,20 +5,44 @@ use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sea_orm::sqlx::{self, ConnectOptions, Connection, PgPool, Postgres};
+use sea_orm::sqlx::{self, ConnectOptions, Connection, Executor as _, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::database::DatabaseOptions;
 use crate::error::ConnectError;
 use crate::suspicion::Suspicion;
 
-/// What the server may spend on us, in milliseconds. An operation is given up sooner; these end
-/// what was left behind when the line broke.
-const LIMITS: [(&str, &str); 3] = [
+/// What our sessions set, whatever the server, the database or the role say.
+const SETTINGS: [(&str, &str); 8] = [
+    // What the server may spend on us, in milliseconds. An operation is given up sooner; these
+    // end what was left behind when the line broke.
     ("statement_timeout", "30000"),
     ("lock_timeout", "10000"),
     ("idle_in_transaction_session_timeout", "30000"),
+    // A plan that is kept was made for tables as large as they were, which may have been empty.
+    ("plan_cache_mode", "force_custom_plan"),
+    // Nothing of ours takes long enough to be worth compiling.
+    ("jit", "off"),
+    ("default_transaction_isolation", "read committed"),
+    ("default_transaction_read_only", "off"),
+    ("standard_conforming_strings", "on"),
 ];
+
+/// What must be so, and what we cannot or should not set: else text or rows are lost.
+const REQUIRED: [(&str, &str); 4] = [
+    ("server_encoding", "UTF8"),
+    ("client_encoding", "UTF8"),
+    ("session_replication_role", "origin"),
+    ("zero_damaged_pages", "off"),
+];
+
+/// What loses acknowledged data when the server's machine crashes; whoever runs it may want that.
+const RISKY: [&str; 2] = ["fsync", "full_page_writes"];
+
+/// Whoever is told that something is stored finds it after a crash of the server; other values
+/// promise no less than `on`.
+const FLUSH_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'";
 
 /// 15.0, as `server_version_num` counts.
 const OLDEST_VERSION: u32 = 150_000;
@@ -48,7 +72,7 @@ pub(crate) fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectE
         .get_application_name()
         .unwrap_or("colloquy")
         .to_owned();
-    Ok(options.application_name(&name).options(LIMITS))
+    Ok(options.application_name(&name).options(SETTINGS))
 }
 
 /// Tells plainly what is wrong with the database; a pool would only time out.
@@ -56,6 +80,7 @@ async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), Conn
     let attempt = async {
         let mut connection = options.connect().await?;
         check_settings(&mut connection).await?;
+        warn_of_risks(&mut connection).await?;
         connection.close().await?;
         Ok(())
     };
@@ -72,6 +97,7 @@ fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<
         .acquire_timeout(options.operation_timeout)
         .after_connect(|connection, _| {
             Box::pin(async move {
+                connection.execute(FLUSH_COMMITS).await?;
                 check_settings(connection)
                     .await
                     .map_err(|error| sqlx::Error::Configuration(error.into()))
@@ -104,17 +130,39 @@ fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<
         })
 }
 
-/// Reads back what [`connection_options`] asked for, and the version.
-async fn check_settings(connection: &mut PgConnection) -> Result<(), ConnectError> {
+async fn settings(connection: &mut PgConnection) -> Result<HashMap<String, String>, sqlx::Error> {
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT name, setting FROM pg_settings WHERE name = ANY($1) OR name = 'server_version_num'",
     )
-    .bind(LIMITS.map(|(name, _)| name))
+    .bind(names())
     .fetch_all(connection)
     .await?;
-    let mut settings: HashMap<_, _> = rows.into_iter().collect();
+    Ok(rows.into_iter().collect())
+}
+
+fn names() -> Vec<&'static str> {
+    let checked = SETTINGS.into_iter().chain(REQUIRED).map(|(name, _)| name);
+    checked.chain(RISKY).collect()
+}
+
+async fn warn_of_risks(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let settings = settings(connection).await?;
+    for name in RISKY {
+        if settings.get(name).is_some_and(|setting| setting == "off") {
+            tracing::warn!(
+                setting = name,
+                "PostgreSQL may lose acknowledged data when its machine crashes: the setting is off"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Reads back what [`connection_options`] asked for, what is required, and the version.
+async fn check_settings(connection: &mut PgConnection) -> Result<(), ConnectError> {
+    let mut settings = settings(connection).await?;
     let mut take = |name| settings.remove(name).unwrap_or_default();
-    for (name, expected) in LIMITS {
+    for (name, expected) in SETTINGS.into_iter().chain(REQUIRED) {
         let actual = take(name);
         if actual != expected {
             return Err(ConnectError::Setting {
@@ -175,6 +223,60 @@ mod tests {
         let error = prepare(&options, Duration::from_secs(4)).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("lock_timeout = 0, but needs 10000"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn commits_are_flushed_also_where_the_database_says_otherwise() {
+        let Some(place) = places::postgres().await else {
+            return;
+        };
+        let mut url = url::Url::parse(&place.url).unwrap();
+        url.query_pairs_mut()
+            .append_pair("options", "-c synchronous_commit=off");
+        let options = DatabaseOptions::default();
+        let pool = open(
+            connection_options(url.as_str()).unwrap(),
+            &options,
+            Suspicion::default(),
+        )
+        .await;
+        let setting: String = sqlx::query_scalar("SHOW synchronous_commit")
+            .fetch_one(&pool.unwrap())
+            .await
+            .unwrap();
+        assert_eq!(setting, "on");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_hold_every_text_is_refused_by_name() {
+        let Some(place) = places::postgres().await else {
+            return;
+        };
+        for encoding in ["LATIN1", "SQL_ASCII", "EUC_JP"] {
+            let name = format!(
+                "colloquy_{}_{}",
+                encoding.to_lowercase(),
+                std::process::id()
+            );
+            let create = format!(
+                "CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'
+                 TEMPLATE template0"
+            );
+            places::execute(&place.url, &create).await;
+            let mut url = url::Url::parse(&place.url).unwrap();
+            url.set_path(&name);
+            let options = DatabaseOptions::default();
+            let refused = open(
+                connection_options(url.as_str()).unwrap(),
+                &options,
+                Suspicion::default(),
+            )
+            .await;
+            places::execute(&place.url, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            let text = refused.unwrap_err().to_string();
+            let expected = format!("server_encoding = {encoding}, but needs UTF8");
+            assert!(text.contains(&expected), "{text}");
+        }
     }
 
     #[test]

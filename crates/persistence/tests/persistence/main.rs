@@ -22,6 +22,8 @@ mod concurrency;
 mod contracts;
 mod corruption;
 mod deletions;
+mod dropped;
+mod growth;
 mod logs;
 mod migrations;
 mod outages;
