@@ -112,6 +112,27 @@ impl WriteLock {
 }
 
 impl Database {
+    /// What a query counts.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn count(&self, query: &str) -> i64 {
+        let query = AssertSqlSafe(query);
+        match self.url.strip_prefix("sqlite://") {
+            Some(file) => {
+                let mut connection = open(Path::new(file)).await;
+                let count = sqlx::query_scalar(query).fetch_one(&mut connection);
+                count.await.expect("a count")
+            }
+            None => {
+                let connection = PgConnection::connect(&self.url).await;
+                let mut connection = connection.expect("PostgreSQL answers");
+                let count = sqlx::query_scalar(query).fetch_one(&mut connection);
+                count.await.expect("a count")
+            }
+        }
+    }
+
     /// All that it holds: of SQLite a backup in `directory`, of PostgreSQL each table as text.
     ///
     /// # Panics

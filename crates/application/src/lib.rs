@@ -40,9 +40,19 @@ pub struct Slice<T> {
     pub has_more: bool,
 }
 
+impl<T> Default for Slice<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            has_more: false,
+        }
+    }
+}
+
 impl<T> Slice<T> {
     /// Makes a slice of `limit` items from a query for `limit + 1`.
-    fn from_one_more(mut items: Vec<T>, limit: u32) -> Self {
+    #[must_use]
+    pub fn from_one_more(mut items: Vec<T>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
         items.truncate(limit);

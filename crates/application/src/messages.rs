@@ -68,9 +68,7 @@ impl Messages {
         self.access
             .thread(actor, thread, ThreadAction::View)
             .await?;
-        let one_more = limit.saturating_add(1);
-        let messages = self.messages.list(thread, scope, after, one_more).await?;
-        Ok(Slice::from_one_more(messages, limit))
+        Ok(self.messages.list(thread, scope, after, limit).await?)
     }
 
     /// Saves the message and starts the run that answers it. From then on the run goes its way,

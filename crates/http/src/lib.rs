@@ -15,6 +15,7 @@ mod header_list;
 mod health;
 mod idempotency;
 mod input;
+mod json_array;
 mod limits;
 mod links;
 mod logging;

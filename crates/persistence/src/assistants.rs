@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::Database;
 use crate::changes::{Change, announce};
 use crate::deletions::{self, Deleted};
-use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity};
+use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity, bytes};
 use crate::entities::avatars::image;
 use crate::error::{Failure, Row};
 use crate::rows::{expect_found, page};
@@ -76,7 +76,9 @@ impl AssistantRepository for SeaAssistantRepository {
         self.database
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
-                Ok(Arc::new(page(transaction, rows, &ORDER, wanted).await?))
+                Ok(Arc::new(
+                    page(transaction, rows, &ORDER, wanted, bytes()).await?,
+                ))
             })
             .await
     }

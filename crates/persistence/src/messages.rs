@@ -1,10 +1,15 @@
 use async_trait::async_trait;
-use colloquy_application::ports::{MessageRepository, MessageScope, PortError};
+use colloquy_application::Slice;
+use colloquy_application::ports::{MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError};
 use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+};
 
-use crate::entities::messages::{COLUMN, Column, Entity};
+use crate::entities::messages::{self, COLUMN, Column, Entity};
+use crate::error::Failure;
 use crate::rows::all;
 use crate::run_events::forget;
 use crate::{Database, presence};
@@ -41,18 +46,29 @@ impl MessageRepository for SeaMessageRepository {
         scope: MessageScope,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Message>, PortError> {
-        let rows = rows_after(thread, scope, after, limit);
+    ) -> Result<Slice<Message>, PortError> {
         self.database
-            .read(async { Ok(all(rows.all(self.database.reader()).await?)?) })
+            .read(page(self.database.reader(), thread, scope, after, limit))
             .await
     }
 
-    async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError> {
-        let rows = newest_rows(thread, limit);
+    async fn latest(
+        &self,
+        thread: ThreadId,
+        before: u64,
+        limit: u32,
+        max_bytes: u64,
+    ) -> Result<Vec<Message>, PortError> {
+        let newest = rows_before(thread, before).limit(u64::from(limit));
         self.database
             .read(async {
-                let mut models = rows.all(self.database.reader()).await?;
+                let reader = self.database.reader();
+                let sizes = sizes(&newest, reader).await?;
+                let Some(first) = sizes[..count_within(&sizes, max_bytes)].last() else {
+                    return Ok(Vec::new());
+                };
+                let rows = rows_before(thread, before).filter(COLUMN.position.gte(first.position));
+                let mut models = rows.all(reader).await?;
                 models.reverse();
                 Ok(all(models)?)
             })
@@ -99,21 +115,79 @@ fn spoken(thread: ThreadId) -> Select<Entity> {
     of_thread(thread).filter(COLUMN.kind.ne(MessageKind::Tool.as_str()))
 }
 
-fn rows_after(thread: ThreadId, scope: MessageScope, after: u64, limit: u32) -> Select<Entity> {
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
+fn rows_after(thread: ThreadId, scope: MessageScope, after: i64) -> Select<Entity> {
     let rows = match scope {
         MessageScope::Conversation => spoken(thread),
         MessageScope::WithTools => of_thread(thread),
     };
     rows.filter(COLUMN.position.gt(after))
         .order_by_asc(COLUMN.position)
-        .limit(u64::from(limit))
 }
 
-fn newest_rows(thread: ThreadId, limit: u32) -> Select<Entity> {
+fn rows_before(thread: ThreadId, before: u64) -> Select<Entity> {
+    let before = i64::try_from(before).unwrap_or(i64::MAX);
     spoken(thread)
+        .filter(COLUMN.position.lt(before))
         .order_by_desc(COLUMN.position)
-        .limit(u64::from(limit))
+}
+
+/// A page of the thread's messages. Their sizes are read first, so that no more text is read than
+/// fits.
+async fn page(
+    connection: &impl ConnectionTrait,
+    thread: ThreadId,
+    scope: MessageScope,
+    after: u64,
+    limit: u32,
+) -> Result<Slice<Message>, Failure> {
+    let mut after = i64::try_from(after).unwrap_or(i64::MAX);
+    loop {
+        let rows = rows_after(thread, scope, after);
+        let sizes = sizes(&rows.clone().limit(u64::from(limit) + 1), connection).await?;
+        let fitting = count_within(&sizes, MAX_PAGE_BYTES).max(1);
+        let count = fitting.min(usize::try_from(limit).unwrap_or(usize::MAX));
+        let count = count.min(sizes.len());
+        let Some(last) = sizes[..count].last() else {
+            return Ok(Slice::default());
+        };
+        let has_more = count < sizes.len();
+        let rows = rows.filter(COLUMN.position.lte(last.position));
+        let items: Vec<Message> = all(rows.all(connection).await?)?;
+        // Unless all of them have been deleted since, which says nothing about those behind.
+        if !items.is_empty() || !has_more {
+            return Ok(Slice { items, has_more });
+        }
+        after = last.position;
+    }
+}
+
+/// Where a message stands, and how many bytes of text it has.
+#[derive(FromQueryResult)]
+struct Size {
+    position: i64,
+    bytes: i64,
+}
+
+async fn sizes(
+    rows: &Select<Entity>,
+    connection: &impl ConnectionTrait,
+) -> Result<Vec<Size>, DbErr> {
+    let sizes = rows
+        .clone()
+        .select_only()
+        .column(Column::Position)
+        .expr_as(messages::bytes(), "bytes");
+    sizes.into_model().all(connection).await
+}
+
+/// How many of the first messages have at most that many bytes of text together.
+fn count_within(sizes: &[Size], max_bytes: u64) -> usize {
+    let mut total = 0_u64;
+    let within = sizes.iter().take_while(|size| {
+        total = total.saturating_add(size.bytes.unsigned_abs());
+        total <= max_bytes
+    });
+    within.count()
 }
 
 fn rows_of_run(thread: ThreadId, run: RunId) -> Select<Entity> {
@@ -135,10 +209,11 @@ mod tests {
         let index = "messages_thread_id_position_unique";
         for (_place, database) in databases().await {
             for scope in [MessageScope::Conversation, MessageScope::WithTools] {
-                let rows = rows_after(thread, scope, 7, 100);
+                let rows = rows_after(thread, scope, 7).limit(100);
                 assert_served_by(&database, &rows, index).await;
             }
-            assert_served_by(&database, &newest_rows(thread, 100), index).await;
+            let rows = rows_before(thread, 1_000).limit(100);
+            assert_served_by(&database, &rows, index).await;
         }
     }
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

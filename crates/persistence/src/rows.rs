@@ -1,19 +1,24 @@
-use colloquy_application::ports::{OffsetList, OffsetPage, PortError};
+use colloquy_application::ports::{MAX_PAGE_BYTES, OffsetList, OffsetPage, PortError};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait as _, EntityTrait, Order, PaginatorTrait, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _, Select,
 };
 
+use uuid::Uuid;
+
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// The page of the selection in the order of these columns, of which the last is the key, and how
-/// many rows the selection has in all; ends the transaction.
+/// The page of the selection in the order of these columns, of which the last is the key, as far as
+/// the rows have no more text than a page may have by `bytes`, and how many rows the selection has
+/// in all; ends the transaction.
 pub(crate) async fn page<E, T>(
     transaction: Transaction,
     rows: Select<E>,
     by: &[E::Column],
     page: OffsetPage,
+    bytes: Expr,
 ) -> Result<OffsetList<T>, Failure>
 where
     E: EntityTrait<Model: Sync>,
@@ -25,7 +30,12 @@ where
         Vec::new()
     } else {
         let place = Place::of(page.skip, count, total);
-        let mut models = place.rows(rows, by).all(&transaction).await?;
+        let rows = place.rows(rows, by);
+        let keys = fitting_keys(&transaction, &place, rows.clone(), by, bytes).await?;
+        let mut models = match by.last() {
+            Some(key) => rows.filter(key.is_in(keys)).all(&transaction).await?,
+            None => Vec::new(),
+        };
         if place.order == Order::Desc {
             models.reverse();
         }
@@ -34,6 +44,29 @@ where
     transaction.commit().await?;
     let items = all(models)?;
     Ok(OffsetList { items, total })
+}
+
+/// The keys of the page's first rows, as many as fit by `bytes`, but at least one.
+async fn fitting_keys<E: EntityTrait>(
+    transaction: &DatabaseTransaction,
+    place: &Place,
+    rows: Select<E>,
+    by: &[E::Column],
+    bytes: Expr,
+) -> Result<Vec<Uuid>, Failure> {
+    let sizes = rows.select_only().columns(by.last().copied());
+    let sizes = sizes.expr_as(bytes, "bytes").into_tuple();
+    let mut sizes: Vec<(Uuid, i64)> = sizes.all(transaction).await?;
+    if place.order == Order::Desc {
+        sizes.reverse();
+    }
+    let mut total = 0_u64;
+    let within = sizes.iter().take_while(|(_, bytes)| {
+        total = total.saturating_add(bytes.unsigned_abs());
+        total <= MAX_PAGE_BYTES
+    });
+    let count = within.count().max(1);
+    Ok(sizes.into_iter().take(count).map(|(key, _)| key).collect())
 }
 
 /// Where a page's rows are found: what lies before them is passed over, so they are looked for from

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use colloquy_application::ports::{InstanceId, PortError, RunEventRepository, RunEvents};
+use colloquy_application::ports::{
+    InstanceId, PortError, RunEventRepository, RunEvents, SpokenMessages,
+};
 use colloquy_domain::{Message, MessageId, Run, RunEvent, RunId};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
@@ -59,15 +61,8 @@ impl RunEventRepository for SeaRunEventRepository {
     }
 
     async fn list(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<RunEvent>, PortError> {
-        let rows = rows_after(run, after, limit);
         self.database
-            .read(async {
-                let reader = self.database.reader();
-                let mut events = read(reader, run, rows).await?;
-                // The first row may begin before.
-                events.retain(|event| event.number > after);
-                Ok(events)
-            })
+            .read(page(self.database.reader(), run, after, limit))
             .await
     }
 }
@@ -85,9 +80,75 @@ pub(crate) async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Re
     Ok(())
 }
 
-/// The whole log of a run.
-pub(crate) async fn log(transaction: &Transaction, run: RunId) -> Result<Vec<RunEvent>, Failure> {
-    read(transaction, run, rows_of(run)).await
+/// What was said in the run, as its log has it.
+pub(crate) async fn spoken(
+    transaction: &Transaction,
+    run: RunId,
+) -> Result<SpokenMessages, Failure> {
+    let (mut spoken, mut after) = (SpokenMessages::new(), 0);
+    loop {
+        let events = page(transaction, run, after, PAGE_EVENTS).await?;
+        let Some(last) = events.last() else {
+            return Ok(spoken);
+        };
+        after = last.number;
+        for event in &events {
+            spoken.take(&event.kind);
+        }
+    }
+}
+
+/// How many events of a log are held at once.
+const PAGE_EVENTS: u32 = 1_000;
+/// How many bytes of text they have at the most, unless the first row alone has more.
+const PAGE_BYTES: i64 = 1024 * 1024;
+
+/// See [`RunEventRepository::list`]. The sizes of the rows are read first, so that no more text is
+/// read than fits.
+async fn page(
+    connection: &impl ConnectionTrait,
+    run: RunId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<RunEvent>, Failure> {
+    let mut behind = after;
+    loop {
+        let Some(last) = last_row_within(connection, run, behind, limit).await? else {
+            return Ok(Vec::new());
+        };
+        let rows = rows_behind(run, behind).filter(Expr::col(COLUMN.last_number).lte(last));
+        let mut events = read(connection, run, rows).await?;
+        // The first row may begin before.
+        events.retain(|event| event.number > after);
+        // What rows tell of may be gone, which says nothing about those behind them.
+        if !events.is_empty() {
+            return Ok(events);
+        }
+        behind = u64::try_from(last).map_err(PortError::other)?;
+    }
+}
+
+/// The number of the last row that a page has.
+async fn last_row_within(
+    connection: &impl ConnectionTrait,
+    run: RunId,
+    after: u64,
+    limit: u32,
+) -> Result<Option<i64>, Failure> {
+    let sizes: Vec<(i64, i64)> = rows_after(run, after, limit)
+        .select_only()
+        .column(Column::LastNumber)
+        .expr_as(run_events::told_bytes(), "bytes")
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let mut total = 0_i64;
+    let within = sizes.iter().take_while(|(_, bytes)| {
+        total = total.saturating_add(*bytes);
+        total <= PAGE_BYTES
+    });
+    let last = within.last().or(sizes.first());
+    Ok(last.map(|(number, _)| *number))
 }
 
 /// The number of the log's last event. A log without rows had its first one: that went with the
@@ -149,18 +210,18 @@ fn rows_of(run: RunId) -> Select<Entity> {
 
 /// The first row with something behind `after`, and those that end at most `limit` events later.
 fn rows_after(run: RunId, after: u64, limit: u32) -> Select<Entity> {
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let is_behind = || COLUMN.last_number.gt(after);
-    let first = rows_of(run)
-        .filter(is_behind())
+    let first = rows_behind(run, after)
         .select_only()
         .column(Column::LastNumber)
         .limit(1)
         .into_query();
     let end = Expr::from(first).add(i64::from(limit));
-    rows_of(run)
-        .filter(is_behind())
-        .filter(Expr::col(COLUMN.last_number).lte(end))
+    rows_behind(run, after).filter(Expr::col(COLUMN.last_number).lte(end))
+}
+
+fn rows_behind(run: RunId, after: u64) -> Select<Entity> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    rows_of(run).filter(COLUMN.last_number.gt(after))
 }
 
 /// The events of the rows. What they are about is read after them, so that it stands then as they

@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
-use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, Select, Set};
+use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use uuid::Uuid;
 
 use crate::entities::{access_tokens, users};
 use crate::locks::keep_user;
@@ -14,6 +15,9 @@ use crate::{Database, presence};
 
 /// A use is not noted again within this time, so that authenticating usually only reads.
 const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
+
+/// How many expired tokens one transaction removes at the most.
+const BATCH_TOKENS: u64 = 500;
 
 /// Keeps the access tokens in a [`Database`].
 #[derive(Debug, Clone)]
@@ -40,6 +44,28 @@ impl SeaTokenRepository {
                     return Ok(None);
                 };
                 Ok(Some((token.try_into()?, user.try_into()?)))
+            })
+            .await
+    }
+
+    /// Removes some of the tokens that expired before `now`; how many.
+    async fn remove_expired_batch(&self, now: DateTime<Utc>) -> Result<u64, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let expired: Vec<Uuid> = access_tokens::Entity::find()
+                    .select_only()
+                    .column(access_tokens::Column::Id)
+                    .filter(access_tokens::COLUMN.expires_at.lt(now))
+                    .limit(BATCH_TOKENS)
+                    .into_tuple()
+                    .all(&transaction)
+                    .await?;
+                let deletion = access_tokens::Entity::delete_many()
+                    .filter(access_tokens::COLUMN.id.is_in(expired));
+                let removed = deletion.exec(&transaction).await?.rows_affected;
+                transaction.commit().await?;
+                Ok(removed)
             })
             .await
     }
@@ -136,16 +162,14 @@ impl TokenRepository for SeaTokenRepository {
     }
 
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, PortError> {
-        self.database
-            .write(|| async {
-                let transaction = self.database.begin().await?;
-                let deletion = access_tokens::Entity::delete_many()
-                    .filter(access_tokens::COLUMN.expires_at.lt(now));
-                let removed = deletion.exec(&transaction).await?.rows_affected;
-                transaction.commit().await?;
-                Ok(removed)
-            })
-            .await
+        let mut removed = 0;
+        loop {
+            let batch = self.remove_expired_batch(now).await?;
+            removed += batch;
+            if batch < BATCH_TOKENS {
+                return Ok(removed);
+            }
+        }
     }
 }
 

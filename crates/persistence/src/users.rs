@@ -5,6 +5,7 @@ use colloquy_application::ports::{
 };
 use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
 use sea_orm::ActiveValue::{self, NotSet, Set, Unchanged};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
 };
@@ -101,7 +102,9 @@ impl UserRepository for SeaUserRepository {
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
                 let order = [users::Column::Id];
-                page(transaction, users::Entity::find(), &order, wanted).await
+                // Their texts are short.
+                let bytes = Expr::val(0_i64);
+                page(transaction, users::Entity::find(), &order, wanted, bytes).await
             })
             .await
     }

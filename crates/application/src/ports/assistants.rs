@@ -18,8 +18,9 @@ pub trait AssistantRepository: Send + Sync {
     /// again and again.
     async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError>;
 
-    /// A page of the assistants in `scope`, by name in the order of code points, then by id. Who
-    /// keeps copies gives the same one out again and again.
+    /// A page of the assistants in `scope`, by name in the order of code points, then by id. It
+    /// ends early before it has more than [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but
+    /// not before its first assistant. Who keeps copies gives the same one out again and again.
     async fn list(
         &self,
         scope: &AssistantScope,
@@ -54,6 +55,16 @@ pub trait AssistantRepository: Send + Sync {
         after: Option<AssistantId>,
         limit: u32,
     ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError>;
+}
+
+/// How many bytes of longer text an assistant has: what the bound of a page counts.
+#[must_use]
+pub fn assistant_bytes(assistant: &Assistant) -> u64 {
+    let schema = assistant.output_schema.as_ref();
+    let schema = schema.map_or(0, |schema| schema.as_value().to_string().len());
+    let description = assistant.description.as_ref();
+    let description = description.map_or(0, |text| text.as_str().len());
+    (assistant.instructions.as_str().len() + description + schema) as u64
 }
 
 /// Which assistants somebody may see in lists; part of the query.

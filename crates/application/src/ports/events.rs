@@ -15,7 +15,7 @@ pub trait RunEventRepository: Send + Sync {
     async fn append(&self, holder: InstanceId, events: &[RunEvents]) -> Result<(), PortError>;
 
     /// Events of the run with numbers greater than `after`, in order of number: about `limit` at
-    /// the most, but at least one if there is any. What they tell of the run's user and of
+    /// the most, and about a megabyte of text, but at least one if there is any. What they tell of the run's user and of
     /// messages is what is still there of them. A run that is not there has none.
     async fn list(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<RunEvent>, PortError>;
 }

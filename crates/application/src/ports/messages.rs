@@ -5,6 +5,7 @@ use colloquy_domain::{
 };
 
 use super::PortError;
+use crate::Slice;
 
 /// Reads and removes messages. They are written by runs: see [`RunRepository`](super::RunRepository).
 ///
@@ -14,19 +15,26 @@ pub trait MessageRepository: Send + Sync {
     /// The message of that id in that thread; absent is `None`.
     async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError>;
 
-    /// At most `limit` messages of the thread in `scope` whose position is greater than `after`,
-    /// in order of position. A thread that is not there has none.
+    /// Messages of the thread in `scope` whose position is greater than `after`, in order of
+    /// position: at most `limit`, and at most [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text,
+    /// but at least one if there is any. A thread that is not there has none.
     async fn list(
         &self,
         thread: ThreadId,
         scope: MessageScope,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Message>, PortError>;
+    ) -> Result<Slice<Message>, PortError>;
 
-    /// The newest messages of the thread but those of tools, `limit` at the most, in order of
-    /// position.
-    async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError>;
+    /// The newest messages of the thread before position `before` but those of tools, in order of
+    /// position: at most `limit`, and as many as have at most `max_bytes` of text together.
+    async fn latest(
+        &self,
+        thread: ThreadId,
+        before: u64,
+        limit: u32,
+        max_bytes: u64,
+    ) -> Result<Vec<Message>, PortError>;
 
     /// The messages of one run but those of tools, in order of position.
     async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError>;
@@ -54,6 +62,15 @@ impl MessageScope {
     pub fn contains(self, kind: MessageKind) -> bool {
         self == Self::WithTools || kind != MessageKind::Tool
     }
+}
+
+/// How many bytes of text a message has: what bounds of pages count.
+#[must_use]
+pub fn text_bytes(message: &Message) -> u64 {
+    let call = message.tool_call.as_deref().map_or(0, |answered| {
+        answered.call.id.len() + answered.call.name.len() + answered.call.arguments.len()
+    });
+    (message.content.len() + call) as u64
 }
 
 /// A message before the store has given it its position. The content has no NUL.

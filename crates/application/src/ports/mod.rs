@@ -30,7 +30,7 @@ pub use answers::{
     AnswerCache, AnswerOrigin, AnswerPartition, AnswerSource, Audience, KeptAnswer, MAX_CANDIDATES,
     SimilarAnswer,
 };
-pub use assistants::{AssistantRepository, AssistantScope};
+pub use assistants::{AssistantRepository, AssistantScope, assistant_bytes};
 pub use blobs::{BlobKey, BlobStore};
 pub use deletions::DeletionRepository;
 pub use embedding::{Embedder, Embedding, InvalidEmbedding};
@@ -41,13 +41,13 @@ pub use images::{
     AvatarRenderer, ImageError, MAX_AVATAR_SIDE, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, RenderedAvatar,
 };
 pub use matcher::QuestionMatcher;
-pub use messages::{MessageRepository, MessageScope, NewMessage};
+pub use messages::{MessageRepository, MessageScope, NewMessage, text_bytes};
 pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
     ModelErrorKind, ToolDefinition,
 };
 pub use observer::{LookupOutcome, Observer, RunSummary, ToolOutcome};
-pub use page::{OffsetList, OffsetPage};
+pub use page::{MAX_PAGE_BYTES, OffsetList, OffsetPage};
 pub use readings::{Counted, Level, Reading, ReadingKind, Readings};
 pub use runs::{
     AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,

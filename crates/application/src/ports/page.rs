@@ -1,3 +1,7 @@
+/// How many bytes of text a page of messages or assistants has at the most, unless its first item
+/// alone has more.
+pub const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// A stretch of an ordered list by numbers, as the catalogue's `skip` and `limit` ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OffsetPage {

@@ -36,7 +36,7 @@ pub trait TokenRepository: Send + Sync {
     /// `NotFound` when there is no such token or it is another user's.
     async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError>;
 
-    /// Removes the tokens that expired before `now`; how many.
+    /// Removes the tokens that expired before `now`; how many. Not atomic: a batch after another.
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
 }
 

@@ -1,18 +1,38 @@
-use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind, Usage};
+use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind, TokenLimit, Usage};
 
 use crate::ports::{ChatMessage, ChatRequest};
 
 /// The most messages that are sent where the assistant sets no limit of its own.
 const DEFAULT_MAX_MESSAGES: u32 = 500;
+/// The most text of earlier messages that is sent where the assistant sets no limit of its own: a
+/// quarter of a million tokens.
+const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
+/// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
+const BYTES_PER_TOKEN: usize = 4;
 
-/// How many of the newest messages have to be read, the new one included: none where there is
-/// nothing before it, or nothing of that is told.
-pub(super) fn window(new: &Message, configuration: &Configuration) -> u32 {
-    match max_messages(configuration) {
-        0..=1 => 0,
-        _ if new.position == 1 => 0,
-        limit => limit,
-    }
+/// How much of what was said before a message has to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) messages: u32,
+    pub(super) bytes: u64,
+}
+
+/// How many of the messages before `new` have to be read; `None` where there are none, or none of
+/// them is told.
+pub(super) fn window(new: &Message, configuration: &Configuration) -> Option<Window> {
+    let messages = max_messages(configuration).saturating_sub(1);
+    let is_first = new.position == 1;
+    (messages > 0 && !is_first).then(|| Window {
+        messages,
+        bytes: max_bytes(configuration),
+    })
+}
+
+fn max_bytes(configuration: &Configuration) -> u64 {
+    let of_tokens = |limit: TokenLimit| u64::from(limit.get()) * BYTES_PER_TOKEN as u64;
+    configuration
+        .history_max_tokens
+        .map_or(DEFAULT_MAX_BYTES, of_tokens)
 }
 
 fn max_messages(configuration: &Configuration) -> u32 {
@@ -26,7 +46,7 @@ fn max_messages(configuration: &Configuration) -> u32 {
 /// refuse anything else: neighbours of one role (a question that was never answered and the next
 /// one) become one utterance.
 pub(super) fn conversation(
-    earlier: &[Message],
+    mut earlier: Vec<Message>,
     new: &Message,
     configuration: &Configuration,
 ) -> Vec<ChatMessage> {
@@ -35,11 +55,7 @@ pub(super) fn conversation(
         .history_max_tokens
         .map_or(u64::MAX, |limit| u64::from(limit.get()))
         .saturating_sub(approximate_tokens(new));
-    let before: Vec<&Message> = earlier
-        .iter()
-        .filter(|message| message.position < new.position)
-        .collect();
-    let fitting = before
+    let fitting = earlier
         .iter()
         .rev()
         .take(max_messages.saturating_sub(1))
@@ -50,19 +66,19 @@ pub(super) fn conversation(
             fits
         })
         .count();
-    let newest = &before[before.len() - fitting..];
-    let chosen = newest.iter().copied().chain(std::iter::once(new));
+    let newest = earlier.split_off(earlier.len() - fitting);
+    let chosen = newest.into_iter().chain(std::iter::once(new.clone()));
     alternate(chosen.skip_while(|message| message.kind != MessageKind::Human))
 }
 
-fn alternate<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<ChatMessage> {
+fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
     let mut conversation = Vec::new();
     for message in messages.filter(|message| !message.content.is_empty()) {
         match (message.kind, conversation.last_mut()) {
             (MessageKind::Human, _) => say(&mut conversation, &message.content),
             (_, Some(ChatMessage::Assistant { text, .. })) => join(text, &message.content),
             _ => conversation.push(ChatMessage::Assistant {
-                text: message.content.clone(),
+                text: message.content,
                 tool_calls: Vec::new(),
             }),
         }
@@ -87,9 +103,8 @@ fn approximate_tokens(message: &Message) -> u64 {
     tokens_of(message.content.len())
 }
 
-/// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
 fn tokens_of(bytes: usize) -> u64 {
-    u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
+    u64::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX)
 }
 
 /// About what a model reads and writes that has said so many bytes to the request, where its
@@ -137,9 +152,9 @@ mod tests {
     }
 
     fn told(texts: &[&str], configuration: &Configuration) -> Vec<String> {
-        let messages = thread(texts);
-        let (new, earlier) = messages.split_last().unwrap();
-        let conversation = conversation(earlier, new, configuration);
+        let mut earlier = thread(texts);
+        let new = earlier.pop().unwrap();
+        let conversation = conversation(earlier, &new, configuration);
         let told = conversation.into_iter().enumerate();
         told.map(|(place, message)| match message {
             ChatMessage::User(text) if place % 2 == 0 => text,
@@ -190,10 +205,31 @@ mod tests {
             history_max_messages: Some(HistoryLimit::new(limit).unwrap()),
             ..Configuration::default()
         };
-        assert_eq!(window(first, &Configuration::default()), 0);
-        assert_eq!(window(second, &Configuration::default()), 500);
-        assert_eq!(window(second, &limited(1)), 0);
-        assert_eq!(window(second, &limited(2)), 2);
+        let messages = |new: &Message, configuration: &Configuration| {
+            window(new, configuration).map(|it| it.messages)
+        };
+        assert_eq!(messages(first, &Configuration::default()), None);
+        assert_eq!(messages(second, &Configuration::default()), Some(499));
+        assert_eq!(messages(second, &limited(1)), None);
+        assert_eq!(messages(second, &limited(2)), Some(1));
+    }
+
+    #[test]
+    fn as_many_bytes_are_read_as_the_token_limit_needs() {
+        let second = &thread(&[">hello", ">again"])[1];
+        for (limit, expected) in [
+            (None, 1_048_576),
+            (Some(1), 4),
+            (Some(500_000), 2_000_000),
+            (Some(1_000_000), 4_000_000),
+        ] {
+            let configuration = Configuration {
+                history_max_tokens: limit.map(|limit| TokenLimit::new(limit).unwrap()),
+                ..Configuration::default()
+            };
+            let window = window(second, &configuration).unwrap();
+            assert_eq!(window.bytes, expected, "limit {limit:?}");
+        }
     }
 
     #[test]

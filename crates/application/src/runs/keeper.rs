@@ -16,6 +16,10 @@ const LEASE_ROUND: Duration = Duration::from_secs(1);
 /// How often the events of all runs under way are stored, in one transaction.
 const LOG_ROUND: Duration = Duration::from_millis(100);
 
+/// About how many bytes of a run's text are stored at once: what gathers while the store is away
+/// goes there in several rounds.
+const STORED_BYTES: usize = 64 * 1024;
+
 impl RunEngine {
     /// Ends what an earlier process of this instance left in progress, and what others left
     /// whose leases have run out. To be called before the first run.
@@ -142,7 +146,7 @@ impl<'a> Storing<'a> {
     /// its events along.
     fn begin(run: &'a ActiveRun) -> Option<(Self, RunEvents)> {
         let in_order = run.storing.try_lock().ok()?;
-        let events = run.log.unstored();
+        let events = run.log.next_unstored(STORED_BYTES);
         let last = events.last()?.number;
         run.log.mark_sent(last);
         let storing = Self {

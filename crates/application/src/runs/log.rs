@@ -89,6 +89,12 @@ impl RunLog {
         events
     }
 
+    /// What the store is to be given next: about `max_bytes` of text.
+    pub(super) fn next_unstored(&self, max_bytes: usize) -> Vec<RunEvent> {
+        let stored = self.state().stored;
+        self.after(stored, max_bytes)
+    }
+
     /// What the store does not have yet.
     pub(super) fn unstored(&self) -> Vec<RunEvent> {
         let stored = self.state().stored;

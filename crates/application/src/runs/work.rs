@@ -18,7 +18,7 @@ use super::budget::Budget;
 use super::converse::{Talk, converse};
 use super::engine::{Inner, LEASE, RunJob};
 use super::failure::Failure;
-use super::history;
+use super::history::{self, Window};
 use super::meter::Meter;
 use super::outcome::{self, RunOutcome, summary};
 use crate::Error;
@@ -127,13 +127,14 @@ impl Inner {
         };
         let configuration = &job.assistant.configuration;
         let earlier = match history::window(question, configuration) {
-            0 => Vec::new(),
-            window => {
-                let messages = &self.ports.messages;
-                messages.latest(question.thread_id, window).await?
+            None => Vec::new(),
+            Some(Window { messages, bytes }) => {
+                let (thread, before) = (question.thread_id, question.position);
+                let stored = &self.ports.messages;
+                stored.latest(thread, before, messages, bytes).await?
             }
         };
-        let conversation = history::conversation(&earlier, question, configuration);
+        let conversation = history::conversation(earlier, question, configuration);
         let talk = Talk {
             engine: self,
             assistant: &job.assistant,

@@ -149,7 +149,7 @@ impl Service {
         let stores = self.memory.stores();
         let scope = MessageScope::WithTools;
         let list = stores.messages.list(self.thread.id, scope, 0, 1_000);
-        list.await.unwrap()
+        list.await.unwrap().items
     }
 
     pub(crate) async fn stored(&self) -> Vec<(MessageKind, String, MessageStatus)> {
@@ -158,7 +158,8 @@ impl Service {
             .messages
             .list(self.thread.id, MessageScope::Conversation, 0, 100)
             .await
-            .unwrap();
+            .unwrap()
+            .items;
         let row = |m: Message| (m.kind, m.content, m.status);
         messages.into_iter().map(row).collect()
     }

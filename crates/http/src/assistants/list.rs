@@ -1,9 +1,15 @@
+use std::future::ready;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use colloquy_application::Error;
 use colloquy_application::assistants::Assistants;
-use colloquy_application::ports::OffsetPage;
+use colloquy_application::ports::{OffsetList, OffsetPage, PortError};
+use colloquy_domain::{Actor, Assistant};
+use futures_util::{StreamExt as _, stream};
 
 use super::view::{AssistantView, json};
 use super::written::WrittenAssistants;
@@ -31,8 +37,72 @@ pub(crate) async fn list_assistants(
     State(written): State<Arc<WrittenAssistants>>,
     Query(page): Query<OffsetPage>,
 ) -> Result<Response, Problem> {
-    let page = assistants.list(&actor, page).await?;
-    let body = written.page(&page).map_err(Problem::internal)?;
-    let count = [(X_TOTAL_COUNT, page.list.total)];
-    Ok((count, json(body)).into_response())
+    let first = assistants.list(&actor, page).await?;
+    let body = written.page(&first).map_err(Problem::internal)?;
+    let count = [(X_TOTAL_COUNT, first.list.total)];
+    let rest = rest(page, &first.list);
+    if rest.limit == 0 {
+        return Ok((count, json(body)).into_response());
+    }
+    let list = LargeList {
+        assistants,
+        written,
+        actor,
+        rest,
+    };
+    Ok((count, json(list.behind(body))).into_response())
+}
+
+/// What is asked for behind a page that its size has cut.
+fn rest(asked: OffsetPage, page: &OffsetList<Assistant>) -> OffsetPage {
+    let had = page.items.len() as u64;
+    let skip = asked.skip.saturating_add(had);
+    let left = page
+        .total
+        .saturating_sub(skip)
+        .min(u64::from(asked.limit) - had);
+    OffsetPage {
+        skip,
+        limit: if had == 0 {
+            0
+        } else {
+            u32::try_from(left).unwrap_or(0)
+        },
+    }
+}
+
+/// A list with more text than is held at once: one page is read after the other, when the client
+/// has taken those before it.
+struct LargeList {
+    assistants: Arc<Assistants>,
+    written: Arc<WrittenAssistants>,
+    actor: Actor,
+    rest: OffsetPage,
+}
+
+impl LargeList {
+    /// The whole list as one JSON array, of which `first` is the first page.
+    fn behind(self, first: Bytes) -> Body {
+        let begin = first.slice(..first.len() - 1);
+        let rest = stream::try_unfold(Some(self), |list| async {
+            match list {
+                None => Ok::<_, Error>(None),
+                Some(list) => list.next().await.map(Some),
+            }
+        });
+        Body::from_stream(stream::once(ready(Ok(begin))).chain(rest))
+    }
+
+    /// The elements of the next page, behind a comma; with the array's end, if they are the last.
+    async fn next(mut self) -> Result<(Bytes, Option<Self>), Error> {
+        let page = self.assistants.list(&self.actor, self.rest).await?;
+        self.rest = rest(self.rest, &page.list);
+        let body = self.written.page(&page).map_err(PortError::other)?;
+        let elements = &body[1..body.len() - 1];
+        let comma: &[u8] = if elements.is_empty() { b"" } else { b"," };
+        if self.rest.limit == 0 {
+            return Ok(([comma, elements, b"]"].concat().into(), None));
+        }
+        Ok(([comma, elements].concat().into(), Some(self)))
+    }
 }

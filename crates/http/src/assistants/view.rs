@@ -1,8 +1,8 @@
 use axum::Json;
+use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
 use axum::response::{IntoResponse, IntoResponseParts, Response};
-use bytes::Bytes;
 use colloquy_domain::{
     Assistant, ModelCallLimit, OutputSchema, RunTokenLimit, ToolCallLimit, ToolRef,
 };
@@ -201,9 +201,9 @@ pub(super) fn validity(tag: String) -> impl IntoResponseParts {
 }
 
 /// What has been written as JSON already.
-pub(super) fn json(body: Bytes) -> impl IntoResponse {
+pub(super) fn json(body: impl Into<Body>) -> impl IntoResponse {
     let kind = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, kind)], body)
+    ([(CONTENT_TYPE, kind)], body.into())
 }
 
 impl AssistantView {

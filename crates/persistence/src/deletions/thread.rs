@@ -9,8 +9,10 @@ use crate::entities::{messages, run_events, runs};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// How many runs a batch may remove with their events, of which most have three or four.
-const BATCH_RUNS: u64 = BATCH_ROWS / 4;
+/// How many runs a batch may remove with their events, of which most have four.
+const BATCH_RUNS: u64 = BATCH_ROWS / 5;
+/// How many rows of events it may remove with them.
+const BATCH_EVENTS: u64 = BATCH_ROWS - BATCH_RUNS;
 
 /// Removes messages of a thread that is gone, then its runs with their events; how many rows.
 pub(super) async fn remove_batch(transaction: &Transaction, thread: Uuid) -> Result<u64, Failure> {
@@ -38,7 +40,7 @@ async fn remove_messages(transaction: &Transaction, thread: Uuid) -> Result<u64,
         .into_model()
         .all(transaction)
         .await?;
-    let Some(last) = last_within(&first, |message| message.bytes) else {
+    let Some(last) = last_within(&first, BATCH_ROWS, |message| message.bytes) else {
         return Ok(0);
     };
     let removal = messages::Entity::delete_many()
@@ -54,8 +56,9 @@ struct SizedEvents {
     bytes: i64,
 }
 
+/// Removes the first runs of the thread, if all their events are gone with this batch.
 async fn remove_runs(transaction: &Transaction, thread: Uuid) -> Result<u64, Failure> {
-    let of_thread: Vec<Uuid> = runs::Entity::find()
+    let runs: Vec<Uuid> = runs::Entity::find()
         .select_only()
         .column(runs::Column::Id)
         .filter(runs::COLUMN.thread_id.eq(thread))
@@ -64,51 +67,56 @@ async fn remove_runs(transaction: &Transaction, thread: Uuid) -> Result<u64, Fai
         .into_tuple()
         .all(transaction)
         .await?;
-    if of_thread.is_empty() {
+    if runs.is_empty() {
         return Ok(0);
     }
-    match remove_events(transaction, &of_thread).await? {
-        0 => {
-            let removal = runs::Entity::delete_many().filter(runs::Column::Id.is_in(of_thread));
-            Ok(removal.exec(transaction).await?.rows_affected)
-        }
-        removed => Ok(removed),
+    let events = first_events(transaction, &runs).await?;
+    let removed = match last_within(&events, BATCH_EVENTS, |events| events.bytes) {
+        Some(last) => remove_events(transaction, &runs, last).await?,
+        None => 0,
+    };
+    if removed < events.len() as u64 {
+        return Ok(removed);
     }
+    let removal = runs::Entity::delete_many().filter(runs::Column::Id.is_in(runs));
+    Ok(removed + removal.exec(transaction).await?.rows_affected)
 }
 
-async fn remove_events(transaction: &Transaction, runs: &[Uuid]) -> Result<u64, Failure> {
-    let of_runs = run_events::COLUMN.run_id.is_in(runs.iter().copied());
-    let first: Vec<SizedEvents> = run_events::Entity::find()
+/// One more than a batch may remove, where there are so many.
+async fn first_events(
+    transaction: &Transaction,
+    runs: &[Uuid],
+) -> Result<Vec<SizedEvents>, Failure> {
+    let first = run_events::Entity::find()
         .select_only()
         .columns([run_events::Column::RunId, run_events::Column::LastNumber])
         .expr_as(run_events::bytes(), "bytes")
-        .filter(of_runs.clone())
+        .filter(run_events::COLUMN.run_id.is_in(runs.iter().copied()))
         .order_by_asc(run_events::Column::RunId)
         .order_by_asc(run_events::Column::LastNumber)
-        .limit(BATCH_ROWS)
-        .into_model()
-        .all(transaction)
-        .await?;
-    let Some(last) = last_within(&first, |events| events.bytes) else {
-        return Ok(0);
-    };
-    let up_to_last = run_events::COLUMN
-        .run_id
-        .lt(last.run_id)
-        .or(run_events::COLUMN
-            .run_id
-            .eq(last.run_id)
-            .and(run_events::COLUMN.last_number.lte(last.last_number)));
+        .limit(BATCH_EVENTS + 1);
+    Ok(first.into_model().all(transaction).await?)
+}
+
+async fn remove_events(
+    transaction: &Transaction,
+    runs: &[Uuid],
+    last: &SizedEvents,
+) -> Result<u64, Failure> {
+    let run = run_events::COLUMN.run_id;
+    let up_to_last = run.eq(last.run_id);
+    let up_to_last = up_to_last.and(run_events::COLUMN.last_number.lte(last.last_number));
     let removal = run_events::Entity::delete_many()
-        .filter(of_runs)
-        .filter(up_to_last);
+        .filter(run.is_in(runs.iter().copied()))
+        .filter(run.lt(last.run_id).or(up_to_last));
     Ok(removal.exec(transaction).await?.rows_affected)
 }
 
-/// The last of the rows that together have no more than [`BATCH_BYTES`], or the first.
-fn last_within<T>(rows: &[T], bytes: impl Fn(&T) -> i64) -> Option<&T> {
+/// The last of the first `most` rows that together have no more than [`BATCH_BYTES`], or the first.
+fn last_within<T>(rows: &[T], most: u64, bytes: impl Fn(&T) -> i64) -> Option<&T> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut total = 0_i64;
-    let within = rows.iter().take_while(|row| {
+    let within = rows.iter().take(most).take_while(|row| {
         total = total.saturating_add(bytes(row));
         total <= BATCH_BYTES
     });

@@ -50,6 +50,14 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// How many bytes of longer text the row has.
+pub(crate) fn bytes() -> Expr {
+    Expr::cust(
+        "CAST(octet_length(instructions) AS bigint) + coalesce(octet_length(description), 0)
+            + coalesce(octet_length(output_schema), 0)",
+    )
+}
+
 /// The JSON of `assistants.configuration`; a member that is missing is `None`.
 #[derive(Serialize, Deserialize)]
 struct StoredConfiguration {

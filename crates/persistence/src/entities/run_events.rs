@@ -6,6 +6,7 @@ use colloquy_domain::{
 };
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
 
 use super::tools;
 use crate::error::Row;
@@ -26,6 +27,16 @@ pub(crate) struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// How many bytes of text the events of the row have, with those of the message that they tell.
+pub(crate) fn told_bytes() -> Expr {
+    let told = format!(
+        "CASE WHEN kind IN ('{STARTED}', '{COMPLETED}', '{ENDED}') THEN coalesce(
+            (SELECT octet_length(content) FROM messages WHERE messages.id = message_id), 0)
+        ELSE 0 END"
+    );
+    bytes().add(Expr::cust(told))
+}
 
 /// How many bytes of text the row has.
 pub(crate) fn bytes() -> Expr {
@@ -82,7 +93,7 @@ pub(crate) fn rows(run: RunId, events: &[RunEvent]) -> Result<Vec<ActiveModel>, 
             _ => return Err(PortError::other("a run event unknown to this store")),
         };
         match (stretches.last_mut(), text) {
-            (Some(last), Some(text)) if last.kind == DELTAS && last.message == message => {
+            (Some(last), Some(text)) if last.takes(message) => {
                 last.last = *number;
                 last.texts.push(text.clone());
             }
@@ -124,7 +135,21 @@ pub(crate) fn closing(
         .collect()
 }
 
+/// The most events of a row: it is read as a whole.
+const MAX_EVENTS: usize = 1_000;
+/// The bytes of text from which on a row takes no more events.
+const FULL_BYTES: usize = 64 * 1024;
+
 impl Stretch {
+    /// Whether the row has room for another delta of that message.
+    fn takes(&self, message: Option<MessageId>) -> bool {
+        let has_room = || {
+            let bytes: usize = self.texts.iter().map(String::len).sum();
+            self.texts.len() < MAX_EVENTS && bytes < FULL_BYTES
+        };
+        self.kind == DELTAS && self.message == message && has_room()
+    }
+
     /// An event of which the row says only what it is about.
     const fn about(number: u64, kind: &'static str, message: Option<MessageId>) -> Self {
         Self {

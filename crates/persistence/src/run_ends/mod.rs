@@ -4,9 +4,7 @@
 mod postgres;
 mod sqlite;
 
-use colloquy_application::ports::{
-    Constraint, FinishedRun, ForcedEnd, PortError, RunEnd, SpokenMessages,
-};
+use colloquy_application::ports::{Constraint, FinishedRun, ForcedEnd, PortError, RunEnd};
 use colloquy_domain::{Run, RunId, RunStatus, ThreadId};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{EntityTrait, QueryFilter, Set, UpdateMany};
@@ -18,7 +16,7 @@ use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity};
 use crate::error::Failure;
 use crate::locks::{is_thread_of, lock_thread_of};
 use crate::positions::{insert, place, placed, take};
-use crate::run_events::{add, behind, last_number, log};
+use crate::run_events::{add, behind, last_number, spoken};
 use crate::transaction::Transaction;
 
 /// Does what [`finish`] does for a run whose log ends with number `log_end`, in one go. None when
@@ -81,8 +79,7 @@ pub(crate) async fn force(
         return Ok(None);
     };
     let last = last_number(transaction, run.id).await?;
-    let log = log(transaction, run.id).await?;
-    let spoken = SpokenMessages::of(log.iter().map(|event| &event.kind));
+    let spoken = spoken(transaction, run.id).await?;
     let messages = spoken.into_messages(run.assistant_id, end.finished_at);
     place(transaction, run.thread_id, run.id, &messages).await?;
     let last = ForcedEnd::behind(last);

@@ -38,7 +38,8 @@ async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
             .messages
             .list(thread, MessageScope::Conversation, 0, 10)
             .await
-            .unwrap();
+            .unwrap()
+            .items;
         let run = stores.runs.get(thread, start.run.id).await.unwrap();
         assert_eq!(messages.len(), usize::from(run.is_some()));
         assert!(run.is_some() || !is_answered, "what was answered is there");

@@ -49,7 +49,8 @@ async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
         .messages
         .list(shared.id, MessageScope::Conversation, 0, 1000)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     let positions: Vec<_> = messages.iter().map(|it| it.position as usize).collect();
     assert!(said_in_shared > 0);
     assert_eq!(positions, (1..=said_in_shared).collect::<Vec<_>>());

@@ -113,7 +113,7 @@ async fn a_batch_is_small_however_large_the_messages(place: &Place) {
     has_run(&stores, &make, &thread, &[2_000_000; 3]).await;
     stores.threads.delete(thread.id).await.unwrap();
     let batches = finish(&stores).await;
-    assert_eq!(batches[..8], [3, 2, 2, 3, 1, 1, 1, 15]);
+    assert_eq!(batches[..8], [3, 2, 2, 3, 1, 1, 1, 17]);
 }
 
 async fn nothing_names_a_deleted_user_in_the_end(place: &Place) {

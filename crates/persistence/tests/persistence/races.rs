@@ -300,7 +300,7 @@ fn interrupted() -> ForcedEnd {
 async fn positions(stores: &Stores, thread: &Thread) -> Vec<u64> {
     let scope = MessageScope::WithTools;
     let messages = stores.messages.list(thread.id, scope, 0, 1_000).await;
-    let messages = messages.unwrap().into_iter();
+    let messages = messages.unwrap().items.into_iter();
     messages.map(|message| message.position).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The contract of [`AssistantRepository`](crate::ports::AssistantRepository): lists.
 
-use colloquy_domain::{Assistant, Tag};
+use colloquy_domain::{Assistant, Instructions, Tag};
 
 use super::Stores;
 use crate::ports::{AssistantScope, OffsetPage};
@@ -78,6 +78,29 @@ pub async fn a_page_holds_whole_assistants_and_the_total_of_all(stores: &Stores)
         let list = list.await.unwrap();
         assert_eq!((list.items.len(), list.total), (0, 1), "skip {skip}");
     }
+}
+
+pub async fn a_page_of_large_assistants_ends_early(stores: &Stores) {
+    let make = Samples::new();
+    let longest = "𝄞".repeat(Instructions::MAX_CHARS);
+    for number in 10..35 {
+        let assistant = Assistant {
+            instructions: Instructions::parse(longest.clone()).unwrap(),
+            ..make.assistant(&number.to_string())
+        };
+        stores.assistants.add(&assistant).await.unwrap();
+    }
+    // Ten of them have four million bytes.
+    let mut names = Vec::new();
+    for (skip, count) in [(0, 10), (10, 10), (20, 5)] {
+        let page = OffsetPage { skip, limit: 1000 };
+        let list = stores.assistants.list(&AssistantScope::All, page).await;
+        let list = list.unwrap();
+        assert_eq!((list.items.len(), list.total), (count, 25), "skip {skip}");
+        names.extend(list.items.iter().map(|it| it.name.as_str().to_owned()));
+    }
+    let expected = (10..35).map(|number: u32| number.to_string());
+    assert_eq!(names, expected.collect::<Vec<_>>());
 }
 
 pub async fn a_scope_lists_exactly_what_it_contains(stores: &Stores) {

@@ -365,7 +365,8 @@ pub async fn deleting_an_assistant_keeps_what_was_said_to_it(stores: &Stores) {
         .messages
         .list(threads[0].id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages, [message]);
     let found = stores.threads.get(threads[1].id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&threads[1]));

@@ -24,7 +24,7 @@ async fn has_run(stores: &Stores, make: &Samples, thread: &Thread) -> RunStart {
 async fn count_messages(stores: &Stores, thread: &Thread) -> usize {
     let scope = MessageScope::WithTools;
     let messages = stores.messages.list(thread.id, scope, 0, 10).await;
-    messages.unwrap().len()
+    messages.unwrap().items.len()
 }
 
 fn owned_by(thread: &Thread) -> ThreadQuery {
@@ -86,7 +86,7 @@ pub async fn finishing_the_deletion_of_a_user_leaves_their_threads(stores: &Stor
         let listed = stores.threads.list(&owned_by(&thread)).await.unwrap();
         assert_eq!(listed, []);
         let listed = stores.threads.list(&owned_by(&other)).await.unwrap();
-        assert_eq!(listed, [other.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&other));
         let run = stores.runs.find(start.run.id).await.unwrap().unwrap();
         assert_eq!(run.user_id, None);
         let tokens = stores.tokens.list(owner, TokenKind::ApiKey).await.unwrap();

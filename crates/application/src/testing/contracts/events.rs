@@ -81,6 +81,31 @@ pub async fn a_page_of_a_log_is_about_as_long_as_asked_for(stores: &Stores) {
     }
 }
 
+pub async fn a_page_of_a_log_has_about_a_megabyte_of_text(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let message = make.message_id();
+    let text = "x".repeat(400_000);
+    for number in 2..=6 {
+        append(stores, &start, deltas(message, number, &[&text])).await;
+    }
+    // Deltas that come at once have their limit too.
+    let many = vec!["y"; 5_000];
+    append(stores, &start, deltas(message, 7, &many)).await;
+    let (mut seen, mut after) = (Vec::new(), 0);
+    loop {
+        let page = stores.events.list(start.run.id, after, 1_000).await;
+        let page = page.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.number;
+        let bytes: usize = page.iter().map(|event| event.kind.text_bytes()).sum();
+        assert!(bytes < 1_500_000, "{bytes}");
+        assert!(page.len() <= 2_000, "{}", page.len());
+        seen.extend(numbers(&page));
+    }
+    assert_eq!(seen, (1..=5_006).collect::<Vec<_>>());
+}
+
 pub async fn events_that_a_log_has_already_are_not_added_again(stores: &Stores) {
     let make = Samples::new();
     let (_, start) = has_started(stores, &make).await;
@@ -165,7 +190,8 @@ pub async fn a_runs_messages_are_found_in_order(stores: &Stores) {
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     let of_run = async |start: &RunStart| {
         let messages = stores.messages.of_run(thread.id, start.run.id).await;
         messages.unwrap()

@@ -25,7 +25,8 @@ pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages.len(), 2);
     assert_eq!(messages[1].id, message);
     assert_eq!(messages[1].content, "so far");
@@ -35,6 +36,25 @@ pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
     let behind = ForcedEnd::behind(3);
     assert_eq!(numbers(&log), [1, 2, 3, behind + 1, behind + 2]);
     assert!(log[4].kind.is_last());
+}
+
+pub async fn a_forced_end_keeps_the_text_of_a_long_log(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let message = make.message_id();
+    let texts: Vec<String> = (0..5_000).map(|number| format!("{number} ")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    append(stores, &start, deltas(message, 2, &texts)).await;
+    let end = cancelled();
+    stores.runs.force_end(start.run.id, &end).await.unwrap();
+    let messages = stores
+        .messages
+        .list(thread.id, MessageScope::Conversation, 1, 10)
+        .await
+        .unwrap()
+        .items;
+    assert_eq!(messages.len(), 1);
+    assert!(messages[0].content == texts.concat(), "not the whole text");
 }
 
 pub async fn a_forced_end_is_behind_all_that_was_not_stored(stores: &Stores) {
@@ -65,6 +85,7 @@ pub async fn a_forced_end_without_text_leaves_no_message(stores: &Stores) {
             .list(thread.id, MessageScope::Conversation, 0, 10)
             .await
             .unwrap()
+            .items
             .len(),
         1
     );
@@ -146,7 +167,8 @@ pub async fn an_interrupted_run_keeps_the_text_that_its_log_has(stores: &Stores)
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages[1].content, "so far");
     assert_eq!(messages[1].status, MessageStatus::Incomplete);
     assert!(log(stores, start.run.id).await[3].kind.is_last());

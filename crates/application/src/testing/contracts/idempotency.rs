@@ -23,6 +23,7 @@ async fn count(stores: &Stores, thread: &Thread) -> usize {
         .list(thread.id, MessageScope::Conversation, 0, 1_000)
         .await
         .unwrap()
+        .items
         .len()
 }
 

@@ -116,7 +116,8 @@ pub async fn an_interrupted_run_has_failed_and_keeps_its_message(stores: &Stores
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages, [start.message.placed(thread.id, expected.id, 1)]);
 }
 
@@ -143,7 +144,8 @@ pub async fn the_former_holder_writes_nothing_more(stores: &Stores) {
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages.len(), 1);
 }
 
@@ -171,7 +173,8 @@ pub async fn either_the_holder_or_the_interruption_ends_a_run(stores: &Stores) {
             .messages
             .list(thread.id, MessageScope::Conversation, 0, 10)
             .await
-            .unwrap();
+            .unwrap()
+            .items;
         if interrupted.is_empty() {
             assert_eq!(finished.unwrap().run, run);
             assert_eq!((run.status, messages.len()), (RunStatus::Completed, 2));

@@ -3,7 +3,7 @@
 use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
 
 use super::{Stores, assert_not_found};
-use crate::ports::MessageScope;
+use crate::ports::{MAX_PAGE_BYTES, MessageScope};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 /// A thread with `exchanges` questions and answers: twice as many messages.
@@ -30,10 +30,15 @@ async fn list(stores: &Stores, thread: &Thread, after: u64, limit: u32) -> Vec<M
         .list(thread.id, MessageScope::Conversation, after, limit)
         .await
         .unwrap()
+        .items
 }
 
 async fn latest(stores: &Stores, thread: &Thread, limit: u32) -> Vec<Message> {
-    stores.messages.latest(thread.id, limit).await.unwrap()
+    stores
+        .messages
+        .latest(thread.id, u64::MAX, limit, u64::MAX)
+        .await
+        .unwrap()
 }
 
 pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
@@ -59,7 +64,12 @@ pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
         .map(|(position, message)| message.placed(thread.id, run, position))
         .collect();
     let scope = MessageScope::WithTools;
-    let all = stores.messages.list(thread.id, scope, 0, 10).await.unwrap();
+    let all = stores
+        .messages
+        .list(thread.id, scope, 0, 10)
+        .await
+        .unwrap()
+        .items;
     assert_eq!(all, expected);
     for message in expected {
         let found = stores.messages.get(thread.id, message.id).await.unwrap();
@@ -87,7 +97,7 @@ pub async fn tool_messages_are_listed_on_demand_only(stores: &Stores) {
         .messages
         .list(thread.id, MessageScope::WithTools, 1, 3)
         .await;
-    assert_eq!(positions(with_tools.unwrap()), [2, 3, 4]);
+    assert_eq!(positions(with_tools.unwrap().items), [2, 3, 4]);
 }
 
 pub async fn every_content_is_kept_to_the_letter(stores: &Stores) {
@@ -142,6 +152,66 @@ pub async fn the_latest_are_the_newest_in_order_of_position(stores: &Stores) {
         let newest = messages.len().saturating_sub(limit as usize);
         let found = latest(stores, &thread, limit).await;
         assert_eq!(found, messages[newest..], "{limit}");
+    }
+}
+
+/// A thread whose messages at the positions from 1 on have so many bytes.
+async fn has_sizes(stores: &Stores, make: &Samples, sizes: &[usize]) -> Thread {
+    let thread = stores.has_thread(make).await;
+    let (question, answers) = sizes.split_first().unwrap();
+    let question = make.question(&"ж".repeat(*question / 2));
+    let start = make.start(&thread, make.instance(), question);
+    stores.starts(&start).await;
+    let answers = answers.iter().map(|bytes| make.answer(&"x".repeat(*bytes)));
+    let end = make.end(&start, answers.collect());
+    stores.runs.finish(&end).await.unwrap();
+    thread
+}
+
+pub async fn a_page_ends_before_it_has_too_many_bytes(stores: &Stores) {
+    let make = Samples::new();
+    let half = usize::try_from(MAX_PAGE_BYTES / 2).unwrap();
+    let sizes = [half, half, 1, half * 3, 2, half, half - 2, 3];
+    let thread = has_sizes(stores, &make, &sizes).await;
+    let scope = MessageScope::WithTools;
+    for (after, limit, last, has_more) in [
+        (0, 100, 2, true),
+        (2, 100, 3, true),
+        // Alone it is too large, and there all the same.
+        (3, 100, 4, true),
+        (4, 100, 7, true),
+        (7, 100, 8, false),
+        (4, 3, 7, true),
+        (4, 2, 6, true),
+    ] {
+        let page = stores.messages.list(thread.id, scope, after, limit).await;
+        let page = page.unwrap();
+        let positions: Vec<u64> = page.items.iter().map(|it| it.position).collect();
+        assert_eq!(positions, (after + 1..=last).collect::<Vec<_>>());
+        assert_eq!(page.has_more, has_more, "{limit} after {after}");
+    }
+}
+
+pub async fn the_latest_are_those_that_fit(stores: &Stores) {
+    let make = Samples::new();
+    let thread = has_sizes(stores, &make, &[10, 20, 30, 40, 50]).await;
+    for (before, limit, max_bytes, first) in [
+        (6, 10, 49, None),
+        (6, 10, 50, Some(5)),
+        (6, 10, 119, Some(4)),
+        (6, 10, 120, Some(3)),
+        (6, 2, 1_000, Some(4)),
+        (5, 10, 90, Some(2)),
+        (1, 10, 90, None),
+    ] {
+        let latest = stores
+            .messages
+            .latest(thread.id, before, limit, max_bytes)
+            .await
+            .unwrap();
+        let positions: Vec<u64> = latest.iter().map(|message| message.position).collect();
+        let expected: Vec<u64> = first.map_or(Vec::new(), |first| (first..before).collect());
+        assert_eq!(positions, expected, "{max_bytes} bytes before {before}");
     }
 }
 

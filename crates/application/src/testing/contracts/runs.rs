@@ -19,6 +19,7 @@ async fn messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
         .list(thread.id, MessageScope::Conversation, 0, 1000)
         .await
         .unwrap()
+        .items
 }
 
 /// A thread and a run in progress in it.
@@ -144,7 +145,11 @@ pub async fn a_user_has_no_more_runs_in_progress_than_they_may(stores: &Stores) 
     let thread = starts[2].run.thread_id;
     let kept = stores.runs.list(thread, None, 10).await.unwrap();
     assert_eq!(kept, []);
-    let next = stores.messages.latest(thread, 10).await.unwrap();
+    let next = stores
+        .messages
+        .latest(thread, u64::MAX, 10, u64::MAX)
+        .await
+        .unwrap();
     assert_eq!(next, []);
     // Others are not concerned.
     has_started(stores, &make).await;

@@ -122,6 +122,7 @@ macro_rules! assistant_contracts {
             assistants_are_listed_by_code_points_of_the_name_then_by_id,
             assistants_of_one_name_are_listed_by_id,
             a_page_holds_whole_assistants_and_the_total_of_all,
+            a_page_of_large_assistants_ends_early,
             a_scope_lists_exactly_what_it_contains,
         }
         $crate::contract_tests! { $stores, avatars:
@@ -180,6 +181,8 @@ macro_rules! message_contracts {
             a_message_is_found_in_its_own_thread_only,
             a_list_begins_after_a_position,
             the_latest_are_the_newest_in_order_of_position,
+            a_page_ends_before_it_has_too_many_bytes,
+            the_latest_are_those_that_fit,
             an_absent_thread_has_no_messages,
             pages_show_each_old_message_once_whatever_comes_and_goes,
             a_deleted_message_leaves_the_others_in_their_places,
@@ -240,6 +243,7 @@ macro_rules! run_contracts {
             appended_events_are_read_as_they_were_written,
             a_log_is_read_from_behind_any_number,
             a_page_of_a_log_is_about_as_long_as_asked_for,
+            a_page_of_a_log_has_about_a_megabyte_of_text,
             events_that_a_log_has_already_are_not_added_again,
             events_of_many_runs_are_appended_at_once_and_each_log_is_its_own,
             a_run_that_has_ended_takes_no_more_events,
@@ -251,6 +255,7 @@ macro_rules! run_contracts {
         }
         $crate::contract_tests! { $stores, forced_ends:
             a_forced_end_keeps_the_text_that_the_log_has,
+            a_forced_end_keeps_the_text_of_a_long_log,
             a_forced_end_is_behind_all_that_was_not_stored,
             a_forced_end_without_text_leaves_no_message,
             a_forced_end_frees_the_thread_and_shuts_the_holder_out,

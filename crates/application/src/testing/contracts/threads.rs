@@ -275,10 +275,18 @@ pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
             .messages
             .list(thread.id, MessageScope::Conversation, 0, 10)
             .await
+            .unwrap()
+            .items,
+        []
+    );
+    assert_eq!(
+        stores
+            .messages
+            .latest(thread.id, u64::MAX, 10, u64::MAX)
+            .await
             .unwrap(),
         []
     );
-    assert_eq!(stores.messages.latest(thread.id, 10).await.unwrap(), []);
     assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), None);
     assert_eq!(stores.runs.list(thread.id, None, 10).await.unwrap(), []);
     assert_not_found(stores.threads.delete(thread.id).await);
@@ -288,7 +296,8 @@ pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages, [message]);
     assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), Some(run));
     assert_eq!(get(stores, thread.id).await, Some(thread));

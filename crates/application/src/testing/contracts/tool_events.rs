@@ -39,7 +39,12 @@ fn numbered(first: u64, kinds: impl IntoIterator<Item = RunEventKind>) -> Vec<Ru
 
 async fn all_messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
     let scope = MessageScope::WithTools;
-    stores.messages.list(thread.id, scope, 0, 10).await.unwrap()
+    stores
+        .messages
+        .list(thread.id, scope, 0, 10)
+        .await
+        .unwrap()
+        .items
 }
 
 pub async fn tool_events_are_read_as_they_were_written(stores: &Stores) {

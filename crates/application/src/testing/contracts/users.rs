@@ -269,7 +269,8 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
         .messages
         .list(thread.id, MessageScope::Conversation, 0, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     assert_eq!(messages, [message]);
     assert_eq!(stores.threads.get(other.id).await.unwrap(), Some(other));
 }

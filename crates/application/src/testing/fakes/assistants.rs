@@ -5,7 +5,8 @@ use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 
 use super::memory::{Memory, Records, page_of};
 use crate::ports::{
-    AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
+    AssistantRepository, AssistantScope, Constraint, MAX_PAGE_BYTES, OffsetList, OffsetPage,
+    PortError, assistant_bytes,
 };
 
 #[async_trait]
@@ -38,7 +39,15 @@ impl AssistantRepository for Memory {
             let assistants = records.assistants.values();
             let mut visible: Vec<_> = assistants.filter(|it| scope.contains(it)).collect();
             visible.sort_by_key(|it| (&it.name, it.id));
-            Ok(Arc::new(page_of(visible.into_iter(), page)))
+            let mut list = page_of(visible.into_iter(), page);
+            let mut bytes = 0;
+            let within = list.items.iter().take_while(|assistant| {
+                bytes += assistant_bytes(assistant);
+                bytes <= MAX_PAGE_BYTES
+            });
+            let count = within.count().max(1);
+            list.items.truncate(count);
+            Ok(Arc::new(list))
         })
     }
 

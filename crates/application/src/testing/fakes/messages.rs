@@ -2,7 +2,8 @@ use async_trait::async_trait;
 use colloquy_domain::{Message, MessageId, MessageKind, RunEvent, RunEventKind, RunId, ThreadId};
 
 use super::memory::{Memory, Records};
-use crate::ports::{MessageRepository, MessageScope, PortError};
+use crate::Slice;
+use crate::ports::{MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError, text_bytes};
 
 #[async_trait]
 impl MessageRepository for Memory {
@@ -16,20 +17,34 @@ impl MessageRepository for Memory {
         scope: MessageScope,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Message>, PortError> {
+    ) -> Result<Slice<Message>, PortError> {
         self.with(|records| {
             let messages = records.messages_of(thread);
             let rest =
                 messages.filter(|message| message.position > after && scope.contains(message.kind));
-            Ok(rest.take(limit as usize).cloned().collect())
+            let rest: Vec<_> = rest.take(limit as usize + 1).collect();
+            let fitting = count_within(MAX_PAGE_BYTES, rest.iter().copied()).max(1);
+            let items = rest.iter().copied().take(fitting.min(limit as usize));
+            let items: Vec<_> = items.cloned().collect();
+            let has_more = items.len() < rest.len();
+            Ok(Slice { items, has_more })
         })
     }
 
-    async fn latest(&self, thread: ThreadId, limit: u32) -> Result<Vec<Message>, PortError> {
+    async fn latest(
+        &self,
+        thread: ThreadId,
+        before: u64,
+        limit: u32,
+        max_bytes: u64,
+    ) -> Result<Vec<Message>, PortError> {
         self.with(|records| {
             let newest_first = records.messages_of(thread).rev();
-            let spoken = newest_first.filter(|it| it.kind != MessageKind::Tool);
-            let mut newest: Vec<_> = spoken.take(limit as usize).cloned().collect();
+            let spoken = newest_first
+                .filter(|it| it.kind != MessageKind::Tool && it.position < before)
+                .take(limit as usize);
+            let fitting = count_within(max_bytes, spoken.clone());
+            let mut newest: Vec<_> = spoken.take(fitting).cloned().collect();
             newest.reverse();
             Ok(newest)
         })
@@ -84,9 +99,19 @@ fn is_about(event: &RunEventKind, id: MessageId) -> bool {
     }
 }
 
+/// How many of the first messages have at most that many bytes of text together.
+fn count_within<'a>(max_bytes: u64, messages: impl Iterator<Item = &'a Message>) -> usize {
+    let mut total = 0;
+    let within = messages.take_while(|message| {
+        total += text_bytes(message);
+        total <= max_bytes
+    });
+    within.count()
+}
+
 impl Records {
     /// A thread's messages in order of position.
-    fn messages_of(&self, thread: ThreadId) -> impl DoubleEndedIterator<Item = &Message> {
+    fn messages_of(&self, thread: ThreadId) -> impl DoubleEndedIterator<Item = &Message> + Clone {
         let positions = (thread, 0)..=(thread, u64::MAX);
         self.messages.range(positions).map(|(_, message)| message)
     }

@@ -114,6 +114,9 @@ impl RunRepository for Memory {
     }
 }
 
+/// How many bytes of text a page of a log has at the most, unless its first event has more.
+const PAGE_BYTES: usize = 1024 * 1024;
+
 #[async_trait]
 impl RunEventRepository for Memory {
     async fn append(&self, holder: InstanceId, events: &[RunEvents]) -> Result<(), PortError> {
@@ -132,7 +135,13 @@ impl RunEventRepository for Memory {
         self.with(|records| {
             let log = records.runs.get(&run).map_or(&[][..], |stored| &stored.log);
             let rest = log.iter().filter(|event| event.number > after);
-            Ok(rest.take(limit.max(1) as usize).cloned().collect())
+            let mut bytes = 0;
+            let page = rest.take(limit.max(1) as usize).take_while(|event| {
+                let is_first = bytes == 0;
+                bytes += event.kind.text_bytes().max(1);
+                is_first || bytes <= PAGE_BYTES
+            });
+            Ok(page.cloned().collect())
         })
     }
 }
