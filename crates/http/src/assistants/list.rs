@@ -50,7 +50,7 @@ pub(crate) async fn list_assistants(
         actor,
         rest,
     };
-    Ok((count, json(list.behind(body))).into_response())
+    Ok((count, json(list.behind(&body))).into_response())
 }
 
 /// What is asked for behind a page that its size has cut.
@@ -82,7 +82,7 @@ struct LargeList {
 
 impl LargeList {
     /// The whole list as one JSON array, of which `first` is the first page.
-    fn behind(self, first: Bytes) -> Body {
+    fn behind(self, first: &Bytes) -> Body {
         let begin = first.slice(..first.len() - 1);
         let rest = stream::try_unfold(Some(self), |list| async {
             match list {
