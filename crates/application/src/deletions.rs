@@ -11,8 +11,6 @@ use crate::ports::{DeletionRepository, PortError};
 const IDLE: Duration = Duration::from_secs(1);
 /// The wait after a failure: the store may be away.
 const BACKOFF: Duration = Duration::from_secs(5);
-/// How many times as long as a batch takes others may write before the next one.
-const REST: u32 = 2;
 
 /// Removes what deletions have left, while the service runs. What a crash interrupts, the next
 /// process goes on with, or another instance.
@@ -44,7 +42,8 @@ impl Deletions {
         let removed = self.deletions.remove_batch().await?;
         Ok(match removed {
             0 => IDLE,
-            _ => begun.elapsed() * REST,
+            // Others may write for as long as they could not.
+            _ => begun.elapsed(),
         })
     }
 }

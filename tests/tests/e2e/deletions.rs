@@ -111,7 +111,7 @@ async fn a_run_in_a_deleted_thread_ends(backend: Backend) {
     let end = tokio::time::timeout(Duration::from_secs(5), async {
         while let Ok(Some(_)) = events.try_next().await {}
     });
-    end.await.expect("the stream ends");
+    end.await.unwrap();
     scene.models.abandoned(1).await;
     let database = scene.server.installation().database();
     counts(database, "SELECT count(*) FROM runs", 0).await;

@@ -16,6 +16,9 @@ use crate::path::Ids;
 use crate::problem::Problem;
 
 /// What was said in a thread, oldest first.
+///
+/// A stretch ends before it has more than 4 MiB of text, but not before its first message: it may
+/// have fewer than `limit` while there is more.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}/messages",

@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::transaction::Transaction;
 
 /// The most rows that a batch removes or changes.
-const BATCH_ROWS: u64 = 250;
+const BATCH_ROWS: u64 = 500;
 /// The most bytes of text that it removes, unless a single row has more.
 const BATCH_BYTES: i64 = 1024 * 1024;
 

@@ -6,7 +6,7 @@ mod sqlite;
 
 use colloquy_application::ports::{Constraint, FinishedRun, ForcedEnd, PortError, RunEnd};
 use colloquy_domain::{Run, RunId, RunStatus, ThreadId};
-use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{EntityTrait, QueryFilter, Set, UpdateMany};
 
 use crate::Database;
@@ -103,11 +103,17 @@ pub(crate) async fn drop_active(
     Entity::update_many()
         .set(dropped)
         .col_expr(Column::FinishedAt, Expr::col(Column::CreatedAt))
-        .filter(COLUMN.thread_id.eq(thread.as_uuid()))
-        .filter(COLUMN.status.eq(RunStatus::InProgress.as_str()))
+        .filter(is_active_in(thread))
         .exec(transaction)
         .await?;
     Ok(())
+}
+
+/// The words of the partial index, not a parameter: otherwise all runs of the thread are gone
+/// through.
+fn is_active_in(thread: ThreadId) -> SimpleExpr {
+    let is_active = Expr::cust("status = 'in_progress'");
+    COLUMN.thread_id.eq(thread.as_uuid()).and(is_active)
 }
 
 /// Writes the run's end into its row, which then is locked and takes no more events.
@@ -128,4 +134,22 @@ fn ending(run: RunId, end: ActiveModel, condition: SimpleExpr) -> UpdateMany<Ent
         .set(end)
         .filter(COLUMN.id.eq(run.as_uuid()))
         .filter(condition)
+}
+
+#[cfg(test)]
+mod tests {
+    use colloquy_application::testing::samples::Samples;
+    use sea_orm::{EntityTrait as _, QueryFilter as _};
+
+    use super::is_active_in;
+    use crate::entities::runs::Entity;
+    use crate::plans::{assert_served_by, databases};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_run_in_progress_of_a_thread_has_an_index_of_its_own() {
+        let rows = Entity::find().filter(is_active_in(Samples::new().thread_id()));
+        for (_place, database) in databases().await {
+            assert_served_by(&database, &rows, "runs_active_thread_id_unique").await;
+        }
+    }
 }
