@@ -4,7 +4,6 @@ use sea_orm::{
     ColumnTrait as _, EntityTrait, Order, PaginatorTrait, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _, Select,
 };
-
 use uuid::Uuid;
 
 use crate::error::Failure;
@@ -48,7 +47,7 @@ where
 
 /// The keys of the page's first rows, as many as fit by `bytes`, but at least one.
 async fn fitting_keys<E: EntityTrait>(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     place: &Place,
     rows: Select<E>,
     by: &[E::Column],
