@@ -11,6 +11,7 @@ mod m20261122_000004_answer_cache;
 mod m20261122_000005_limits;
 mod m20261126_000006_deletion;
 mod m20261126_000007_budgets;
+mod m20261126_000008_reasoning;
 mod sql;
 
 /// Every migration, oldest first. One that was released is never changed: the next one mends it.
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_limits::Migration),
             Box::new(m20261126_000006_deletion::Migration),
             Box::new(m20261126_000007_budgets::Migration),
+            Box::new(m20261126_000008_reasoning::Migration),
         ]
     }
 }

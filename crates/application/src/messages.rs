@@ -1,5 +1,6 @@
 //! What is said in threads.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use colloquy_domain::{
@@ -12,6 +13,9 @@ use crate::answers::forget;
 use crate::ports::{AnswerCache, AnswerOrigin, Idempotency, MessageRepository, MessageScope};
 use crate::runs::{RunEngine, RunJob, StartedRun};
 use crate::{Error, Slice};
+
+/// How much reasoning one page shows, in bytes of UTF-8.
+const MAX_REASONING_BYTES: usize = 4 * 1024 * 1024;
 
 /// Posts, shows and removes messages.
 #[derive(Clone)]
@@ -69,6 +73,25 @@ impl Messages {
             .thread(actor, thread, ThreadAction::View)
             .await?;
         Ok(self.messages.list(thread, scope, after, limit).await?)
+    }
+
+    /// What was thought before each of these messages, which [`list`](Self::list) gave. Where that
+    /// is too long for one page, the list ends early.
+    ///
+    /// # Errors
+    /// `Port`.
+    pub async fn reasoning(
+        &self,
+        slice: &mut Slice<Message>,
+    ) -> Result<HashMap<MessageId, String>, Error> {
+        let ids: Vec<_> = slice.items.iter().map(|message| message.id).collect();
+        let found = self.messages.reasoning(&ids, MAX_REASONING_BYTES).await?;
+        let end = ids.iter().position(|id| Some(*id) == found.left_out);
+        if let Some(end) = end {
+            slice.items.truncate(end);
+            slice.has_more = true;
+        }
+        Ok(found.texts)
     }
 
     /// Saves the message and starts the run that answers it. From then on the run goes its way,

@@ -459,7 +459,10 @@ impl Scene {
             Deleted::Thread => self.stores.threads.delete(thread).await.unwrap(),
             Deleted::Question => messages.delete(thread, question.id).await.unwrap(),
             Deleted::Answer => {
-                let latest = messages.latest(thread, 1).await.unwrap();
+                let latest = messages
+                    .latest(thread, u64::MAX, 1, u64::MAX)
+                    .await
+                    .unwrap();
                 messages.delete(thread, latest[0].id).await.unwrap();
             }
             Deleted::Asker => self.stores.users.delete(self.user).await.unwrap(),

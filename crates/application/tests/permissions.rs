@@ -71,6 +71,7 @@ fn message(make: &Samples, thread: &Thread) -> Message {
         id: make.message_id(),
         kind: MessageKind::Human,
         content: "Hello".to_owned(),
+        reasoning: None,
         status: MessageStatus::Completed,
         tool_call: None,
         assistant_id: None,

@@ -1,5 +1,6 @@
 //! What a run's answer is to programs.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::Violation;
@@ -54,17 +55,64 @@ impl OutputSchema {
     }
 }
 
-/// The JSON in an answer: many models put theirs between the fences of a code block.
+/// The JSON value in an answer. Many models put theirs between the fences of a code block, say a
+/// sentence before or behind it, or think aloud first. Where there is none: the answer.
 #[must_use]
 pub fn json_of(answer: &str) -> &str {
-    let answer = answer.trim();
-    let fenced = answer
-        .strip_prefix("```")
-        .and_then(|rest| rest.strip_suffix("```"));
-    match fenced {
-        Some(code) => code.strip_prefix("json").unwrap_or(code).trim(),
-        None => answer,
+    let answer = bare(answer);
+    let said = answer
+        .rsplit_once("</think>")
+        .map_or(answer, |(_thoughts, said)| bare(said));
+    if is_json(said) {
+        return said;
     }
+    fenced(said).or_else(|| embedded(said)).unwrap_or(said)
+}
+
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}')
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// The last code block that is JSON.
+fn fenced(text: &str) -> Option<&str> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    blocks.filter_map(json_in_block).last()
+}
+
+/// A block without its language, which stands behind the first fence.
+fn json_in_block(block: &str) -> Option<&str> {
+    let untagged = block.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+    let mut candidates = [untagged, block].into_iter().map(bare);
+    candidates.find(|candidate| is_json(candidate))
+}
+
+/// The longest object or array in a text.
+fn embedded(text: &str) -> Option<&str> {
+    // A text of nothing but brackets must not take for ever.
+    const MAX_TRIES: usize = 32;
+    let mut rest = text;
+    let mut longest: Option<&str> = None;
+    for _ in 0..MAX_TRIES {
+        let Some(begin) = rest.find(['{', '[']) else {
+            break;
+        };
+        rest = &rest[begin..];
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        let length = match values.next() {
+            Some(Ok(_)) => values.byte_offset(),
+            _ => 0,
+        };
+        let value = &rest[..length];
+        if longest.is_none_or(|longest| value.len() > longest.len()) {
+            longest = Some(value);
+        }
+        rest = &rest[length.max(1)..];
+    }
+    longest.filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -76,11 +124,39 @@ mod tests {
         for answer in [
             "{\"a\": 1}",
             "\n {\"a\": 1}\n",
+            "\u{FEFF}{\"a\": 1}",
             "```json\n{\"a\": 1}\n```",
+            "```JSON\r\n{\"a\": 1}\r\n```",
+            "```json5\n{\"a\": 1}\n```",
             "```\n{\"a\": 1}```\n",
+            "```json {\"a\": 1}```",
+            "```json\n{\"a\": 1}",
         ] {
             assert_eq!(json_of(answer), "{\"a\": 1}", "{answer:?}");
         }
         assert_eq!(json_of("```"), "```");
+        assert_eq!(json_of("```json\n42\n```"), "42");
+        assert_eq!(json_of("```true```"), "true");
+        assert_eq!(json_of(" \"``` [1] ```\" "), "\"``` [1] ```\"");
+    }
+
+    #[test]
+    fn sentences_and_thoughts_are_not_json() {
+        for answer in [
+            "Here you are:\n```json\n{\"a\": 1}\n```",
+            "```json\n{\"a\": 1}\n```\nI hope that [this] helps.",
+            "Not ```{\"a\": 0}``` but ```{\"a\": 1}```.",
+            "Sure! {\"a\": 1} See [1].",
+            "As {name} said: {\"a\": 1}",
+            "<think>{\"a\": 0}</think>\n\n{\"a\": 1}",
+            "[0]? No. </think> ```json\n{\"a\": 1}\n```",
+        ] {
+            assert_eq!(json_of(answer), "{\"a\": 1}", "{answer:?}");
+        }
+        for none in ["no JSON", "{\"a\":", "", "{name} [and so on"] {
+            assert_eq!(json_of(none), none);
+        }
+        let brackets = "[{".repeat(100_000);
+        assert_eq!(json_of(&brackets), brackets);
     }
 }

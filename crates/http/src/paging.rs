@@ -116,7 +116,7 @@ pub(crate) fn stretch<T, V: Serialize>(
     path: &str,
     query: Option<&str>,
     cursor: impl Fn(&T) -> Cursor,
-    view: impl Fn(T) -> V + Send + 'static,
+    view: impl FnMut(T) -> V + Send + 'static,
 ) -> Response
 where
     T: Send + 'static,

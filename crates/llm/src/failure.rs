@@ -9,6 +9,8 @@ use colloquy_application::ports::{ModelError, ModelErrorKind};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use crate::refusals::says_too_long;
+
 /// What a provider said instead of an answer. Its words print escaped, in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("the provider answered {status}: {body:?}")]
@@ -30,9 +32,10 @@ impl StatusError {
     fn kind(&self) -> ModelErrorKind {
         match self.status.as_u16() {
             401 | 403 => ModelErrorKind::NotConfigured,
+            413 => ModelErrorKind::ContextTooLong,
+            400 | 422 | 500 if says_too_long(&self.body) => ModelErrorKind::ContextTooLong,
             408 | 409 | 500.. => ModelErrorKind::Unavailable,
             429 => ModelErrorKind::RateLimited,
-            400 | 413 | 422 if says_too_long(&self.body) => ModelErrorKind::ContextTooLong,
             400..500 => ModelErrorKind::Refused,
             _ => ModelErrorKind::Broken,
         }
@@ -58,44 +61,29 @@ pub(crate) fn broken(why: impl Into<String>) -> ModelError {
     ModelError::new(ModelErrorKind::Broken, why.into())
 }
 
-/// Seconds, or a date.
+/// Seconds, with or without a fraction, or a date; where OpenAI's clients look for it too, in
+/// milliseconds. Numbers beyond every bound are as long as can be told.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    let value = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    if let Some(wait) = value("retry-after-ms").and_then(|value| wait(value, 0.001)) {
+        return Some(wait);
     }
-    let date = DateTime::parse_from_rfc2822(value).ok()?;
-    let wait = date.to_utc() - now;
-    Some(wait.to_std().unwrap_or_default())
+    let value = value(RETRY_AFTER.as_str())?;
+    if let Some(wait) = wait(value, 1.0) {
+        return Some(wait);
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?.to_utc();
+    Some(date.signed_duration_since(now).to_std().unwrap_or_default())
 }
 
-/// How providers word it; none of them agrees with another, and few have a code for it.
-fn says_too_long(body: &str) -> bool {
-    const PHRASES: &[&str] = &[
-        // OpenAI and its imitators
-        "context_length_exceeded",
-        "maximum context length",
-        "reduce the length of the messages",
-        // vLLM
-        "maximum model length",
-        // llama.cpp
-        "exceed_context_size",
-        "available context size",
-        // Anthropic
-        "prompt is too long",
-        "exceed context limit",
-        // Gemini
-        "exceeds the maximum number of tokens",
-        // Ollama
-        "exceeds the context length",
-        "exceeds maximum context",
-        // LM Studio
-        "context length of only",
-        // Text Generation Inference
-        "`inputs` tokens",
-    ];
-    let body = body.to_lowercase();
-    PHRASES.iter().any(|phrase| body.contains(phrase))
+/// So many units of so many seconds.
+fn wait(digits: &str, unit: f64) -> Option<Duration> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    if !digits.bytes().all(is_digit) {
+        return None;
+    }
+    let seconds = digits.parse::<f64>().ok()? * unit;
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
@@ -123,16 +111,16 @@ mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, Utc};
-    use colloquy_application::ports::ModelErrorKind;
-    use reqwest::StatusCode;
-    use reqwest::header::{HeaderMap, RETRY_AFTER};
+    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 
-    use super::{StatusError, retry_after};
+    use super::retry_after;
 
     fn wait(value: &str) -> Option<Duration> {
         let now: DateTime<Utc> = "2015-10-21T07:28:00Z".parse().unwrap();
         let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, value.parse().unwrap());
+        let value =
+            HeaderValue::from_str(value).or_else(|_| HeaderValue::from_bytes(value.as_bytes()));
+        headers.insert(RETRY_AFTER, value.unwrap());
         retry_after(&headers, now)
     }
 
@@ -144,43 +132,24 @@ mod tests {
             Some(Duration::from_secs(5))
         );
         assert_eq!(wait("Wed, 21 Oct 2015 07:27:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("soon"), None);
-        assert_eq!(wait("-1"), None);
+        for none in [
+            "soon", "-1", "1e3", "inf", "NaN", "", ".", "1.2.3", "0x10", "١",
+        ] {
+            assert_eq!(wait(none), None, "{none}");
+        }
+        assert_eq!(wait("1.5"), Some(Duration::from_millis(1_500)));
     }
 
     #[test]
-    fn each_provider_says_in_its_own_words_that_the_context_is_too_long() {
-        for (status, body) in [
-            (400, r#"{"error":{"code":"context_length_exceeded"}}"#),
-            (
-                400,
-                "This model's maximum context length is 4096 tokens. However, you requested",
-            ),
-            (
-                400,
-                "The decoder prompt (length 9000) is longer than the maximum model length of 8192.",
-            ),
-            (
-                400,
-                r#"{"error":{"code":400,"type":"exceed_context_size_error"}}"#,
-            ),
-            (400, "prompt is too long: 210000 tokens > 200000 maximum"),
-            (
-                400,
-                "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000",
-            ),
-            (
-                400,
-                "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
-            ),
-            (422, "the input length exceeds the context length"),
-            (413, "Request too large: reduce the length of the messages"),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            let body = body.to_owned();
-            let error =
-                StatusError { status, body }.into_error(&HeaderMap::new(), DateTime::UNIX_EPOCH);
-            assert_eq!(error.kind, ModelErrorKind::ContextTooLong, "{error:?}");
+    fn no_retry_after_is_too_much() {
+        let nines = "9".repeat(400);
+        for forever in ["18446744073709551615", "18446744073709551616", &nines] {
+            let wait = wait(forever).unwrap();
+            assert!(wait >= Duration::from_secs(u64::MAX / 2), "{forever}");
         }
+        let far = wait("Fri, 31 Dec 9999 23:59:59 GMT").unwrap();
+        assert!(far > Duration::from_secs(7_000 * 365 * 86_400));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("Fri, 31 Dec 99999999999 23:59:59 GMT"), None);
     }
 }

@@ -3,12 +3,15 @@
 
 mod api_key;
 mod client;
+mod conversation;
 mod echo;
 mod failure;
 #[cfg(feature = "local-embeddings")]
 mod local;
 mod openai;
 mod providers;
+mod reasons;
+mod refusals;
 mod settings;
 mod text;
 mod translated;

@@ -1,13 +1,19 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use colloquy_application::Slice;
-use colloquy_application::ports::{MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError};
+use colloquy_application::ports::{
+    MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError, Reasoning,
+};
 use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     Select,
 };
+use uuid::Uuid;
 
+use crate::entities::message_reasoning;
 use crate::entities::messages::{self, COLUMN, Column, Entity};
 use crate::error::Failure;
 use crate::rows::all;
@@ -82,6 +88,40 @@ impl MessageRepository for SeaMessageRepository {
             .await
     }
 
+    async fn reasoning(
+        &self,
+        messages: &[MessageId],
+        max_bytes: usize,
+    ) -> Result<Reasoning, PortError> {
+        if messages.is_empty() {
+            return Ok(Reasoning::default());
+        }
+        let lengths = lengths_of_reasoning(messages).into_tuple();
+        self.database
+            .read(async {
+                let reader = self.database.reader();
+                let lengths: Vec<(Uuid, i64)> = lengths.all(reader).await?;
+                let lengths: HashMap<Uuid, i64> = lengths.into_iter().collect();
+                let length = |id: &MessageId| Some((*id, *lengths.get(&id.as_uuid())?));
+                let mut found: Vec<_> = messages.iter().filter_map(length).collect();
+                let bytes = found.iter();
+                let bytes = bytes.map(|(_, bytes)| usize::try_from(*bytes).unwrap_or(usize::MAX));
+                let left_out = found.split_off(Reasoning::fitting(bytes, max_bytes));
+                let fitting = found.iter().map(|(id, _)| id.as_uuid());
+                let rows = message_reasoning::Entity::find()
+                    .filter(message_reasoning::COLUMN.message_id.is_in(fitting));
+                let texts = rows.all(reader).await?.into_iter();
+                let text = |row: message_reasoning::Model| {
+                    (MessageId::from_uuid(row.message_id), row.content)
+                };
+                Ok(Reasoning {
+                    texts: texts.map(text).collect(),
+                    left_out: left_out.first().map(|(id, _)| *id),
+                })
+            })
+            .await
+    }
+
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError> {
         self.database
             .write(|| async {
@@ -99,6 +139,16 @@ impl MessageRepository for SeaMessageRepository {
             })
             .await
     }
+}
+
+/// The messages' ids, and how many bytes their reasoning has.
+fn lengths_of_reasoning(messages: &[MessageId]) -> Select<message_reasoning::Entity> {
+    let ids = messages.iter().map(|id| id.as_uuid());
+    message_reasoning::Entity::find()
+        .select_only()
+        .column(message_reasoning::Column::MessageId)
+        .expr_as(Expr::cust("CAST(octet_length(content) AS BIGINT)"), "bytes")
+        .filter(message_reasoning::COLUMN.message_id.is_in(ids))
 }
 
 /// Of a thread that is gone there are none.

@@ -5,7 +5,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{EntityTrait, QueryFilter, QueryResult, QueryTrait, UpdateMany};
 
-use crate::entities::{messages, threads};
+use crate::entities::{message_reasoning, messages, threads};
 use crate::error::Failure;
 use crate::locks::is_thread_of;
 use crate::script::insertion_if_changed;
@@ -36,6 +36,12 @@ pub(crate) async fn insert(
         messages::ActiveModel::unplaced(run, message)?.placed(thread, position)
     });
     messages::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?)
+        .exec_without_returning(transaction)
+        .await?;
+    let reasoning = messages
+        .iter()
+        .filter_map(message_reasoning::ActiveModel::of);
+    message_reasoning::Entity::insert_many(reasoning)
         .exec_without_returning(transaction)
         .await?;
     Ok(())
@@ -108,9 +114,16 @@ pub(crate) fn insertions_if_taken(
             ),
             (messages::Column::Position, position),
         ];
-        insertion_if_changed(&row, place)
+        let reasoning = message_reasoning::ActiveModel::of(message);
+        let reasoning = reasoning.map(|row| insertion_if_changed(&row, []));
+        let insertions = [Some(insertion_if_changed(&row, place)), reasoning];
+        insertions
+            .into_iter()
+            .flatten()
+            .collect::<Result<Vec<_>, _>>()
     };
-    from_the_last.map(insertion).collect()
+    let insertions: Result<Vec<_>, _> = from_the_last.map(insertion).collect();
+    Ok(insertions?.concat())
 }
 
 /// What the run's thread has in a column.

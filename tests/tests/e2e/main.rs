@@ -27,6 +27,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod models;
+mod odd_models;
 mod operations;
 mod run_bounds;
 mod run_limits;

@@ -49,6 +49,19 @@ impl Scene {
         messages.as_array().unwrap().clone()
     }
 
+    /// Changes the scene's assistant.
+    pub(crate) async fn change(&self, change: Value) {
+        let admin = self.server.admin().await;
+        let path = format!("/assistants/{}", self.assistant);
+        admin.patch(&path, change).await.expect(200);
+    }
+
+    /// Asks, and waits for the answer.
+    pub(crate) async fn ask(&self, content: &str) -> Value {
+        let said = self.user.say(&self.thread, &self.assistant, content);
+        said.await.expect(201)
+    }
+
     /// Asks, and follows the run that answers.
     pub(crate) async fn stream(&self, content: &str) -> EventStream {
         let path = self.path("/messages");

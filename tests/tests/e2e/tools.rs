@@ -22,18 +22,6 @@ on_both_backends![
 const SUM: &str = r#"{"expression": "6 * 7"}"#;
 
 impl Scene {
-    /// Changes the scene's assistant.
-    pub(crate) async fn change(&self, change: Value) {
-        let admin = self.server.admin().await;
-        let path = format!("/assistants/{}", self.assistant);
-        admin.patch(&path, change).await.expect(200);
-    }
-
-    async fn ask(&self, content: &str) -> Value {
-        let said = self.user.say(&self.thread, &self.assistant, content);
-        said.await.expect(201)
-    }
-
     async fn messages_with_tools(&self) -> Vec<Value> {
         let path = self.path("/messages?include=tools&limit=1000");
         let messages = self.user.get(&path).await.expect(200);

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
@@ -39,12 +41,44 @@ pub trait MessageRepository: Send + Sync {
     /// The messages of one run but those of tools, in order of position.
     async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError>;
 
+    /// What assistants thought before they said these messages; of others nothing. The messages are
+    /// taken in the order given, as far as their reasoning has at most `max_bytes` bytes of UTF-8 in
+    /// all, the first in any case.
+    async fn reasoning(
+        &self,
+        messages: &[MessageId],
+        max_bytes: usize,
+    ) -> Result<Reasoning, PortError>;
+
     /// Removes a message, and what the log of its run says of it; the others keep their
     /// positions.
     ///
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError>;
+}
+
+/// What was thought before some messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reasoning {
+    /// By the message.
+    pub texts: HashMap<MessageId, String>,
+    /// The first of the messages that was left out for its length.
+    pub left_out: Option<MessageId>,
+}
+
+impl Reasoning {
+    /// How many of the texts with these lengths fit, the first in any case.
+    #[must_use]
+    pub fn fitting(lengths: impl IntoIterator<Item = usize>, max_bytes: usize) -> usize {
+        let mut left = max_bytes;
+        let fits = |(place, length): &(usize, usize)| {
+            let fits = *length <= left || *place == 0;
+            left = left.saturating_sub(*length);
+            fits
+        };
+        lengths.into_iter().enumerate().take_while(fits).count()
+    }
 }
 
 /// Which messages of a thread are meant.
@@ -82,6 +116,9 @@ pub struct NewMessage {
     pub kind: MessageKind,
     /// See [`Message::content`].
     pub content: String,
+    /// What the assistant thought before it said that, to be kept beside the message: see
+    /// [`MessageRepository::reasoning`]. Without NUL.
+    pub reasoning: Option<String>,
     /// See [`Message::status`].
     pub status: MessageStatus,
     /// See [`Message::tool_call`].

@@ -41,7 +41,7 @@ pub use images::{
     AvatarRenderer, ImageError, MAX_AVATAR_SIDE, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, RenderedAvatar,
 };
 pub use matcher::QuestionMatcher;
-pub use messages::{MessageRepository, MessageScope, NewMessage, text_bytes};
+pub use messages::{MessageRepository, MessageScope, NewMessage, Reasoning, text_bytes};
 pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
     ModelErrorKind, ToolDefinition,

@@ -101,8 +101,10 @@ pub struct ToolDefinition {
 pub enum ChatEvent {
     /// Some more text; never cut within a character.
     Text(String),
-    /// A sign of life that is not part of the answer: the model reasons, or writes the arguments
-    /// of a call. At most one for each event of the provider's.
+    /// What the model thinks on its way to the answer, of which it is no part; some more of it.
+    Reasoning(String),
+    /// A sign of life that is not part of the answer: the model writes the arguments of a call, or
+    /// thinks without saying what. At most one for each event of the provider's.
     Progress,
     /// A whole call of a tool. After its calls the answer ends; the reason is `Stop` then.
     ToolCall(ToolCall),

@@ -18,6 +18,7 @@ pub struct SpokenMessages {
 struct Spoken {
     id: MessageId,
     content: String,
+    reasoning: Option<String>,
     status: MessageStatus,
     tool_call: Option<AnsweredCall>,
     has_begun: bool,
@@ -62,10 +63,21 @@ impl SpokenMessages {
             None => self.messages.push(Spoken {
                 id,
                 content: text.to_owned(),
+                reasoning: None,
                 status: MessageStatus::Incomplete,
                 tool_call: None,
                 has_begun: true,
             }),
+        }
+    }
+
+    /// Adds to what the assistant thought before it said a message. Of one that is not there it is
+    /// forgotten.
+    pub fn think(&mut self, id: MessageId, reasoning: &str) {
+        let mut spoken = self.messages.iter_mut();
+        if let Some(spoken) = spoken.find(|spoken| spoken.id == id) {
+            let before = spoken.reasoning.get_or_insert_default();
+            before.push_str(reasoning);
         }
     }
 
@@ -77,6 +89,7 @@ impl SpokenMessages {
         self.messages.push(Spoken {
             id,
             content: String::new(),
+            reasoning: None,
             status: MessageStatus::Completed,
             tool_call: Some(AnsweredCall {
                 call: call.clone(),
@@ -120,6 +133,7 @@ impl SpokenMessages {
                 None => MessageKind::Ai,
             },
             content: spoken.content,
+            reasoning: spoken.reasoning,
             status: spoken.status,
             tool_call: spoken.tool_call.map(Box::new),
             assistant_id: Some(assistant),

@@ -5,6 +5,7 @@ use colloquy_domain::{FinishReason, MessageId, RunEventKind, ToolCall};
 
 use super::log::RunLog;
 use super::meter::Meter;
+use super::thoughts::Thoughts;
 use crate::answers::NewAnswer;
 use crate::ports::{ChatEnd, IdGenerator};
 
@@ -28,6 +29,7 @@ pub(super) struct Answer<'a> {
     max_bytes: usize,
     ids: &'a dyn IdGenerator,
     meter: &'a Meter,
+    thoughts: Thoughts,
 }
 
 /// The longest id of a call that is taken over.
@@ -52,13 +54,33 @@ impl<'a> Answer<'a> {
             max_bytes,
             ids,
             meter,
+            thoughts: Thoughts::default(),
         }
     }
 
-    /// Adds text as far as there is room for it; whether there was for all.
+    /// Adds what the model says as far as there is room for it; whether there was for all. What it
+    /// thinks between marks before its answer is kept apart.
     pub(super) fn push(&mut self, text: &str) -> bool {
+        let said = self.thoughts.take(text);
+        self.think(&said.reasoning) && self.say(&said.text)
+    }
+
+    /// Adds to what the model thinks as far as there is room for it; whether there was for all.
+    pub(super) fn think(&mut self, reasoning: &str) -> bool {
+        let reasoning = without_nul(reasoning);
+        let fitting = self.fitting(&reasoning);
+        self.bytes += fitting.len();
+        self.log.think(self.message_id, fitting);
+        fitting.len() == reasoning.len()
+    }
+
+    fn fitting<'t>(&self, text: &'t str) -> &'t str {
+        &text[..text.floor_char_boundary(self.max_bytes - self.bytes)]
+    }
+
+    fn say(&mut self, text: &str) -> bool {
         let text = without_nul(text);
-        let fitting = &text[..text.floor_char_boundary(self.max_bytes - self.bytes)];
+        let fitting = self.fitting(&text);
         if !fitting.is_empty() {
             self.bytes += fitting.len();
             self.log.push(RunEventKind::MessageDelta {
@@ -95,12 +117,14 @@ impl<'a> Answer<'a> {
         if let Some(usage) = end.usage {
             self.meter.add(usage);
         }
+        let rest = self.thoughts.end();
+        self.say(&rest);
         self.finish_reason = Some(end.finish_reason);
     }
 
     /// Says the whole of an answer that was given before.
     pub(super) fn repeat(&mut self, text: &str) {
-        let is_whole = self.push(text);
+        let is_whole = self.say(text);
         self.finish_reason = Some(if is_whole {
             FinishReason::Stop
         } else {
@@ -141,6 +165,7 @@ impl<'a> Answer<'a> {
     pub(super) fn go_on(&mut self) {
         self.message_id = MessageId::from_uuid(self.ids.next_id());
         self.finish_reason = None;
+        self.thoughts = Thoughts::default();
     }
 
     /// Begins the utterance again: the one so far is no part of the thread.

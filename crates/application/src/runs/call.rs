@@ -100,6 +100,12 @@ async fn read(
                     return Ok(None);
                 }
             }
+            ChatEvent::Reasoning(text) => {
+                if !answer.think(&text) {
+                    answer.cut();
+                    return Ok(None);
+                }
+            }
             ChatEvent::ToolCall(call) => {
                 if !answer.call(call) {
                     answer.cut();
@@ -122,7 +128,9 @@ async fn read(
 async fn next_piece(stream: &mut ChatStream) -> Result<ChatEvent, ModelError> {
     loop {
         match stream.next().await {
-            Some(Ok(ChatEvent::Text(text))) if text.is_empty() => tokio::task::yield_now().await,
+            Some(Ok(ChatEvent::Text(text) | ChatEvent::Reasoning(text))) if text.is_empty() => {
+                tokio::task::yield_now().await;
+            }
             Some(event) => return event,
             None => return Err(ModelErrorKind::Broken.into()),
         }

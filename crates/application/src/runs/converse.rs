@@ -126,7 +126,7 @@ async fn keep_to_schema(
     }
     take_call(talk, kept)?;
     tracing::info!("answer does not keep to the output schema; asked again");
-    if !said.is_empty() {
+    if !said.trim().is_empty() {
         request.messages.push(ChatMessage::Assistant {
             text: said,
             tool_calls: Vec::new(),

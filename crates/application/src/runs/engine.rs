@@ -309,6 +309,7 @@ impl Inner {
             id: MessageId::from_uuid(ports.ids.next_id()),
             kind: MessageKind::Human,
             content: job.content.as_str().to_owned(),
+            reasoning: None,
             status: MessageStatus::Completed,
             tool_call: None,
             assistant_id: Some(job.assistant.id),

@@ -73,7 +73,8 @@ pub(super) fn conversation(
 
 fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
     let mut conversation = Vec::new();
-    for message in messages.filter(|message| !message.content.is_empty()) {
+    // A blank answer is none, and there are providers that refuse it.
+    for message in messages.filter(|message| !message.content.trim().is_empty()) {
         match (message.kind, conversation.last_mut()) {
             (MessageKind::Human, _) => say(&mut conversation, &message.content),
             (_, Some(ChatMessage::Assistant { text, .. })) => join(text, &message.content),
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn unanswered_questions_become_one_with_the_next() {
-        let texts = [">one", ">two", "", ">three"];
+        let texts = [">one", ">two", "", "\n\n", ">three"];
         assert_eq!(
             told(&texts, &Configuration::default()),
             [">one\n\n>two\n\n>three"]

@@ -23,6 +23,8 @@ struct State {
     /// Up to which number the store was given the log, whether or not it has answered.
     sent: u64,
     is_closed: bool,
+    /// What was thought before each message. It is no event, so nobody is told while it comes.
+    reasoning: Vec<(MessageId, String)>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,18 @@ impl RunLog {
         }
         drop(state);
         self.changed.send_replace(());
+    }
+
+    /// Adds to what is thought before the message.
+    pub(super) fn think(&self, message: MessageId, reasoning: &str) {
+        if reasoning.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        match state.reasoning.last_mut() {
+            Some((last, text)) if *last == message => text.push_str(reasoning),
+            _ => state.reasoning.push((message, reasoning.to_owned())),
+        }
     }
 
     /// Events behind number `after`, up to about `max_bytes` of text; none when there are none yet.
@@ -144,6 +158,13 @@ impl RunLog {
             }
         }
         messages
+    }
+
+    /// Adds to the messages what was thought before each.
+    pub(super) fn add_reasoning(&self, messages: &mut SpokenMessages) {
+        for (message, reasoning) in &self.state().reasoning {
+            messages.think(*message, reasoning);
+        }
     }
 
     /// Says that nothing more comes from here: the store has all there is.

@@ -21,6 +21,7 @@ mod meter;
 mod offer;
 mod outcome;
 mod standing;
+mod thoughts;
 mod tool_calls;
 mod work;
 

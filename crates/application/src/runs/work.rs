@@ -263,5 +263,6 @@ fn said(run: &Run, answer: &Answer<'_>, has_failed: bool, now: DateTime<Utc>) ->
     if !has_failed && ended_well.contains(&answer.finish_reason) {
         messages.complete(answer.message_id);
     }
+    answer.log.add_reasoning(&mut messages);
     messages.into_messages(run.assistant_id, now)
 }

@@ -233,6 +233,7 @@ impl Samples {
             id: MessageId::from_uuid(self.ids.next_id()),
             kind,
             content: content.to_owned(),
+            reasoning: None,
             status: MessageStatus::Completed,
             tool_call: None,
             assistant_id: None,

@@ -10,14 +10,28 @@ use crate::schema;
 pub(super) struct MessageQuery {
     pub(super) keyset: Keyset,
     pub(super) scope: MessageScope,
+    /// Whether to show what assistants think before they say something.
+    pub(super) with_reasoning: bool,
+}
+
+/// What is shown beyond what people and assistants say.
+#[derive(Default)]
+struct Include {
+    tools: bool,
+    reasoning: bool,
 }
 
 impl Input for MessageQuery {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let include = fields.optional("include", text(|text| include(&text)));
+        let include = include.unwrap_or_default();
         Some(Self {
             keyset: Keyset::read(fields)?,
-            scope: include.unwrap_or(MessageScope::Conversation),
+            scope: match include.tools {
+                true => MessageScope::WithTools,
+                false => MessageScope::Conversation,
+            },
+            with_reasoning: include.reasoning,
         })
     }
 }
@@ -27,16 +41,25 @@ impl Parameters for MessageQuery {
         let mut parameters = Keyset::parameters();
         parameters.push(schema::query_parameter(
             "include",
-            schema::one_of(["tools"]),
-            "With `tools` also the messages in which tools answer the assistant.",
+            schema::one_of(["tools", "reasoning", "tools,reasoning"]),
+            "With `tools` also the messages in which tools answer the assistant; with `reasoning` \
+             also what the assistant thought before each of its messages.",
         ));
         parameters
     }
 }
 
-fn include(text: &str) -> Result<MessageScope, Violation> {
-    match text {
-        "tools" => Ok(MessageScope::WithTools),
-        _ => Err(Violation::new("unknown_value", "must be `tools`")),
+fn include(text: &str) -> Result<Include, Violation> {
+    let mut include = Include::default();
+    for part in text.split(',') {
+        match part.trim() {
+            "tools" => include.tools = true,
+            "reasoning" => include.reasoning = true,
+            _ => {
+                let sentence = "must be `tools`, `reasoning` or both, with a comma between";
+                return Err(Violation::new("unknown_value", sentence));
+            }
+        }
     }
+    Ok(include)
 }

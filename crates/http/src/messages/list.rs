@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
@@ -40,7 +41,7 @@ pub(crate) async fn list_messages(
         Cursor::Messages(of, position) if of == thread => Some(position),
         _ => None,
     })?;
-    let slice = messages
+    let mut slice = messages
         .list(
             &caller.actor,
             thread,
@@ -49,11 +50,18 @@ pub(crate) async fn list_messages(
             query.keyset.limit,
         )
         .await?;
+    let mut reasoning = match query.with_reasoning {
+        true => messages.reasoning(&mut slice).await?,
+        false => HashMap::new(),
+    };
     Ok(stretch(
         slice,
         &format!("{BASE}/threads/{thread}/messages"),
         raw_query.as_deref(),
         |message| Cursor::Messages(thread, message.position),
-        MessageView::from,
+        move |message| {
+            let reasoning = reasoning.remove(&message.id);
+            MessageView::from(message).with_reasoning(reasoning)
+        },
     ))
 }

@@ -27,11 +27,12 @@ use crate::threads::assistant_reference;
 use crate::turns::Turn;
 
 /// What a client may send back of a message, to no effect.
-const READ_ONLY: [&str; 7] = [
+const READ_ONLY: [&str; 8] = [
     "id",
     "thread_id",
     "type",
     "status",
+    "reasoning",
     "tool_call",
     "run_id",
     "created_at",

@@ -22,6 +22,10 @@ pub(crate) struct MessageView {
     content: String,
     #[schema(schema_with = statuses)]
     status: &'static str,
+    /// What the assistant thought before it said that, where it did and that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    reasoning: Option<String>,
     /// The call that a tool's message answers; on those only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ToolCallView, required = false)]
@@ -68,6 +72,7 @@ impl From<Message> for MessageView {
             thread_id: message.thread_id.as_uuid(),
             kind: message.kind.as_str(),
             content: message.content,
+            reasoning: None,
             status: message.status.as_str(),
             tool_call: message.tool_call.map(|call| (*call).into()),
             run_id: message.run_id.map(colloquy_domain::RunId::as_uuid),
@@ -76,6 +81,12 @@ impl From<Message> for MessageView {
                 .map(colloquy_domain::AssistantId::as_uuid),
             created_at: message.created_at.into(),
         }
+    }
+}
+
+impl MessageView {
+    pub(super) fn with_reasoning(self, reasoning: Option<String>) -> Self {
+        Self { reasoning, ..self }
     }
 }
 

@@ -1,33 +1,54 @@
 //! From the events of a chat completion to those of the port.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use colloquy_application::ports::{ChatEnd, ChatEvent, ChatStream, ModelError, ModelErrorKind};
 use colloquy_domain::{FinishReason, Usage};
 use futures_util::stream;
 use reqwest::Response;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
 
 use super::calls::Calls;
+use super::chunk::{self, Chunk};
 use super::events::{Event, EventError, Events};
+use super::halves::Halves;
 use super::redacted;
-use super::wire::{Choice, Chunk, Content, TokenCount};
 use crate::ApiKey;
 use crate::failure::{self, broken};
+use crate::reasons;
+use crate::refusals::says_too_long;
 use crate::text::without_nul;
 
-/// The data of the last event.
+/// What the data of the last event begins with.
 const END_MARK: &str = "[DONE]";
 
-pub(super) fn decode(response: Response, api_key: Option<ApiKey>) -> ChatStream {
+/// Events that only keep a connection alive.
+const KEEP_ALIVE: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
+
+/// How long the rest of an answer is waited for once the model has said why it stopped: for the
+/// count of tokens and the end mark, which not every server sends.
+const AFTER_REASON: Duration = Duration::from_secs(5);
+
+/// Reads an answer of a model that was told of the tools with these names.
+pub(super) fn decode(
+    response: Response,
+    api_key: Option<ApiKey>,
+    offered: Vec<String>,
+) -> ChatStream {
     let answer = Answer {
         events: Events::new(response),
         api_key,
         finish_reason: None,
+        until: None,
         usage: None,
         has_spoken: false,
-        calls: Calls::default(),
+        text: Halves::default(),
+        reasoning: Halves::default(),
+        calls: Calls::of(offered),
         ready: VecDeque::new(),
+        failure: None,
     };
     Box::pin(stream::try_unfold(Some(answer), |answer| async move {
         let Some(mut answer) = answer else {
@@ -43,74 +64,136 @@ pub(super) fn decode(response: Response, api_key: Option<ApiKey>) -> ChatStream 
 struct Answer {
     events: Events,
     api_key: Option<ApiKey>,
+    /// Once there is one, the answer is whole: whatever comes or breaks afterwards, it ends well.
     finish_reason: Option<FinishReason>,
+    /// Until when the rest is waited for.
+    until: Option<Instant>,
     usage: Option<Usage>,
     has_spoken: bool,
+    text: Halves,
+    reasoning: Halves,
     calls: Calls,
     /// What is to be handed out before more is read.
     ready: VecDeque<ChatEvent>,
+    /// What broke the answer, to be told after that.
+    failure: Option<ModelError>,
 }
 
 impl Answer {
     async fn next(&mut self) -> Result<ChatEvent, ModelError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Ok(event);
-            }
-            let data = match self.events.next().await {
-                Ok(Some(event)) => data_of(event)?,
-                Ok(None) => return self.end("the answer was cut"),
-                Err(error) => return self.break_off(error),
-            };
-            if data == END_MARK {
-                return self.end_at_mark();
-            }
-            if let Some(event) = self.take(&data)? {
                 self.has_spoken = true;
                 return Ok(event);
             }
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            let taken = match self.next_event().await {
+                Ok(Some(event)) => self.take(&event),
+                Ok(None) => return self.end("the answer was cut"),
+                Err(error) => Err(self.broken_off(error)),
+            };
+            match taken {
+                Ok(false) => {}
+                Ok(true) => return self.end_at_mark(),
+                Err(_) if self.finish_reason.is_some() => return self.end("the answer was cut"),
+                Err(error) => self.failure = Some(error),
+            }
         }
     }
 
-    /// Takes an event in; returns what it adds.
-    fn take(&mut self, data: &str) -> Result<Option<ChatEvent>, ModelError> {
-        let chunk: Chunk = serde_json::from_str(data)
-            .map_err(|error| ModelError::new(ModelErrorKind::Broken, error))?;
-        if let Some(error) = chunk.error {
-            let said = redacted(&error.to_string(), self.api_key.as_ref());
-            return Err(broken(format!("the provider broke off: {said}")));
+    async fn next_event(&mut self) -> Result<Option<Event>, EventError> {
+        let next = self.events.next();
+        match self.until {
+            Some(until) => timeout_at(until, next).await.unwrap_or(Ok(None)),
+            None => next.await,
         }
-        if chunk.choices.is_none() && chunk.usage.is_none() {
-            return Err(broken("an event that is not part of an answer"));
-        }
-        self.usage = chunk.usage.as_ref().and_then(usage).or(self.usage);
-        let choice = chunk.choices.into_iter().flatten().next();
-        choice.map_or(Ok(None), |choice| self.choose(choice))
     }
 
-    fn choose(&mut self, choice: Choice) -> Result<Option<ChatEvent>, ModelError> {
-        // Some servers send an empty reason with every piece.
-        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-            self.finish_reason.get_or_insert(finish_reason(&reason)?);
+    /// Takes an event in; whether it is the end mark.
+    fn take(&mut self, event: &Event) -> Result<bool, ModelError> {
+        let data = event.data.as_deref().unwrap_or_default().trim();
+        if data.starts_with(END_MARK) {
+            return Ok(true);
         }
-        let Some(delta) = choice.delta else {
-            return Ok(None);
+        if data.is_empty() || event.name.as_deref().is_some_and(is_keep_alive) {
+            return Ok(false);
+        }
+        let chunk = Chunk::parse(data);
+        let chunk = chunk.map_err(|error| ModelError::new(ModelErrorKind::Broken, error))?;
+        if let Some(error) = chunk.error() {
+            return Err(self.error(error));
+        }
+        // Chat completions have no kinds of events; one with a name may be something else.
+        if let Some(name) = event.name.as_deref().filter(|name| !is_usual(name))
+            && !chunk.has_choices()
+        {
+            return Err(broken(format!("an event named {name:?}")));
+        }
+        self.usage = chunk.usage().or(self.usage);
+        match chunk.choice() {
+            Some(choice) => self.choose(choice, chunk.has_halves)?,
+            None => tracing::trace!("an event that adds nothing to the answer"),
+        }
+        Ok(false)
+    }
+
+    fn error(&self, error: &Value) -> ModelError {
+        let said = redacted(&error.to_string(), self.api_key.as_ref());
+        let kind = if !self.has_spoken && says_too_long(&said) {
+            ModelErrorKind::ContextTooLong
+        } else {
+            ModelErrorKind::Broken
         };
-        let mut is_alive = is_thought(delta.reasoning) || is_thought(delta.reasoning_content);
-        for piece in delta.tool_calls.into_iter().flatten() {
-            self.calls.take(piece)?;
+        ModelError::new(kind, format!("the provider broke off: {said}"))
+    }
+
+    fn choose(&mut self, choice: &Map<String, Value>, has_halves: bool) -> Result<(), ModelError> {
+        // What is beside the reason belongs to the answer too.
+        let delta = chunk::delta(choice).filter(|_| self.adds(choice));
+        if let Some(delta) = delta {
+            self.add(delta, has_halves)?;
+        }
+        if let Some(reason) = chunk::finish_reason(choice) {
+            let reason = reasons::finish_reason(reason)?;
+            self.finish_reason.get_or_insert(reason);
+            let until = Instant::now() + AFTER_REASON;
+            self.until.get_or_insert(until);
+        }
+        Ok(())
+    }
+
+    /// Whether the choice adds to the answer: a whole message at the end repeats it.
+    fn adds(&self, choice: &Map<String, Value>) -> bool {
+        !self.has_spoken || choice.get("delta").is_some_and(Value::is_object)
+    }
+
+    fn add(&mut self, delta: &Map<String, Value>, has_halves: bool) -> Result<(), ModelError> {
+        let said = chunk::said(delta);
+        let mut is_alive = !said.text.is_empty() || !said.reasoning.is_empty();
+        for piece in chunk::call_pieces(delta) {
+            self.calls.take(piece, has_halves)?;
             is_alive = true;
         }
-        let text = delta.content.map(Content::into_text);
-        let refusal = delta.refusal.filter(|refusal| !refusal.is_empty());
-        if refusal.is_some() {
+        if !said.refusal.is_empty() {
             self.finish_reason = Some(FinishReason::ContentFilter);
         }
-        let text = without_nul(text.into_iter().chain(refusal).collect());
-        if text.is_empty() {
-            return Ok(is_alive.then_some(ChatEvent::Progress));
+        let before = self.ready.len();
+        let reasoning = self.reasoning.join(said.reasoning, has_halves);
+        self.hand_out(reasoning, ChatEvent::Reasoning);
+        let text = self.text.join(said.text + &said.refusal, has_halves);
+        self.hand_out(text, ChatEvent::Text);
+        if is_alive && self.ready.len() == before {
+            self.ready.push_back(ChatEvent::Progress);
         }
-        Ok(Some(ChatEvent::Text(text)))
+        Ok(())
+    }
+
+    fn hand_out(&mut self, text: String, as_event: fn(String) -> ChatEvent) {
+        if !text.is_empty() {
+            self.ready.push_back(as_event(without_nul(text)));
+        }
     }
 
     /// The end mark alone ends an answer only if there is one.
@@ -124,6 +207,8 @@ impl Answer {
     /// The first event of the end: the calls go before it.
     fn end(&mut self, otherwise: &str) -> Result<ChatEvent, ModelError> {
         let finish_reason = self.finish_reason.ok_or_else(|| broken(otherwise))?;
+        let rest = self.text.end();
+        self.hand_out(rest.to_owned(), ChatEvent::Text);
         let calls = std::mem::take(&mut self.calls).into_calls();
         self.ready.extend(calls.map(ChatEvent::ToolCall));
         let end = ChatEvent::End(ChatEnd {
@@ -134,45 +219,18 @@ impl Answer {
         Ok(self.ready.pop_front().unwrap_or(end))
     }
 
-    /// Once the model has said why it stopped the answer is whole, however the rest is lost.
-    fn break_off(&mut self, error: EventError) -> Result<ChatEvent, ModelError> {
+    fn broken_off(&self, error: EventError) -> ModelError {
         match error {
-            EventError::Connection(error) if self.finish_reason.is_none() => {
-                Err(failure::connection(error, self.has_spoken))
-            }
-            EventError::Connection(_) => self.end("the answer was cut"),
-            error => Err(ModelError::new(ModelErrorKind::Broken, error)),
+            EventError::Connection(error) => failure::connection(error, self.has_spoken),
+            error => ModelError::new(ModelErrorKind::Broken, error),
         }
     }
 }
 
-/// Chat completions have no kinds of events; one with a name is something else.
-fn data_of(event: Event) -> Result<String, ModelError> {
-    match event.name.as_deref() {
-        None | Some("" | "message") => Ok(event.data.unwrap_or_default()),
-        Some(name) => Err(broken(format!("an event named {name:?}"))),
-    }
+fn is_usual(name: &str) -> bool {
+    matches!(name.trim(), "" | "message")
 }
 
-/// A reason that we do not know may stand for a cut, so it is not taken for an end.
-fn finish_reason(reason: &str) -> Result<FinishReason, ModelError> {
-    match reason {
-        "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "tool_calls"
-        | "function_call" | "tool_use" => Ok(FinishReason::Stop),
-        "length" | "max_tokens" | "model_length" => Ok(FinishReason::Length),
-        "content_filter" | "refusal" | "safety" => Ok(FinishReason::ContentFilter),
-        other => Err(broken(format!("the model stopped for {other:?}"))),
-    }
-}
-
-/// Whether there is some reasoning: a text, or parts of one.
-fn is_thought(reasoning: Option<Value>) -> bool {
-    reasoning.is_some_and(|it| !matches!(it, Value::Null) && it != "")
-}
-
-fn usage(count: &TokenCount) -> Option<Usage> {
-    Some(Usage {
-        input_tokens: count.prompt_tokens?,
-        output_tokens: count.completion_tokens?,
-    })
+fn is_keep_alive(name: &str) -> bool {
+    KEEP_ALIVE.contains(&name.trim())
 }

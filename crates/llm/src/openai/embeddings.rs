@@ -48,7 +48,8 @@ impl ChatCompletions {
                 endpoint,
                 api_key: self.api_key.clone(),
                 clock: self.clock.clone(),
-                asks_usage: false.into(),
+                kind: self.kind,
+                learned: self.learned.clone(),
             },
             model: model.clone(),
         }

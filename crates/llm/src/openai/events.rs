@@ -2,10 +2,10 @@
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use tokio_util::codec::{Decoder, FramedRead};
 use tokio_util::io::StreamReader;
 
 /// The most that one event may take, in bytes: far above any piece of text, and what a hostile
@@ -15,9 +15,10 @@ const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// What most events fit in. There is such a buffer for every run, however little comes at a time.
 const USUAL_EVENT_BYTES: usize = 1024;
 
-/// Reads events whose lines end with LF or CR LF; comments, ids and retry times are passed over.
+/// Reads events; comments, ids and retry times are passed over.
 pub(super) struct Events {
-    lines: FramedRead<StreamReader<BoxStream<'static, io::Result<Bytes>>, Bytes>, LinesCodec>,
+    lines: FramedRead<StreamReader<BoxStream<'static, io::Result<Bytes>>, Bytes>, Lines>,
+    has_begun: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,10 +42,14 @@ pub(super) enum EventError {
 impl Events {
     pub(super) fn new(response: reqwest::Response) -> Self {
         let bytes = response.bytes_stream();
-        let bytes = bytes.map(|chunk| chunk.map_err(io::Error::other)).boxed();
-        let codec = LinesCodec::new_with_max_length(MAX_EVENT_BYTES);
+        Self::read(bytes.map(|chunk| chunk.map_err(io::Error::other)).boxed())
+    }
+
+    fn read(bytes: BoxStream<'static, io::Result<Bytes>>) -> Self {
+        let bytes = StreamReader::new(bytes);
         Self {
-            lines: FramedRead::with_capacity(StreamReader::new(bytes), codec, USUAL_EVENT_BYTES),
+            lines: FramedRead::with_capacity(bytes, Lines::default(), USUAL_EVENT_BYTES),
+            has_begun: false,
         }
     }
 
@@ -54,8 +59,9 @@ impl Events {
         let mut event = Event::default();
         while let Some(line) = self.lines.next().await {
             let line = line?;
+            let line = self.without_mark(&line);
             if !line.is_empty() {
-                event.take(&line)?;
+                event.take(line)?;
             } else if event.data.is_some() {
                 return Ok(Some(event));
             } else {
@@ -64,6 +70,14 @@ impl Events {
         }
         // Some servers leave out the empty line after the last event.
         Ok(event.data.is_some().then_some(event))
+    }
+
+    /// The line without the byte order mark that a stream may begin with.
+    fn without_mark<'a>(&mut self, line: &'a str) -> &'a str {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return line;
+        }
+        line.strip_prefix('\u{FEFF}').unwrap_or(line)
     }
 }
 
@@ -93,14 +107,104 @@ impl Event {
     }
 }
 
-impl From<LinesCodecError> for EventError {
-    fn from(error: LinesCodecError) -> Self {
-        match error {
-            LinesCodecError::MaxLineLengthExceeded => Self::TooLong,
-            LinesCodecError::Io(error) => match error.downcast() {
-                Ok(connection) => Self::Connection(connection),
-                Err(error) => Self::Unreadable(error),
-            },
+/// Splits at LF, CR LF and CR. What is not UTF-8 becomes U+FFFD.
+#[derive(Debug, Default)]
+struct Lines {
+    /// How much of the buffer has no line end.
+    searched: usize,
+    /// Whether the last line ended with CR, to which an LF still belongs.
+    after_cr: bool,
+}
+
+impl Decoder for Lines {
+    type Item = String;
+    type Error = EventError;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<String>, EventError> {
+        if self.after_cr && !bytes.is_empty() {
+            self.after_cr = false;
+            if bytes[0] == b'\n' {
+                bytes.advance(1);
+            }
         }
+        let mut unsearched = bytes[self.searched..].iter();
+        let end = unsearched.position(|byte| matches!(byte, b'\n' | b'\r'));
+        let length = end.map_or(bytes.len(), |end| self.searched + end);
+        if length > MAX_EVENT_BYTES {
+            return Err(EventError::TooLong);
+        }
+        if end.is_none() {
+            self.searched = length;
+            return Ok(None);
+        }
+        self.searched = 0;
+        let line = bytes.split_to(length);
+        self.after_cr = bytes[0] == b'\r';
+        bytes.advance(1);
+        Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+    }
+
+    fn decode_eof(&mut self, bytes: &mut BytesMut) -> Result<Option<String>, EventError> {
+        if let Some(line) = self.decode(bytes)? {
+            return Ok(Some(line));
+        }
+        self.searched = 0;
+        let rest = bytes.split();
+        Ok((!rest.is_empty()).then(|| String::from_utf8_lossy(&rest).into_owned()))
+    }
+}
+
+impl From<io::Error> for EventError {
+    fn from(error: io::Error) -> Self {
+        match error.downcast() {
+            Ok(connection) => Self::Connection(connection),
+            Err(error) => Self::Unreadable(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::{StreamExt as _, stream};
+
+    use super::{Event, Events};
+
+    async fn read(chunks: &[&[u8]]) -> Vec<(Option<String>, String)> {
+        let chunks: Vec<_> = chunks
+            .iter()
+            .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+            .collect();
+        let mut events = Events::read(stream::iter(chunks).boxed());
+        let mut read = Vec::new();
+        while let Some(Event { name, data }) = events.next().await.unwrap() {
+            read.push((name, data.unwrap()));
+        }
+        read
+    }
+
+    #[tokio::test]
+    async fn every_line_end_is_one_wherever_the_bytes_are_cut() {
+        for text in [
+            "\u{FEFF}event: a\ndata: 1\n\n: c\ndata\ndata:é\n\ndata: 3",
+            "\u{FEFF}event: a\r\ndata: 1\r\n\r\n: c\r\ndata\r\ndata:é\r\n\r\ndata: 3\r\n",
+            "\u{FEFF}event: a\rdata: 1\r\r: c\rdata\rdata:é\r\rdata: 3\r",
+        ] {
+            let expected = vec![
+                (Some("a".to_owned()), "1".to_owned()),
+                (None, "\né".to_owned()),
+                (None, "3".to_owned()),
+            ];
+            for at in 0..text.len() {
+                let (head, tail) = text.as_bytes().split_at(at);
+                assert_eq!(read(&[head, tail]).await, expected, "{text:?} at {at}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_utf_8_is_replaced() {
+        let read = read(&[b"data: a\xC3", b"(\n\n"]).await;
+        assert_eq!(read, [(None, "a\u{FFFD}(".to_owned())]);
     }
 }

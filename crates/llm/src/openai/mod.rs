@@ -2,19 +2,24 @@
 
 mod answer;
 mod calls;
+mod chunk;
 mod embeddings;
 mod events;
+mod halves;
+mod learned;
 mod strict;
 mod wire;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use colloquy_application::ports::{ChatRequest, ChatStream, Clock, ModelError, ModelErrorKind};
+use colloquy_application::ports::{
+    ChatRequest, ChatStream, Clock, ModelError, ModelErrorKind, ToolDefinition,
+};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response};
 use url::Url;
 
+use self::learned::{Learned, Wishes};
 use crate::failure::{self, StatusError};
 use crate::{ApiKey, ProviderKind, ProviderSettings, SettingsError};
 
@@ -27,15 +32,10 @@ pub(crate) struct ChatCompletions {
     endpoint: Url,
     api_key: Option<ApiKey>,
     clock: Arc<dyn Clock>,
-    /// Whether to ask for the count of tokens; given up when the server does not know the wish.
-    asks_usage: AtomicBool,
-}
-
-/// What is asked for beyond an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Wishes {
-    usage: bool,
-    schema: bool,
+    /// Which rules of the conversation's form the server has.
+    kind: ProviderKind,
+    /// What the server has refused before.
+    learned: Arc<Learned>,
 }
 
 impl ChatCompletions {
@@ -44,37 +44,40 @@ impl ChatCompletions {
         client: Client,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
+        let endpoint = endpoint(settings)?;
         Ok(Self {
             client,
-            endpoint: endpoint(settings)?,
             api_key: settings.api_key.clone(),
             clock,
-            // Mistral counts unasked and refuses wishes it does not know.
-            asks_usage: AtomicBool::new(settings.kind != ProviderKind::Mistral),
+            kind: settings.kind,
+            learned: Arc::new(Learned::new(settings.kind, endpoint.host_str())),
+            endpoint,
         })
     }
 
-    /// Sends the request; once more without what the server refuses of it, where that is a wish
-    /// only. That it does not count tokens is remembered; of schemas it may take others.
+    /// Sends the request; again without what the server refuses of it, where that is a wish only,
+    /// or by another name. What it refuses is remembered.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
-        let mut wishes = Wishes {
-            usage: self.asks_usage.load(Ordering::Relaxed),
-            schema: request.output_schema.is_some(),
-        };
+        let mut wishes = self.learned.wishes(request);
         loop {
             let error = match self.attempt(request, wishes).await {
-                Err(error) if error.kind == ModelErrorKind::Refused => error,
-                answer => return answer,
+                Ok(answer) => {
+                    self.learned.note_taken(request, wishes);
+                    return Ok(answer);
+                }
+                Err(error) => error,
             };
-            if wishes.usage && names(&error, "stream_options") {
-                self.asks_usage.store(false, Ordering::Relaxed);
-                wishes.usage = false;
-            } else if wishes.schema && names(&error, "response_format") {
-                tracing::info!("the provider does not take the output schema; asked without it");
-                wishes.schema = false;
-            } else {
+            let said = refusal_of(&error).map(|said| said.body.as_str());
+            let Some(fewer) = said.and_then(|said| wishes.without_refused(said)) else {
                 return Err(error);
-            }
+            };
+            tracing::info!(
+                ?wishes,
+                ?fewer,
+                "the provider refuses a part of the request"
+            );
+            self.learned.note_refused(request, wishes, fewer);
+            wishes = fewer;
         }
     }
 
@@ -83,7 +86,7 @@ impl ChatCompletions {
         request: &ChatRequest,
         wishes: Wishes,
     ) -> Result<ChatStream, ModelError> {
-        let body = wire::body(request, wishes, &self.endpoint)
+        let body = wire::body(request, wishes, self.kind)
             .map_err(|error| ModelError::new(ModelErrorKind::Refused, error))?;
         let response = self
             .post(body)
@@ -96,7 +99,8 @@ impl ChatCompletions {
         if let Some(other) = not_an_event_stream(response.headers()) {
             return Err(failure::broken(format!("an answer of type {other:?}")));
         }
-        Ok(answer::decode(response, self.api_key.clone()))
+        let offered = request.tools.iter().map(name_of).collect();
+        Ok(answer::decode(response, self.api_key.clone(), offered))
     }
 
     fn post(&self, body: Vec<u8>) -> RequestBuilder {
@@ -150,11 +154,16 @@ fn not_an_event_stream(headers: &HeaderMap) -> Option<&HeaderValue> {
     (!is_stream).then_some(found)
 }
 
-/// Whether the server's refusal is about that member of the request.
-fn names(error: &ModelError, member: &str) -> bool {
-    let source = error.source.as_ref();
-    let said = source.and_then(|source| source.downcast_ref::<StatusError>());
-    said.is_some_and(|said| said.body.contains(member))
+/// What the server said, if it may be about a part of the request: some servers call that an
+/// internal error.
+fn refusal_of(error: &ModelError) -> Option<&StatusError> {
+    let said = error.source.as_ref()?.downcast_ref::<StatusError>()?;
+    let is_refusal = error.kind == ModelErrorKind::Refused || said.status.as_u16() == 500;
+    is_refusal.then_some(said)
+}
+
+fn name_of(tool: &ToolDefinition) -> String {
+    tool.name.as_str().to_owned()
 }
 
 fn redacted(text: &str, api_key: Option<&ApiKey>) -> String {

@@ -1,35 +1,36 @@
 //! The JSON that goes over the wire.
 
-use colloquy_application::ports::{ChatMessage, ChatRequest, ToolDefinition};
-use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, ToolCall, TopP};
-use serde::{Deserialize, Serialize};
+use colloquy_application::ports::{ChatRequest, ToolDefinition};
+use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP};
+use serde::Serialize;
 use serde_json::Value;
-use url::Url;
 
-use super::Wishes;
+use super::learned::{LimitName, Wishes};
 use super::strict::is_strict;
-
-/// The host that wants the limit of an answer under its newer name, which its imitators ignore.
-const OPENAI_HOST: &str = "api.openai.com";
+use crate::ProviderKind;
+use crate::conversation::{self, Outcome, Turn, spoken, turns};
 
 pub(super) fn body(
     request: &ChatRequest,
     wishes: Wishes,
-    endpoint: &Url,
+    kind: ProviderKind,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let instructions = request.instructions.iter().map(|text| Message {
+    let instructions = request.instructions.as_deref().and_then(spoken);
+    let instructions = instructions.as_deref().map(|text| Message {
         content: Some(text),
         ..Message::of("system")
     });
+    let turns = turns(&request.messages, kind);
     let settings = &request.configuration;
     let limit = settings.max_output_tokens.map(TokenLimit::get);
-    let is_openai = endpoint.host_str() == Some(OPENAI_HOST);
+    let limit_as = |name| limit.filter(|_| wishes.limit == Some(name));
     let tools = request.tools.iter().filter(|_| request.may_call_tools);
     let schema = request.output_schema.as_ref().filter(|_| wishes.schema);
     serde_json::to_vec(&Body {
         model: request.model.name(),
         messages: instructions
-            .chain(request.messages.iter().map(Message::from))
+            .into_iter()
+            .chain(turns.iter().flat_map(messages))
             .collect(),
         tools: tools.map(Tool::from).collect(),
         response_format: schema.map(ResponseFormat::from),
@@ -41,8 +42,8 @@ pub(super) fn body(
         top_p: settings.top_p.map(TopP::get),
         presence_penalty: settings.presence_penalty.map(PresencePenalty::get),
         frequency_penalty: settings.frequency_penalty.map(FrequencyPenalty::get),
-        max_tokens: limit.filter(|_| !is_openai),
-        max_completion_tokens: limit.filter(|_| is_openai),
+        max_tokens: limit_as(LimitName::MaxTokens),
+        max_completion_tokens: limit_as(LimitName::MaxCompletionTokens),
     })
 }
 
@@ -98,24 +99,27 @@ impl Message<'_> {
     }
 }
 
-impl<'a> From<&'a ChatMessage> for Message<'a> {
-    fn from(message: &'a ChatMessage) -> Self {
-        match message {
-            ChatMessage::User(text) => Self {
-                content: Some(text),
-                ..Self::of("user")
-            },
-            ChatMessage::Assistant { text, tool_calls } => Self {
-                content: Some(text.as_str())
-                    .filter(|text| !text.is_empty() || tool_calls.is_empty()),
-                tool_calls: tool_calls.iter().map(Call::from).collect(),
-                ..Self::of("assistant")
-            },
-            ChatMessage::Tool(result) => Self {
-                content: Some(&result.content),
-                tool_call_id: Some(&result.call_id),
-                ..Self::of("tool")
-            },
+fn messages<'a>(turn: &'a Turn<'_>) -> Vec<Message<'a>> {
+    match turn {
+        Turn::User(text) => vec![Message {
+            content: Some(text),
+            ..Message::of("user")
+        }],
+        Turn::Assistant { text, calls } => vec![Message {
+            content: text.as_deref(),
+            tool_calls: calls.iter().map(Call::from).collect(),
+            ..Message::of("assistant")
+        }],
+        Turn::Tools(outcomes) => outcomes.iter().map(Message::from).collect(),
+    }
+}
+
+impl<'a> From<&'a Outcome<'_>> for Message<'a> {
+    fn from(outcome: &'a Outcome<'_>) -> Self {
+        Self {
+            content: Some(&outcome.content),
+            tool_call_id: Some(&outcome.id),
+            ..Self::of("tool")
         }
     }
 }
@@ -133,8 +137,8 @@ struct Called<'a> {
     arguments: &'a str,
 }
 
-impl<'a> From<&'a ToolCall> for Call<'a> {
-    fn from(call: &'a ToolCall) -> Self {
+impl<'a> From<&'a conversation::Call<'_>> for Call<'a> {
+    fn from(call: &'a conversation::Call<'_>) -> Self {
         Self {
             id: &call.id,
             r#type: "function",
@@ -195,78 +199,6 @@ impl<'a> From<&'a Value> for ResponseFormat<'a> {
                 schema,
                 strict: is_strict(schema),
             },
-        }
-    }
-}
-
-/// One event of a streamed answer. Members that we do not know are passed over.
-#[derive(Deserialize)]
-pub(super) struct Chunk {
-    /// Empty in the event that only counts tokens.
-    pub(super) choices: Option<Vec<Choice>>,
-    pub(super) usage: Option<TokenCount>,
-    pub(super) error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Choice {
-    pub(super) delta: Option<Delta>,
-    pub(super) finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Delta {
-    pub(super) content: Option<Content>,
-    /// What OpenAI's models say instead of content when they will not answer.
-    pub(super) refusal: Option<String>,
-    /// What a model thinks before it answers, by the two names that are in use.
-    pub(super) reasoning: Option<Value>,
-    pub(super) reasoning_content: Option<Value>,
-    pub(super) tool_calls: Option<Vec<CallPiece>>,
-}
-
-/// A piece of a call of a tool.
-#[derive(Deserialize)]
-pub(super) struct CallPiece {
-    /// Which call of the answer it belongs to.
-    pub(super) index: Option<u64>,
-    /// Comes with the first piece.
-    pub(super) id: Option<String>,
-    pub(super) function: Option<FunctionPiece>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct FunctionPiece {
-    pub(super) name: Option<String>,
-    /// A text that grows; some servers send an object, all at once.
-    pub(super) arguments: Option<Value>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct TokenCount {
-    pub(super) prompt_tokens: Option<u64>,
-    pub(super) completion_tokens: Option<u64>,
-}
-
-/// A text; in parts where Mistral's models show their reasoning too.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Deserialize)]
-pub(super) struct Part {
-    /// Absent in parts that are not for the reader.
-    text: Option<String>,
-}
-
-impl Content {
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
         }
     }
 }

@@ -1,16 +1,20 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 
 use colloquy_application::ports::{ChatEnd, ChatEvent, ModelError};
-use colloquy_domain::{FinishReason, ToolCall, Usage};
+use colloquy_domain::{ToolCall, Usage};
 use futures_util::StreamExt;
-use genai::chat::{ChatStreamEvent, StopReason, StreamEnd};
+use genai::chat::{ChatStreamEvent, StreamEnd};
 use serde_json::Value;
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
 
+use super::end::EndSeen;
 use super::failures::Failures;
 use crate::failure::broken;
+use crate::reasons::finish_reason;
 use crate::text::without_nul;
 
 /// An answer as far as it has come.
@@ -18,16 +22,18 @@ pub(super) struct Answer {
     events: genai::chat::ChatStream,
     failures: Failures,
     has_spoken: bool,
+    end: EndSeen,
     /// What is to be handed out before more is read.
     ready: VecDeque<ChatEvent>,
 }
 
 impl Answer {
-    pub(super) fn new(events: genai::chat::ChatStream, failures: Failures) -> Self {
+    pub(super) fn new(events: genai::chat::ChatStream, failures: Failures, end: EndSeen) -> Self {
         Self {
             events,
             failures,
             has_spoken: false,
+            end,
             ready: VecDeque::new(),
         }
     }
@@ -37,12 +43,17 @@ impl Answer {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(event);
             }
-            let Some(event) = self.next_event().await else {
-                return Err(broken("the answer was cut"));
+            let taken = match self.next_event().await {
+                Some(Ok(event)) => self.take(event),
+                Some(Err(error)) => Err(self.failures.translate(error, self.has_spoken)),
+                None => Err(broken("the answer was cut")),
             };
-            let event = event.map_err(|error| self.failures.translate(error, self.has_spoken))?;
-            self.take(event)?;
-            self.has_spoken |= !self.ready.is_empty();
+            match (taken, self.end.reason()) {
+                (Ok(()), _) => self.has_spoken |= !self.ready.is_empty(),
+                // The model had said all.
+                (Err(_), Some(reason)) => self.ready.push_back(ended_early(&reason)?),
+                (Err(error), None) => return Err(error),
+            }
         }
     }
 
@@ -53,7 +64,8 @@ impl Answer {
                 self.ready.push_back(ChatEvent::Text(text));
             }
             ChatStreamEvent::ReasoningChunk(chunk) if !chunk.content.is_empty() => {
-                self.ready.push_back(ChatEvent::Progress);
+                let reasoning = without_nul(chunk.content);
+                self.ready.push_back(ChatEvent::Reasoning(reasoning));
             }
             // What it has of a call so far: whole calls come with the end.
             ChatStreamEvent::ToolCallChunk(_) => self.ready.push_back(ChatEvent::Progress),
@@ -70,7 +82,13 @@ impl Answer {
 
     /// Keeps quiet what `genai` would log, at every level: it repeats the provider's words.
     async fn next_event(&mut self) -> Option<genai::Result<ChatStreamEvent>> {
-        poll_fn(|cx| with_default(&Dispatch::none(), || self.events.poll_next_unpin(cx))).await
+        poll_fn(|cx| {
+            let poll = || with_default(&Dispatch::none(), || self.events.poll_next_unpin(cx));
+            // It adds up what providers count without looking at how much that is.
+            let polled = catch_unwind(AssertUnwindSafe(poll));
+            polled.unwrap_or(Poll::Ready(None))
+        })
+        .await
     }
 }
 
@@ -89,20 +107,21 @@ fn call(call: genai::chat::ToolCall) -> ToolCall {
     }
 }
 
+/// The end of an answer that broke off after the model's reason.
+fn ended_early(reason: &str) -> Result<ChatEvent, ModelError> {
+    Ok(ChatEvent::End(ChatEnd {
+        finish_reason: finish_reason(reason)?,
+        usage: None,
+    }))
+}
+
 /// `genai` makes up an end for some streams that have none; then the model gave no reason.
 fn end(end: &StreamEnd) -> Result<ChatEnd, ModelError> {
-    let finish_reason = match &end.captured_stop_reason {
-        Some(StopReason::Completed(_) | StopReason::StopSequence(_) | StopReason::ToolCall(_)) => {
-            FinishReason::Stop
-        }
-        Some(StopReason::MaxTokens(_)) => FinishReason::Length,
-        Some(StopReason::ContentFilter(_)) => FinishReason::ContentFilter,
-        Some(other) => return Err(broken(format!("the model stopped for {:?}", other.raw()))),
-        None => return Err(broken("the answer was cut")),
-    };
+    let reason = end.captured_stop_reason.as_ref();
+    let reason = reason.ok_or_else(|| broken("the answer was cut"))?;
     let usage = end.captured_usage.as_ref();
     Ok(ChatEnd {
-        finish_reason,
+        finish_reason: finish_reason(reason.raw())?,
         usage: usage.and_then(|usage| {
             Some(Usage {
                 input_tokens: usage.prompt_tokens?.try_into().ok()?,

@@ -1,4 +1,4 @@
-use colloquy_application::ports::{ChatMessage as Said, ChatRequest, ToolDefinition};
+use colloquy_application::ports::{ChatRequest, ToolDefinition};
 use colloquy_domain::{
     Configuration, FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP,
 };
@@ -9,11 +9,15 @@ use genai::chat::{
 };
 use serde_json::{Value, json};
 
+use crate::ProviderKind;
+use crate::conversation::{Call, Outcome, Turn, spoken, turns};
+
 /// The conversation in `genai`'s words.
-pub(super) fn chat(request: &ChatRequest) -> genai::chat::ChatRequest {
-    let messages = request.messages.iter().map(message);
+pub(super) fn chat(request: &ChatRequest, kind: ProviderKind) -> genai::chat::ChatRequest {
+    let turns = turns(&request.messages, kind);
+    let messages = turns.iter().map(message);
     let chat = genai::chat::ChatRequest::from_messages(messages.collect());
-    let chat = match &request.instructions {
+    let chat = match request.instructions.as_deref().and_then(spoken) {
         Some(instructions) => chat.with_system(instructions),
         None => chat,
     };
@@ -23,34 +27,37 @@ pub(super) fn chat(request: &ChatRequest) -> genai::chat::ChatRequest {
     chat.with_tools(request.tools.iter().map(tool).collect::<Vec<_>>())
 }
 
-fn message(message: &Said) -> ChatMessage {
-    match message {
-        Said::User(text) => ChatMessage::user(text.as_str()),
-        Said::Assistant { text, tool_calls } => {
-            let said = (!text.is_empty()).then(|| ContentPart::Text(text.clone()));
-            let calls = tool_calls
+fn message(turn: &Turn<'_>) -> ChatMessage {
+    match turn {
+        Turn::User(text) => ChatMessage::user(text.as_ref()),
+        Turn::Assistant { text, calls } => {
+            let said = text.as_deref();
+            let said = said.map(|text| ContentPart::Text(text.to_owned()));
+            let calls = calls
                 .iter()
                 .map(|call| ContentPart::ToolCall(self::call(call)));
             let parts: Vec<_> = said.into_iter().chain(calls).collect();
             ChatMessage::assistant(MessageContent::from(parts))
         }
-        Said::Tool(result) => {
-            let response = ToolResponse::new(result.call_id.as_str(), result.content.as_str());
-            response.with_fn_name(result.name.as_str()).into()
+        // All of them in one message, which providers want behind the calls.
+        Turn::Tools(outcomes) => {
+            let parts = outcomes.iter().map(outcome).map(ContentPart::ToolResponse);
+            ChatMessage::tool(MessageContent::from(parts.collect::<Vec<_>>()))
         }
     }
 }
 
-fn call(call: &colloquy_domain::ToolCall) -> ToolCall {
+fn outcome(outcome: &Outcome<'_>) -> ToolResponse {
+    ToolResponse::new(outcome.id.as_ref(), outcome.content.as_ref())
+        .with_fn_name(outcome.name.as_ref())
+}
+
+fn call(call: &Call<'_>) -> ToolCall {
     ToolCall {
-        call_id: call.id.clone(),
-        fn_name: call.name.clone(),
-        // These providers take objects only; what was none is told by the call's result.
-        fn_arguments: serde_json::from_str(&call.arguments)
-            .ok()
-            .filter(Value::is_object)
-            .unwrap_or_else(|| json!({})),
-        thought_signatures: call.signature.clone().map(|signature| vec![signature]),
+        call_id: call.id.as_ref().to_owned(),
+        fn_name: call.name.as_ref().to_owned(),
+        fn_arguments: serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({})),
+        thought_signatures: call.signature.map(|signature| vec![signature.to_owned()]),
     }
 }
 
@@ -60,7 +67,12 @@ fn tool(tool: &ToolDefinition) -> Tool {
         .with_schema(tool.parameters.clone())
 }
 
-pub(super) fn options(request: &ChatRequest, adapter: AdapterKind) -> ChatOptions {
+/// The settings, with the output schema or without.
+pub(super) fn options(
+    request: &ChatRequest,
+    adapter: AdapterKind,
+    with_schema: bool,
+) -> ChatOptions {
     let settings = &request.configuration;
     let mut options = ChatOptions::default()
         .with_capture_usage(true)
@@ -73,7 +85,8 @@ pub(super) fn options(request: &ChatRequest, adapter: AdapterKind) -> ChatOption
         options.tool_choice = Some(ToolChoice::None);
     }
     // Neither takes a schema beside tools in all of its models; the instructions say it then.
-    if request.tools.is_empty()
+    if with_schema
+        && request.tools.is_empty()
         && let Some(schema) = &request.output_schema
     {
         let format = JsonSpec::new("answer", schema.clone());

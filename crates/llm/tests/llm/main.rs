@@ -8,12 +8,15 @@
 
 mod answers;
 mod checks;
+mod conversations;
 mod embeddings;
 mod faults;
 #[cfg(feature = "local-embeddings")]
 mod local;
 mod logs;
+mod oddities;
 mod other_wires;
+mod refusals;
 mod support;
 mod tls;
 mod tools;

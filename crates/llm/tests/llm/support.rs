@@ -65,6 +65,7 @@ pub(crate) fn user(text: &str) -> ChatMessage {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) pieces: Vec<String>,
+    pub(crate) reasoning: String,
     pub(crate) calls: Vec<ToolCall>,
     pub(crate) end: Result<ChatEnd, ModelError>,
 }
@@ -94,6 +95,7 @@ pub(crate) async fn ask_for(models: &ModelProviders, request: &ChatRequest) -> A
         Ok(stream) => read(stream).await,
         Err(error) => Answer {
             pieces: Vec::new(),
+            reasoning: String::new(),
             calls: Vec::new(),
             end: Err(error),
         },
@@ -102,9 +104,11 @@ pub(crate) async fn ask_for(models: &ModelProviders, request: &ChatRequest) -> A
 
 pub(crate) async fn read(mut stream: ChatStream) -> Answer {
     let (mut pieces, mut calls) = (Vec::new(), Vec::new());
+    let mut reasoning = String::new();
     let end = loop {
         match stream.next().await.expect("an end before the stream's end") {
             Ok(ChatEvent::Text(text)) => pieces.push(text),
+            Ok(ChatEvent::Reasoning(text)) => reasoning.push_str(&text),
             Ok(ChatEvent::ToolCall(call)) => calls.push(call),
             Ok(ChatEvent::Progress) => {}
             Ok(ChatEvent::End(end)) => break Ok(end),
@@ -113,7 +117,12 @@ pub(crate) async fn read(mut stream: ChatStream) -> Answer {
         }
     };
     assert!(stream.next().await.is_none(), "nothing follows the end");
-    Answer { pieces, calls, end }
+    Answer {
+        pieces,
+        reasoning,
+        calls,
+        end,
+    }
 }
 
 pub(crate) async fn ask_scripted(script: impl Into<Script>) -> Answer {

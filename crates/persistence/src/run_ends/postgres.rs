@@ -17,7 +17,7 @@ use sea_orm::{ActiveValue, FromQueryResult, QueryResult};
 
 use super::events;
 use crate::connections::Connections;
-use crate::entities::{messages, runs};
+use crate::entities::{message_reasoning, messages, runs};
 use crate::error::Failure;
 use crate::positions;
 
@@ -57,6 +57,9 @@ WITH thread AS MATERIALIZED (
         said.status, $1, said.assistant_id, said.created_at, said.tool_call
     FROM ended, taken, unnest($15, $16, $17, $18, $19, $20, $21) WITH ORDINALITY
         AS said (id, kind, content, status, assistant_id, created_at, tool_call, place)
+), thought AS (
+    INSERT INTO message_reasoning (message_id, content)
+    SELECT thought.* FROM ended, unnest($28, $29) AS thought (message_id, content)
 ), event AS (
     INSERT INTO run_events (
         run_id, first_number, last_number, kind, message_id, texts, tool
@@ -77,6 +80,10 @@ pub(crate) async fn finish(
     let mut row = runs::ActiveModel::ended(end);
     let mut said = unplaced(end)?;
     let mut told = events(end, log_end)?;
+    let thought = end.messages.iter();
+    let mut thought: Vec<_> = thought
+        .filter_map(message_reasoning::ActiveModel::of)
+        .collect();
     let query = sqlx::query(FINISH)
         .bind(end.run_id.as_uuid())
         .bind(end.holder.0)
@@ -104,7 +111,9 @@ pub(crate) async fn finish(
         .bind(column(&mut told, |row| &mut row.kind))
         .bind(column(&mut told, |row| &mut row.message_id))
         .bind(column(&mut told, |row| &mut row.texts))
-        .bind(column(&mut told, |row| &mut row.tool));
+        .bind(column(&mut told, |row| &mut row.tool))
+        .bind(column(&mut thought, |row| &mut row.message_id))
+        .bind(column(&mut thought, |row| &mut row.content));
     let rows = connections.query_postgres(query).await?;
     let Some(ended) = rows.into_iter().next().map(QueryResult::from) else {
         return Ok(None);

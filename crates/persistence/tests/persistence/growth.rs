@@ -89,7 +89,11 @@ async fn live(stores: &Stores, make: &Samples, owner: &User) {
         let mut end = make.end(&start, vec![make.answer("Well.")]);
         end.log_end = [Some(2), None][round % 2];
         stores.runs.finish(&end).await.unwrap();
-        let latest = stores.messages.latest(thread.id, 10).await.unwrap();
+        let latest = stores
+            .messages
+            .latest(thread.id, u64::MAX, 10, u64::MAX)
+            .await
+            .unwrap();
         assert_eq!(latest.len(), 2);
         stores.runs.list(thread.id, None, 10).await.unwrap();
     }

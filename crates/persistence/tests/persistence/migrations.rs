@@ -19,7 +19,7 @@ on_both_databases! {
     assistants_that_are_there_already_look_as_usual,
 }
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -27,6 +27,7 @@ const ALL: [&str; 7] = [
     "m20261122_000005_limits",
     "m20261126_000006_deletion",
     "m20261126_000007_budgets",
+    "m20261126_000008_reasoning",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {

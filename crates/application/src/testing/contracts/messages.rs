@@ -3,7 +3,7 @@
 use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
 
 use super::{Stores, assert_not_found};
-use crate::ports::{MAX_PAGE_BYTES, MessageScope};
+use crate::ports::{MAX_PAGE_BYTES, MessageScope, NewMessage, Reasoning, RunEnd};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 /// A thread with `exchanges` questions and answers: twice as many messages.
@@ -98,6 +98,45 @@ pub async fn tool_messages_are_listed_on_demand_only(stores: &Stores) {
         .list(thread.id, MessageScope::WithTools, 1, 3)
         .await;
     assert_eq!(positions(with_tools.unwrap().items), [2, 3, 4]);
+}
+
+pub async fn reasoning_is_kept_beside_the_messages(stores: &Stores) {
+    let make = Samples::new();
+    for log_end in [None, Some(1)] {
+        let thread = stores.has_thread(&make).await;
+        let start = make.start(&thread, make.instance(), make.question("Why?"));
+        let thought = |text: &str| NewMessage {
+            reasoning: Some(text.to_owned()),
+            ..make.answer("Because.")
+        };
+        let said = [thought("hm"), make.answer("So."), thought("ä\r\n𝄞")];
+        let ids = said.each_ref().map(|message| message.id);
+        stores.starts(&start).await;
+        let end = RunEnd {
+            log_end,
+            ..make.end(&start, said.to_vec())
+        };
+        stores.runs.finish(&end).await.unwrap();
+        let reasoning = async |max_bytes| {
+            let found = stores.messages.reasoning(&ids, max_bytes).await.unwrap();
+            let texts = ids.map(|id| found.texts.get(&id).cloned().unwrap_or_default());
+            (texts, found.left_out)
+        };
+        let all = ["hm", "", "ä\r\n𝄞"].map(str::to_owned);
+        assert_eq!(reasoning(10).await, (all, None));
+        let first = ["hm", "", ""].map(str::to_owned);
+        assert_eq!(reasoning(9).await, (first.clone(), Some(ids[2])));
+        assert_eq!(reasoning(0).await, (first, Some(ids[2])));
+        assert_eq!(
+            list(stores, &thread, 0, 100).await.last().unwrap().id,
+            ids[2]
+        );
+        stores.messages.delete(thread.id, ids[0]).await.unwrap();
+        let last = ["", "", "ä\r\n𝄞"].map(str::to_owned);
+        assert_eq!(reasoning(0).await, (last, None));
+    }
+    let none = stores.messages.reasoning(&[], 100).await.unwrap();
+    assert_eq!(none, Reasoning::default());
 }
 
 pub async fn every_content_is_kept_to_the_letter(stores: &Stores) {

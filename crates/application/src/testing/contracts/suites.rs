@@ -178,6 +178,7 @@ macro_rules! message_contracts {
             messages_are_read_as_they_were_written,
             tool_messages_are_listed_on_demand_only,
             every_content_is_kept_to_the_letter,
+            reasoning_is_kept_beside_the_messages,
             a_message_is_found_in_its_own_thread_only,
             a_list_begins_after_a_position,
             the_latest_are_the_newest_in_order_of_position,

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantId, Message, Run, RunEvent, RunId, RunStatus, Thread,
-    ThreadId, TokenId, User, UserId,
+    AccessToken, Assistant, AssistantId, Message, MessageId, Run, RunEvent, RunId, RunStatus,
+    Thread, ThreadId, TokenId, User, UserId,
 };
 use uuid::Uuid;
 
@@ -42,6 +42,7 @@ pub(super) struct Records {
     pub(super) assistants: BTreeMap<AssistantId, Assistant>,
     pub(super) threads: BTreeMap<ThreadId, StoredThread>,
     pub(super) messages: BTreeMap<(ThreadId, u64), Message>,
+    pub(super) reasoning: BTreeMap<MessageId, String>,
     pub(super) runs: BTreeMap<RunId, StoredRun>,
 }
 

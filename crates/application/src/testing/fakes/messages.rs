@@ -3,7 +3,9 @@ use colloquy_domain::{Message, MessageId, MessageKind, RunEvent, RunEventKind, R
 
 use super::memory::{Memory, Records};
 use crate::Slice;
-use crate::ports::{MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError, text_bytes};
+use crate::ports::{
+    MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError, Reasoning, text_bytes,
+};
 
 #[async_trait]
 impl MessageRepository for Memory {
@@ -59,11 +61,31 @@ impl MessageRepository for Memory {
         })
     }
 
+    async fn reasoning(
+        &self,
+        messages: &[MessageId],
+        max_bytes: usize,
+    ) -> Result<Reasoning, PortError> {
+        self.with(|records| {
+            let is_there = |id: &MessageId| records.messages.values().any(|it| it.id == *id);
+            let found = |id| Some((id, records.reasoning.get(&id)?.clone()));
+            let there = messages.iter().copied().filter(is_there);
+            let mut found: Vec<_> = there.filter_map(found).collect();
+            let lengths = found.iter().map(|(_, text)| text.len());
+            let left_out = found.split_off(Reasoning::fitting(lengths, max_bytes));
+            Ok(Reasoning {
+                texts: found.into_iter().collect(),
+                left_out: left_out.first().map(|(id, _)| *id),
+            })
+        })
+    }
+
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError> {
         self.with(|records| {
             let found = records.messages_of(thread).find(|it| it.id == id);
             let position = found.ok_or(PortError::NotFound)?.position;
             records.messages.remove(&(thread, position));
+            records.reasoning.remove(&id);
             for run in records.runs.values_mut() {
                 forget(&mut run.log, id);
             }

@@ -234,6 +234,9 @@ impl Records {
     ) -> Result<Message, PortError> {
         let stored = self.threads.get_mut(&thread).ok_or(PortError::NotFound)?;
         stored.last_position += 1;
+        let reasoning = message.reasoning.clone();
+        let reasoning = reasoning.map(|reasoning| (message.id, reasoning));
+        self.reasoning.extend(reasoning);
         let message = message.placed(thread, run, stored.last_position);
         let key = (thread, message.position);
         self.messages.insert(key, message.clone());

@@ -1,0 +1,385 @@
+//! A conversation in a form that providers take, whatever a model has said in it.
+
+use std::borrow::Cow;
+use std::collections::{HashSet, VecDeque};
+
+use colloquy_application::ports::ChatMessage;
+use colloquy_domain::{ToolCall, ToolName, ToolResult};
+use serde_json::{Map, Value};
+
+use crate::ProviderKind;
+
+/// What stands for a text where there has to be one.
+const NO_TEXT: &str = "(no text)";
+const NO_ANSWER: &str = "(no answer)";
+const NO_RESULT: &str = "(no result)";
+const UNKNOWN_TOOL: &str = "unknown_tool";
+
+/// One side's turn. The two take turns, the user first and last: tools speak for the user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn<'a> {
+    /// Never blank.
+    User(Cow<'a, str>),
+    /// Something in any case.
+    Assistant {
+        /// Never blank.
+        text: Option<Cow<'a, str>>,
+        calls: Vec<Call<'a>>,
+    },
+    /// Exactly one outcome for each call of the turn before.
+    Tools(Vec<Outcome<'a>>),
+}
+
+/// A call of a tool.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Call<'a> {
+    /// No two of a conversation are alike.
+    pub(crate) id: Cow<'a, str>,
+    /// `^[a-zA-Z0-9_-]{1,64}$`, for Gemini without a digit or hyphen at its beginning.
+    pub(crate) name: Cow<'a, str>,
+    /// A JSON object.
+    pub(crate) arguments: Cow<'a, str>,
+    pub(crate) signature: Option<&'a str>,
+    /// By which the model called it.
+    own_id: &'a str,
+}
+
+/// What came of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) name: Cow<'a, str>,
+    /// Never blank.
+    pub(crate) content: Cow<'a, str>,
+}
+
+/// The conversation for a provider of that kind.
+pub(crate) fn turns(messages: &[ChatMessage], kind: ProviderKind) -> Vec<Turn<'_>> {
+    let mut conversation = Conversation {
+        kind,
+        turns: Vec::new(),
+        open: VecDeque::new(),
+        ids: HashSet::new(),
+    };
+    for message in messages {
+        match message {
+            ChatMessage::User(text) => conversation.ask(text),
+            ChatMessage::Assistant { text, tool_calls } => conversation.answer(text, tool_calls),
+            ChatMessage::Tool(result) => conversation.return_from(result),
+        }
+    }
+    conversation.end()
+}
+
+/// A text without NUL, which nobody can store, if there is anything but white space in it.
+pub(crate) fn spoken(text: &str) -> Option<Cow<'_, str>> {
+    (!text.trim().is_empty()).then(|| {
+        if text.contains('\0') {
+            Cow::Owned(text.replace('\0', "\u{FFFD}"))
+        } else {
+            Cow::Borrowed(text)
+        }
+    })
+}
+
+struct Conversation<'a> {
+    kind: ProviderKind,
+    turns: Vec<Turn<'a>>,
+    /// Calls that have no outcome yet: their own id, and what is told of it.
+    open: VecDeque<(&'a str, Cow<'a, str>, Cow<'a, str>)>,
+    ids: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Conversation<'a> {
+    fn ask(&mut self, text: &'a str) {
+        self.close();
+        let Some(text) = spoken(text) else {
+            return;
+        };
+        match self.turns.last_mut() {
+            Some(Turn::User(before)) => join(before, &text),
+            Some(Turn::Tools(_)) => {
+                self.turns.push(said(NO_ANSWER));
+                self.turns.push(Turn::User(text));
+            }
+            _ => self.turns.push(Turn::User(text)),
+        }
+    }
+
+    fn answer(&mut self, text: &'a str, calls: &'a [ToolCall]) {
+        self.close();
+        let text = spoken(text);
+        if text.is_none() && calls.is_empty() {
+            return;
+        }
+        if self.turns.is_empty() {
+            self.turns.push(Turn::User(NO_TEXT.into()));
+        }
+        let mut calls: Vec<_> = calls.iter().map(|call| self.call(call)).collect();
+        let open = calls.iter();
+        self.open
+            .extend(open.map(|call| (call.own_id, call.id.clone(), call.name.clone())));
+        if let Some(Turn::Assistant {
+            text: before,
+            calls: earlier,
+        }) = self.turns.last_mut()
+        {
+            earlier.append(&mut calls);
+            match (before.as_mut(), text) {
+                (Some(before), Some(text)) => join(before, &text),
+                (None, text) => *before = text,
+                (Some(_), None) => {}
+            }
+            return;
+        }
+        self.turns.push(Turn::Assistant { text, calls });
+    }
+
+    fn return_from(&mut self, result: &'a ToolResult) {
+        let mut open = self.open.iter();
+        let Some(place) = open.position(|(own_id, ..)| *own_id == result.call_id) else {
+            return;
+        };
+        if let Some((_, id, name)) = self.open.remove(place) {
+            let content = spoken(&result.content).unwrap_or(NO_RESULT.into());
+            self.push_outcome(Outcome { id, name, content });
+        }
+    }
+
+    fn push_outcome(&mut self, outcome: Outcome<'a>) {
+        match self.turns.last_mut() {
+            Some(Turn::Tools(outcomes)) => outcomes.push(outcome),
+            _ => self.turns.push(Turn::Tools(vec![outcome])),
+        }
+    }
+
+    /// Sees to it that every call has an outcome before somebody else speaks.
+    fn close(&mut self) {
+        while let Some((_, id, name)) = self.open.pop_front() {
+            let content = NO_RESULT.into();
+            self.push_outcome(Outcome { id, name, content });
+        }
+    }
+
+    fn end(mut self) -> Vec<Turn<'a>> {
+        self.close();
+        if matches!(self.turns.last(), None | Some(Turn::Assistant { .. })) {
+            self.turns.push(Turn::User(NO_TEXT.into()));
+        }
+        self.turns
+    }
+
+    fn call(&mut self, call: &'a ToolCall) -> Call<'a> {
+        Call {
+            id: self.id(&call.id),
+            name: name(&call.name, self.kind),
+            arguments: arguments(&call.arguments),
+            signature: call.signature.as_deref(),
+            own_id: &call.id,
+        }
+    }
+
+    /// The call's own id, or one that is free and that every provider takes.
+    fn id(&mut self, own: &'a str) -> Cow<'a, str> {
+        let mut id = Cow::Borrowed(own);
+        let mut number = self.ids.len();
+        while !takes_id(self.kind, &id) || self.ids.contains(&id) {
+            id = Cow::Owned(format!("call{number:05}"));
+            number += 1;
+        }
+        self.ids.insert(id.clone());
+        id
+    }
+}
+
+fn said(text: &'static str) -> Turn<'static> {
+    Turn::Assistant {
+        text: Some(text.into()),
+        calls: Vec::new(),
+    }
+}
+
+fn join(text: &mut Cow<'_, str>, more: &str) {
+    let text = text.to_mut();
+    text.push_str("\n\n");
+    text.push_str(more);
+}
+
+/// Whether the provider takes the id of a call. OpenAI sets a length, Anthropic a pattern, Mistral
+/// both; some servers that speak as OpenAI does want back what they said.
+fn takes_id(kind: ProviderKind, id: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    match kind {
+        ProviderKind::OpenAi | ProviderKind::Ollama => {
+            (1..=40).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+        }
+        ProviderKind::Anthropic => (1..=64).contains(&id.len()) && id.bytes().all(is_word),
+        ProviderKind::Gemini => {
+            (1..=64).contains(&id.len()) && id.bytes().all(|byte| is_word(byte) || byte == b'#')
+        }
+        ProviderKind::Mistral => id.len() == 9 && id.bytes().all(|it| it.is_ascii_alphanumeric()),
+    }
+}
+
+fn name(own: &str, kind: ProviderKind) -> Cow<'_, str> {
+    let begins_well = |name: &str| {
+        let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        begins || kind != ProviderKind::Gemini
+    };
+    if ToolName::parse(own).is_ok() && begins_well(own) {
+        return Cow::Borrowed(own);
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let word = |c| if is_word(c) { c } else { '_' };
+    let words: String = own
+        .chars()
+        .map(word)
+        .take(ToolName::MAX_CHARS - 1)
+        .collect();
+    if words.is_empty() {
+        UNKNOWN_TOOL.into()
+    } else if begins_well(&words) {
+        words.into()
+    } else {
+        format!("_{words}").into()
+    }
+}
+
+/// Arguments as the model wrote them, if they are an object. What they were otherwise is told by
+/// the call's outcome.
+fn arguments(own: &str) -> Cow<'_, str> {
+    match serde_json::from_str::<Map<String, Value>>(own) {
+        Ok(_) => Cow::Borrowed(own),
+        Err(_) => Cow::Borrowed("{}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChatMessage, ProviderKind, ToolCall, ToolResult, Turn, turns};
+
+    fn user(text: &str) -> ChatMessage {
+        ChatMessage::User(text.to_owned())
+    }
+
+    fn assistant(text: &str, calls: &[(&str, &str, &str)]) -> ChatMessage {
+        let calls = calls.iter().map(|(id, name, arguments)| ToolCall {
+            id: (*id).to_owned(),
+            name: (*name).to_owned(),
+            arguments: (*arguments).to_owned(),
+            signature: None,
+        });
+        ChatMessage::Assistant {
+            text: text.to_owned(),
+            tool_calls: calls.collect(),
+        }
+    }
+
+    fn result(id: &str, content: &str) -> ChatMessage {
+        ChatMessage::Tool(ToolResult {
+            call_id: id.to_owned(),
+            name: "x".to_owned(),
+            content: content.to_owned(),
+            is_error: false,
+        })
+    }
+
+    /// The turns as lines.
+    fn told(messages: &[ChatMessage], kind: ProviderKind) -> Vec<String> {
+        let turns = turns(messages, kind);
+        let turns = turns.iter().map(|turn| match turn {
+            Turn::User(text) => format!("user: {text}"),
+            Turn::Assistant { text, calls } => {
+                let calls = calls
+                    .iter()
+                    .map(|call| format!("{}={}({})", call.id, call.name, call.arguments));
+                let calls: Vec<_> = calls.collect();
+                format!("assistant: {} {calls:?}", text.as_deref().unwrap_or("-"))
+            }
+            Turn::Tools(outcomes) => {
+                let outcomes = outcomes.iter();
+                let outcomes = outcomes.map(|it| format!("{}={}:{}", it.id, it.name, it.content));
+                format!("tools: {:?}", outcomes.collect::<Vec<_>>())
+            }
+        });
+        turns.collect()
+    }
+
+    #[test]
+    fn blank_answers_are_none() {
+        let messages = [
+            user("a"),
+            assistant("\n\n", &[]),
+            user("b\0"),
+            assistant(" ", &[]),
+        ];
+        assert_eq!(
+            told(&messages, ProviderKind::OpenAi),
+            ["user: a\n\nb\u{FFFD}"]
+        );
+        let messages = [assistant("hi", &[]), assistant("there", &[])];
+        assert_eq!(
+            told(&messages, ProviderKind::OpenAi),
+            [
+                "user: (no text)",
+                "assistant: hi\n\nthere []",
+                "user: (no text)"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_call_has_one_outcome_and_every_outcome_a_call() {
+        let messages = [
+            user("a"),
+            result("nobody", "lost"),
+            assistant(
+                "\n",
+                &[
+                    ("1", "add", "{\"a\":1}"),
+                    ("1", "", "{\"a\":"),
+                    ("", "a b", "[]"),
+                ],
+            ),
+            result("1", "one"),
+            result("1", " "),
+            user("b"),
+        ];
+        assert_eq!(
+            told(&messages, ProviderKind::Anthropic),
+            [
+                "user: a",
+                r#"assistant: - ["1=add({\"a\":1})", "call00001=unknown_tool({})", "call00002=a_b({})"]"#,
+                r#"tools: ["1=add:one", "call00001=unknown_tool:(no result)", "call00002=a_b:(no result)"]"#,
+                "assistant: (no answer) []",
+                "user: b",
+            ]
+        );
+    }
+
+    #[test]
+    fn ids_and_names_are_those_of_the_provider() {
+        let long = "x".repeat(41);
+        let name = format!("9{}", "ü".repeat(70));
+        let messages = [
+            user("a"),
+            assistant("", &[("functions.add:0", "2fa", ""), (&long, &name, "{}")]),
+        ];
+        let names = format!("9{}", "_".repeat(62));
+        for (kind, ids, first) in [
+            (ProviderKind::OpenAi, ["functions.add:0", "call00001"], ""),
+            (ProviderKind::Mistral, ["call00000", "call00001"], ""),
+            (ProviderKind::Anthropic, ["call00000", &long], ""),
+            (ProviderKind::Gemini, ["call00000", &long], "_"),
+        ] {
+            let calls = format!(
+                "assistant: - {:?}",
+                [
+                    format!("{}={first}2fa({{}})", ids[0]),
+                    format!("{}={first}{names}({{}})", ids[1]),
+                ]
+            );
+            assert_eq!(told(&messages, kind)[1], calls, "{kind:?}");
+        }
+    }
+}

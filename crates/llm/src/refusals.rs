@@ -1,0 +1,210 @@
+//! What providers' words of refusal are about. There is no code for it that they share.
+
+/// Whether the refusal says that the server does not know that member of the request, or does not
+/// take it; a member whose value it does not like is another matter.
+pub(crate) fn is_unknown(said: &str, member: &str) -> bool {
+    // OpenAI and Azure, "Unsupported parameter", "Unrecognized request argument supplied"; Mistral
+    // and others on pydantic, "Extra inputs are not permitted"; servers in Go, `unknown field`.
+    const UNKNOWN: [&str; 12] = [
+        "unsupported",
+        "not supported",
+        "does not support",
+        "unrecogni",
+        "not recogni",
+        "unknown",
+        "unexpected",
+        "not permitted",
+        "not allowed",
+        "extra_forbidden",
+        "deprecated",
+        "instead",
+    ];
+    // "`max_tokens` must be less than or equal to `8192`", "max_tokens is too large"
+    const VALUE: [&str; 11] = [
+        "too large",
+        "too small",
+        "too high",
+        "must be",
+        "at most",
+        "at least",
+        "less than",
+        "greater",
+        "exceed",
+        "maximum",
+        "between",
+    ];
+    let said = said.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    said.contains(member) && (says(&UNKNOWN) || !says(&VALUE))
+}
+
+/// Whether the refusal is about the schema that the answer shall keep to, or about keeping to one.
+pub(crate) fn is_about_schema(said: &str) -> bool {
+    const ABOUT: [&str; 16] = [
+        // OpenAI and its imitators: "Invalid schema for response_format 'answer'"
+        "response_format",
+        "response format",
+        "json_schema",
+        "json schema",
+        // llama.cpp: "failed to parse grammar"; vLLM: "Grammar error: Unimplemented keys"
+        "grammar",
+        // vLLM: "features not supported by xgrammar", and its other libraries
+        "xgrammar",
+        "guidance",
+        "outlines",
+        "guided",
+        "structured output",
+        "structured_output",
+        // Gemini: "generation_config.response_schema", "produces a constraint that has too many
+        // states for serving"
+        "response_schema",
+        "responseschema",
+        "constraint that has too many states",
+        // Anthropic: "output_config.format.schema", "output_format"
+        "output_config",
+        "output_format",
+    ];
+    let said = said.to_lowercase();
+    ABOUT.iter().any(|word| said.contains(word))
+}
+
+/// Whether the refusal says that the conversation does not fit the model.
+pub(crate) fn says_too_long(said: &str) -> bool {
+    // Where the wording was seen: the provider, and an issue of whoever met it.
+    const PHRASES: [&str; 35] = [
+        // OpenAI, DeepSeek, OpenRouter, vLLM (vllm-project/vllm#20409), Groq (OpenHands#1902)
+        "context_length_exceeded",
+        "maximum context length",
+        "reduce the length of the messages",
+        "reduce the length of the input",
+        "reduce your prompt",
+        // Azure (BerriAI/litellm#15968)
+        "input tokens exceed",
+        "reduce the length of your",
+        // vLLM
+        "maximum model length",
+        "longer than the maximum model",
+        // SGLang (QwenLM/Qwen3#1321, sgl-project/sglang#4048)
+        "longer than the model's context length",
+        "exceeds the maximum allowed length",
+        "exceeds the model's maximum context",
+        // llama.cpp
+        "exceed_context_size",
+        "available context size",
+        "context size has been exceeded",
+        "input is too large to process",
+        // LiteLLM
+        "contextwindowexceeded",
+        "context window",
+        "context_window_exceeded",
+        // xAI (cline/cline#3120)
+        "maximum prompt length",
+        // Mistral (BerriAI/litellm#21647)
+        "too large for model",
+        // Anthropic
+        "prompt is too long",
+        "exceed context limit",
+        "request_too_large",
+        // Bedrock (aws-samples/bedrock-chat#95), Replicate
+        "input is too long",
+        "too many input tokens",
+        "too many tokens",
+        // Gemini
+        "exceeds the maximum number of tokens",
+        // Ollama
+        "exceeds the context length",
+        "exceeds maximum context",
+        // LM Studio, oMLX (ClawX#658), Perplexity
+        "context length of only",
+        "prompt too long",
+        "messages is too long",
+        // Text Generation Inference, Together (bytedance/UI-TARS-desktop#626)
+        "`inputs` tokens",
+        "context length exceeded",
+    ];
+    let said = said.to_lowercase();
+    PHRASES.iter().any(|phrase| said.contains(phrase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_about_schema, is_unknown, says_too_long};
+
+    #[test]
+    fn a_limit_by_an_unknown_name_is_told_from_one_that_is_too_high() {
+        for said in [
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
+             'max_completion_tokens' instead.",
+            "max_tokens: no such parameter",
+            r#"{"detail":[{"type":"extra_forbidden","loc":["body","max_tokens"]}]}"#,
+        ] {
+            assert!(is_unknown(said, "max_tokens"), "{said}");
+        }
+        for said in [
+            "`max_tokens` must be less than or equal to `16384`",
+            "max_tokens is too large: 99. This model supports at most 9 completion tokens",
+            "max_tokens: 9 > 8, which is the maximum allowed number of output tokens",
+            "Unrecognized request argument supplied: max_completion_tokens",
+            "scripted failure",
+        ] {
+            assert!(!is_unknown(said, "max_tokens"), "{said}");
+        }
+        assert!(is_unknown(
+            "Unrecognized request argument supplied: max_completion_tokens",
+            "max_completion_tokens"
+        ));
+    }
+
+    #[test]
+    fn refused_schemas_are_known_in_the_words_of_many_servers() {
+        for said in [
+            "Invalid schema for response_format 'answer': In context=()",
+            "This response_format type is unavailable now",
+            "Failed to initialize samplers: failed to parse grammar",
+            "JSON schema conversion failed: Unrecognized schema",
+            "The provided JSON schema contains features not supported by xgrammar.",
+            "Grammar error: Unimplemented keys: [\"propertyNames\"]",
+            "Invalid value at 'generation_config.response_schema'",
+            "output_config.format.schema: For 'object' type, 'additionalProperties' must be set",
+        ] {
+            assert!(is_about_schema(said), "{said}");
+        }
+        assert!(!is_about_schema("Invalid schema for function 'add'"));
+        assert!(!is_about_schema("scripted failure"));
+    }
+
+    #[test]
+    fn each_provider_says_in_its_own_words_that_the_context_is_too_long() {
+        for said in [
+            r#"{"error":{"code":"context_length_exceeded"}}"#,
+            "This model's maximum context length is 4096 tokens. However, you requested",
+            "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in",
+            "The decoder prompt (length 9000) is longer than the maximum model length of 8192.",
+            "The input (61709 tokens) is longer than the model's context length (40960 tokens).",
+            "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).",
+            r#"{"error":{"code":400,"type":"exceed_context_size_error"}}"#,
+            "the request exceeds the available context size, try increasing it",
+            "litellm.ContextWindowExceededError: AnthropicError",
+            "This model's maximum prompt length is 131072 but the request contains 136973 tokens.",
+            "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768",
+            "prompt is too long: 210000 tokens > 200000 maximum",
+            "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000",
+            "Input is too long for requested model.",
+            "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+            "the input length exceeds the context length",
+            "The total length of all messages is too long.",
+            "Prompt too long: 41911 tokens exceeds max context window of 32768 tokens",
+            "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 65537.",
+            "Request too large: reduce the length of the messages",
+        ] {
+            assert!(says_too_long(said), "{said}");
+        }
+        for said in [
+            "scripted failure",
+            "max_tokens is too large: 99. This model supports at most 9 completion tokens",
+            "Invalid schema for function 'add'",
+        ] {
+            assert!(!says_too_long(said), "{said}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+-- What assistants think before they say something.
+
+-- A table of its own: nobody reads it who does not ask for it.
+CREATE TABLE message_reasoning (
+    message_id {uuid} NOT NULL,
+    content    {text} NOT NULL,
+    CONSTRAINT message_reasoning_pkey PRIMARY KEY (message_id),
+    CONSTRAINT message_reasoning_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages (id) ON DELETE CASCADE
+) {strict};
