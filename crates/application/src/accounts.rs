@@ -8,7 +8,9 @@ use colloquy_domain::{Email, PersonName, Role, User, UserId};
 use crate::Error;
 use crate::audit::{self, By};
 use crate::passwords::{Password, PasswordHasher};
-use crate::ports::{Clock, IdGenerator, OffsetList, OffsetPage, UserChanges, UserRepository};
+use crate::ports::{
+    Clock, IdGenerator, OffsetList, OffsetPage, PasswordChange, UserChanges, UserRepository,
+};
 
 /// Creates, reads and changes accounts.
 #[derive(Clone)]
@@ -58,6 +60,8 @@ pub struct AccountChanges {
     pub role: Option<Role>,
     /// Whether the account counts.
     pub is_active: Option<bool>,
+    /// Whether the account's API keys end.
+    pub revokes_api_keys: bool,
 }
 
 impl Accounts {
@@ -160,7 +164,7 @@ impl Accounts {
     /// Changes an account.
     ///
     /// # Errors
-    /// `NotFound`, `Duplicate("email")`.
+    /// `NotFound`, `Duplicate("email")`, `LastAdministrator`.
     pub async fn update(&self, id: UserId, changes: AccountChanges) -> Result<User, Error> {
         self.update_by(By::Operator, id, changes).await
     }
@@ -172,7 +176,7 @@ impl Accounts {
         changes: AccountChanges,
     ) -> Result<User, Error> {
         let password = match changes.password {
-            Some(password) => Some(self.hasher.hash(password).await?),
+            Some(password) => Some(PasswordChange::to(self.hasher.hash(password).await?)),
             None => None,
         };
         let changes = UserChanges {
@@ -181,17 +185,18 @@ impl Accounts {
             role: changes.role,
             is_active: changes.is_active,
             password,
+            revokes_api_keys: changes.revokes_api_keys,
             updated_at: self.clock.now(),
         };
         let user = self.users.update(id, &changes).await?;
-        audit::account_changed(by, &user, changes.password.is_some());
+        audit::account_changed(by, &user, &changes);
         Ok(user)
     }
 
     /// Deletes an account; its threads stay, without an owner.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, `LastAdministrator`.
     pub async fn delete(&self, id: UserId) -> Result<(), Error> {
         self.delete_by(By::Operator, id).await
     }

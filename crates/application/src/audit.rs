@@ -7,6 +7,8 @@ use colloquy_domain::{Actor, AssistantId, TokenId, User, UserId};
 use tracing::Level;
 use tracing::field::DisplayValue;
 
+use crate::ports::UserChanges;
+
 /// The target of these lines, to be set on its own: `COLLOQUY_LOG=warn,audit=info`.
 pub const TARGET: &str = "audit";
 
@@ -101,13 +103,14 @@ pub(crate) fn account_created(by: By<'_>, user: &User) {
     line!(by, user.id = %user.id, user.role = user.role.as_str(), "account created");
 }
 
-pub(crate) fn account_changed(by: By<'_>, user: &User, has_new_password: bool) {
+pub(crate) fn account_changed(by: By<'_>, user: &User, changes: &UserChanges) {
     line!(
         by,
         user.id = %user.id,
         user.role = user.role.as_str(),
         user.is_active = user.is_active,
-        user.password_changed = has_new_password,
+        user.password_changed = changes.password.is_some(),
+        user.api_keys_revoked = changes.revokes_api_keys,
         "account changed"
     );
 }

@@ -38,6 +38,12 @@ pub enum Error {
     /// Another record has this field's value already.
     #[error("duplicate {0}")]
     Duplicate(&'static str),
+    /// No active administrator would be left.
+    #[error("the last active administrator")]
+    LastAdministrator,
+    /// The user has as many API keys as they may have.
+    #[error("too many API keys")]
+    TooManyApiKeys,
     /// The thread has a run in progress.
     #[error("the thread is busy")]
     ThreadBusy,
@@ -80,6 +86,9 @@ impl From<PortError> for Error {
         match error {
             PortError::NotFound => Self::NotFound,
             PortError::Conflict(Constraint::UserEmail) => Self::Duplicate("email"),
+            PortError::Conflict(Constraint::UserPassword) => Self::InvalidCredentials,
+            PortError::Conflict(Constraint::LastAdministrator) => Self::LastAdministrator,
+            PortError::Conflict(Constraint::ApiKeysPerUser) => Self::TooManyApiKeys,
             PortError::Conflict(Constraint::AssistantSlug) => Self::Duplicate("slug"),
             PortError::Conflict(Constraint::AssistantRevision) => Self::RevisionConflict,
             PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy,

@@ -11,9 +11,11 @@ pub mod deletions;
 mod error;
 mod fair_queue;
 pub mod messages;
+mod password_check;
 pub mod passwords;
 pub mod permissions;
 pub mod ports;
+pub mod profile;
 pub mod runs;
 mod schemas;
 pub mod sign_in_limits;
@@ -29,6 +31,7 @@ pub mod users;
 
 pub use access::Access;
 pub use error::{Error, RunFailure};
+pub use password_check::PasswordCheck;
 pub use use_cases::{Ports, Settings, UseCases};
 
 /// A stretch of a list, and whether there is more behind it.

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
-use colloquy_domain::{AccessToken, Actor, Email, TokenId, TokenKind, TokenName, UserId};
+use colloquy_domain::{AccessToken, Actor, TokenId, TokenKind, TokenName, UserId};
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 use crate::audit::{self, By};
-use crate::passwords::{Password, PasswordHasher};
+use crate::password_check::{PasswordCheck, Verified};
+use crate::passwords::Password;
 use crate::ports::{
-    AccountKey, Authenticated, Clock, Credentials, IdGenerator, PlaceKey, PortError,
-    SecretGenerator, SignInAttempt, TokenHash, TokenRepository, UserRepository,
+    Authenticated, Grounds, OffsetList, OffsetPage, PortError, SecretGenerator, TokenHash,
+    TokenRepository,
 };
-use crate::sign_in_limits::{Entry, SignInGuard};
 
 /// How long a sign-in lasts.
 pub const SESSION_LIFETIME: Duration = Duration::hours(24);
@@ -25,22 +25,9 @@ pub const SESSION_LIFETIME: Duration = Duration::hours(24);
 /// Gives out, checks and revokes tokens.
 #[derive(Clone)]
 pub struct Tokens {
-    users: Arc<dyn UserRepository>,
+    check: PasswordCheck,
     tokens: Arc<dyn TokenRepository>,
-    guard: SignInGuard,
-    hasher: PasswordHasher,
-    sources: TokenSources,
-}
-
-/// Where a token's time, id and secret come from.
-#[derive(Clone)]
-pub struct TokenSources {
-    /// Time of issue, and of every check.
-    pub clock: Arc<dyn Clock>,
-    /// The token's id.
-    pub ids: Arc<dyn IdGenerator>,
-    /// The token's secret.
-    pub secrets: Arc<dyn SecretGenerator>,
+    secrets: Arc<dyn SecretGenerator>,
 }
 
 /// A token at the one moment when its text is known.
@@ -91,27 +78,22 @@ fn hash(text: &str) -> TokenHash {
 }
 
 impl Tokens {
-    /// Tokens in that store for the accounts of that one.
+    /// Tokens in that store for the accounts whose passwords are checked there.
     #[must_use]
     pub fn new(
-        users: Arc<dyn UserRepository>,
+        check: PasswordCheck,
         tokens: Arc<dyn TokenRepository>,
-        guard: SignInGuard,
-        hasher: PasswordHasher,
-        sources: TokenSources,
+        secrets: Arc<dyn SecretGenerator>,
     ) -> Self {
         Self {
-            users,
+            check,
             tokens,
-            guard,
-            hasher,
-            sources,
+            secrets,
         }
     }
 
-    /// Signs in with email and password, from that address, within the limits that
-    /// [`sign_in_limits`](crate::sign_in_limits) tells of. Unknown, inactive and password-less
-    /// accounts and wrong passwords cost the same time and give the same errors.
+    /// Signs in with email and password, from that address. Whatever is wrong costs the same time
+    /// and gives the same errors; a password that is changed meanwhile is wrong.
     ///
     /// # Errors
     /// `InvalidCredentials`, `TooManySignIns`, `TooManyWaiting`.
@@ -121,48 +103,23 @@ impl Tokens {
         password: Password,
         from: IpAddr,
     ) -> Result<IssuedToken, Error> {
-        let entry = self.enter(email, from).await.inspect_err(|error| {
-            if matches!(error, Error::TooManySignIns { .. }) {
-                audit::sign_in_held_up();
-            }
-        })?;
-        let credentials = self.credentials(email).await?;
-        let stored = credentials.as_ref().and_then(|c| c.password.clone());
-        let matches = self.hasher.verify(password, stored).await?;
-        let user = match credentials {
-            Some(Credentials { user, .. }) if matches && user.is_active => user,
-            other => {
-                self.guard.refuse(entry).await?;
-                audit::sign_in_refused(other.map(|credentials| credentials.user.id));
-                return Err(Error::InvalidCredentials);
-            }
+        let Verified { user, hash } = self.check.verify(email, password, from).await?;
+        let session = NewToken {
+            user: user.id,
+            kind: TokenKind::Session,
+            name: TokenName::of_session(),
+            lifetime: Some(SESSION_LIFETIME),
         };
-        self.guard.succeed(entry).await?;
-        let name = TokenName::of_session();
-        let issued = self
-            .issue(user.id, TokenKind::Session, name, Some(SESSION_LIFETIME))
-            .await?;
-        audit::signed_in(user.id, issued.token.id);
-        Ok(issued)
-    }
-
-    /// Counts the attempt before its password is looked at: it costs nothing when there were too
-    /// many, and those at once are no more than those in turn.
-    async fn enter(&self, email: &str, from: IpAddr) -> Result<Entry, Error> {
-        let clock = &*self.sources.clock;
-        let attempt = SignInAttempt {
-            id: self.sources.ids.next_id(),
-            account: AccountKey::of(email),
-            place: PlaceKey::of(from),
-            at: clock.now(),
-        };
-        self.guard.admit(attempt, clock).await
-    }
-
-    async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {
-        match Email::parse(email) {
-            Ok(email) => Ok(self.users.find_credentials(&email).await?),
-            Err(_) => Ok(None),
+        match self.issue(session, Grounds::Password(hash)).await {
+            Err(Error::NotFound) => {
+                audit::sign_in_refused(Some(user.id));
+                Err(Error::InvalidCredentials)
+            }
+            issued => {
+                let issued = issued?;
+                audit::signed_in(user.id, issued.token.id);
+                Ok(issued)
+            }
         }
     }
 
@@ -172,7 +129,7 @@ impl Tokens {
     /// `Unauthenticated` when the token is unknown, revoked or expired or its user inactive.
     pub async fn authenticate(&self, text: &str) -> Result<Authenticated, Error> {
         let text = TokenText::presented(text).ok_or(Error::Unauthenticated)?;
-        let now = self.sources.clock.now();
+        let now = self.check.clock.now();
         let found = self.tokens.authenticate(&hash(text), now).await?;
         found
             .filter(|found| !found.token.is_expired_at(now) && found.user.is_active)
@@ -194,66 +151,67 @@ impl Tokens {
         }
     }
 
-    /// Gives the actor an API key, which carries their own rights.
+    /// Gives the caller an API key, which carries their own rights.
     ///
     /// # Errors
-    /// `Unauthenticated`.
+    /// `TooManyApiKeys`; `Unauthenticated` when the caller's token does not count any more.
     pub async fn create_api_key(
         &self,
-        actor: &Actor,
+        caller: &Authenticated,
         name: TokenName,
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
-        let user = actor.user_id().ok_or(Error::Unauthenticated)?;
-        let issued = self.issue_api_key_by(actor.into(), user, name, lifetime);
-        match issued.await {
-            // The account was removed after its token was looked at.
+        let user = caller.user.id;
+        let key = NewToken::api_key(user, name, lifetime);
+        match self.issue(key, Grounds::Token(caller.token.id)).await {
             Err(Error::NotFound) => Err(Error::Unauthenticated),
-            issued => issued,
+            issued => {
+                let issued = issued?;
+                audit::api_key_created(By::User(user), user, issued.token.id);
+                Ok(issued)
+            }
         }
     }
 
     /// Gives that user an API key, without the question who asks: for the machine's operator.
     ///
     /// # Errors
-    /// `NotFound` when the user is gone.
+    /// `TooManyApiKeys`; `NotFound` when the user is gone or inactive.
     pub async fn issue_api_key(
         &self,
         user: UserId,
         name: TokenName,
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, Error> {
-        self.issue_api_key_by(By::Operator, user, name, lifetime)
-            .await
-    }
-
-    async fn issue_api_key_by(
-        &self,
-        by: By<'_>,
-        user: UserId,
-        name: TokenName,
-        lifetime: Option<Duration>,
-    ) -> Result<IssuedToken, Error> {
-        let issued = self.issue(user, TokenKind::ApiKey, name, lifetime).await?;
-        audit::api_key_created(by, user, issued.token.id);
+        let key = NewToken::api_key(user, name, lifetime);
+        let issued = self.issue(key, Grounds::Operator).await?;
+        audit::api_key_created(By::Operator, user, issued.token.id);
         Ok(issued)
     }
 
-    /// The actor's API keys, oldest first.
+    /// A page of the actor's API keys, oldest first.
     ///
     /// # Errors
     /// `Unauthenticated`.
-    pub async fn list_api_keys(&self, actor: &Actor) -> Result<Vec<AccessToken>, Error> {
+    pub async fn list_api_keys(
+        &self,
+        actor: &Actor,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, Error> {
         let user = actor.user_id().ok_or(Error::Unauthenticated)?;
-        self.api_keys_of(user).await
+        self.api_keys_of(user, page).await
     }
 
-    /// That user's API keys, without the question who asks: for the machine's operator.
+    /// A page of that user's API keys, without the question who asks: for the machine's operator.
     ///
     /// # Errors
     /// Only the store's own.
-    pub async fn api_keys_of(&self, user: UserId) -> Result<Vec<AccessToken>, Error> {
-        Ok(self.tokens.list(user, TokenKind::ApiKey).await?)
+    pub async fn api_keys_of(
+        &self,
+        user: UserId,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, Error> {
+        Ok(self.tokens.list(user, TokenKind::ApiKey, page).await?)
     }
 
     /// Revokes one of the actor's tokens.
@@ -273,7 +231,12 @@ impl Tokens {
         self.revoke_by(By::Operator, user, id).await
     }
 
-    async fn revoke_by(&self, by: By<'_>, user: UserId, id: TokenId) -> Result<(), Error> {
+    pub(crate) async fn revoke_by(
+        &self,
+        by: By<'_>,
+        user: UserId,
+        id: TokenId,
+    ) -> Result<(), Error> {
         self.tokens.revoke(user, id).await?;
         audit::token_revoked(by, user, id);
         Ok(())
@@ -284,7 +247,7 @@ impl Tokens {
     /// # Errors
     /// Only the store's own.
     pub async fn remove_expired(&self) -> Result<u64, Error> {
-        Ok(self.tokens.remove_expired(self.sources.clock.now()).await?)
+        Ok(self.tokens.remove_expired(self.check.clock.now()).await?)
     }
 
     /// Forgets the attempts to sign in that do not count any more, up to so many that it takes no
@@ -293,29 +256,46 @@ impl Tokens {
     /// # Errors
     /// Only the store's own.
     pub async fn remove_outdated_attempts(&self) -> Result<u64, Error> {
-        self.guard.remove_outdated(self.sources.clock.now()).await
+        self.check
+            .guard
+            .remove_outdated(self.check.clock.now())
+            .await
     }
 
-    async fn issue(
-        &self,
-        user_id: UserId,
-        kind: TokenKind,
-        name: TokenName,
-        lifetime: Option<Duration>,
-    ) -> Result<IssuedToken, Error> {
-        let now = self.sources.clock.now();
+    async fn issue(&self, new: NewToken, grounds: Grounds) -> Result<IssuedToken, Error> {
+        let now = self.check.clock.now();
         let token = AccessToken {
-            id: TokenId::from_uuid(self.sources.ids.next_id()),
-            user_id,
-            kind,
-            name,
+            id: TokenId::from_uuid(self.check.ids.next_id()),
+            user_id: new.user,
+            kind: new.kind,
+            name: new.name,
             created_at: now,
             last_used_at: None,
-            expires_at: lifetime.map(|lifetime| now + lifetime),
+            expires_at: new.lifetime.map(|lifetime| now + lifetime),
         };
-        let secret = self.sources.secrets.secret().map_err(PortError::Other)?;
+        let secret = self.secrets.secret().map_err(PortError::Other)?;
         let text = TokenText::new(token.id, &secret);
-        self.tokens.add(&token, &hash(text.expose())).await?;
+        let hash = hash(text.expose());
+        self.tokens.add(&token, &hash, &grounds).await?;
         Ok(IssuedToken { token, text })
+    }
+}
+
+/// What a token is made from.
+struct NewToken {
+    user: UserId,
+    kind: TokenKind,
+    name: TokenName,
+    lifetime: Option<Duration>,
+}
+
+impl NewToken {
+    const fn api_key(user: UserId, name: TokenName, lifetime: Option<Duration>) -> Self {
+        Self {
+            user,
+            kind: TokenKind::ApiKey,
+            name,
+            lifetime,
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::assistants::Assistants;
 use crate::avatars::{AvatarBlobs, Avatars};
 use crate::deletions::Deletions;
 use crate::messages::Messages;
+use crate::password_check::PasswordCheck;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{
@@ -17,11 +18,12 @@ use crate::ports::{
     QuestionMatcher, Reading, Readings, RunEventRepository, RunRepository, SecretGenerator,
     SignInRepository, ThreadRepository, TokenRepository, UserRepository,
 };
+use crate::profile::Profile;
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::schemas::SchemaChecker;
 use crate::sign_in_limits::{SignInGuard, SignInLimits};
 use crate::threads::Threads;
-use crate::tokens::{TokenSources, Tokens};
+use crate::tokens::Tokens;
 use crate::tools::Toolbox;
 use crate::users::Users;
 
@@ -118,6 +120,8 @@ pub struct UseCases {
     pub runs: Runs,
     /// Managing accounts over the API.
     pub users: Users,
+    /// One's own account.
+    pub profile: Profile,
     /// Signing in, and access tokens.
     pub tokens: Tokens,
     /// Accounts without the question who asks: for the machine's operator only.
@@ -145,11 +149,7 @@ impl UseCases {
             Arc::clone(&ports.ids),
         );
         let engine = engine(&ports, &access, &settings);
-        let guard = SignInGuard::new(
-            Arc::clone(&ports.sign_ins),
-            settings.sign_in_limits,
-            settings.password_slots,
-        );
+        let check = password_check(&ports, hasher, &settings);
         let assistants = Assistants {
             access: access.clone(),
             assistants: Arc::clone(&ports.assistants),
@@ -162,8 +162,10 @@ impl UseCases {
             clock: Arc::clone(&ports.clock),
             ids: Arc::clone(&ports.ids),
         };
+        let avatars = avatars(&ports, &assistants);
+        let tokens = Tokens::new(check.clone(), ports.tokens, ports.secrets);
         Self {
-            avatars: avatars(&ports, &assistants),
+            avatars,
             assistants,
             threads: Threads {
                 access: access.clone(),
@@ -187,8 +189,14 @@ impl UseCases {
             deletions: Deletions {
                 deletions: Arc::clone(&ports.deletions),
             },
-            users: Users::new(accounts.clone(), Arc::clone(&ports.answers), policy),
-            tokens: tokens(ports, hasher, guard),
+            users: Users::new(
+                accounts.clone(),
+                tokens.clone(),
+                Arc::clone(&ports.answers),
+                policy,
+            ),
+            profile: Profile::new(check),
+            tokens,
             accounts,
             engine,
         }
@@ -248,11 +256,16 @@ fn avatars(ports: &Ports, assistants: &Assistants) -> Avatars {
     )
 }
 
-fn tokens(ports: Ports, hasher: PasswordHasher, guard: SignInGuard) -> Tokens {
-    let sources = TokenSources {
-        clock: ports.clock,
-        ids: ports.ids,
-        secrets: ports.secrets,
-    };
-    Tokens::new(ports.users, ports.tokens, guard, hasher, sources)
+fn password_check(ports: &Ports, hasher: PasswordHasher, settings: &Settings) -> PasswordCheck {
+    PasswordCheck {
+        users: Arc::clone(&ports.users),
+        guard: SignInGuard::new(
+            Arc::clone(&ports.sign_ins),
+            settings.sign_in_limits,
+            settings.password_slots,
+        ),
+        hasher,
+        clock: Arc::clone(&ports.clock),
+        ids: Arc::clone(&ports.ids),
+    }
 }

@@ -2,32 +2,37 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::{Actor, User, UserId};
+use colloquy_domain::{AccessToken, Actor, TokenId, User, UserId};
 
 use crate::Error;
 use crate::accounts::{AccountChanges, Accounts, NewAccount};
 use crate::answers::forget;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{AnswerCache, AnswerOrigin, OffsetList, OffsetPage};
+use crate::tokens::Tokens;
 
 /// Managing accounts over the API.
 #[derive(Clone)]
 pub struct Users {
     accounts: Accounts,
+    tokens: Tokens,
     answers: Arc<dyn AnswerCache>,
     policy: Arc<dyn PermissionPolicy>,
 }
 
 impl Users {
-    /// Puts the policy before the accounts. `answers` holds what was answered to them.
+    /// Puts the policy before the accounts and their tokens. `answers` holds what was answered to
+    /// them.
     #[must_use]
     pub fn new(
         accounts: Accounts,
+        tokens: Tokens,
         answers: Arc<dyn AnswerCache>,
         policy: Arc<dyn PermissionPolicy>,
     ) -> Self {
         Self {
             accounts,
+            tokens,
             answers,
             policy,
         }
@@ -63,7 +68,7 @@ impl Users {
     /// Changes an account.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `Duplicate("email")`.
+    /// The policy's refusal, `NotFound`, `Duplicate("email")`, `LastAdministrator`.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -78,12 +83,41 @@ impl Users {
     /// are not given again.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`.
+    /// The policy's refusal, `NotFound`, `LastAdministrator`.
     pub async fn delete(&self, actor: &Actor, id: UserId) -> Result<(), Error> {
         self.require(actor).await?;
         self.accounts.delete_by(actor.into(), id).await?;
         forget(&*self.answers, AnswerOrigin::Asker(id)).await;
         Ok(())
+    }
+
+    /// A page of a user's API keys, oldest first.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn list_api_keys(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, Error> {
+        self.require(actor).await?;
+        let user = self.accounts.get(id).await?;
+        self.tokens.api_keys_of(user.id, page).await
+    }
+
+    /// Revokes a user's token.
+    ///
+    /// # Errors
+    /// The policy's refusal, `NotFound`.
+    pub async fn revoke_token(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        token: TokenId,
+    ) -> Result<(), Error> {
+        self.require(actor).await?;
+        self.tokens.revoke_by(actor.into(), id, token).await
     }
 
     async fn require(&self, actor: &Actor) -> Result<(), Error> {

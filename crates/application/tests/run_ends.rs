@@ -147,14 +147,7 @@ async fn a_panic_at_the_very_end_of_a_run_leaves_nobody_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn runs_end_when_their_user_may_do_less_than_when_they_asked() {
-    let nothing = || UserChanges {
-        email: None,
-        name: None,
-        role: None,
-        is_active: None,
-        password: None,
-        updated_at: DateTime::UNIX_EPOCH,
-    };
+    let nothing = || UserChanges::none(DateTime::UNIX_EPOCH);
     let disabled = UserChanges {
         is_active: Some(false),
         ..nothing()

@@ -8,16 +8,22 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{Duration, TimeDelta};
-use colloquy_application::Error;
 use colloquy_application::accounts::{AccountChanges, Accounts, NewAccount};
-use colloquy_application::passwords::{Password, PasswordHasher};
-use colloquy_application::ports::Clock as _;
+use colloquy_application::passwords::{Password, PasswordHash, PasswordHasher};
+use colloquy_application::ports::{
+    Authenticated, Clock as _, Credentials, OffsetList, OffsetPage, PasswordChange, PortError,
+    UserChanges, UserRepository,
+};
+use colloquy_application::profile::{OwnPassword, Profile, ProfileChanges};
 use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
 use colloquy_application::system::OsSecretGenerator;
+use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{ManualClock, Memory, SequentialIds};
-use colloquy_application::tokens::{SESSION_LIFETIME, TokenSources, Tokens};
-use colloquy_domain::{Actor, Email, Role, TokenKind, TokenName, User};
+use colloquy_application::tokens::{SESSION_LIFETIME, Tokens};
+use colloquy_application::{Error, PasswordCheck};
+use colloquy_domain::{AccessToken, Actor, Email, Role, TokenKind, TokenName, User, UserId};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
 
@@ -25,6 +31,7 @@ struct Door {
     clock: Arc<ManualClock>,
     accounts: Accounts,
     tokens: Tokens,
+    profile: Profile,
 }
 
 const PASSWORD: &str = "correct horse";
@@ -32,20 +39,27 @@ const PASSWORD: &str = "correct horse";
 impl Door {
     fn new() -> Self {
         let stores = Memory::new().stores();
+        let users = stores.users.clone();
+        Self::on(stores, users)
+    }
+
+    /// A door to these stores, whose accounts are looked up there.
+    fn on(stores: Stores, users: Arc<dyn UserRepository>) -> Self {
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
         let secrets = Arc::new(OsSecretGenerator);
         let hasher = PasswordHasher::new(2, secrets.clone());
-        let sources = TokenSources {
+        let check = PasswordCheck {
+            users: users.clone(),
+            guard: SignInGuard::new(stores.sign_ins, SignInLimits::default(), 2),
+            hasher: hasher.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
-            secrets,
         };
-        let guard = SignInGuard::new(stores.sign_ins, SignInLimits::default(), 2);
-        let users = stores.users;
         Self {
-            accounts: Accounts::new(users.clone(), hasher.clone(), clock.clone(), ids),
-            tokens: Tokens::new(users, stores.tokens, guard, hasher, sources),
+            accounts: Accounts::new(users, hasher, clock.clone(), ids),
+            tokens: Tokens::new(check.clone(), stores.tokens, secrets),
+            profile: Profile::new(check),
             clock,
         }
     }
@@ -188,36 +202,50 @@ async fn what_is_not_a_token_of_ours_is_refused() {
     }
 }
 
+impl Door {
+    /// Somebody who holds an API key.
+    async fn caller(&self, email: &str) -> Authenticated {
+        let user = self.account(email, Some(PASSWORD)).await;
+        let key = self.tokens.issue_api_key(user.id, name("first"), None);
+        let key = key.await.unwrap();
+        let caller = self.tokens.authenticate(key.text.expose()).await;
+        caller.unwrap()
+    }
+
+    async fn keys(&self, caller: &Authenticated) -> Vec<AccessToken> {
+        let actor = Actor::User(caller.user.clone());
+        let list = self.tokens.list_api_keys(&actor, ALL).await.unwrap();
+        list.items
+    }
+}
+
+fn name(text: &str) -> TokenName {
+    TokenName::parse(text).unwrap()
+}
+
+const ALL: OffsetPage = OffsetPage { skip: 0, limit: 10 };
+
 #[tokio::test]
 async fn api_keys_are_their_owners_to_list_and_revoke() {
     let door = Door::new();
-    let ada = Actor::User(Arc::new(door.account("ada@example.org", None).await));
-    let bob = Actor::User(Arc::new(door.account("bob@example.org", None).await));
-    let name = TokenName::parse("laptop").unwrap();
+    let ada = door.caller("ada@example.org").await;
+    let bob = door.caller("bob@example.org").await;
     let lifetime = Some(Duration::days(30));
-    let issued = door
-        .tokens
-        .create_api_key(&ada, name, lifetime)
-        .await
-        .unwrap();
+    let issued = door.tokens.create_api_key(&ada, name("laptop"), lifetime);
+    let issued = issued.await.unwrap();
     let id = issued.token.id;
-    assert_eq!(
-        issued.token.expires_at,
-        Some(door.clock.now() + Duration::days(30))
-    );
-    assert_eq!(
-        door.tokens.list_api_keys(&ada).await.unwrap(),
-        [issued.token]
-    );
-    assert_eq!(door.tokens.list_api_keys(&bob).await.unwrap(), []);
-    assert!(matches!(
-        door.tokens.revoke(&bob, id).await,
-        Err(Error::NotFound)
-    ));
-    door.tokens.revoke(&ada, id).await.unwrap();
+    let end = door.clock.now() + Duration::days(30);
+    assert_eq!(issued.token.expires_at, Some(end));
+    assert_eq!(door.keys(&ada).await[1], issued.token);
+    assert_eq!(door.keys(&bob).await.len(), 1);
+    let bob = Actor::User(bob.user);
+    let refused = door.tokens.revoke(&bob, id).await;
+    assert!(matches!(refused, Err(Error::NotFound)));
+    let actor = Actor::User(ada.user);
+    door.tokens.revoke(&actor, id).await.unwrap();
     assert!(door.is_refused(issued.text.expose()).await);
     assert!(matches!(
-        door.tokens.list_api_keys(&Actor::Guest).await,
+        door.tokens.list_api_keys(&Actor::Guest, ALL).await,
         Err(Error::Unauthenticated)
     ));
 }
@@ -225,12 +253,145 @@ async fn api_keys_are_their_owners_to_list_and_revoke() {
 #[tokio::test]
 async fn whoever_is_removed_after_they_were_let_in_has_to_sign_in() {
     let door = Door::new();
-    let user = door.account("ada@example.org", None).await;
-    door.accounts.delete(user.id).await.unwrap();
-    let name = TokenName::parse("laptop").unwrap();
-    let ada = Actor::User(Arc::new(user));
-    let issued = door.tokens.create_api_key(&ada, name, None).await;
+    let ada = door.caller("ada@example.org").await;
+    door.accounts.delete(ada.user.id).await.unwrap();
+    let issued = door.tokens.create_api_key(&ada, name("laptop"), None).await;
     assert!(matches!(issued, Err(Error::Unauthenticated)), "{issued:?}");
+}
+
+/// Accounts that are changed right after somebody has read the password of one.
+struct Racing {
+    inner: Arc<dyn UserRepository>,
+    change: UserChanges,
+}
+
+#[async_trait]
+impl UserRepository for Racing {
+    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
+        let found = self.inner.find_credentials(email).await?;
+        if let Some(Credentials { user, .. }) = &found {
+            self.inner.update(user.id, &self.change).await?;
+        }
+        Ok(found)
+    }
+
+    async fn add(&self, user: &User, password: Option<&PasswordHash>) -> Result<(), PortError> {
+        self.inner.add(user, password).await
+    }
+
+    async fn add_first_administrator(
+        &self,
+        user: &User,
+        password: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.inner.add_first_administrator(user, password).await
+    }
+
+    async fn get(&self, id: UserId) -> Result<Option<User>, PortError> {
+        self.inner.get(id).await
+    }
+
+    async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError> {
+        self.inner.find_all(ids).await
+    }
+
+    async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, PortError> {
+        self.inner.list(page).await
+    }
+
+    async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError> {
+        self.inner.update(id, changes).await
+    }
+
+    async fn rehash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.inner.rehash(id, old, new).await
+    }
+
+    async fn delete(&self, id: UserId) -> Result<(), PortError> {
+        self.inner.delete(id).await
+    }
+}
+
+/// A door whose accounts change as soon as somebody has given their password.
+fn racing(change: UserChanges) -> Door {
+    let stores = Memory::new().stores();
+    let inner = stores.users.clone();
+    Door::on(stores, Arc::new(Racing { inner, change }))
+}
+
+fn new_password() -> UserChanges {
+    let hash = PasswordHash::from_stored("$argon2id$another");
+    UserChanges {
+        password: Some(PasswordChange::to(hash)),
+        ..UserChanges::none(chrono::DateTime::UNIX_EPOCH)
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_under_way_does_not_survive_what_happens_to_the_account() {
+    let disabled = UserChanges {
+        is_active: Some(false),
+        ..UserChanges::none(chrono::DateTime::UNIX_EPOCH)
+    };
+    for change in [new_password(), disabled] {
+        let door = racing(change);
+        door.account("ada@example.org", Some(PASSWORD)).await;
+        let refused = door.login("ada@example.org", PASSWORD).await;
+        assert!(
+            matches!(refused, Err(Error::InvalidCredentials)),
+            "{refused:?}"
+        );
+    }
+}
+
+fn own_password(current: &str, new: &str) -> ProfileChanges {
+    ProfileChanges {
+        password: Some(OwnPassword {
+            current: Password::presented(current),
+            new: Password::parse(new).unwrap(),
+        }),
+        ..ProfileChanges::default()
+    }
+}
+
+#[tokio::test]
+async fn ones_own_password_is_not_changed_from_one_that_is_no_more() {
+    let door = racing(new_password());
+    let ada = door.caller("ada@example.org").await;
+    let change = own_password(PASSWORD, "the next password");
+    let refused = door.profile.update(&ada, change, HERE.parse().unwrap());
+    let refused = refused.await;
+    assert!(
+        matches!(refused, Err(Error::InvalidCredentials)),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_counts_like_one_at_sign_in() {
+    let door = Door::new();
+    let ada = door.caller("ada@example.org").await;
+    let from = HERE.parse().unwrap();
+    for _ in 0..9 {
+        let change = own_password("wrong password", "the next password");
+        let refused = door.profile.update(&ada, change, from).await;
+        assert!(
+            matches!(refused, Err(Error::InvalidCredentials)),
+            "{refused:?}"
+        );
+    }
+    let change = own_password(PASSWORD, "the next password");
+    let refused = door.profile.update(&ada, change, from).await;
+    assert!(
+        matches!(refused, Err(Error::TooManySignIns { .. })),
+        "{refused:?}"
+    );
+    door.is_stopped(HERE, "ada@example.org", PASSWORD).await;
 }
 
 const HERE: &str = "192.0.2.1";

@@ -7,8 +7,10 @@ mod blobs;
 mod lookups;
 mod shared_load;
 mod tokens;
+mod users;
 
 pub use answers::MemoryAnswerCache;
 pub use assistants::CachedAssistantRepository;
 pub use blobs::CachedBlobStore;
 pub use tokens::CachedTokenRepository;
+pub use users::TokenForgettingUserRepository;

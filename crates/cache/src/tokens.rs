@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{
-    Authenticated, PortError, Reading, Readings, TokenHash, TokenRepository,
+    Authenticated, Grounds, OffsetList, OffsetPage, PortError, Reading, Readings, TokenHash,
+    TokenRepository,
 };
 use colloquy_domain::{AccessToken, TokenId, TokenKind, UserId};
 use moka::future::Cache;
@@ -92,8 +93,13 @@ impl Readings for CachedTokenRepository {
 
 #[async_trait]
 impl TokenRepository for CachedTokenRepository {
-    async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError> {
-        self.inner.add(token, hash).await
+    async fn add(
+        &self,
+        token: &AccessToken,
+        hash: &TokenHash,
+        grounds: &Grounds,
+    ) -> Result<(), PortError> {
+        self.inner.add(token, hash, grounds).await
     }
 
     async fn authenticate(
@@ -113,8 +119,13 @@ impl TokenRepository for CachedTokenRepository {
         }
     }
 
-    async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {
-        self.inner.list(user, kind).await
+    async fn list(
+        &self,
+        user: UserId,
+        kind: TokenKind,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, PortError> {
+        self.inner.list(user, kind, page).await
     }
 
     async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError> {

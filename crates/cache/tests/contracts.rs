@@ -5,12 +5,20 @@ use std::sync::Arc;
 use colloquy_application::ports::BlobStore;
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{Memory, MemoryBlobs};
-use colloquy_cache::{CachedAssistantRepository, CachedBlobStore, CachedTokenRepository};
+use colloquy_cache::{
+    CachedAssistantRepository, CachedBlobStore, CachedTokenRepository,
+    TokenForgettingUserRepository,
+};
 
 async fn stores() -> Option<(Stores, ())> {
     let mut stores = Memory::new().stores();
     stores.assistants = Arc::new(CachedAssistantRepository::new(stores.assistants));
-    stores.tokens = Arc::new(CachedTokenRepository::new(stores.tokens));
+    let tokens = Arc::new(CachedTokenRepository::new(stores.tokens));
+    stores.users = Arc::new(TokenForgettingUserRepository::new(
+        stores.users,
+        tokens.clone(),
+    ));
+    stores.tokens = tokens;
     Some((stores, ()))
 }
 
@@ -19,6 +27,7 @@ async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
     Some((Arc::new(cached), ()))
 }
 
+colloquy_application::user_contracts!(stores);
 colloquy_application::token_contracts!(stores);
 colloquy_application::assistant_contracts!(stores);
 colloquy_application::blob_contracts!(blobs);

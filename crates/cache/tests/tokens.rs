@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
+use colloquy_application::ports::{
+    Authenticated, Grounds, OffsetList, OffsetPage, PortError, TokenHash, TokenRepository,
+    UserChanges, UserRepository as _,
+};
 use colloquy_application::testing::fakes::{Gate, Memory};
 use colloquy_application::testing::samples::{Samples, second, token_hash};
-use colloquy_cache::CachedTokenRepository;
+use colloquy_cache::{CachedTokenRepository, TokenForgettingUserRepository};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, UserId};
 use futures_util::future::join_all;
 
@@ -34,12 +37,22 @@ impl TokenRepository for Slow {
         answer
     }
 
-    async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError> {
-        TokenRepository::add(&self.memory, token, hash).await
+    async fn add(
+        &self,
+        token: &AccessToken,
+        hash: &TokenHash,
+        grounds: &Grounds,
+    ) -> Result<(), PortError> {
+        TokenRepository::add(&self.memory, token, hash, grounds).await
     }
 
-    async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {
-        TokenRepository::list(&self.memory, user, kind).await
+    async fn list(
+        &self,
+        user: UserId,
+        kind: TokenKind,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, PortError> {
+        TokenRepository::list(&self.memory, user, kind, page).await
     }
 
     async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError> {
@@ -66,7 +79,9 @@ impl Setting {
         let user = make.user("ada@example.org");
         memory.stores().users.add(&user, None).await.unwrap();
         let token = make.token(user.id, TokenKind::Session);
-        memory.stores().tokens.add(&token, &HASH).await.unwrap();
+        let tokens = memory.stores().tokens;
+        let added = tokens.add(&token, &HASH, &Grounds::Operator);
+        added.await.unwrap();
         let slow = Arc::new(Slow {
             memory,
             lookups: AtomicUsize::new(0),
@@ -197,11 +212,20 @@ async fn every_caller_is_told_of_a_failure_and_it_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_users_deletion_counts_at_once_when_all_is_forgotten() {
+async fn a_users_change_counts_at_once() {
+    let disabled = UserChanges {
+        is_active: Some(false),
+        ..UserChanges::none(second(0))
+    };
     let setting = Setting::with_open_gate().await;
-    assert!(setting.is_found(second(0)).await);
+    let cached = Arc::new(setting.cached);
     let users = setting.slow.memory.stores().users;
-    users.delete(setting.token.user_id).await.unwrap();
-    setting.cached.forget_all();
-    assert!(!setting.is_found(second(0)).await);
+    let users = TokenForgettingUserRepository::new(users, cached.clone());
+    let found = async || cached.authenticate(&HASH, second(0)).await.unwrap();
+    assert!(found().await.unwrap().user.is_active);
+    let user = setting.token.user_id;
+    users.update(user, &disabled).await.unwrap();
+    assert!(!found().await.unwrap().user.is_active);
+    users.delete(user).await.unwrap();
+    assert!(found().await.is_none());
 }

@@ -75,7 +75,7 @@ const LINKS: &[Links] = &[
         operation: "create_user",
         status: "201",
         parameters: &[("user_id", "$response.body#/id")],
-        targets: &["get_user", "update_user", "delete_user"],
+        targets: &["get_user", "update_user", "delete_user", "list_user_tokens"],
     },
 ];
 

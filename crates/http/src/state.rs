@@ -6,6 +6,7 @@ use colloquy_application::assistants::Assistants;
 use colloquy_application::avatars::Avatars;
 use colloquy_application::messages::Messages;
 use colloquy_application::ports::HealthCheck;
+use colloquy_application::profile::Profile;
 use colloquy_application::runs::Runs;
 use colloquy_application::threads::Threads;
 use colloquy_application::tokens::Tokens;
@@ -30,6 +31,7 @@ struct Parts {
     runs: Arc<Runs>,
     users: Arc<Users>,
     tokens: Arc<Tokens>,
+    profile: Arc<Profile>,
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
     metrics: Metrics,
@@ -59,6 +61,7 @@ impl App {
             runs: use_cases.runs.into(),
             users: use_cases.users.into(),
             tokens: use_cases.tokens.into(),
+            profile: use_cases.profile.into(),
             readiness,
             trusted_proxies,
             metrics,
@@ -109,4 +112,5 @@ groups_of_use_cases! {
     runs: Runs,
     users: Users,
     tokens: Tokens,
+    profile: Profile,
 }

@@ -118,6 +118,15 @@ pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Resul
     Ok(())
 }
 
+/// Locks the user's row and reads it; absent is `None`.
+pub(crate) async fn locked_account(
+    transaction: &Transaction,
+    user: UserId,
+) -> Result<Option<users::Model>, Failure> {
+    let account = users::Entity::find_by_id(user.as_uuid()).lock(LockType::NoKeyUpdate);
+    Ok(account.one(transaction).await?)
+}
+
 /// Locks those of the runs that are in progress under `holder`, and returns them.
 pub(crate) async fn lock_held(
     transaction: &Transaction,

@@ -2,15 +2,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use colloquy_application::ports::{Authenticated, PortError, TokenHash, TokenRepository};
+use colloquy_application::ports::{
+    Authenticated, Constraint, Grounds, MAX_API_KEYS, OffsetList, OffsetPage, PortError, TokenHash,
+    TokenRepository,
+};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
-use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use sea_orm::{Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select, Set};
 use uuid::Uuid;
 
 use crate::entities::{access_tokens, users};
-use crate::locks::keep_user;
-use crate::rows::{all, expect_found};
+use crate::error::Failure;
+use crate::locks::locked_account;
+use crate::rows::{expect_found, page};
+use crate::transaction::Transaction;
 use crate::{Database, presence};
 
 /// A use is not noted again within this time, so that authenticating usually only reads.
@@ -98,11 +103,19 @@ impl SeaTokenRepository {
 
 #[async_trait]
 impl TokenRepository for SeaTokenRepository {
-    async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError> {
+    async fn add(
+        &self,
+        token: &AccessToken,
+        hash: &TokenHash,
+        grounds: &Grounds,
+    ) -> Result<(), PortError> {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
-                keep_user(&transaction, token.user_id).await?;
+                check_grounds(&transaction, token.user_id, grounds).await?;
+                if token.kind == TokenKind::ApiKey {
+                    check_room_for(&transaction, token).await?;
+                }
                 access_tokens::Entity::insert(access_tokens::ActiveModel::new(token, hash))
                     .exec_without_returning(&transaction)
                     .await?;
@@ -138,11 +151,18 @@ impl TokenRepository for SeaTokenRepository {
         }))
     }
 
-    async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {
+    async fn list(
+        &self,
+        user: UserId,
+        kind: TokenKind,
+        wanted: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, PortError> {
         self.database
             .read(async {
-                let models = of_user(user, kind).all(self.database.reader()).await?;
-                Ok(all(models)?)
+                let transaction = self.database.begin_snapshot().await?;
+                // Their names are short.
+                let bytes = Expr::val(0_i64);
+                page(transaction, of_user(user, kind), &ORDER, wanted, bytes).await
             })
             .await
     }
@@ -179,23 +199,69 @@ fn is_of(user: UserId) -> SimpleExpr {
     Expr::col(column).eq(presence::user(user.as_uuid()))
 }
 
+/// The order of lists.
+const ORDER: [access_tokens::Column; 1] = [access_tokens::Column::Id];
+
 fn of_user(user: UserId, kind: TokenKind) -> Select<access_tokens::Entity> {
     access_tokens::Entity::find()
         .filter(is_of(user))
         .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
-        .order_by_asc(access_tokens::COLUMN.id)
+}
+
+/// Holds the user's row from then on, so that no change of the user comes between this and the
+/// token, and no other token of theirs.
+async fn check_grounds(
+    transaction: &Transaction,
+    user: UserId,
+    grounds: &Grounds,
+) -> Result<(), Failure> {
+    let account = locked_account(transaction, user).await?;
+    let account = account.filter(|account| account.is_active);
+    let account = account.ok_or(PortError::NotFound)?;
+    let holds = match grounds {
+        Grounds::Password(hash) => account.password().as_ref() == Some(hash),
+        Grounds::Token(id) => is_there(transaction, user, *id).await?,
+        Grounds::Operator => true,
+    };
+    holds.then_some(()).ok_or(PortError::NotFound.into())
+}
+
+async fn is_there(
+    transaction: &Transaction,
+    user: UserId,
+    token: TokenId,
+) -> Result<bool, Failure> {
+    let token = access_tokens::Entity::find_by_id(token.as_uuid())
+        .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()));
+    Ok(token.count(transaction).await? > 0)
+}
+
+async fn check_room_for(transaction: &Transaction, key: &AccessToken) -> Result<(), Failure> {
+    let expires_at = access_tokens::COLUMN.expires_at;
+    let counts = Condition::any()
+        .add(expires_at.is_null())
+        .add(expires_at.gt(key.created_at));
+    let keys = of_user(key.user_id, TokenKind::ApiKey).filter(counts);
+    if keys.count(transaction).await? >= u64::from(MAX_API_KEYS) {
+        return Err(PortError::Conflict(Constraint::ApiKeysPerUser).into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use colloquy_application::testing::samples::Samples;
 
+    use sea_orm::Order;
+
     use super::*;
     use crate::plans::{assert_served_by, databases};
+    use crate::rows::ordered;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_tokens_of_a_user_have_an_index_in_the_order_of_the_list() {
         let rows = of_user(Samples::new().user_id(), TokenKind::ApiKey);
+        let rows = ordered(rows, &ORDER, &Order::Asc);
         for (_place, database) in databases().await {
             assert_served_by(&database, &rows, "access_tokens_user_id_kind_id_idx").await;
         }

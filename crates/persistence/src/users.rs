@@ -1,19 +1,22 @@
 use async_trait::async_trait;
 use colloquy_application::passwords::PasswordHash;
 use colloquy_application::ports::{
-    Credentials, OffsetList, OffsetPage, PortError, UserChanges, UserRepository,
+    Constraint, Credentials, OffsetList, OffsetPage, PasswordChange, PortError, UserChanges,
+    UserRepository,
 };
 use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
 use sea_orm::ActiveValue::{self, NotSet, Set, Unchanged};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, DeleteMany, EntityTrait, PaginatorTrait,
+    QueryFilter,
 };
 
 use crate::Database;
 use crate::deletions::{self, Deleted};
 use crate::entities::{access_tokens, users};
 use crate::error::Failure;
+use crate::locks::locked_account;
 use crate::rows::{expect_found, page};
 use crate::transaction::Transaction;
 
@@ -113,12 +116,43 @@ impl UserRepository for SeaUserRepository {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
-                let model = changed(id, changes).update(&transaction).await?;
-                if changes.password.is_some() {
-                    end_sessions(&transaction, id).await?;
+                if changes.unseats_administrators() {
+                    await_other_administrators(&transaction).await?;
                 }
+                let account = locked_account(&transaction, id).await?;
+                let account = account.ok_or(PortError::NotFound)?;
+                check_password(&account, changes.password.as_ref())?;
+                if changes.unseats_administrators() {
+                    check_another_administrates(&transaction, &account).await?;
+                }
+                let model = changed(id, changes).update(&transaction).await?;
+                end_tokens(&transaction, id, changes).await?;
                 transaction.commit().await?;
                 Ok(model.try_into()?)
+            })
+            .await
+    }
+
+    async fn rehash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.database
+            .write(|| async {
+                let transaction = self.database.begin().await?;
+                let rehashed = users::ActiveModel {
+                    password_hash: Set(Some(new.as_str().to_owned())),
+                    ..Default::default()
+                };
+                let update = users::Entity::update_many()
+                    .set(rehashed)
+                    .filter(users::COLUMN.id.eq(id.as_uuid()))
+                    .filter(users::COLUMN.password_hash.eq(old.as_str()));
+                let written = update.exec(&transaction).await?.rows_affected;
+                transaction.commit().await?;
+                Ok(written > 0)
             })
             .await
     }
@@ -127,6 +161,10 @@ impl UserRepository for SeaUserRepository {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
+                await_other_administrators(&transaction).await?;
+                let account = locked_account(&transaction, id).await?;
+                let account = account.ok_or(PortError::NotFound)?;
+                check_another_administrates(&transaction, &account).await?;
                 let deletion = users::Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
                 deletions::note(&transaction, Deleted::User, id.as_uuid()).await?;
@@ -148,8 +186,9 @@ async fn insert(
     Ok(())
 }
 
-/// On PostgreSQL two transactions could both find no administrator and add one; this makes the
-/// second wait for the first. SQLite has one writer anyway.
+/// On PostgreSQL two transactions could both find no administrator and add one, or find each
+/// other's and remove one; this makes the second wait for the first. It comes before the locks of
+/// rows. SQLite has one writer anyway.
 async fn await_other_administrators(transaction: &Transaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let lock = "SELECT pg_advisory_xact_lock(hashtext('colloquy: first administrator'))";
@@ -175,7 +214,7 @@ fn changed(id: UserId, changes: &UserChanges) -> users::ActiveModel {
         name: set(name.map(|name| name.map(PersonName::into_string))),
         role: set(changes.role.map(|role| role.as_str().to_owned())),
         is_active: set(changes.is_active),
-        password_hash: set(password.map(|hash| Some(hash.as_str().to_owned()))),
+        password_hash: set(password.map(|password| Some(password.hash.as_str().to_owned()))),
         created_at: NotSet,
         updated_at: Set(changes.updated_at),
     }
@@ -186,11 +225,58 @@ fn set<V: Into<sea_orm::Value>>(value: Option<V>) -> ActiveValue<V> {
     value.map_or(NotSet, Set)
 }
 
-async fn end_sessions(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
+fn check_password(
+    account: &users::Model,
+    change: Option<&PasswordChange>,
+) -> Result<(), PortError> {
+    match change.and_then(|change| change.replaces.as_ref()) {
+        Some(old) if !account.is_active || account.password().as_ref() != Some(old) => {
+            Err(PortError::Conflict(Constraint::UserPassword))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Unless the account is no active administrator itself.
+async fn check_another_administrates(
+    transaction: &Transaction,
+    account: &users::Model,
+) -> Result<(), Failure> {
+    let admin = Role::Admin.as_str();
+    if !account.is_active || account.role != admin {
+        return Ok(());
+    }
+    let others = users::Entity::find()
+        .filter(users::COLUMN.role.eq(admin))
+        .filter(users::COLUMN.is_active.eq(true))
+        .filter(users::COLUMN.id.ne(account.id));
+    if others.count(transaction).await? == 0 {
+        return Err(PortError::Conflict(Constraint::LastAdministrator).into());
+    }
+    Ok(())
+}
+
+/// Removes the tokens that the changes end.
+async fn end_tokens(
+    transaction: &Transaction,
+    user: UserId,
+    changes: &UserChanges,
+) -> Result<(), Failure> {
+    if let Some(password) = &changes.password {
+        let mut sessions = of_kind(user, TokenKind::Session);
+        if let Some(kept) = password.keeps {
+            sessions = sessions.filter(access_tokens::COLUMN.id.ne(kept.as_uuid()));
+        }
+        sessions.exec(transaction).await?;
+    }
+    if changes.revokes_api_keys {
+        of_kind(user, TokenKind::ApiKey).exec(transaction).await?;
+    }
+    Ok(())
+}
+
+fn of_kind(user: UserId, kind: TokenKind) -> DeleteMany<access_tokens::Entity> {
     access_tokens::Entity::delete_many()
         .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()))
-        .filter(access_tokens::COLUMN.kind.eq(TokenKind::Session.as_str()))
-        .exec(transaction)
-        .await?;
-    Ok(())
+        .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
 }

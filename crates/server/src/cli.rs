@@ -50,6 +50,9 @@ pub(crate) enum UserTask {
         /// Read the password from the first line of standard input instead of generating one
         #[arg(long)]
         password_stdin: bool,
+        /// Revoke the account's API keys as well
+        #[arg(long)]
+        revoke_api_keys: bool,
     },
     /// Disable an account: it cannot sign in and its tokens do not count
     Disable {

@@ -10,6 +10,7 @@ use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
 use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
 use colloquy_cache::{
     CachedAssistantRepository, CachedBlobStore, CachedTokenRepository, MemoryAnswerCache,
+    TokenForgettingUserRepository,
 };
 use colloquy_http::Metrics;
 use colloquy_matcher::EnglishMatcher;
@@ -124,8 +125,9 @@ impl Models {
     }
 }
 
-/// What is kept in memory.
+/// What is kept in memory, and who must tell it of changes.
 struct Caches {
+    users: Arc<TokenForgettingUserRepository>,
     tokens: Arc<CachedTokenRepository>,
     assistants: Arc<CachedAssistantRepository>,
     blobs: Arc<CachedBlobStore>,
@@ -139,8 +141,12 @@ impl Caches {
     fn new(database: &Database, blobs: &ObjectBlobStore, answers_max_bytes: usize) -> Self {
         let tokens = SeaTokenRepository::new(database.clone());
         let assistants = SeaAssistantRepository::new(database.clone());
+        let tokens = Arc::new(CachedTokenRepository::new(Arc::new(tokens)));
+        let users = Arc::new(SeaUserRepository::new(database.clone()));
+        let users = TokenForgettingUserRepository::new(users, Arc::clone(&tokens));
         Self {
-            tokens: Arc::new(CachedTokenRepository::new(Arc::new(tokens))),
+            users: Arc::new(users),
+            tokens,
             assistants: Arc::new(CachedAssistantRepository::new(Arc::new(assistants))),
             blobs: Arc::new(CachedBlobStore::new(
                 Arc::new(blobs.clone()),
@@ -159,7 +165,7 @@ fn ports(
     sources: &Sources,
 ) -> Ports {
     Ports {
-        users: Arc::new(SeaUserRepository::new(database.clone())),
+        users: Arc::clone(&caches.users) as _,
         tokens: Arc::clone(&caches.tokens) as _,
         sign_ins: Arc::new(SeaSignInRepository::new(database.clone())),
         assistants: Arc::clone(&caches.assistants) as _,

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use colloquy_application::PasswordCheck;
 use colloquy_application::accounts::Accounts;
 use colloquy_application::passwords::PasswordHasher;
 use colloquy_application::ports::{Clock, IdGenerator, SecretGenerator, UserRepository};
 use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
 use colloquy_application::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
-use colloquy_application::tokens::{TokenSources, Tokens};
+use colloquy_application::tokens::Tokens;
 use colloquy_persistence::{
     ConnectError, Database, DatabaseOptions, MigrationReport, SeaSignInRepository,
     SeaTokenRepository, SeaUserRepository,
@@ -57,20 +58,16 @@ impl Store {
     /// The tokens, for the machine's operator.
     pub(crate) fn tokens(&self) -> Tokens {
         let sources = Sources::default();
-        let tokens = Arc::new(SeaTokenRepository::new(self.database.clone()));
-        let hasher = sources.hasher(1);
         let attempts = Arc::new(SeaSignInRepository::new(self.database.clone()));
-        Tokens::new(
-            self.users(),
-            tokens,
-            SignInGuard::new(attempts, SignInLimits::default(), 1),
-            hasher,
-            TokenSources {
-                clock: sources.clock,
-                ids: sources.ids,
-                secrets: sources.secrets,
-            },
-        )
+        let check = PasswordCheck {
+            users: self.users(),
+            guard: SignInGuard::new(attempts, SignInLimits::default(), 1),
+            hasher: sources.hasher(1),
+            clock: sources.clock,
+            ids: sources.ids,
+        };
+        let tokens = Arc::new(SeaTokenRepository::new(self.database.clone()));
+        Tokens::new(check, tokens, sources.secrets)
     }
 
     fn users(&self) -> Arc<dyn UserRepository> {

@@ -64,12 +64,15 @@ const MATRIX: &[Row] = &[
     row("GET /users", [401, 403, 403, 200]),
     row("POST /users", [401, 403, 403, 201]),
     row("GET /users/me", [401, 200, 200, 200]),
+    row("PATCH /users/me", [401, 200, 200, 200]),
     row("GET /users/me/tokens", [401, 200, 200, 200]),
     row("POST /users/me/tokens", [401, 201, 201, 201]),
     row("DELETE /users/me/tokens/{}", [401, 404, 204, 404]),
     row("GET /users/{}", [401, 403, 403, 200]),
     row("PATCH /users/{}", [401, 403, 403, 200]),
     row("DELETE /users/{}", [401, 403, 403, 204]),
+    row("GET /users/{}/tokens", [401, 403, 403, 200]),
+    row("DELETE /users/{}/tokens/{}", [401, 403, 403, 404]),
     row("GET /assistants", [200, 200, 200, 200]),
     row("POST /assistants", [401, 403, 403, 201]),
     row("GET /assistants/{}", [200, 200, 200, 200]),
@@ -119,6 +122,17 @@ impl World {
             disabled,
             admin,
             server,
+        }
+    }
+
+    /// Revokes the keys of a step: a user may have no more than a hundred.
+    async fn end_step(&self) {
+        for person in [&self.owner, &self.stranger, &self.admin] {
+            let keys = person.get("/users/me/tokens").await.expect(200);
+            for key in keys.as_array().unwrap() {
+                let path = format!("/users/me/tokens/{}", text(&key["id"]));
+                person.delete(&path).await.expect(204);
+            }
         }
     }
 
@@ -208,7 +222,8 @@ impl Things {
             "POST /threads/{}/messages" => {
                 json!({"assistant_id": self.assistant, "content": "hello"})
             }
-            "PATCH /users/{}"
+            "PATCH /users/me"
+            | "PATCH /users/{}"
             | "PUT /assistants/{}"
             | "PATCH /assistants/{}"
             | "PATCH /threads/{}" => json!({"name": "Changed"}),
@@ -291,6 +306,7 @@ async fn every_operation_lets_in_whom_it_should(backend: Backend) {
                 assert!(!told.contains("a secret"), "{operation} as {who}");
                 assert_unchanged(&world, &things, operation, who).await;
             }
+            world.end_step().await;
         }
     }
 }

@@ -340,7 +340,8 @@ async fn what_administrators_do_is_told_with_who_did(backend: Backend) {
     let said = audited(&server, before, last(&admin).await).await;
     let of_user = |role, is_active, password_changed| {
         json!({"message": "account changed", "user.id": user, "user.role": role,
-            "user.is_active": is_active, "user.password_changed": password_changed})
+            "user.is_active": is_active, "user.password_changed": password_changed,
+            "user.api_keys_revoked": false})
     };
     let of_assistant = |message| json!({"message": message, "assistant.id": assistant});
     let of_token = |message| json!({"message": message, "user.id": me, "token.id": key});

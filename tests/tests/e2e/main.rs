@@ -29,6 +29,7 @@ mod metrics;
 mod models;
 mod odd_models;
 mod operations;
+mod passwords;
 mod run_bounds;
 mod run_limits;
 mod runs;

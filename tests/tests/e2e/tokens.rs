@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
 use colloquy_tests::on_both_backends;
-use colloquy_tests::server::Colloquy;
+use colloquy_tests::server::{Colloquy, PASSWORD};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{ABSENT, members};
@@ -18,6 +19,9 @@ on_both_backends![
     a_refused_key_names_the_wrong_field,
     a_revoked_key_is_dead,
     keys_of_others_do_not_exist,
+    a_user_has_a_hundred_keys_and_no_more,
+    keys_are_listed_page_by_page,
+    administrators_see_and_revoke_a_users_keys,
 ];
 
 async fn a_key_acts_for_its_user(backend: Backend) {
@@ -132,4 +136,89 @@ async fn keys_of_others_do_not_exist(backend: Backend) {
     program.get("/users/me").await.expect(200);
     let listed = bob.get(TOKENS).await.text();
     assert!(!listed.contains(text(&key["id"])));
+}
+
+/// The most API keys that a user may have.
+const MAX_KEYS: usize = 100;
+
+async fn a_user_has_a_hundred_keys_and_no_more(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let user = server.user("ada").await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let posts = (0..50).map(|_| user.post(TOKENS, json!({"name": "ci"})));
+        statuses.extend(join_all(posts).await);
+    }
+    let (made, refused): (Vec<_>, Vec<_>) = statuses
+        .into_iter()
+        .partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (MAX_KEYS, 50));
+    for answer in refused {
+        answer.problem(409, "too_many_api_keys");
+    }
+    let key = user.get(&format!("{TOKENS}?limit=1")).await;
+    assert_eq!(key.header("x-total-count"), Some("100"));
+    let path = format!("{TOKENS}/{}", text(&key.expect(200)[0]["id"]));
+    user.delete(&path).await.expect(204);
+    user.post(TOKENS, json!({"name": "ci"})).await.expect(201);
+    let other = server.user("bob").await;
+    other.post(TOKENS, json!({"name": "ci"})).await.expect(201);
+    server.guest().sign_in("ada@example.org", PASSWORD).await;
+}
+
+async fn keys_are_listed_page_by_page(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let user = server.user("ada").await;
+    for name in ["a", "b", "c"] {
+        user.post(TOKENS, json!({"name": name})).await.expect(201);
+    }
+    let names = async |query: &str| -> Vec<String> {
+        let page = user.get(&format!("{TOKENS}{query}")).await;
+        assert_eq!(page.header("x-total-count"), Some("3"));
+        let page = page.expect(200);
+        let keys = page.as_array().unwrap().iter();
+        keys.map(|key| text(&key["name"]).to_owned()).collect()
+    };
+    assert_eq!(names("").await, ["a", "b", "c"]);
+    assert_eq!(names("?skip=1&limit=1").await, ["b"]);
+    assert!(names("?skip=3").await.is_empty());
+    let refused = user.get(&format!("{TOKENS}?limit=0")).await;
+    assert_eq!(refused.invalid_fields(), ["limit"]);
+}
+
+async fn administrators_see_and_revoke_a_users_keys(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let user = server.user("ada").await;
+    let account = user.get("/users/me").await.expect(200);
+    let mut key = user.post(TOKENS, json!({"name": "ci"})).await.expect(201);
+    let secret = key.as_object_mut().unwrap().remove("token").unwrap();
+    let program = server.guest().with_token(text(&secret));
+    program.get("/users/me").await.expect(200);
+
+    let path = format!("/users/{}/tokens", text(&account["id"]));
+    let listed = admin.get(&path).await;
+    assert_eq!(listed.header("x-total-count"), Some("1"));
+    assert!(!listed.text().contains(text(&secret)));
+    let mut listed = listed.expect(200);
+    listed[0]["last_used_at"] = Value::Null;
+    assert_eq!(listed, json!([key]));
+    user.get(&path).await.problem(403, "forbidden");
+
+    let one = format!("{path}/{}", text(&key["id"]));
+    user.delete(&one).await.problem(403, "forbidden");
+    let wrong = format!("/users/{ABSENT}/tokens");
+    let missing = admin.get(&wrong).await;
+    missing.problem(404, "entity_not_found");
+    let foreign = format!("{wrong}/{}", text(&key["id"]));
+    let missing = admin.delete(&foreign).await;
+    missing.problem(404, "entity_not_found");
+    program.get("/users/me").await.expect(200);
+
+    let deleted = admin.delete(&one).await;
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    let refused = program.get("/users/me").await;
+    refused.problem(401, "authentication_required");
+    admin.delete(&one).await.problem(404, "entity_not_found");
+    assert_eq!(admin.get(&path).await.expect(200), json!([]));
 }

@@ -4,6 +4,7 @@ use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{ABSENT, members};
@@ -19,6 +20,8 @@ on_both_backends![
     users_are_listed_page_by_page,
     a_deleted_users_threads_stay,
     an_absent_user_is_not_found,
+    the_last_active_administrator_stays,
+    of_administrators_who_unseat_each_other_one_stays,
 ];
 
 async fn create(admin: &Client, email: &str) -> Value {
@@ -265,5 +268,67 @@ async fn an_absent_user_is_not_found(backend: Backend) {
         change.problem(404, "entity_not_found");
         let deleted = admin.delete(&path).await;
         deleted.problem(404, "entity_not_found");
+    }
+}
+
+async fn the_last_active_administrator_stays(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let own = path(&admin.get("/users/me").await.expect(200));
+    let disabled = json!({"email": "gone@example.org", "password": PASSWORD, "role": "admin"});
+    let disabled = admin.post("/users", disabled).await.expect(201);
+    let change = json!({"is_active": false});
+    admin.patch(&path(&disabled), change).await.expect(200);
+    let before = admin.get(&own).await.expect(200);
+    for change in [
+        json!({"role": "user"}),
+        json!({"is_active": false}),
+        json!({"name": "x", "role": "user"}),
+    ] {
+        let refused = admin.patch(&own, change).await;
+        refused.problem(409, "last_administrator");
+    }
+    let refused = admin.delete(&own).await;
+    refused.problem(409, "last_administrator");
+    assert_eq!(admin.get(&own).await.expect(200), before);
+
+    let site = server.installation();
+    let output = site.run(&["user", "disable", ADMIN_EMAIL]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(told.contains("the last active administrator"), "{told}");
+
+    let change = json!({"is_active": true});
+    admin.patch(&path(&disabled), change).await.expect(200);
+    admin.patch(&own, json!({"role": "user"})).await.expect(200);
+    admin.get("/users").await.problem(403, "forbidden");
+}
+
+async fn of_administrators_who_unseat_each_other_one_stays(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    for round in 0..5 {
+        let admin = server.admin().await;
+        let own = path(&admin.get("/users/me").await.expect(200));
+        let email = format!("other{round}@example.org");
+        let other = json!({"email": email, "password": PASSWORD, "role": "admin"});
+        let other = path(&admin.post("/users", other).await.expect(201));
+        let there = server.guest().sign_in(&email, PASSWORD).await;
+        let change = json!({"role": "user"});
+        let both = [
+            admin.patch(&other, change.clone()),
+            there.patch(&own, change),
+        ];
+        let statuses: Vec<u16> = join_all(both).await.iter().map(|it| it.status).collect();
+        let kept = match statuses.as_slice() {
+            [200, 403 | 409] => &admin,
+            [403 | 409, 200] => &there,
+            other => panic!("{other:?}"),
+        };
+        let role = json!({"role": "admin"});
+        kept.patch(&own, role).await.expect(200);
+        admin
+            .patch(&other, json!({"role": "user"}))
+            .await
+            .expect(200);
     }
 }

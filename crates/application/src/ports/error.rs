@@ -53,6 +53,12 @@ impl PortError {
 pub enum Constraint {
     /// No two users have the same email, case aside.
     UserEmail,
+    /// A password is changed from the one that was verified.
+    UserPassword,
+    /// There is always an active administrator, once there was one.
+    LastAdministrator,
+    /// A user has at most [`MAX_API_KEYS`](super::MAX_API_KEYS) API keys.
+    ApiKeysPerUser,
     /// No two assistants have the same slug.
     AssistantSlug,
     /// An assistant is changed from the revision that was read.

@@ -57,5 +57,5 @@ pub use sign_ins::{AccountKey, PastAttempt, PlaceKey, SignInAttempt, SignInRepos
 pub use spoken::SpokenMessages;
 pub use system::{Clock, IdGenerator, SecretGenerator};
 pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
-pub use tokens::{Authenticated, TokenHash, TokenRepository};
-pub use users::{Credentials, UserChanges, UserRepository};
+pub use tokens::{Authenticated, Grounds, MAX_API_KEYS, TokenHash, TokenRepository};
+pub use users::{Credentials, PasswordChange, UserChanges, UserRepository};

@@ -5,16 +5,28 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
 
-use super::PortError;
+use super::{OffsetList, OffsetPage, PortError};
+use crate::passwords::PasswordHash;
+
+/// The most API keys that a user may have; expired ones do not count.
+pub const MAX_API_KEYS: u32 = 100;
 
 /// Keeps the access tokens, by the hash of the whole token. A revoked token is removed.
 #[async_trait]
 pub trait TokenRepository: Send + Sync {
-    /// Stores a new token.
+    /// Stores a new token, if at that moment its user is there and active, the grounds still hold
+    /// and, for an API key, the user has fewer than [`MAX_API_KEYS`]. A change of the user counts
+    /// as before or as after the whole step.
     ///
     /// # Errors
-    /// `NotFound` when its user is gone.
-    async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError>;
+    /// `NotFound` when the user is gone or inactive or the grounds do not hold;
+    /// `Conflict(ApiKeysPerUser)`.
+    async fn add(
+        &self,
+        token: &AccessToken,
+        hash: &TokenHash,
+        grounds: &Grounds,
+    ) -> Result<(), PortError>;
 
     /// The token of that hash with its user, and notes its use at `now`, at most once a minute
     /// per token and only while the store can be written to. Absent is `None`. An expired token or an inactive user is returned all the
@@ -27,8 +39,13 @@ pub trait TokenRepository: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Authenticated>, PortError>;
 
-    /// A user's tokens of one kind, oldest first (by id), expired ones included.
-    async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError>;
+    /// A page of a user's tokens of one kind, oldest first (by id), expired ones included.
+    async fn list(
+        &self,
+        user: UserId,
+        kind: TokenKind,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, PortError>;
 
     /// Removes a user's token.
     ///
@@ -38,6 +55,17 @@ pub trait TokenRepository: Send + Sync {
 
     /// Removes the tokens that expired before `now`; how many. Not atomic: a batch after another.
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
+}
+
+/// On what a token is given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grounds {
+    /// The password behind this hash was given: the user's stored hash must still be this one.
+    Password(PasswordHash),
+    /// This token of the user was presented: it must still be there.
+    Token(TokenId),
+    /// The machine's operator says so.
+    Operator,
 }
 
 /// A token that exists, and whose it is.

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_domain::{Email, PersonName, Role, User, UserId};
+use colloquy_domain::{Email, PersonName, Role, TokenId, User, UserId};
 
 use super::{OffsetList, OffsetPage, PortError};
 use crate::passwords::PasswordHash;
@@ -38,17 +38,28 @@ pub trait UserRepository: Send + Sync {
     async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, PortError>;
 
     /// Writes what `changes` holds and returns the account as it stands then. A new password
-    /// hash removes the account's sessions in the same step; API keys stay.
+    /// removes the account's sessions in the same step, `revokes_api_keys` its API keys.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict(UserEmail)`.
+    /// `NotFound`; `Conflict(UserEmail)`; `Conflict(UserPassword)` when the account does not have
+    /// the password that was to be replaced, or is inactive; `Conflict(LastAdministrator)` when no
+    /// active administrator would be left, however many callers try at once.
     async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError>;
+
+    /// Stores another hash of the same password if the stored one still is `old`; whether it did.
+    /// Nothing else changes: sessions stay.
+    async fn rehash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, PortError>;
 
     /// Removes the account and its tokens; its threads stay without an owner, its runs without
     /// a user.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, `Conflict(LastAdministrator)` as for [`update`](Self::update).
     async fn delete(&self, id: UserId) -> Result<(), PortError>;
 }
 
@@ -72,8 +83,55 @@ pub struct UserChanges {
     pub role: Option<Role>,
     /// Whether the account counts.
     pub is_active: Option<bool>,
-    /// A new password, hashed.
-    pub password: Option<PasswordHash>,
+    /// A new password.
+    pub password: Option<PasswordChange>,
+    /// Whether the account's API keys end.
+    pub revokes_api_keys: bool,
     /// The time of the change.
     pub updated_at: DateTime<Utc>,
+}
+
+impl UserChanges {
+    /// No change, at that time.
+    #[must_use]
+    pub const fn none(updated_at: DateTime<Utc>) -> Self {
+        Self {
+            email: None,
+            name: None,
+            role: None,
+            is_active: None,
+            password: None,
+            revokes_api_keys: false,
+            updated_at,
+        }
+    }
+
+    /// Whether an active administrator would be one no more.
+    #[must_use]
+    pub fn unseats_administrators(&self) -> bool {
+        self.role == Some(Role::User) || self.is_active == Some(false)
+    }
+}
+
+/// A new password, and what it takes the place of.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    /// The hash of the new password.
+    pub hash: PasswordHash,
+    /// The hash that must be stored, of an active account; `None` is any.
+    pub replaces: Option<PasswordHash>,
+    /// The one session that goes on.
+    pub keeps: Option<TokenId>,
+}
+
+impl PasswordChange {
+    /// Takes the place of whatever password there is, and ends every session.
+    #[must_use]
+    pub const fn to(hash: PasswordHash) -> Self {
+        Self {
+            hash,
+            replaces: None,
+            keeps: None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-use colloquy_application::ports::PortError;
+use colloquy_application::ports::{MAX_API_KEYS, PortError};
 use colloquy_application::{Error, RunFailure};
 use colloquy_domain::{ValidationError, Violation};
 
@@ -26,6 +26,14 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found(),
             Error::Invalid(error) => Self::invalid(error),
             Error::Duplicate(field) => Self::duplicate(field),
+            Error::LastAdministrator => Self::new(
+                ProblemCode::LastAdministrator,
+                "This is the last active administrator. Make another one first.",
+            ),
+            Error::TooManyApiKeys => Self::new(
+                ProblemCode::TooManyApiKeys,
+                format!("A user may have {MAX_API_KEYS} API keys. Revoke one first."),
+            ),
             Error::ThreadBusy => Self::new(
                 ProblemCode::ThreadBusy,
                 "The thread already has a run in progress. Wait for its end.",

@@ -87,9 +87,12 @@ struct CreatedToken {
     tag = "tokens",
     security(("bearer" = [])),
     request_body = CreateToken,
-    responses((status = 201, description = "The API key", body = CreatedToken, headers(
-        ("Location" = String, description = "Where it can be revoked"),
-    ))),
+    responses(
+        (status = 201, description = "The API key", body = CreatedToken, headers(
+            ("Location" = String, description = "Where it can be revoked"),
+        )),
+        (status = 409, description = "The caller has 100 API keys, the most that a user may have"),
+    ),
 )]
 pub(crate) async fn create_token(
     caller: SignedIn,
@@ -97,7 +100,7 @@ pub(crate) async fn create_token(
     JsonBody(new): CreateToken,
 ) -> Result<Response, Problem> {
     let issued = tokens
-        .create_api_key(&caller.actor, new.name, new.lifetime)
+        .create_api_key(&caller.session, new.name, new.lifetime)
         .await?;
     let location = format!("{BASE}/users/me/tokens/{}", issued.token.id);
     let created_token = CreatedToken {

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use colloquy_application::ports::OffsetPage;
 use colloquy_application::tokens::Tokens;
 
 use super::view::TokenView;
 use crate::auth::SignedIn;
+use crate::input::Query;
+use crate::paging::counted;
 use crate::problem::Problem;
 
 /// The caller's API keys, oldest first.
@@ -14,12 +17,16 @@ use crate::problem::Problem;
     path = "/users/me/tokens",
     tag = "tokens",
     security(("bearer" = [])),
-    responses((status = 200, description = "The API keys", body = Vec<TokenView>)),
+    params(Query<OffsetPage>),
+    responses((status = 200, description = "A page of the API keys", body = Vec<TokenView>, headers(
+        ("x-total-count" = u64, description = "How many API keys there are"),
+    ))),
 )]
 pub(crate) async fn list_tokens(
     caller: SignedIn,
     State(tokens): State<Arc<Tokens>>,
-) -> Result<Json<Vec<TokenView>>, Problem> {
-    let keys = tokens.list_api_keys(&caller.actor).await?;
-    Ok(Json(keys.into_iter().map(TokenView::from).collect()))
+    Query(page): Query<OffsetPage>,
+) -> Result<Response, Problem> {
+    let keys = tokens.list_api_keys(&caller.actor, page).await?;
+    Ok(counted(keys, TokenView::from))
 }

@@ -7,6 +7,7 @@ mod view;
 
 use utoipa_axum::routes;
 
+pub(crate) use self::view::TokenView;
 use crate::router::Routes;
 
 pub(crate) fn routes() -> Routes {

@@ -19,6 +19,7 @@ use crate::problem::Problem;
     responses(
         (status = 204, description = "Deleted"),
         (status = 403, description = "The caller is no administrator"),
+        (status = 409, description = "This is the last active administrator"),
     ),
 )]
 pub(crate) async fn delete_user(

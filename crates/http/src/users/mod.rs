@@ -5,7 +5,9 @@ mod delete;
 mod get;
 mod list;
 mod me;
+mod tokens;
 mod update;
+mod update_me;
 mod view;
 
 use colloquy_application::passwords::Password;
@@ -19,9 +21,11 @@ use crate::schema;
 
 pub(crate) fn routes() -> Routes {
     vec![
-        routes!(me::get_me),
+        routes!(me::get_me, update_me::update_me),
         routes!(list::list_users, create::create_user),
         routes!(get::get_user, update::update_user, delete::delete_user),
+        routes!(tokens::list_user_tokens),
+        routes!(tokens::delete_user_token),
     ]
 }
 
@@ -56,4 +60,10 @@ fn password_schema() -> ObjectBuilder {
         .max_length(Some(Password::MAX_CHARS))
         .write_only(true)
         .description(Some("Only its length is judged."))
+}
+
+fn revoke_api_keys_schema() -> ObjectBuilder {
+    schema::boolean()
+        .default(Some(false.into()))
+        .description(Some("Whether the account's API keys end as well."))
 }

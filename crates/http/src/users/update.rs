@@ -9,7 +9,10 @@ use colloquy_domain::{Email, PersonName, UserId};
 use serde_json::json;
 
 use super::view::UserView;
-use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
+use super::{
+    READ_ONLY, email_schema, name_schema, password_schema, revoke_api_keys_schema, role,
+    role_schema,
+};
 use crate::auth::SignedIn;
 use crate::input::{Body, Fields, Input, JsonBody, boolean, text};
 use crate::path::Ids;
@@ -27,6 +30,9 @@ impl Input for AccountChanges {
             name: fields.nullable("name", text(PersonName::parse)),
             role: fields.optional("role", role),
             is_active: fields.optional("is_active", boolean),
+            revokes_api_keys: fields
+                .optional("revoke_api_keys", boolean)
+                .unwrap_or_default(),
         })
     }
 }
@@ -41,11 +47,12 @@ impl Body for AccountChanges {
             .optional("name", name_schema())
             .optional("role", role_schema())
             .optional("is_active", schema::boolean())
+            .optional("revoke_api_keys", revoke_api_keys_schema())
             .example(json!({"name": "Ada King"}))
     }
 }
 
-/// Change an account. A new password ends its sessions; API keys stay.
+/// Change an account. A new password ends its sessions, `revoke_api_keys` its API keys.
 #[utoipa::path(
     patch,
     path = "/users/{user_id}",
@@ -56,7 +63,7 @@ impl Body for AccountChanges {
     responses(
         (status = 200, description = "The account as it is now", body = UserView),
         (status = 403, description = "The caller is no administrator"),
-        (status = 409, description = "Another account has the email"),
+        (status = 409, description = "Another account has the email, or this is the last active administrator"),
     ),
 )]
 pub(crate) async fn update_user(

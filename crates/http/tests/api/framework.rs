@@ -44,7 +44,7 @@ async fn wrong_methods_are_problems_that_name_the_right_ones() {
             "DELETE,GET,HEAD,PATCH,PUT",
         ),
         (Method::PATCH, "/api/v1/threads/x/messages", "GET,HEAD,POST"),
-        (Method::OPTIONS, "/api/v1/users/me", "GET,HEAD"),
+        (Method::OPTIONS, "/api/v1/users/me", "GET,HEAD,PATCH"),
         (Method::POST, "/health/live", "GET,HEAD"),
         (Method::from_bytes(b"BREW").unwrap(), "/docs", "GET,HEAD"),
     ] {

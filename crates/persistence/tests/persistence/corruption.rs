@@ -1,6 +1,6 @@
 //! Rows that do not fit the domain.
 
-use colloquy_application::ports::{OffsetPage, PortError};
+use colloquy_application::ports::{Grounds, OffsetPage, PortError};
 use colloquy_application::testing::samples::{Samples, moment, token_hash};
 use colloquy_domain::{AvatarKind, TokenKind};
 
@@ -83,7 +83,8 @@ async fn a_token_of_a_corrupt_user_authenticates_nobody(place: &Place) {
     let user = make.user("ada@example.org");
     stores.users.add(&user, None).await.unwrap();
     let token = make.token(user.id, TokenKind::ApiKey);
-    stores.tokens.add(&token, &token_hash(1)).await.unwrap();
+    let (hash, grounds) = (token_hash(1), Grounds::Operator);
+    stores.tokens.add(&token, &hash, &grounds).await.unwrap();
     execute(&place.url, "UPDATE users SET email = ''").await;
     let answer = stores.tokens.authenticate(&token_hash(1), moment(0)).await;
     assert_eq!(place_of(answer).0, "users.email");

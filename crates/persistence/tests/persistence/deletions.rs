@@ -1,6 +1,6 @@
 //! What deletions leave goes in small transactions, to the last row.
 
-use colloquy_application::ports::RunStart;
+use colloquy_application::ports::{Grounds, RunStart};
 use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, token_hash};
 use colloquy_domain::{Thread, ThreadId, TokenKind};
@@ -130,7 +130,8 @@ async fn nothing_names_a_deleted_user_in_the_end(place: &Place) {
         let token = make.token(owner, TokenKind::Session);
         let mut hash = token_hash(0);
         hash.0[..2].copy_from_slice(&number.to_be_bytes());
-        stores.tokens.add(&token, &hash).await.unwrap();
+        let grounds = Grounds::Operator;
+        stores.tokens.add(&token, &hash, &grounds).await.unwrap();
     }
     stores.users.delete(owner).await.unwrap();
     let batches = finish(&stores).await;

@@ -5,9 +5,9 @@ use std::pin::pin;
 use std::task::Poll;
 
 use colloquy_application::ports::{
-    AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, MessageScope, OffsetPage, PlaceKey,
-    PortError, RunEnd, RunEvents, RunStart, SignInAttempt, ThreadChanges, ThreadQuery, ThreadScope,
-    TokenHash, UserChanges,
+    AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, Grounds, MessageScope, OffsetPage,
+    PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart, SignInAttempt, ThreadChanges,
+    ThreadQuery, ThreadScope, TokenHash, UserChanges,
 };
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::testing::contracts::Stores;
@@ -183,12 +183,9 @@ async fn users(world: &World) {
     world
         .drop_everywhere("users.update", async |stores, it| {
             let changes = UserChanges {
-                email: None,
-                name: None,
-                role: None,
                 is_active: Some(false),
-                password: Some(password_hash("y")),
-                updated_at: moment(1),
+                password: Some(PasswordChange::to(password_hash("y"))),
+                ..UserChanges::none(moment(1))
             };
             stores.users.update(it.user.id, &changes).await
         })
@@ -211,9 +208,11 @@ async fn tokens_and_sign_ins(world: &World) {
     world
         .drop_everywhere("tokens.add, authenticate, revoke", async |stores, it| {
             let hash = hash_of(&it.token);
-            stores.tokens.add(&it.token, &hash).await?;
+            let grounds = Grounds::Operator;
+            stores.tokens.add(&it.token, &hash, &grounds).await?;
             stores.tokens.authenticate(&hash, second(1)).await?;
-            stores.tokens.list(it.user.id, TokenKind::ApiKey).await?;
+            let keys = TokenKind::ApiKey;
+            stores.tokens.list(it.user.id, keys, PAGE).await?;
             stores.tokens.revoke(it.user.id, it.token.id).await?;
             stores.tokens.remove_expired(second(2)).await
         })

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_application::Error;
+use colloquy_application::ports::{MAX_API_KEYS, OffsetPage};
 use colloquy_application::tokens::Tokens;
 use colloquy_domain::{AccessToken, TokenId, TokenName, User, UserId};
 
-use super::user::find;
+use super::user::{PAGE, find};
 use crate::cli::TokenTask;
 use crate::config::Configuration;
 use crate::failure::Failure;
@@ -44,16 +45,32 @@ async fn create(
     days: Option<u16>,
 ) -> Result<(), Failure> {
     let lifetime = days.map(|days| TimeDelta::days(days.into()));
-    let issued = tokens.issue_api_key(user.id, name, lifetime).await?;
+    let issued = tokens.issue_api_key(user.id, name, lifetime).await;
+    let issued = issued.map_err(|error| match error {
+        Error::NotFound => Failure::Refused(format!("{} is disabled", user.email)),
+        Error::TooManyApiKeys => Failure::Refused(format!(
+            "{} has {MAX_API_KEYS} API keys, the most that a user may have",
+            user.email
+        )),
+        error => error.into(),
+    })?;
     print(issued.text.expose())?;
     Ok(())
 }
 
 async fn list(tokens: &Tokens, user: UserId) -> Result<(), Failure> {
-    for token in tokens.api_keys_of(user).await? {
-        print(&line(&token))?;
+    let mut skip = 0;
+    loop {
+        let page = OffsetPage { skip, limit: PAGE };
+        let page = tokens.api_keys_of(user, page).await?;
+        for token in &page.items {
+            print(&line(token))?;
+        }
+        skip += u64::from(PAGE);
+        if skip >= page.total {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 async fn revoke(tokens: &Tokens, user: &User, id: TokenId) -> Result<(), Failure> {

@@ -15,8 +15,8 @@ use crate::password::ChosenPassword;
 use crate::store::Store;
 use crate::terminal::{print, visible};
 
-/// How many accounts are read at once.
-const PAGE: u32 = 500;
+/// How many accounts, or keys of one, are read at once.
+pub(super) const PAGE: u32 = 500;
 
 pub(crate) async fn user(configuration: &Configuration, task: UserTask) -> Result<(), Failure> {
     let accounts = Store::open(&configuration.settings).await?.accounts();
@@ -26,7 +26,8 @@ pub(crate) async fn user(configuration: &Configuration, task: UserTask) -> Resul
         UserTask::SetPassword {
             email,
             password_stdin,
-        } => set_password(&accounts, &email, password_stdin).await,
+            revoke_api_keys,
+        } => set_password(&accounts, &email, password_stdin, revoke_api_keys).await,
         UserTask::Disable { email } => disable(&accounts, &email).await,
     }
 }
@@ -70,11 +71,17 @@ async fn list(accounts: &Accounts) -> Result<(), Failure> {
     }
 }
 
-async fn set_password(accounts: &Accounts, email: &Email, stdin: bool) -> Result<(), Failure> {
+async fn set_password(
+    accounts: &Accounts,
+    email: &Email,
+    stdin: bool,
+    revokes_api_keys: bool,
+) -> Result<(), Failure> {
     let user = find(accounts, email).await?;
     let chosen = choose(stdin)?;
     let changes = AccountChanges {
         password: Some(chosen.password.clone()),
+        revokes_api_keys,
         ..AccountChanges::default()
     };
     accounts.update(user.id, changes).await?;
@@ -89,7 +96,13 @@ async fn disable(accounts: &Accounts, email: &Email) -> Result<(), Failure> {
         is_active: Some(false),
         ..AccountChanges::default()
     };
-    accounts.update(user.id, changes).await?;
+    let disabled = accounts.update(user.id, changes).await;
+    disabled.map_err(|error| match error {
+        Error::LastAdministrator => {
+            Failure::Refused(format!("{} is the last active administrator", user.email))
+        }
+        error => error.into(),
+    })?;
     print(&format!("disabled {}", user.email))?;
     Ok(())
 }

@@ -1,8 +1,11 @@
-//! The contract of [`UserRepository`](crate::ports::UserRepository): the first administrator.
+//! The contract of [`UserRepository`](crate::ports::UserRepository): the first administrator, and
+//! the last.
 
-use super::{Stores, assert_conflict, at_once};
-use crate::ports::{Constraint, OffsetPage};
-use crate::testing::samples::{Samples, password_hash};
+use colloquy_domain::{Role, User};
+
+use super::{Stores, assert_conflict, assert_not_found, at_once};
+use crate::ports::{Constraint, OffsetPage, UserChanges};
+use crate::testing::samples::{Samples, password_hash, second};
 
 pub async fn the_first_administrator_is_added_once(stores: &Stores) {
     let make = Samples::new();
@@ -60,4 +63,92 @@ pub async fn one_of_many_first_administrators_is_added(stores: &Stores) {
     assert_eq!(added.count(), 1);
     let page = OffsetPage { skip: 0, limit: 10 };
     assert_eq!(stores.users.list(page).await.unwrap().total, 1);
+}
+
+fn demotion() -> UserChanges {
+    UserChanges {
+        role: Some(Role::User),
+        ..UserChanges::none(second(0))
+    }
+}
+
+fn deactivation() -> UserChanges {
+    UserChanges {
+        is_active: Some(false),
+        ..UserChanges::none(second(0))
+    }
+}
+
+async fn has_administrator(stores: &Stores, make: &Samples, email: &str) -> User {
+    let user = make.administrator(email);
+    stores.users.add(&user, None).await.unwrap();
+    user
+}
+
+pub async fn the_last_active_administrator_stays(stores: &Stores) {
+    let make = Samples::new();
+    let last = has_administrator(stores, &make, "last@example.org").await;
+    let mut inactive = make.administrator("inactive@example.org");
+    inactive.is_active = false;
+    stores.users.add(&inactive, None).await.unwrap();
+    let ordinary = stores.has_user(&make, "ada@example.org").await;
+    for change in [demotion(), deactivation()] {
+        let answer = stores.users.update(last.id, &change).await;
+        assert_conflict(answer, Constraint::LastAdministrator);
+    }
+    let answer = stores.users.delete(last.id).await;
+    assert_conflict(answer, Constraint::LastAdministrator);
+    let stored = stores.users.get(last.id).await.unwrap();
+    assert_eq!(stored, Some(last));
+
+    for user in [&inactive, &ordinary] {
+        stores.users.update(user.id, &demotion()).await.unwrap();
+        let disabled = stores.users.update(user.id, &deactivation()).await;
+        disabled.unwrap();
+        stores.users.delete(user.id).await.unwrap();
+        assert_not_found(stores.users.delete(user.id).await);
+        assert_not_found(stores.users.update(user.id, &demotion()).await);
+    }
+}
+
+pub async fn an_administrator_goes_where_another_is_active(stores: &Stores) {
+    let make = Samples::new();
+    for number in 0..3 {
+        has_administrator(stores, &make, &format!("admin{number}@example.org")).await;
+    }
+    let page = OffsetPage { skip: 0, limit: 10 };
+    let all = stores.users.list(page).await.unwrap().items;
+    stores.users.delete(all[0].id).await.unwrap();
+    stores.users.update(all[1].id, &demotion()).await.unwrap();
+    let rename = UserChanges {
+        role: Some(Role::Admin),
+        is_active: Some(true),
+        ..UserChanges::none(second(0))
+    };
+    stores.users.update(all[2].id, &rename).await.unwrap();
+    let answer = stores.users.update(all[2].id, &demotion()).await;
+    assert_conflict(answer, Constraint::LastAdministrator);
+}
+
+pub async fn of_administrators_who_unseat_each_other_one_stays(stores: &Stores) {
+    let make = Samples::new();
+    let mut all = Vec::new();
+    for number in 0..9 {
+        let email = format!("admin{number}@example.org");
+        all.push(has_administrator(stores, &make, &email).await);
+    }
+    let answers = at_once(all.iter().enumerate().map(|(number, user)| {
+        let (users, id) = (stores.users.clone(), user.id);
+        async move {
+            match number % 3 {
+                0 => users.update(id, &demotion()).await.map(drop),
+                1 => users.update(id, &deactivation()).await.map(drop),
+                _ => users.delete(id).await,
+            }
+        }
+    }))
+    .await;
+    let mut refused = answers.into_iter().filter(Result::is_err);
+    assert_conflict(refused.next().unwrap(), Constraint::LastAdministrator);
+    assert!(refused.next().is_none());
 }

@@ -1,8 +1,8 @@
 use colloquy_domain::{IdempotencyKey, Run, Thread, TokenKind};
 
 use super::{Stores, assert_not_found, at_once};
-use crate::ports::{Idempotency, MessageScope, RunStart, ThreadQuery, ThreadScope};
-use crate::testing::samples::{Samples, token_hash};
+use crate::ports::{Idempotency, MessageScope, OffsetPage, RunStart, ThreadQuery, ThreadScope};
+use crate::testing::samples::Samples;
 
 /// Removes what is left; in how many batches.
 async fn finish(stores: &Stores) -> u32 {
@@ -78,7 +78,7 @@ pub async fn finishing_the_deletion_of_a_user_leaves_their_threads(stores: &Stor
     let start = has_run(stores, &make, &thread).await;
     let owner = thread.owner_id.unwrap();
     let token = make.token(owner, TokenKind::ApiKey);
-    stores.tokens.add(&token, &token_hash(1)).await.unwrap();
+    stores.has_token(&token, 1).await;
     stores.users.delete(owner).await.unwrap();
     for _ in 0..2 {
         let found = stores.threads.get(thread.id).await.unwrap().unwrap();
@@ -89,8 +89,9 @@ pub async fn finishing_the_deletion_of_a_user_leaves_their_threads(stores: &Stor
         assert_eq!(listed, std::slice::from_ref(&other));
         let run = stores.runs.find(start.run.id).await.unwrap().unwrap();
         assert_eq!(run.user_id, None);
-        let tokens = stores.tokens.list(owner, TokenKind::ApiKey).await.unwrap();
-        assert_eq!(tokens, []);
+        let page = OffsetPage { skip: 0, limit: 10 };
+        let tokens = stores.tokens.list(owner, TokenKind::ApiKey, page).await;
+        assert_eq!(tokens.unwrap().items, []);
         assert_not_found(stores.tokens.revoke(owner, token.id).await);
         assert_eq!(count_messages(stores, &thread).await, 2);
         finish(stores).await;

@@ -23,12 +23,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use colloquy_domain::{Assistant, Message, Thread, User};
+use colloquy_domain::{AccessToken, Assistant, Message, Thread, User};
 use futures_util::future::join_all;
 
-use super::samples::{Samples, password_hash};
+use super::samples::{Samples, password_hash, token_hash};
 use crate::ports::{
-    AssistantRepository, Constraint, DeletionRepository, MessageRepository, PortError,
+    AssistantRepository, Constraint, DeletionRepository, Grounds, MessageRepository, PortError,
     RunEventRepository, RunRepository, RunStart, SavedRun, SignInRepository, ThreadRepository,
     TokenRepository, UserRepository,
 };
@@ -43,6 +43,7 @@ pub mod deletions;
 pub mod embedders;
 pub mod events;
 pub mod forced_ends;
+pub mod grounds;
 pub mod idempotency;
 pub mod images;
 pub mod leases;
@@ -86,6 +87,12 @@ impl Stores {
         let hash = password_hash("stored");
         self.users.add(&user, Some(&hash)).await.unwrap();
         user
+    }
+
+    /// The token is there, with a hash made of that byte.
+    async fn has_token(&self, token: &AccessToken, byte: u8) {
+        let (hash, grounds) = (token_hash(byte), Grounds::Operator);
+        self.tokens.add(token, &hash, &grounds).await.unwrap();
     }
 
     async fn has_assistant(&self, make: &Samples, name: &str) -> Assistant {

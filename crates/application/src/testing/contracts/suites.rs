@@ -38,6 +38,9 @@ macro_rules! user_contracts {
             an_account_may_change_the_case_of_its_email,
             a_change_of_an_absent_account_is_not_found,
             a_new_password_ends_the_sessions_and_no_others,
+            a_new_password_may_keep_a_session_and_end_the_api_keys,
+            a_password_is_replaced_only_if_it_is_the_one_that_was_verified,
+            a_password_is_hashed_anew_if_it_still_is_the_same,
             deleting_an_account_takes_its_tokens_and_orphans_its_threads,
             a_deleted_account_frees_its_email,
         }
@@ -46,6 +49,9 @@ macro_rules! user_contracts {
             an_inactive_administrator_is_one_too,
             the_first_administrator_needs_a_free_email,
             one_of_many_first_administrators_is_added,
+            the_last_active_administrator_stays,
+            an_administrator_goes_where_another_is_active,
+            of_administrators_who_unseat_each_other_one_stays,
         }
     };
 }
@@ -67,11 +73,20 @@ macro_rules! token_contracts {
             the_tokens_of_a_deleted_user_are_absent_within_five_seconds,
             a_session_is_absent_within_five_seconds_of_a_new_password,
             tokens_are_listed_by_user_and_kind_oldest_first,
+            tokens_are_listed_in_pages,
             a_revoked_token_is_absent_at_once,
             nobody_revokes_anothers_token,
             one_of_many_revocations_removes_the_token,
             a_token_revoked_amid_lookups_is_absent_afterwards,
             expired_tokens_are_removed_and_no_others,
+        }
+        $crate::contract_tests! { $stores, grounds:
+            a_session_needs_the_password_that_was_verified,
+            a_token_needs_the_token_that_was_presented,
+            a_token_needs_an_active_user,
+            a_change_of_password_leaves_none_of_many_sessions_under_way,
+            a_user_has_so_many_api_keys_and_no_more,
+            of_many_api_keys_at_once_no_more_are_added_than_may,
         }
     };
 }

@@ -1,13 +1,31 @@
 //! The contract of [`TokenRepository`](crate::ports::TokenRepository).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use colloquy_domain::{AccessToken, TokenKind, TokenName, User};
+use colloquy_domain::{AccessToken, TokenKind, TokenName, User, UserId};
 
 use super::{Stores, assert_not_found, at_once};
-use crate::ports::{Authenticated, PortError, TokenHash, UserChanges};
+use crate::ports::{
+    Authenticated, Grounds, OffsetPage, PasswordChange, PortError, TokenHash, UserChanges,
+};
 use crate::testing::samples::{Samples, moment, password_hash, second, token_hash};
 
 const LAG: TimeDelta = TimeDelta::seconds(5);
+const OPERATOR: Grounds = Grounds::Operator;
+
+/// All of the user's tokens of the kind.
+async fn list(
+    stores: &Stores,
+    user: UserId,
+    kind: TokenKind,
+) -> Result<Vec<AccessToken>, PortError> {
+    let page = OffsetPage {
+        skip: 0,
+        limit: 1_000,
+    };
+    let list = stores.tokens.list(user, kind, page).await?;
+    assert_eq!(list.total, list.items.len() as u64);
+    Ok(list.items)
+}
 
 async fn authenticate(
     stores: &Stores,
@@ -22,7 +40,7 @@ async fn signed_in(stores: &Stores, make: &Samples) -> (User, AccessToken, Token
     let user = stores.has_user(make, "ada@example.org").await;
     let token = make.token(user.id, TokenKind::Session);
     let hash = token_hash(1);
-    stores.tokens.add(&token, &hash).await.unwrap();
+    stores.tokens.add(&token, &hash, &OPERATOR).await.unwrap();
     (user, token, hash)
 }
 
@@ -38,9 +56,13 @@ pub async fn a_token_is_listed_as_it_was_written(stores: &Stores) {
         ..make.token(user.id, TokenKind::ApiKey)
     };
     for (token, byte) in [(&plain, 1), (&full, 2)] {
-        stores.tokens.add(token, &token_hash(byte)).await.unwrap();
+        stores
+            .tokens
+            .add(token, &token_hash(byte), &OPERATOR)
+            .await
+            .unwrap();
     }
-    let listed = stores.tokens.list(user.id, TokenKind::ApiKey).await;
+    let listed = list(stores, user.id, TokenKind::ApiKey).await;
     assert_eq!(listed.unwrap(), [plain, full]);
 }
 
@@ -48,7 +70,7 @@ pub async fn a_token_needs_its_user(stores: &Stores) {
     let make = Samples::new();
     let token = make.token(make.user_id(), TokenKind::Session);
     let hash = token_hash(1);
-    assert_not_found(stores.tokens.add(&token, &hash).await);
+    assert_not_found(stores.tokens.add(&token, &hash, &OPERATOR).await);
     assert!(authenticate(stores, &hash, moment(0)).await.is_none());
 }
 
@@ -58,7 +80,11 @@ pub async fn a_token_is_found_by_its_whole_hash_with_its_user(stores: &Stores) {
     let other = stores.has_user(&make, "bob@example.org").await;
     let foreign = make.token(other.id, TokenKind::ApiKey);
     let foreign_hash = token_hash(2);
-    stores.tokens.add(&foreign, &foreign_hash).await.unwrap();
+    stores
+        .tokens
+        .add(&foreign, &foreign_hash, &OPERATOR)
+        .await
+        .unwrap();
     for (hash, token, user) in [(hash, token, user), (foreign_hash, foreign, other)] {
         let found = authenticate(stores, &hash, moment(0)).await.unwrap();
         assert_eq!(found.token.id, token.id);
@@ -87,17 +113,16 @@ pub async fn a_token_added_after_it_was_asked_for_is_found(stores: &Stores) {
 
 pub async fn expired_tokens_and_inactive_users_are_found_too(stores: &Stores) {
     let make = Samples::new();
-    let mut user = make.user("ada@example.org");
-    user.is_active = false;
-    stores.users.add(&user, None).await.unwrap();
+    let user = stores.has_user(&make, "ada@example.org").await;
     let mut token = make.token(user.id, TokenKind::Session);
     token.expires_at = Some(second(1));
     let hash = token_hash(1);
-    stores.tokens.add(&token, &hash).await.unwrap();
+    stores.tokens.add(&token, &hash, &OPERATOR).await.unwrap();
+    stores.users.update(user.id, &deactivation()).await.unwrap();
     let found = authenticate(stores, &hash, second(2)).await.unwrap();
     assert_eq!(found.token.expires_at, Some(second(1)));
     assert!(!found.user.is_active);
-    let listed = stores.tokens.list(user.id, TokenKind::Session).await;
+    let listed = list(stores, user.id, TokenKind::Session).await;
     assert_eq!(listed.unwrap().len(), 1);
 }
 
@@ -107,7 +132,7 @@ pub async fn a_use_is_noted_at_most_once_a_minute(stores: &Stores) {
     let mut noted = Vec::new();
     for now in [0, 1, 30, 59, 120, 150].map(second) {
         authenticate(stores, &hash, now).await.unwrap();
-        let listed = stores.tokens.list(user.id, TokenKind::Session).await;
+        let listed = list(stores, user.id, TokenKind::Session).await;
         noted.push(listed.unwrap()[0].last_used_at.unwrap());
     }
     assert_eq!(noted, [0, 0, 0, 0, 120, 120].map(second));
@@ -137,7 +162,7 @@ pub async fn a_session_is_absent_within_five_seconds_of_a_new_password(stores: &
     authenticate(stores, &hash, second(0)).await.unwrap();
     let change = UserChanges {
         is_active: None,
-        password: Some(password_hash("new")),
+        password: Some(PasswordChange::to(password_hash("new"))),
         ..deactivation()
     };
     stores.users.update(user.id, &change).await.unwrap();
@@ -155,7 +180,11 @@ pub async fn tokens_are_listed_by_user_and_kind_oldest_first(stores: &Stores) {
     // Stored in another order than that of their ids.
     keys.reverse();
     for (key, byte) in keys.iter().zip(10..) {
-        stores.tokens.add(key, &token_hash(byte)).await.unwrap();
+        stores
+            .tokens
+            .add(key, &token_hash(byte), &OPERATOR)
+            .await
+            .unwrap();
     }
     keys.reverse();
     for (user, kind, expected) in [
@@ -163,8 +192,28 @@ pub async fn tokens_are_listed_by_user_and_kind_oldest_first(stores: &Stores) {
         (&ada, TokenKind::Session, vec![session]),
         (&bob, TokenKind::ApiKey, vec![]),
     ] {
-        let listed = stores.tokens.list(user.id, kind).await.unwrap();
+        let listed = list(stores, user.id, kind).await.unwrap();
         assert_eq!(listed, expected);
+    }
+}
+
+pub async fn tokens_are_listed_in_pages(stores: &Stores) {
+    let make = Samples::new();
+    let user = stores.has_user(&make, "ada@example.org").await;
+    let keys: Vec<_> = (0..5)
+        .map(|_| make.token(user.id, TokenKind::ApiKey))
+        .collect();
+    for (key, byte) in keys.iter().zip(1..) {
+        let hash = token_hash(byte);
+        stores.tokens.add(key, &hash, &OPERATOR).await.unwrap();
+    }
+    for (skip, limit) in [(0, 2), (2, 2), (4, 2), (5, 2), (0, 1000)] {
+        let page = OffsetPage { skip, limit };
+        let list = stores.tokens.list(user.id, TokenKind::ApiKey, page).await;
+        let list = list.unwrap();
+        let rest = keys.iter().skip(skip as usize).take(limit as usize);
+        assert_eq!(list.items, rest.cloned().collect::<Vec<_>>(), "{page:?}");
+        assert_eq!(list.total, 5, "{page:?}");
     }
 }
 
@@ -174,7 +223,7 @@ pub async fn a_revoked_token_is_absent_at_once(stores: &Stores) {
     authenticate(stores, &hash, moment(0)).await.unwrap();
     stores.tokens.revoke(user.id, token.id).await.unwrap();
     assert!(authenticate(stores, &hash, moment(0)).await.is_none());
-    let listed = stores.tokens.list(user.id, TokenKind::Session).await;
+    let listed = list(stores, user.id, TokenKind::Session).await;
     assert_eq!(listed.unwrap(), []);
     assert_not_found(stores.tokens.revoke(user.id, token.id).await);
 }
@@ -226,7 +275,7 @@ pub async fn expired_tokens_are_removed_and_no_others(stores: &Stores) {
         let mut token = make.token(user.id, TokenKind::Session);
         token.expires_at = end;
         let hash = token_hash(byte);
-        stores.tokens.add(&token, &hash).await.unwrap();
+        stores.tokens.add(&token, &hash, &OPERATOR).await.unwrap();
         authenticate(stores, &hash, second(0)).await.unwrap();
     }
     assert_eq!(stores.tokens.remove_expired(now).await.unwrap(), 2);
@@ -239,11 +288,7 @@ pub async fn expired_tokens_are_removed_and_no_others(stores: &Stores) {
 
 fn deactivation() -> UserChanges {
     UserChanges {
-        email: None,
-        name: None,
-        role: None,
         is_active: Some(false),
-        password: None,
-        updated_at: second(0),
+        ..UserChanges::none(second(0))
     }
 }

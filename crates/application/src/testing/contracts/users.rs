@@ -1,25 +1,17 @@
 //! The contract of [`UserRepository`](crate::ports::UserRepository).
 
-use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
+use colloquy_domain::{AccessToken, Email, PersonName, Role, TokenKind, User, UserId};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
-use crate::ports::{Constraint, MessageScope, OffsetPage, UserChanges};
-use crate::testing::samples::{Samples, moment, password_hash, token_hash};
-
-const NOTHING: UserChanges = UserChanges {
-    email: None,
-    name: None,
-    role: None,
-    is_active: None,
-    password: None,
-    updated_at: chrono::DateTime::UNIX_EPOCH,
-};
+use crate::ports::{Constraint, MessageScope, OffsetPage, PasswordChange, UserChanges};
+use crate::testing::samples::{Samples, moment, password_hash};
 
 fn changes() -> UserChanges {
-    UserChanges {
-        updated_at: moment(999_999),
-        ..NOTHING
-    }
+    UserChanges::none(moment(999_999))
+}
+
+fn new_password() -> PasswordChange {
+    PasswordChange::to(password_hash("new"))
 }
 
 fn email(text: &str) -> Email {
@@ -182,7 +174,7 @@ pub async fn a_changed_email_must_be_free(stores: &Stores) {
     let taken = UserChanges {
         email: Some(email("ADA@example.org")),
         is_active: Some(false),
-        password: Some(password_hash("new")),
+        password: Some(new_password()),
         ..changes()
     };
     let answer = stores.users.update(user.id, &taken).await;
@@ -219,7 +211,7 @@ pub async fn a_new_password_ends_the_sessions_and_no_others(stores: &Stores) {
         make.token(bob.id, TokenKind::Session),
     ];
     for (token, byte) in tokens.iter().zip(1..) {
-        stores.tokens.add(token, &token_hash(byte)).await.unwrap();
+        stores.has_token(token, byte).await;
     }
     let [_, key, foreign] = &tokens;
 
@@ -231,17 +223,95 @@ pub async fn a_new_password_ends_the_sessions_and_no_others(stores: &Stores) {
     assert_eq!(count_tokens(stores, ada.id, TokenKind::Session).await, 1);
 
     let password = UserChanges {
-        password: Some(password_hash("new")),
+        password: Some(new_password()),
         ..changes()
     };
     stores.users.update(ada.id, &password).await.unwrap();
     let found = stores.users.find_credentials(&ada.email).await.unwrap();
     assert_eq!(found.unwrap().password, Some(password_hash("new")));
     assert_eq!(count_tokens(stores, ada.id, TokenKind::Session).await, 0);
-    let keys = stores.tokens.list(ada.id, TokenKind::ApiKey).await;
-    assert_eq!(keys.unwrap(), std::slice::from_ref(key));
-    let sessions = stores.tokens.list(bob.id, TokenKind::Session).await;
-    assert_eq!(sessions.unwrap(), std::slice::from_ref(foreign));
+    let keys = list_tokens(stores, ada.id, TokenKind::ApiKey).await;
+    assert_eq!(keys, std::slice::from_ref(key));
+    let sessions = list_tokens(stores, bob.id, TokenKind::Session).await;
+    assert_eq!(sessions, std::slice::from_ref(foreign));
+}
+
+pub async fn a_new_password_may_keep_a_session_and_end_the_api_keys(stores: &Stores) {
+    let make = Samples::new();
+    let ada = stores.has_user(&make, "ada@example.org").await;
+    let bob = stores.has_user(&make, "bob@example.org").await;
+    let kinds = [TokenKind::Session, TokenKind::Session, TokenKind::ApiKey];
+    let tokens = kinds.map(|kind| make.token(ada.id, kind));
+    let foreign = make.token(bob.id, TokenKind::ApiKey);
+    for (token, byte) in tokens.iter().chain([&foreign]).zip(1..) {
+        stores.has_token(token, byte).await;
+    }
+    let change = UserChanges {
+        password: Some(PasswordChange {
+            keeps: Some(tokens[1].id),
+            ..new_password()
+        }),
+        revokes_api_keys: true,
+        ..changes()
+    };
+    stores.users.update(ada.id, &change).await.unwrap();
+    let sessions = list_tokens(stores, ada.id, TokenKind::Session).await;
+    assert_eq!(sessions, std::slice::from_ref(&tokens[1]));
+    assert_eq!(count_tokens(stores, ada.id, TokenKind::ApiKey).await, 0);
+    assert_eq!(count_tokens(stores, bob.id, TokenKind::ApiKey).await, 1);
+}
+
+pub async fn a_password_is_replaced_only_if_it_is_the_one_that_was_verified(stores: &Stores) {
+    let make = Samples::new();
+    let user = stores.has_user(&make, "ada@example.org").await;
+    stores
+        .has_token(&make.token(user.id, TokenKind::Session), 1)
+        .await;
+    let replacing = |old: &str| UserChanges {
+        name: Some(PersonName::parse("Ada").ok()),
+        password: Some(PasswordChange {
+            replaces: Some(password_hash(old)),
+            ..new_password()
+        }),
+        ..changes()
+    };
+    let answer = stores.users.update(user.id, &replacing("other")).await;
+    assert_conflict(answer, Constraint::UserPassword);
+    let found = stores.users.find_credentials(&user.email).await.unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.password, Some(password_hash("stored")));
+    assert_same(&found.user, &user);
+    assert_eq!(count_tokens(stores, user.id, TokenKind::Session).await, 1);
+
+    let answer = stores.users.update(user.id, &replacing("stored")).await;
+    assert_eq!(answer.unwrap().name.unwrap().as_str(), "Ada");
+    let inactive = UserChanges {
+        is_active: Some(false),
+        ..changes()
+    };
+    stores.users.update(user.id, &inactive).await.unwrap();
+    let answer = stores.users.update(user.id, &replacing("new")).await;
+    assert_conflict(answer, Constraint::UserPassword);
+}
+
+pub async fn a_password_is_hashed_anew_if_it_still_is_the_same(stores: &Stores) {
+    let make = Samples::new();
+    let user = stores.has_user(&make, "ada@example.org").await;
+    stores
+        .has_token(&make.token(user.id, TokenKind::Session), 1)
+        .await;
+    let rehash = async |old: &str, new: &str| {
+        let (old, new) = (password_hash(old), password_hash(new));
+        stores.users.rehash(user.id, &old, &new).await.unwrap()
+    };
+    assert!(!rehash("other", "new").await);
+    assert!(rehash("stored", "new").await);
+    assert!(!rehash("stored", "newer").await);
+    let found = stores.users.find_credentials(&user.email).await.unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.password, Some(password_hash("new")));
+    assert_same(&found.user, &user);
+    assert_eq!(count_tokens(stores, user.id, TokenKind::Session).await, 1);
 }
 
 pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores: &Stores) {
@@ -251,7 +321,7 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
     let other = stores.has_thread(&make).await;
     for (kind, byte) in [(TokenKind::Session, 1), (TokenKind::ApiKey, 2)] {
         let token = make.token(owner, kind);
-        stores.tokens.add(&token, &token_hash(byte)).await.unwrap();
+        stores.has_token(&token, byte).await;
     }
     let start = make.start(&thread, make.instance(), make.question("Who am I?"));
     let message = stores.starts(&start).await;
@@ -289,5 +359,10 @@ async fn total(stores: &Stores) -> u64 {
 }
 
 async fn count_tokens(stores: &Stores, user: UserId, kind: TokenKind) -> usize {
-    stores.tokens.list(user, kind).await.unwrap().len()
+    list_tokens(stores, user, kind).await.len()
+}
+
+async fn list_tokens(stores: &Stores, user: UserId, kind: TokenKind) -> Vec<AccessToken> {
+    let page = OffsetPage { skip: 0, limit: 10 };
+    stores.tokens.list(user, kind, page).await.unwrap().items
 }

@@ -4,15 +4,24 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, UserId};
 
-use super::memory::{Memory, StoredToken};
-use crate::ports::{Authenticated, PortError, TokenHash, TokenRepository};
+use super::memory::{Memory, Records, StoredToken, page_of};
+use crate::ports::{
+    Authenticated, Constraint, Grounds, MAX_API_KEYS, OffsetList, OffsetPage, PortError, TokenHash,
+    TokenRepository,
+};
 
 #[async_trait]
 impl TokenRepository for Memory {
-    async fn add(&self, token: &AccessToken, hash: &TokenHash) -> Result<(), PortError> {
+    async fn add(
+        &self,
+        token: &AccessToken,
+        hash: &TokenHash,
+        grounds: &Grounds,
+    ) -> Result<(), PortError> {
         self.with(|records| {
-            if !records.users.contains_key(&token.user_id) {
-                return Err(PortError::NotFound);
+            records.check_grounds(token.user_id, grounds)?;
+            if token.kind == TokenKind::ApiKey {
+                records.check_room_for(token)?;
             }
             let stored = StoredToken {
                 token: token.clone(),
@@ -42,11 +51,15 @@ impl TokenRepository for Memory {
         })
     }
 
-    async fn list(&self, user: UserId, kind: TokenKind) -> Result<Vec<AccessToken>, PortError> {
+    async fn list(
+        &self,
+        user: UserId,
+        kind: TokenKind,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, PortError> {
         self.with(|records| {
-            let tokens = records.tokens.values().map(|stored| &stored.token);
-            let asked = tokens.filter(|token| token.user_id == user && token.kind == kind);
-            Ok(asked.cloned().collect())
+            let asked: Vec<_> = records.tokens_of(user, kind).collect();
+            Ok(page_of(asked.into_iter(), page))
         })
     }
 
@@ -67,6 +80,36 @@ impl TokenRepository for Memory {
             records.tokens.retain(|_, stored| lives(&stored.token));
             Ok((before - records.tokens.len()) as u64)
         })
+    }
+}
+
+impl Records {
+    fn tokens_of(&self, user: UserId, kind: TokenKind) -> impl Iterator<Item = &AccessToken> {
+        let tokens = self.tokens.values().map(|stored| &stored.token);
+        tokens.filter(move |token| token.user_id == user && token.kind == kind)
+    }
+
+    fn check_grounds(&self, user: UserId, grounds: &Grounds) -> Result<(), PortError> {
+        let owner = self.users.get(&user).filter(|owner| owner.user.is_active);
+        let owner = owner.ok_or(PortError::NotFound)?;
+        let holds = match grounds {
+            Grounds::Password(hash) => owner.password.as_ref() == Some(hash),
+            Grounds::Token(id) => {
+                let presented = self.tokens.get(id);
+                presented.is_some_and(|presented| presented.token.user_id == user)
+            }
+            Grounds::Operator => true,
+        };
+        holds.then_some(()).ok_or(PortError::NotFound)
+    }
+
+    fn check_room_for(&self, key: &AccessToken) -> Result<(), PortError> {
+        let keys = self.tokens_of(key.user_id, TokenKind::ApiKey);
+        let count = keys.filter(|it| !it.is_expired_at(key.created_at)).count();
+        if count >= MAX_API_KEYS as usize {
+            return Err(PortError::Conflict(Constraint::ApiKeysPerUser));
+        }
+        Ok(())
     }
 }
 

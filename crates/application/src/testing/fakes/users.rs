@@ -1,10 +1,11 @@
 use async_trait::async_trait;
-use colloquy_domain::{Email, Role, TokenKind, User, UserId};
+use colloquy_domain::{AccessToken, Email, Role, TokenKind, User, UserId};
 
 use super::memory::{Memory, Records, StoredUser, page_of};
 use crate::passwords::PasswordHash;
 use crate::ports::{
-    Constraint, Credentials, OffsetList, OffsetPage, PortError, UserChanges, UserRepository,
+    Constraint, Credentials, OffsetList, OffsetPage, PasswordChange, PortError, UserChanges,
+    UserRepository,
 };
 
 #[async_trait]
@@ -61,20 +62,39 @@ impl UserRepository for Memory {
             if let Some(email) = &changes.email {
                 records.check_email_is_free(email, id)?;
             }
+            let stored = records.users.get(&id).ok_or(PortError::NotFound)?;
+            check_password(stored, changes.password.as_ref())?;
+            if changes.unseats_administrators() {
+                records.check_another_administrates(id)?;
+            }
             let stored = records.users.get_mut(&id).ok_or(PortError::NotFound)?;
             apply(changes, stored);
             let user = stored.user.clone();
-            if changes.password.is_some() {
-                let is_session = |kind| kind == TokenKind::Session;
-                let tokens = &mut records.tokens;
-                tokens.retain(|_, it| it.token.user_id != id || !is_session(it.token.kind));
-            }
+            let tokens = &mut records.tokens;
+            tokens.retain(|_, it| it.token.user_id != id || !ends(changes, &it.token));
             Ok(user)
+        })
+    }
+
+    async fn rehash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.with(|records| {
+            let stored = records.users.get_mut(&id);
+            let Some(stored) = stored.filter(|stored| stored.password.as_ref() == Some(old)) else {
+                return Ok(false);
+            };
+            stored.password = Some(new.clone());
+            Ok(true)
         })
     }
 
     async fn delete(&self, id: UserId) -> Result<(), PortError> {
         self.with(|records| {
+            records.check_another_administrates(id)?;
             records.users.remove(&id).ok_or(PortError::NotFound)?;
             records.tokens.retain(|_, it| it.token.user_id != id);
             for stored in records.threads.values_mut() {
@@ -106,6 +126,34 @@ impl Records {
         }
         Ok(())
     }
+
+    /// Unless the account is no active administrator itself.
+    fn check_another_administrates(&self, id: UserId) -> Result<(), PortError> {
+        let administrates = |it: &User| it.role == Role::Admin && it.is_active;
+        let active = self.users.values().map(|stored| &stored.user);
+        let active: Vec<_> = active.filter(|user| administrates(user)).collect();
+        match active.as_slice() {
+            [last] if last.id == id => Err(PortError::Conflict(Constraint::LastAdministrator)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_password(stored: &StoredUser, change: Option<&PasswordChange>) -> Result<(), PortError> {
+    match change.and_then(|change| change.replaces.as_ref()) {
+        Some(old) if !stored.user.is_active || stored.password.as_ref() != Some(old) => {
+            Err(PortError::Conflict(Constraint::UserPassword))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ends(changes: &UserChanges, token: &AccessToken) -> bool {
+    match (token.kind, &changes.password) {
+        (TokenKind::ApiKey, _) => changes.revokes_api_keys,
+        (TokenKind::Session, Some(password)) => password.keeps != Some(token.id),
+        _ => false,
+    }
 }
 
 fn apply(changes: &UserChanges, stored: &mut StoredUser) {
@@ -123,7 +171,7 @@ fn apply(changes: &UserChanges, stored: &mut StoredUser) {
         user.is_active = is_active;
     }
     if let Some(password) = &changes.password {
-        stored.password = Some(password.clone());
+        stored.password = Some(password.hash.clone());
     }
     user.updated_at = changes.updated_at;
 }

@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use colloquy_application::passwords::PasswordHash;
+use colloquy_application::ports::{
+    Credentials, OffsetList, OffsetPage, PortError, UserChanges, UserRepository,
+};
+use colloquy_domain::{Email, User, UserId};
+
+use crate::CachedTokenRepository;
+
+/// A user repository that keeps no copies itself: a change through it makes the token cache
+/// forget, so that who was disabled, demoted or given a new password is it at once on this instance.
+pub struct TokenForgettingUserRepository {
+    inner: Arc<dyn UserRepository>,
+    tokens: Arc<CachedTokenRepository>,
+}
+
+/// Forgets the tokens when the write is over, however it ends.
+struct Forgetting<'a>(&'a CachedTokenRepository);
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        self.0.forget_all();
+    }
+}
+
+impl TokenForgettingUserRepository {
+    /// Around that repository, for that token cache.
+    #[must_use]
+    pub fn new(inner: Arc<dyn UserRepository>, tokens: Arc<CachedTokenRepository>) -> Self {
+        Self { inner, tokens }
+    }
+}
+
+#[async_trait]
+impl UserRepository for TokenForgettingUserRepository {
+    async fn add(&self, user: &User, password: Option<&PasswordHash>) -> Result<(), PortError> {
+        self.inner.add(user, password).await
+    }
+
+    async fn add_first_administrator(
+        &self,
+        user: &User,
+        password: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.inner.add_first_administrator(user, password).await
+    }
+
+    async fn get(&self, id: UserId) -> Result<Option<User>, PortError> {
+        self.inner.get(id).await
+    }
+
+    async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError> {
+        self.inner.find_all(ids).await
+    }
+
+    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
+        self.inner.find_credentials(email).await
+    }
+
+    async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, PortError> {
+        self.inner.list(page).await
+    }
+
+    async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError> {
+        let _written = Forgetting(&self.tokens);
+        self.inner.update(id, changes).await
+    }
+
+    async fn rehash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, PortError> {
+        self.inner.rehash(id, old, new).await
+    }
+
+    async fn delete(&self, id: UserId) -> Result<(), PortError> {
+        let _written = Forgetting(&self.tokens);
+        self.inner.delete(id).await
+    }
+}

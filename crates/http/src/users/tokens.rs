@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{NoContent, Response};
+use colloquy_application::ports::OffsetPage;
+use colloquy_application::users::Users;
+use colloquy_domain::{TokenId, UserId};
+
+use crate::auth::SignedIn;
+use crate::input::Query;
+use crate::paging::counted;
+use crate::path::Ids;
+use crate::problem::Problem;
+use crate::tokens::TokenView;
+
+/// A user's API keys, oldest first.
+#[utoipa::path(
+    get,
+    path = "/users/{user_id}/tokens",
+    tag = "tokens",
+    security(("bearer" = [])),
+    params(("user_id" = uuid::Uuid, Path), Query<OffsetPage>),
+    responses(
+        (status = 200, description = "A page of the API keys", body = Vec<TokenView>, headers(
+            ("x-total-count" = u64, description = "How many API keys the user has"),
+        )),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
+pub(crate) async fn list_user_tokens(
+    caller: SignedIn,
+    State(users): State<Arc<Users>>,
+    Ids(id): Ids<UserId>,
+    Query(page): Query<OffsetPage>,
+) -> Result<Response, Problem> {
+    let keys = users.list_api_keys(&caller.actor, id, page).await?;
+    Ok(counted(keys, TokenView::from))
+}
+
+/// Revoke one of a user's tokens.
+#[utoipa::path(
+    delete,
+    path = "/users/{user_id}/tokens/{token_id}",
+    tag = "tokens",
+    security(("bearer" = [])),
+    params(("user_id" = uuid::Uuid, Path), ("token_id" = uuid::Uuid, Path)),
+    responses(
+        (status = 204, description = "Revoked"),
+        (status = 403, description = "The caller is no administrator"),
+    ),
+)]
+pub(crate) async fn delete_user_token(
+    caller: SignedIn,
+    State(users): State<Arc<Users>>,
+    Ids((user, token)): Ids<(UserId, TokenId)>,
+) -> Result<NoContent, Problem> {
+    users.revoke_token(&caller.actor, user, token).await?;
+    Ok(NoContent)
+}

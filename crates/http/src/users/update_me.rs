@@ -1,0 +1,95 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::passwords::Password;
+use colloquy_application::profile::{OwnPassword, Profile, ProfileChanges};
+use colloquy_domain::PersonName;
+use serde_json::json;
+
+use super::view::UserView;
+use super::{name_schema, password_schema, revoke_api_keys_schema};
+use crate::auth::SignedIn;
+use crate::client_address::ClientAddress;
+use crate::input::{Body, Fields, Input, JsonBody, boolean, text};
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+use crate::turns::Turn;
+
+/// What people may send back of their own account, to no effect.
+const READ_ONLY: [&str; 6] = [
+    "id",
+    "email",
+    "role",
+    "is_active",
+    "created_at",
+    "updated_at",
+];
+
+type UpdateMe = JsonBody<ProfileChanges>;
+
+impl Input for ProfileChanges {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.ignore(&READ_ONLY);
+        let new = fields.optional("password", text(Password::parse));
+        let presented = text(|text| Ok(Password::presented(text)));
+        let current = match new {
+            Some(_) => fields.required("current_password", presented),
+            None => fields.optional("current_password", presented),
+        };
+        Some(Self {
+            name: fields.nullable("name", text(PersonName::parse)),
+            password: new
+                .zip(current)
+                .map(|(new, current)| OwnPassword { current, new }),
+            revokes_api_keys: fields
+                .optional("revoke_api_keys", boolean)
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl Body for ProfileChanges {
+    const NAME: &str = "UpdateMe";
+
+    fn schema() -> BodySchema {
+        let current = schema::string()
+            .write_only(true)
+            .description(Some("Needed for a new `password`."));
+        BodySchema::new("What to change of one's own account; what is left out stays as it is.")
+            .optional("name", name_schema())
+            .optional("password", password_schema())
+            .optional("current_password", current)
+            .optional("revoke_api_keys", revoke_api_keys_schema())
+            .example(json!({"name": "Ada King"}))
+    }
+}
+
+/// Change one's own account.
+///
+/// A new password needs the current one, and ends every session but the one that asks. Whoever is
+/// wrong about the current one too often is told to wait, as at sign-in.
+#[utoipa::path(
+    patch,
+    path = "/users/me",
+    tag = "users",
+    security(("bearer" = [])),
+    request_body = UpdateMe,
+    responses(
+        (status = 200, description = "The account as it is now", body = UserView),
+        (status = 401, description = "The current password is wrong"),
+        (status = 429, description = "Too many wrong passwords of late; this one was not looked at"),
+    ),
+)]
+pub(crate) async fn update_me(
+    caller: SignedIn,
+    State(profile): State<Arc<Profile>>,
+    ClientAddress(from): ClientAddress,
+    turn: Turn,
+    JsonBody(changes): UpdateMe,
+) -> Result<Json<UserView>, Problem> {
+    // Passwords have a queue of their own, which is slow.
+    turn.pause();
+    let user = profile.update(&caller.session, changes, from).await?;
+    Ok(Json(UserView::from(&user)))
+}
