@@ -3,8 +3,9 @@ use std::sync::Arc;
 use colloquy_domain::{Actor, Assistant, AssistantRef, Thread, ThreadId};
 
 use crate::Error;
+use crate::audit;
 use crate::permissions::{Decision, PermissionPolicy};
-use crate::ports::{AssistantRepository, ThreadRepository};
+use crate::ports::{AssistantRepository, AssistantScope, ThreadRepository};
 
 /// The one way from an id to a thread or an assistant: through the policy. What is absent and
 /// what the actor may not know of give the same error.
@@ -80,12 +81,10 @@ impl Access {
         id: ThreadId,
         action: ThreadAction,
     ) -> Result<Thread, Error> {
-        let Some(thread) = self.threads.get(id).await? else {
-            if matches!(actor, Actor::Guest) {
-                // A guest is sent to sign in whether or not there is such a thread.
-                Decision::Unauthenticated.require_of(actor, action.name())?;
-            }
-            return Err(Error::NotFound);
+        // In the query, so that what is foreign takes what is absent takes.
+        let scope = self.policy.thread_scope(actor).await;
+        let Some(thread) = self.threads.get(id, &scope).await? else {
+            return Err(refusal(actor, action.name()));
         };
         let decision = self.decide_thread(actor, &thread, action).await;
         decision.require_of(actor, action.name())?;
@@ -113,11 +112,13 @@ impl Access {
         reference: &AssistantRef,
         action: AssistantAction,
     ) -> Result<Arc<Assistant>, Error> {
-        let assistant = self
-            .assistants
-            .get(reference)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let found = match self.assistant_in_scope(actor, reference).await? {
+            None if actor.user().is_none() => self.private_assistant(reference).await?,
+            found => found,
+        };
+        let Some(assistant) = found else {
+            return Err(hidden(actor, action.name()));
+        };
         let decision = match action {
             AssistantAction::View => self.policy.view_assistant(actor, &assistant).await,
             AssistantAction::Run => self.policy.run_assistant(actor, &assistant).await,
@@ -125,4 +126,41 @@ impl Access {
         decision.require_of(actor, action.name())?;
         Ok(assistant)
     }
+
+    /// The assistant, if lists show it to the actor. In the query, so that what is hidden takes
+    /// what is absent takes.
+    pub(crate) async fn assistant_in_scope(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<Option<Arc<Assistant>>, Error> {
+        let scope = self.policy.assistant_scope(actor).await;
+        Ok(self.assistants.get(reference, &scope).await?)
+    }
+
+    /// An assistant for which a guest might have to sign in.
+    async fn private_assistant(
+        &self,
+        reference: &AssistantRef,
+    ) -> Result<Option<Arc<Assistant>>, Error> {
+        let scope = AssistantScope::Enabled;
+        Ok(self.assistants.get(reference, &scope).await?)
+    }
+}
+
+/// There is no such thread, or it is out of the actor's scope. A guest is sent to sign in in either
+/// case.
+fn refusal(actor: &Actor, action: &'static str) -> Error {
+    match actor {
+        Actor::Guest => {
+            audit::access_denied(actor, action, "unauthenticated");
+            Error::Unauthenticated
+        }
+        Actor::User(_) => hidden(actor, action),
+    }
+}
+
+fn hidden(actor: &Actor, action: &'static str) -> Error {
+    audit::access_denied(actor, action, "hidden");
+    Error::NotFound
 }

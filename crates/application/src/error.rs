@@ -56,7 +56,7 @@ pub enum Error {
     /// The idempotency key stood for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
-    /// Others changed the record all the time; nothing was written.
+    /// The record is not the one that the caller expects; nothing was written.
     #[error("the record was changed meanwhile")]
     RevisionConflict,
     /// The run was carried out and failed; the message that began it is kept.

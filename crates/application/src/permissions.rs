@@ -38,8 +38,10 @@ impl Decision {
 /// only what it wants and composes its server with that.
 ///
 /// # Obligations
-/// - A list scope takes in exactly what the view decision allows: the scope goes into the query,
-///   the decision guards single records, and no one must see in a list what they cannot open.
+/// - A list scope takes in exactly what the view decision allows: the scope goes into the query, of
+///   lists and of single records, and the decision guards what it finds. What is out of scope is
+///   to the actor as if it were not there, except that guests are asked to sign in for enabled
+///   assistants where the decision says so.
 /// - A decision depends on its arguments and on what the policy itself knows; it changes nothing.
 /// - A policy that cannot decide, because what it asks does not answer, forbids.
 #[async_trait]
@@ -124,7 +126,7 @@ pub trait PermissionPolicy: Send + Sync {
         administrators_only(actor, "Only administrators manage users.")
     }
 
-    /// Which assistants lists show the actor: those that `view_assistant` allows.
+    /// Which assistants there are for the actor: those that `view_assistant` allows.
     async fn assistant_scope(&self, actor: &Actor) -> AssistantScope {
         match actor {
             Actor::Guest => AssistantScope::Public,
@@ -133,7 +135,7 @@ pub trait PermissionPolicy: Send + Sync {
         }
     }
 
-    /// Which threads lists may show the actor: those that `view_thread` allows.
+    /// Which threads there are for the actor: those that `view_thread` allows.
     async fn thread_scope(&self, actor: &Actor) -> ThreadScope {
         match actor {
             Actor::Guest => ThreadScope::OwnedBy(Vec::new()),

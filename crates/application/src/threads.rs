@@ -7,8 +7,7 @@ use colloquy_domain::{Actor, AssistantId, AssistantRef, Thread, ThreadId, Thread
 use crate::access::{Access, AssistantAction, ThreadAction};
 use crate::answers::forget;
 use crate::ports::{
-    AnswerCache, AnswerOrigin, AssistantRepository, Clock, IdGenerator, ThreadChanges, ThreadQuery,
-    ThreadRepository,
+    AnswerCache, AnswerOrigin, Clock, IdGenerator, ThreadChanges, ThreadQuery, ThreadRepository,
 };
 use crate::{Error, Slice};
 
@@ -21,8 +20,6 @@ pub struct Threads {
     pub threads: Arc<dyn ThreadRepository>,
     /// Where answers are kept that were given in them.
     pub answers: Arc<dyn AnswerCache>,
-    /// Where slugs are looked up.
-    pub assistants: Arc<dyn AssistantRepository>,
     /// Tells the time of changes.
     pub clock: Arc<dyn Clock>,
     /// Makes the ids.
@@ -81,7 +78,7 @@ impl Threads {
         let me = actor.user_id().ok_or(Error::Unauthenticated)?;
         let assistant = match &filter.assistant {
             None => None,
-            Some(reference) => match self.resolve(reference).await? {
+            Some(reference) => match self.resolve(actor, reference).await? {
                 Some(id) => Some(id),
                 None => return Ok(Slice::from_one_more(Vec::new(), filter.limit)),
             },
@@ -101,11 +98,19 @@ impl Threads {
         Ok(Slice::from_one_more(threads, filter.limit))
     }
 
-    /// A slug's id. An id is taken as it is: threads name their assistants by it.
-    async fn resolve(&self, reference: &AssistantRef) -> Result<Option<AssistantId>, Error> {
+    /// The id of a slug that the actor may know of. An id is taken as it is: threads name their
+    /// assistants by it.
+    async fn resolve(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<Option<AssistantId>, Error> {
         match reference {
             AssistantRef::Id(id) => Ok(Some(*id)),
-            AssistantRef::Slug(_) => Ok(self.assistants.get(reference).await?.map(|a| a.id)),
+            AssistantRef::Slug(_) => {
+                let found = self.access.assistant_in_scope(actor, reference).await?;
+                Ok(found.map(|assistant| assistant.id))
+            }
         }
     }
 

@@ -171,7 +171,6 @@ impl UseCases {
                 access: access.clone(),
                 threads: Arc::clone(&ports.threads),
                 answers: Arc::clone(&ports.answers),
-                assistants: Arc::clone(&ports.assistants),
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),
             },

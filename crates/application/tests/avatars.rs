@@ -15,8 +15,8 @@ use colloquy_application::assistants::{AssistantChanges, Expected};
 use colloquy_application::avatars::ShownAvatar;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{
-    AssistantRepository, AssistantScope, AvatarRenderer, BlobKey, BlobStore, ImageError,
-    InstanceId, OffsetList, OffsetPage, PortError, RenderedAvatar,
+    AssistantChange, AssistantRepository, AssistantScope, AvatarRenderer, BlobKey, BlobStore,
+    ImageError, InstanceId, OffsetList, OffsetPage, PortError, RenderedAvatar,
 };
 use colloquy_application::runs::RunLimits;
 use colloquy_application::sign_in_limits::SignInLimits;
@@ -177,7 +177,11 @@ impl AssistantRepository for WithCopy {
         self.inner.add(assistant).await
     }
 
-    async fn get(&self, _: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
+    async fn get(
+        &self,
+        _: &AssistantRef,
+        _: &AssistantScope,
+    ) -> Result<Option<Arc<Assistant>>, PortError> {
         Ok(Some(Arc::clone(&self.copy)))
     }
 
@@ -189,8 +193,12 @@ impl AssistantRepository for WithCopy {
         self.inner.list(scope, page).await
     }
 
-    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
-        self.inner.update(assistant).await
+    async fn update(
+        &self,
+        id: AssistantId,
+        change: &AssistantChange<'_>,
+    ) -> Result<(Assistant, Assistant), PortError> {
+        self.inner.update(id, change).await
     }
 
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError, Reading, Readings,
+    AssistantChange, AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError,
+    Reading, Readings,
 };
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Description};
 use moka::future::Cache;
@@ -25,11 +26,10 @@ const BASE_BYTES: usize = 1024;
 /// once; of one that went past it [`forget_all`](Self::forget_all) is told, or it counts within
 /// five seconds.
 ///
-/// Who may see what was read is not its business: scopes are part of what is asked, and single
-/// assistants are checked by whoever asks.
+/// Who may see what was read is not its business: scopes are part of what is asked.
 pub struct CachedAssistantRepository {
     inner: Arc<dyn AssistantRepository>,
-    assistants: Cache<(u64, AssistantRef), Copy<Assistant>>,
+    assistants: Cache<(u64, AssistantScope, AssistantRef), Copy<Assistant>>,
     pages: Cache<(u64, AssistantScope, OffsetPage), Copy<OffsetList<Assistant>>>,
     /// Part of every key. What was read before a write is never asked for after it, not even if
     /// the reading took longer than the write.
@@ -90,10 +90,14 @@ impl CachedAssistantRepository {
         self.generation.load(Ordering::SeqCst)
     }
 
-    async fn read(&self, reference: &AssistantRef) -> Result<Copy<Assistant>, Missing> {
+    async fn read(
+        &self,
+        reference: &AssistantRef,
+        scope: &AssistantScope,
+    ) -> Result<Copy<Assistant>, Missing> {
         self.lookups.note_load();
         let since = Instant::now();
-        match self.inner.get(reference).await {
+        match self.inner.get(reference, scope).await {
             Ok(Some(assistant)) => Ok(Copy {
                 value: assistant,
                 since,
@@ -128,16 +132,21 @@ impl AssistantRepository for CachedAssistantRepository {
         self.inner.add(assistant).await
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
+    async fn get(
+        &self,
+        reference: &AssistantRef,
+        scope: &AssistantScope,
+    ) -> Result<Option<Arc<Assistant>>, PortError> {
         self.lookups.note();
-        let key = (self.generation(), reference.clone());
-        match self
+        // By scope, and without what was not found: what is out of scope is read like what is
+        // absent, every time, however often others read it.
+        let key = (self.generation(), scope.clone(), reference.clone());
+        let copy = self
             .assistants
-            .try_get_with(key, self.read(reference))
-            .await
-        {
+            .try_get_with(key, self.read(reference, scope));
+        match copy.await {
             Ok(copy) => match copy.fresh() {
-                None => self.inner.get(reference).await,
+                None => self.inner.get(reference, scope).await,
                 found => Ok(found),
             },
             Err(missing) => match &*missing {
@@ -169,10 +178,14 @@ impl AssistantRepository for CachedAssistantRepository {
         self.inner.avatars(after, limit).await
     }
 
-    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
+    async fn update(
+        &self,
+        id: AssistantId,
+        change: &AssistantChange<'_>,
+    ) -> Result<(Assistant, Assistant), PortError> {
         // Also when it is refused: whoever tries again must read what is there.
         let _written = Forgetting(self);
-        self.inner.update(assistant).await
+        self.inner.update(id, change).await
     }
 
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {

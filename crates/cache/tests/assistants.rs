@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
+    AssistantChange, AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage,
+    PortError,
 };
 use colloquy_application::testing::fakes::{Gate, Memory};
 use colloquy_application::testing::samples::Samples;
@@ -28,9 +29,13 @@ impl AssistantRepository for Slow {
         AssistantRepository::add(&self.memory, assistant).await
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
+    async fn get(
+        &self,
+        reference: &AssistantRef,
+        scope: &AssistantScope,
+    ) -> Result<Option<Arc<Assistant>>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let found = AssistantRepository::get(&self.memory, reference).await;
+        let found = AssistantRepository::get(&self.memory, reference, scope).await;
         self.gate.opened().await;
         found
     }
@@ -54,8 +59,12 @@ impl AssistantRepository for Slow {
         self.memory.avatars(after, limit).await
     }
 
-    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
-        AssistantRepository::update(&self.memory, assistant).await
+    async fn update(
+        &self,
+        id: AssistantId,
+        change: &AssistantChange<'_>,
+    ) -> Result<(Assistant, Assistant), PortError> {
+        AssistantRepository::update(&self.memory, id, change).await
     }
 
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
@@ -73,6 +82,7 @@ struct Setting {
     assistant: Assistant,
 }
 
+const ALL: AssistantScope = AssistantScope::All;
 const PAGE: OffsetPage = OffsetPage { skip: 0, limit: 10 };
 
 impl Setting {
@@ -97,16 +107,21 @@ impl Setting {
 
     async fn get(&self) -> Option<Assistant> {
         let reference = self.assistant.id.into();
-        let found = self.cached.get(&reference).await.unwrap();
+        let found = self.cached.get(&reference, &ALL).await.unwrap();
         found.map(Arc::unwrap_or_clone)
     }
 
-    fn changed(&self) -> Assistant {
-        Assistant {
-            is_enabled: false,
-            revision: self.assistant.revision + 1,
-            ..self.assistant.clone()
-        }
+    /// Disables the assistant as it was at the beginning, through that repository.
+    async fn disable(&self, through: &dyn AssistantRepository) -> Result<(), PortError> {
+        let change = |old: &Assistant| {
+            (old.revision == self.assistant.revision).then(|| Assistant {
+                is_enabled: false,
+                revision: old.revision + 1,
+                ..old.clone()
+            })
+        };
+        let written = through.update(self.assistant.id, &change).await;
+        written.map(drop)
     }
 }
 
@@ -139,7 +154,7 @@ async fn a_write_counts_at_once_also_against_a_read_under_way() {
     tokio::pin!(reading);
     // As far as the gate, with what was there before the write.
     assert!(futures_util::poll!(&mut reading).is_pending());
-    setting.cached.update(&setting.changed()).await.unwrap();
+    setting.disable(&setting.cached).await.unwrap();
     setting.slow.gate.open();
     reading.await.unwrap();
     assert!(!setting.get().await.unwrap().is_enabled);
@@ -155,9 +170,9 @@ async fn a_write_that_came_too_late_reads_anew() {
     setting.slow.gate.open();
     setting.get().await.unwrap();
     // Past the cache, as another instance does.
-    setting.slow.update(&setting.changed()).await.unwrap();
+    setting.disable(&*setting.slow).await.unwrap();
     assert!(setting.get().await.unwrap().is_enabled, "not told yet");
-    let refused = setting.cached.update(&setting.changed()).await;
+    let refused = setting.disable(&setting.cached).await;
     assert!(matches!(
         refused,
         Err(PortError::Conflict(Constraint::AssistantRevision))
@@ -170,7 +185,7 @@ async fn what_it_is_told_of_is_read_anew() {
     let setting = Setting::new().await;
     setting.slow.gate.open();
     setting.get().await.unwrap();
-    setting.slow.update(&setting.changed()).await.unwrap();
+    setting.disable(&*setting.slow).await.unwrap();
     setting.cached.forget_all();
     assert!(!setting.get().await.unwrap().is_enabled);
 }
@@ -181,7 +196,7 @@ async fn failures_and_absences_are_not_kept() {
     setting.slow.gate.open();
     setting.slow.memory.set_down(true);
     let reference = setting.assistant.id.into();
-    let failed = setting.cached.get(&reference).await;
+    let failed = setting.cached.get(&reference, &ALL).await;
     assert!(matches!(failed, Err(PortError::Unavailable(_))));
     setting.slow.memory.set_down(false);
     assert!(setting.get().await.is_some());
@@ -189,7 +204,25 @@ async fn failures_and_absences_are_not_kept() {
     let ids: Vec<_> = (0..9).map(|_| other.assistant_id()).collect();
     let absent = AssistantRef::Id(ids[8]);
     for _ in 0..2 {
-        assert_eq!(setting.cached.get(&absent).await.unwrap(), None);
+        assert_eq!(setting.cached.get(&absent, &ALL).await.unwrap(), None);
     }
     assert_eq!(setting.reads(), 4);
+}
+
+#[tokio::test]
+async fn what_is_out_of_scope_is_read_like_what_is_absent() {
+    let setting = Setting::new().await;
+    setting.slow.gate.open();
+    setting.disable(&setting.cached).await.unwrap();
+    let reference = setting.assistant.id.into();
+    for reads in 1..4 {
+        // Others read it all the time.
+        setting.get().await.unwrap();
+        let hidden = setting
+            .cached
+            .get(&reference, &AssistantScope::Enabled)
+            .await;
+        assert_eq!(hidden.unwrap(), None);
+        assert_eq!(setting.reads(), 1 + reads);
+    }
 }

@@ -2,23 +2,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage, PortError,
+    AssistantChange, AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage,
+    PortError,
 };
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 use sea_orm::entity::prelude::Uuid;
-use sea_orm::sea_query::Expr;
-use sea_orm::{
-    EntityTrait, ExprTrait, NotSet, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::Database;
 use crate::changes::{Change, announce};
 use crate::deletions::{self, Deleted};
 use crate::entities::assistants::{ActiveModel, COLUMN, Column, Entity, bytes};
 use crate::entities::avatars::image;
-use crate::error::{Failure, Row};
+use crate::error::Row;
 use crate::rows::{expect_found, page};
-use crate::transaction::Transaction;
 
 /// Keeps the assistants in a [`Database`].
 #[derive(Debug, Clone)]
@@ -50,17 +48,19 @@ impl AssistantRepository for SeaAssistantRepository {
             .await
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
+    async fn get(
+        &self,
+        reference: &AssistantRef,
+        scope: &AssistantScope,
+    ) -> Result<Option<Arc<Assistant>>, PortError> {
+        let is_meant = match reference {
+            AssistantRef::Id(id) => COLUMN.id.eq(id.as_uuid()),
+            AssistantRef::Slug(slug) => COLUMN.slug.eq(slug.as_str()),
+        };
+        let row = rows(scope)?.filter(is_meant);
         self.database
             .read(async {
-                let is_meant = match reference {
-                    AssistantRef::Id(id) => COLUMN.id.eq(id.as_uuid()),
-                    AssistantRef::Slug(slug) => COLUMN.slug.eq(slug.as_str()),
-                };
-                let model = Entity::find()
-                    .filter(is_meant)
-                    .one(self.database.reader())
-                    .await?;
+                let model = row.one(self.database.reader()).await?;
                 let assistant = model.map(Assistant::try_from).transpose()?;
                 Ok(assistant.map(Arc::new))
             })
@@ -83,25 +83,28 @@ impl AssistantRepository for SeaAssistantRepository {
             .await
     }
 
-    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
+    async fn update(
+        &self,
+        id: AssistantId,
+        change: &AssistantChange<'_>,
+    ) -> Result<(Assistant, Assistant), PortError> {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
-                let before = i64::from(assistant.revision) - 1;
-                let written = ActiveModel {
-                    answer_generation: NotSet,
-                    ..ActiveModel::try_from(assistant)?
-                };
-                let update = Entity::update_many()
-                    .set(written)
-                    .filter(COLUMN.id.eq(assistant.id.as_uuid()))
-                    .filter(COLUMN.revision.eq(before));
-                if update.exec(&transaction).await?.rows_affected == 0 {
-                    return Err(not_updated(&transaction, assistant.id).await);
-                }
+                let stored = Entity::find_by_id(id.as_uuid()).lock(LockType::NoKeyUpdate);
+                let stored = stored.one(&transaction).await?.ok_or(PortError::NotFound)?;
+                let before = Assistant::try_from(stored)?;
+                let refused = PortError::Conflict(Constraint::AssistantRevision);
+                let mut after = change(&before).ok_or(refused)?;
+                after.caching.generation = before.caching.generation;
+                Entity::update_many()
+                    .set(ActiveModel::try_from(&after)?)
+                    .filter(COLUMN.id.eq(id.as_uuid()))
+                    .exec(&transaction)
+                    .await?;
                 announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
-                Ok(())
+                Ok((before, after))
             })
             .await
     }
@@ -204,15 +207,6 @@ fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
 
 /// The order of lists.
 const ORDER: [Column; 2] = [Column::Name, Column::Id];
-
-/// Why no row had both the id and the revision.
-async fn not_updated(transaction: &Transaction, id: AssistantId) -> Failure {
-    match Entity::find_by_id(id.as_uuid()).count(transaction).await {
-        Ok(0) => PortError::NotFound.into(),
-        Ok(_) => PortError::Conflict(Constraint::AssistantRevision).into(),
-        Err(error) => error.into(),
-    }
-}
 
 #[cfg(test)]
 mod tests {

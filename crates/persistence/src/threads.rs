@@ -48,10 +48,11 @@ impl ThreadRepository for SeaThreadRepository {
             .await
     }
 
-    async fn get(&self, id: ThreadId) -> Result<Option<Thread>, PortError> {
+    async fn get(&self, id: ThreadId, scope: &ThreadScope) -> Result<Option<Thread>, PortError> {
+        let row = in_scope(scope)?.filter(COLUMN.id.eq(id.as_uuid()));
         self.database
             .read(async {
-                let model = one(id).one(self.database.reader()).await?;
+                let model = row.one(self.database.reader()).await?;
                 Ok(model.map(Thread::try_from).transpose()?)
             })
             .await
@@ -98,18 +99,22 @@ fn one(id: ThreadId) -> Select<Entity> {
     find().filter(COLUMN.id.eq(id.as_uuid()))
 }
 
-fn rows(query: &ThreadQuery) -> Result<Select<Entity>, PortError> {
-    let mut rows = match &query.scope {
-        ThreadScope::All => find(),
+fn in_scope(scope: &ThreadScope) -> Result<Select<Entity>, PortError> {
+    match scope {
+        ThreadScope::All => Ok(find()),
         ThreadScope::OwnedBy(users) => match users.as_slice() {
-            [user] => find().filter(is_owned_by(*user)),
+            [user] => Ok(find().filter(is_owned_by(*user))),
             users => {
                 let users = presence::users(users.iter().map(|user| user.as_uuid()));
-                find().filter(Expr::col((Entity, Column::OwnerId)).in_subquery(users))
+                Ok(find().filter(Expr::col((Entity, Column::OwnerId)).in_subquery(users)))
             }
         },
-        _ => return Err(PortError::other("a thread scope unknown to this store")),
-    };
+        _ => Err(PortError::other("a thread scope unknown to this store")),
+    }
+}
+
+fn rows(query: &ThreadQuery) -> Result<Select<Entity>, PortError> {
+    let mut rows = in_scope(&query.scope)?;
     if let Some(owner) = query.owner {
         rows = rows.filter(is_owned_by(owner));
     }

@@ -8,6 +8,7 @@ use colloquy_tests::on_both_backends;
 use colloquy_tests::random::Random;
 use colloquy_tests::server::{Colloquy, PASSWORD};
 use futures_util::future::join_all;
+use hyper::Method;
 use serde_json::{Value, json};
 
 on_both_backends![
@@ -15,6 +16,7 @@ on_both_backends![
     posts_at_once_into_one_thread_are_answered_or_refused,
     a_walk_during_inserts_sees_each_message_once,
     sign_ins_at_once_all_succeed,
+    changes_at_once_of_an_assistant_are_all_made,
 ];
 
 const WRITERS: usize = 50;
@@ -160,4 +162,44 @@ async fn sign_ins_at_once_all_succeed(backend: Backend) {
         .map(|session| text(&session.expect(200)["access_token"]).to_owned())
         .collect();
     assert_eq!(tokens.len(), 20);
+}
+
+/// Fifty at once, each of whom changes a field of their own and one that is everybody's, twice.
+async fn changes_at_once_of_an_assistant_are_all_made(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let assistant = server.assistant("Echo").await;
+    let path = format!("/assistants/{assistant}");
+    let before = admin.get(&path).await.expect(200);
+    let changes = (0..WRITERS).map(async |number| {
+        for round in 0..2 {
+            let change = json!({"configuration": {"tags": [format!("{number}-{round}")]}});
+            admin.patch(&path, change).await.expect(200);
+            let other = match number {
+                0 => json!({"description": "changed"}),
+                1 => json!({"instructions": "changed"}),
+                2 => json!({"configuration": {"temperature": 0.5}}),
+                _ => json!({"name": format!("{number}")}),
+            };
+            admin.patch(&path, other).await.expect(200);
+        }
+    });
+    let picture = async {
+        for shade in 0..10 {
+            let request = admin.request(Method::POST, &format!("{path}/avatar"));
+            let picture = crate::avatars::gif([shade; 3]);
+            request.file("file", &picture).send().await.expect(200);
+        }
+    };
+    let (_, ()) = tokio::join!(join_all(changes), picture);
+    let after = admin.get(&path).await.expect(200);
+    let revision = |assistant: &Value| assistant["revision"].as_u64().unwrap();
+    assert_eq!(
+        revision(&after),
+        revision(&before) + 4 * WRITERS as u64 + 10
+    );
+    assert_eq!(after["description"], "changed");
+    assert_eq!(after["instructions"], "changed");
+    assert_eq!(after["configuration"]["temperature"], 0.5);
+    assert!(after["avatar_image"].is_string());
 }

@@ -276,7 +276,7 @@ async fn what_is_refused_is_told_with_whom(backend: Backend) {
         .get("/users/me")
         .await
         .expect(401);
-    // Nobody was refused what is not there, nor what they may see.
+    // What is not there is refused like what is another's, and nobody what they may see.
     bob.get(&format!("/threads/{}", crate::ABSENT))
         .await
         .expect(404);
@@ -299,6 +299,7 @@ async fn what_is_refused_is_told_with_whom(backend: Backend) {
             denied("manage_assistants", "forbidden"),
             unknown.clone(),
             unknown,
+            denied("view_thread", "hidden"),
         ]
     );
 }

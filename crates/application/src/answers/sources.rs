@@ -7,7 +7,7 @@ use colloquy_domain::{MessageKind, UserId};
 use super::missed;
 use crate::ports::{
     AnswerCache, AnswerOrigin, AnswerSource, MessageRepository, PortError, ThreadRepository,
-    UserRepository,
+    ThreadScope, UserRepository,
 };
 
 /// Where answers come from, as readers see it.
@@ -24,7 +24,7 @@ pub struct AnswerSources {
 impl AnswerSources {
     /// Whether the thread, both messages, the thread's owner and who asked are all there.
     async fn are_there(&self, source: &AnswerSource) -> Result<bool, PortError> {
-        let thread = self.threads.get(source.thread).await?;
+        let thread = self.threads.get(source.thread, &ThreadScope::All).await?;
         let Some(owner) = thread.and_then(|thread| thread.owner_id) else {
             return Ok(false);
         };

@@ -6,6 +6,7 @@ use colloquy_domain::{
 
 use super::Assistants;
 use crate::Error;
+use crate::ports::AssistantScope;
 
 impl Assistants {
     pub(super) fn model_or_default(&self, model: Option<ModelName>) -> Result<ModelName, Error> {
@@ -56,7 +57,8 @@ impl Assistants {
             ToolRef::Registered(name) => Ok(self.toolbox.get(name).is_some()),
             ToolRef::Assistant(slug) => {
                 let reference = AssistantRef::Slug(slug.clone());
-                Ok(self.assistants.get(&reference).await?.is_some())
+                let found = self.assistants.get(&reference, &AssistantScope::All);
+                Ok(found.await?.is_some())
             }
         }
     }

@@ -67,8 +67,6 @@ pub struct AssistantPage {
     pub can_manage: bool,
 }
 
-/// How often a write starts over that others' writes have overtaken.
-const MAX_WRITE_ATTEMPTS: u32 = 100;
 /// How many derived slugs are tried: `name`, `name-2`, ...
 const MAX_SLUG_ATTEMPTS: u32 = 10_000;
 
@@ -218,39 +216,28 @@ impl Assistants {
         Ok(assistant)
     }
 
-    /// Writes what `change` makes of an assistant that is as expected, from the start when others
-    /// were faster; how it was before, and how it is now.
+    /// Writes what `change` makes of an assistant that is as expected; how it was before, and how
+    /// it is now.
     pub(crate) async fn rewrite(
         &self,
         actor: &Actor,
         reference: &AssistantRef,
         expected: &Expected,
         change: impl Fn(Assistant) -> Assistant + Send + Sync,
-    ) -> Result<(Arc<Assistant>, Assistant), Error> {
-        // By id after the first read: the slug itself may be what changes.
-        let mut reference = reference.clone();
-        for _ in 0..MAX_WRITE_ATTEMPTS {
-            let old = self
-                .access
-                .assistant(actor, &reference, AssistantAction::View)
-                .await?;
-            reference = AssistantRef::Id(old.id);
-            if !expected.admits(old.revision) {
-                return Err(Error::RevisionConflict);
-            }
-            let mut assistant = change(Assistant::clone(&old));
-            assistant.revision = old.revision.saturating_add(1);
-            assistant.updated_at = self.clock.now();
-            match self.assistants.update(&assistant).await {
-                Err(PortError::Conflict(Constraint::AssistantRevision)) => {}
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    audit::assistant_changed(actor.into(), assistant.id);
-                    return Ok((old, assistant));
-                }
-            }
-        }
-        Err(Error::RevisionConflict)
+    ) -> Result<(Assistant, Assistant), Error> {
+        let action = AssistantAction::View;
+        let id = self.access.assistant(actor, reference, action).await?.id;
+        let now = self.clock.now();
+        let change = |old: &Assistant| {
+            expected.admits(old.revision).then(|| Assistant {
+                revision: old.revision.saturating_add(1),
+                updated_at: now,
+                ..change(old.clone())
+            })
+        };
+        let written = self.assistants.update(id, &change).await?;
+        audit::assistant_changed(actor.into(), id);
+        Ok(written)
     }
 
     /// Removes an assistant and its picture; the threads opened for it stay.

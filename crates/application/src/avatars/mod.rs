@@ -17,7 +17,7 @@ pub use changes::AvatarChanges;
 pub use upload::AvatarUpload;
 
 use crate::Error;
-use crate::access::{Access, AssistantAction};
+use crate::access::Access;
 use crate::assistants::{Assistants, Expected};
 use crate::ports::{AvatarRenderer, IdGenerator};
 
@@ -133,13 +133,12 @@ impl Avatars {
         actor: &Actor,
         reference: &AssistantRef,
     ) -> Result<(Arc<Assistant>, AvatarImage), Error> {
-        let found = self
-            .access
-            .assistant(actor, reference, AssistantAction::View);
-        let assistant = match found.await {
-            Err(Error::Unauthenticated | Error::Forbidden(_)) => return Err(Error::NotFound),
-            found => found?,
-        };
+        let found = self.access.assistant_in_scope(actor, reference).await?;
+        let assistant = found.ok_or(Error::NotFound)?;
+        let decision = self.access.policy().view_assistant(actor, &assistant).await;
+        if !decision.is_allowed() {
+            return Err(Error::NotFound);
+        }
         let image = assistant.avatar.image.clone().ok_or(Error::NotFound)?;
         Ok((assistant, image))
     }

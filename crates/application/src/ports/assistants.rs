@@ -14,9 +14,14 @@ pub trait AssistantRepository: Send + Sync {
     /// `Conflict(AssistantSlug)`.
     async fn add(&self, assistant: &Assistant) -> Result<(), PortError>;
 
-    /// The assistant of that id or slug; absent is `None`. Who keeps copies gives the same one out
-    /// again and again.
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError>;
+    /// The assistant of that id or slug, if it is in `scope`; else `None`, after the same work
+    /// whether it is absent or out of scope. Who keeps copies gives the same one out again and
+    /// again.
+    async fn get(
+        &self,
+        reference: &AssistantRef,
+        scope: &AssistantScope,
+    ) -> Result<Option<Arc<Assistant>>, PortError>;
 
     /// A page of the assistants in `scope`, by name in the order of code points, then by id. It
     /// ends early before it has more than [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but
@@ -27,12 +32,17 @@ pub trait AssistantRepository: Send + Sync {
         page: OffsetPage,
     ) -> Result<Arc<OffsetList<Assistant>>, PortError>;
 
-    /// Replaces the stored assistant of this id if its revision is the one before
-    /// `assistant.revision`; the generation of its answers stays as it is stored.
+    /// Writes what `change` makes of the stored assistant, never of a copy; how it was before, and
+    /// how it is then. Of many changes at once each is made of what the one before has written.
+    /// Neither the id nor the generation of answers changes.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict(AssistantRevision)`, `Conflict(AssistantSlug)`.
-    async fn update(&self, assistant: &Assistant) -> Result<(), PortError>;
+    /// `NotFound`, `Conflict(AssistantRevision)` when `change` refuses, `Conflict(AssistantSlug)`.
+    async fn update(
+        &self,
+        id: AssistantId,
+        change: &AssistantChange<'_>,
+    ) -> Result<(Assistant, Assistant), PortError>;
 
     /// Begins a new generation of the assistant's answers, so that none of the earlier ones is
     /// served again; nothing else of the assistant changes. Of many calls each begins one.
@@ -67,7 +77,11 @@ pub fn assistant_bytes(assistant: &Assistant) -> u64 {
     (assistant.instructions.as_str().len() + description + schema) as u64
 }
 
-/// Which assistants somebody may see in lists; part of the query.
+/// Makes an assistant out of what is stored, or refuses what it is not based on. It may be called
+/// several times.
+pub type AssistantChange<'a> = dyn Fn(&Assistant) -> Option<Assistant> + Send + Sync + 'a;
+
+/// Which assistants somebody may see; part of the query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AssistantScope {

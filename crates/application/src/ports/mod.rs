@@ -30,7 +30,7 @@ pub use answers::{
     AnswerCache, AnswerOrigin, AnswerPartition, AnswerSource, Audience, KeptAnswer, MAX_CANDIDATES,
     SimilarAnswer,
 };
-pub use assistants::{AssistantRepository, AssistantScope, assistant_bytes};
+pub use assistants::{AssistantChange, AssistantRepository, AssistantScope, assistant_bytes};
 pub use blobs::{BlobKey, BlobStore};
 pub use deletions::DeletionRepository;
 pub use embedding::{Embedder, Embedding, InvalidEmbedding};

@@ -13,8 +13,9 @@ pub trait ThreadRepository: Send + Sync {
     /// `NotFound` when its owner or its assistant is gone.
     async fn add(&self, thread: &Thread) -> Result<(), PortError>;
 
-    /// The thread of that id; absent is `None`.
-    async fn get(&self, id: ThreadId) -> Result<Option<Thread>, PortError>;
+    /// The thread of that id, if it is in `scope`; else `None`, after the same work whether it is
+    /// absent or out of scope.
+    async fn get(&self, id: ThreadId, scope: &ThreadScope) -> Result<Option<Thread>, PortError>;
 
     /// The threads that the query describes, newest first (by id, descending).
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError>;
@@ -47,7 +48,7 @@ pub struct ThreadQuery {
     pub limit: u32,
 }
 
-/// Which threads somebody may see in lists; part of the query.
+/// Which threads somebody may see; part of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThreadScope {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use axum::http::Method;
 use colloquy_application::ports::{
-    HealthCheck, PortError, ThreadChanges, ThreadQuery, ThreadRepository,
+    HealthCheck, PortError, ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope,
 };
 use colloquy_application::system::UuidV7Generator;
 use colloquy_domain::{Thread, ThreadId};
@@ -176,7 +176,7 @@ impl ThreadRepository for Hangs {
         pending().await
     }
 
-    async fn get(&self, _: ThreadId) -> Result<Option<Thread>, PortError> {
+    async fn get(&self, _: ThreadId, _: &ThreadScope) -> Result<Option<Thread>, PortError> {
         pending().await
     }
 

@@ -22,13 +22,15 @@ async fn every_write_of_an_assistant_is_heard_on_postgres() {
     let mut changes = there.changes().await.unwrap().unwrap();
     let assistants = SeaAssistantRepository::new(here);
     let assistant = Samples::new().assistant("Guide");
-    let changed = Assistant {
-        revision: 2,
-        ..assistant.clone()
+    let change = |old: &Assistant| {
+        Some(Assistant {
+            revision: 2,
+            ..old.clone()
+        })
     };
     assistants.add(&assistant).await.unwrap();
     assert_eq!(changes.next().await.unwrap(), Change::Assistants);
-    assistants.update(&changed).await.unwrap();
+    assistants.update(assistant.id, &change).await.unwrap();
     assert_eq!(changes.next().await.unwrap(), Change::Assistants);
     assistants.delete(assistant.id).await.unwrap();
     assert_eq!(changes.next().await.unwrap(), Change::Assistants);

@@ -1,6 +1,6 @@
 //! Rows that do not fit the domain.
 
-use colloquy_application::ports::{Grounds, OffsetPage, PortError};
+use colloquy_application::ports::{AssistantScope, Grounds, OffsetPage, PortError};
 use colloquy_application::testing::samples::{Samples, moment, token_hash};
 use colloquy_domain::{AvatarKind, TokenKind};
 
@@ -56,14 +56,23 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
     ] {
         let statement = format!("UPDATE assistants SET {column} = {value}");
         execute(&place.url, &statement).await;
-        let found = place_of(stores.assistants.get(&assistant.id.into()).await);
+        let found = place_of(
+            stores
+                .assistants
+                .get(&assistant.id.into(), &AssistantScope::All)
+                .await,
+        );
         let expected = (format!("assistants.{column}"), assistant.id.to_string());
         assert_eq!(found, expected);
         let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1,
                     avatar_kind = 'png', avatar_background = 'red', avatar_text = 'red',
                     avatar_vertical_position = 1, caching = '{}', answer_generation = 0";
         execute(&place.url, mend).await;
-        stores.assistants.get(&assistant.id.into()).await.unwrap();
+        stores
+            .assistants
+            .get(&assistant.id.into(), &AssistantScope::All)
+            .await
+            .unwrap();
     }
 }
 

@@ -135,7 +135,12 @@ impl World {
                 written.is_ok(),
                 "after {times} polls of {name}: {written:?}"
             );
-            let seen = self.observer.threads.get(thread.id).await.unwrap();
+            let seen = self
+                .observer
+                .threads
+                .get(thread.id, &ThreadScope::All)
+                .await
+                .unwrap();
             assert!(seen.is_some(), "lost after {times} polls of {name}");
             let page = OffsetPage { skip: 0, limit: 1 };
             let listed = self.stores.users.list(page).await;
@@ -246,7 +251,10 @@ async fn assistants(world: &World) {
     world
         .drop_everywhere("assistants.list", async |stores, it| {
             let reference = AssistantRef::Id(it.assistant.id);
-            stores.assistants.get(&reference).await?;
+            stores
+                .assistants
+                .get(&reference, &AssistantScope::All)
+                .await?;
             stores.assistants.list(&AssistantScope::All, PAGE).await
         })
         .await;
@@ -254,7 +262,8 @@ async fn assistants(world: &World) {
         .drop_everywhere("assistants.update, delete", async |stores, it| {
             let mut assistant = it.assistant.clone();
             assistant.revision += 1;
-            stores.assistants.update(&assistant).await?;
+            let change = |_: &Assistant| Some(assistant.clone());
+            stores.assistants.update(assistant.id, &change).await?;
             stores.assistants.void_answers(assistant.id).await?;
             stores.assistants.delete(assistant.id).await
         })

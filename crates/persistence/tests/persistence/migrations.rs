@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use colloquy_application::ports::AssistantScope;
 use colloquy_application::testing::samples::Samples;
 use colloquy_domain::{AssistantId, Avatar};
 use colloquy_persistence::{Database, DatabaseOptions, MigrateError};
@@ -107,7 +108,12 @@ async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
     );
     execute(&place.url, &copy).await;
     let old: AssistantId = id.parse().unwrap();
-    let found = stores.assistants.get(&old.into()).await.unwrap().unwrap();
+    let found = stores
+        .assistants
+        .get(&old.into(), &AssistantScope::All)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.avatar, Avatar::default());
 }
 

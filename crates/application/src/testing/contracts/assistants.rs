@@ -12,17 +12,32 @@ use colloquy_domain::{
 use serde_json::{Value, json};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
-use crate::ports::{Constraint, MessageScope};
+use crate::ports::{
+    AssistantRepository, AssistantScope, Constraint, MessageScope, PortError, ThreadScope,
+};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
+const ALL: AssistantScope = AssistantScope::All;
+
+/// Replaces the assistant of this id if its revision is the one before.
+pub(super) async fn update(
+    assistants: &dyn AssistantRepository,
+    next: &Assistant,
+) -> Result<(), PortError> {
+    let change = |old: &Assistant| (old.revision + 1 == next.revision).then(|| next.clone());
+    let (_, written) = assistants.update(next.id, &change).await?;
+    assert_eq!(written.revision, next.revision);
+    Ok(())
+}
+
 async fn get(stores: &Stores, id: AssistantId) -> Option<Assistant> {
-    let found = stores.assistants.get(&id.into()).await.unwrap();
+    let found = stores.assistants.get(&id.into(), &ALL).await.unwrap();
     found.map(Arc::unwrap_or_clone)
 }
 
 async fn get_by_slug(stores: &Stores, text: &str) -> Option<Assistant> {
     let reference = AssistantRef::Slug(slug(text));
-    let found = stores.assistants.get(&reference).await.unwrap();
+    let found = stores.assistants.get(&reference, &ALL).await.unwrap();
     found.map(Arc::unwrap_or_clone)
 }
 
@@ -212,7 +227,7 @@ pub async fn a_slug_is_given_once(stores: &Stores) {
         slug: first.slug.clone(),
         ..rewritten(&third, "New")
     };
-    let answer = stores.assistants.update(&taken).await;
+    let answer = update(&*stores.assistants, &taken).await;
     assert_conflict(answer, Constraint::AssistantSlug);
     assert_eq!(get(stores, third.id).await, Some(third));
 }
@@ -260,13 +275,13 @@ pub async fn an_update_replaces_every_field(stores: &Stores) {
         avatar: full_avatar(&make),
         ..rewritten(&plain, "New")
     };
-    stores.assistants.update(&full).await.unwrap();
+    update(&*stores.assistants, &full).await.unwrap();
     assert_eq!(get(stores, plain.id).await, Some(full.clone()));
     let plain = Assistant {
         revision: full.revision + 1,
         ..plain
     };
-    stores.assistants.update(&plain).await.unwrap();
+    update(&*stores.assistants, &plain).await.unwrap();
     assert_eq!(get(stores, plain.id).await, Some(plain));
     assert_eq!(get(stores, other.id).await, Some(other));
 }
@@ -275,13 +290,13 @@ pub async fn an_update_names_the_revision_before_its_own(stores: &Stores) {
     let make = Samples::new();
     let first = stores.has_assistant(&make, "Guide").await;
     let second = rewritten(&first, "Second");
-    stores.assistants.update(&second).await.unwrap();
+    update(&*stores.assistants, &second).await.unwrap();
     for revision in [1, 2, 4, 9] {
         let stale = Assistant {
             revision,
             ..rewritten(&first, "Stale")
         };
-        let answer = stores.assistants.update(&stale).await;
+        let answer = update(&*stores.assistants, &stale).await;
         assert_conflict(answer, Constraint::AssistantRevision);
     }
     assert_eq!(get(stores, first.id).await, Some(second));
@@ -292,11 +307,74 @@ pub async fn one_of_many_updates_from_one_revision_is_written(stores: &Stores) {
     let first = stores.has_assistant(&make, "Guide").await;
     let answers = at_once((0..16).map(|number| {
         let assistants = stores.assistants.clone();
-        let update = rewritten(&first, &format!("Number {number}"));
-        async move { assistants.update(&update).await.map(|()| update) }
+        let next = rewritten(&first, &format!("Number {number}"));
+        async move { update(&*assistants, &next).await.map(|()| next) }
     }));
     let winner = only_winner(answers.await, Constraint::AssistantRevision);
     assert_eq!(get(stores, first.id).await, Some(winner));
+}
+
+pub async fn many_updates_at_once_are_all_made(stores: &Stores) {
+    let make = Samples::new();
+    let first = stores.has_assistant(&make, "Guide").await;
+    let answers = at_once((0..50).map(|number| {
+        let (assistants, id) = (stores.assistants.clone(), first.id);
+        async move {
+            let change = |old: &Assistant| {
+                let instructions = format!("{} {number}", old.instructions);
+                Some(rewritten(old, &instructions))
+            };
+            assistants.update(id, &change).await
+        }
+    }))
+    .await;
+    let mut revisions: Vec<_> = answers
+        .into_iter()
+        .map(Result::unwrap)
+        .map(|(before, after)| (before.revision, after.revision))
+        .collect();
+    revisions.sort_unstable();
+    let expected: Vec<_> = (1..=50).map(|revision| (revision, revision + 1)).collect();
+    assert_eq!(revisions, expected);
+    let last = get(stores, first.id).await.unwrap();
+    let words = last.instructions.as_str().split(' ');
+    let mut numbers: Vec<u32> = words.filter_map(|word| word.parse().ok()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..50).collect::<Vec<_>>());
+}
+
+pub async fn an_assistant_out_of_scope_is_as_if_absent(stores: &Stores) {
+    let make = Samples::new();
+    let public = stores.has_assistant(&make, "Public").await;
+    let mut private = make.assistant("Private");
+    private.user_authentication = true;
+    let mut disabled = make.assistant("Disabled");
+    disabled.is_enabled = false;
+    for assistant in [&private, &disabled] {
+        stores.assistants.add(assistant).await.unwrap();
+    }
+    let only = AssistantScope::Only(vec![disabled.id]);
+    for (scope, found) in [
+        (AssistantScope::All, [true, true, true]),
+        (AssistantScope::Enabled, [true, true, false]),
+        (AssistantScope::Public, [true, false, false]),
+        (only, [false, false, true]),
+        (AssistantScope::Only(Vec::new()), [false, false, false]),
+    ] {
+        for (assistant, is_found) in [&public, &private, &disabled].into_iter().zip(found) {
+            for reference in [
+                assistant.id.into(),
+                AssistantRef::Slug(assistant.slug.clone()),
+            ] {
+                // Twice: a copy that is kept must not tell more.
+                for _ in 0..2 {
+                    let found = stores.assistants.get(&reference, &scope).await.unwrap();
+                    let expected = is_found.then(|| assistant.clone());
+                    assert_eq!(found.map(Arc::unwrap_or_clone), expected, "{scope:?}");
+                }
+            }
+        }
+    }
 }
 
 pub async fn an_update_leaves_the_generation_of_answers_as_it_is(stores: &Stores) {
@@ -305,7 +383,7 @@ pub async fn an_update_leaves_the_generation_of_answers_as_it_is(stores: &Stores
     stores.assistants.void_answers(first.id).await.unwrap();
     // Made from what was read before the answers were voided.
     let second = rewritten(&first, "Second");
-    stores.assistants.update(&second).await.unwrap();
+    update(&*stores.assistants, &second).await.unwrap();
     let found = get(stores, first.id).await.unwrap();
     assert_eq!(found.caching.generation, 1);
     assert_eq!(found.instructions, second.instructions);
@@ -331,8 +409,8 @@ pub async fn voided_answers_begin_a_new_generation_and_change_nothing_else(store
 pub async fn an_absent_assistant_is_neither_updated_nor_deleted(stores: &Stores) {
     let make = Samples::new();
     let absent = make.assistant("Guide");
-    let update = rewritten(&absent, "New");
-    assert_not_found(stores.assistants.update(&update).await);
+    let next = rewritten(&absent, "New");
+    assert_not_found(update(&*stores.assistants, &next).await);
     assert_not_found(stores.assistants.void_answers(absent.id).await);
     assert_not_found(stores.assistants.delete(absent.id).await);
     assert_eq!(get(stores, absent.id).await, None);
@@ -357,7 +435,12 @@ pub async fn deleting_an_assistant_keeps_what_was_said_to_it(stores: &Stores) {
     stores.assistants.delete(assistant.id).await.unwrap();
 
     assert_eq!(get(stores, assistant.id).await, None);
-    let found = stores.threads.get(threads[0].id).await.unwrap().unwrap();
+    let found = stores
+        .threads
+        .get(threads[0].id, &ThreadScope::All)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.assistant_id, None);
     let run = stores.runs.get(threads[0].id, start.run.id).await.unwrap();
     assert_eq!(run, Some(start.run));
@@ -368,7 +451,11 @@ pub async fn deleting_an_assistant_keeps_what_was_said_to_it(stores: &Stores) {
         .unwrap()
         .items;
     assert_eq!(messages, [message]);
-    let found = stores.threads.get(threads[1].id).await.unwrap();
+    let found = stores
+        .threads
+        .get(threads[1].id, &ThreadScope::All)
+        .await
+        .unwrap();
     assert_eq!(found.as_ref(), Some(&threads[1]));
     assert_not_found(stores.assistants.delete(assistant.id).await);
 }

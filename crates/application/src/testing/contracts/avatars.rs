@@ -3,6 +3,8 @@
 use colloquy_domain::{Assistant, AssistantId, Avatar, AvatarImage, AvatarKind, VerticalPosition};
 
 use super::Stores;
+use super::assistants::update;
+use crate::ports::AssistantScope;
 use crate::testing::samples::Samples;
 
 /// An assistant that is stored with a picture.
@@ -29,7 +31,11 @@ pub async fn every_kind_of_avatar_is_kept(stores: &Stores) {
                 ..Avatar::default()
             };
             stores.assistants.add(&assistant).await.unwrap();
-            let found = stores.assistants.get(&assistant.id.into()).await.unwrap();
+            let found = stores
+                .assistants
+                .get(&assistant.id.into(), &AssistantScope::All)
+                .await
+                .unwrap();
             assert_eq!(found.as_deref(), Some(&assistant));
         }
     }
@@ -79,13 +85,13 @@ pub async fn only_the_avatars_in_use_are_listed(stores: &Stores) {
         revision: 2,
         ..replaced
     };
-    stores.assistants.update(&replacement).await.unwrap();
+    update(&*stores.assistants, &replacement).await.unwrap();
     let without = Assistant {
         avatar: Avatar::default(),
         revision: 2,
         ..cleared
     };
-    stores.assistants.update(&without).await.unwrap();
+    update(&*stores.assistants, &without).await.unwrap();
     stores.assistants.delete(deleted.id).await.unwrap();
     let listed = stores.assistants.avatars(None, 10).await.unwrap();
     assert_eq!(listed, [entry(&replacement)]);

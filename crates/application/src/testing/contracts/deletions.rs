@@ -55,7 +55,14 @@ pub async fn finishing_the_deletion_of_a_thread_leaves_the_others(stores: &Store
     let run = has_run(stores, &make, &kept).await;
     stores.threads.delete(gone.id).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(stores.threads.get(gone.id).await.unwrap(), None);
+        assert_eq!(
+            stores
+                .threads
+                .get(gone.id, &ThreadScope::All)
+                .await
+                .unwrap(),
+            None
+        );
         assert_eq!(count_messages(stores, &gone).await, 0);
         assert_eq!(stores.runs.find(lost.run.id).await.unwrap(), None);
         let events = stores.events.list(lost.run.id, 0, 10).await.unwrap();
@@ -81,7 +88,12 @@ pub async fn finishing_the_deletion_of_a_user_leaves_their_threads(stores: &Stor
     stores.has_token(&token, 1).await;
     stores.users.delete(owner).await.unwrap();
     for _ in 0..2 {
-        let found = stores.threads.get(thread.id).await.unwrap().unwrap();
+        let found = stores
+            .threads
+            .get(thread.id, &ThreadScope::All)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(found.owner_id, None);
         let listed = stores.threads.list(&owned_by(&thread)).await.unwrap();
         assert_eq!(listed, []);
@@ -114,7 +126,12 @@ pub async fn finishing_the_deletion_of_an_assistant_leaves_its_threads(stores: &
     };
     stores.assistants.delete(assistant.id).await.unwrap();
     for _ in 0..2 {
-        let found = stores.threads.get(thread.id).await.unwrap().unwrap();
+        let found = stores
+            .threads
+            .get(thread.id, &ThreadScope::All)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(found.assistant_id, None);
         assert_eq!(stores.threads.list(&opened_for).await.unwrap(), []);
         finish(stores).await;

@@ -127,6 +127,8 @@ macro_rules! assistant_contracts {
             an_update_replaces_every_field,
             an_update_names_the_revision_before_its_own,
             one_of_many_updates_from_one_revision_is_written,
+            many_updates_at_once_are_all_made,
+            an_assistant_out_of_scope_is_as_if_absent,
             an_update_leaves_the_generation_of_answers_as_it_is,
             voided_answers_begin_a_new_generation_and_change_nothing_else,
             an_absent_assistant_is_neither_updated_nor_deleted,
@@ -154,6 +156,7 @@ macro_rules! assistant_contracts {
 macro_rules! thread_contracts {
     ($stores:ident) => {
         $crate::contract_tests! { $stores, threads:
+            a_thread_out_of_scope_is_as_if_absent,
             a_thread_is_read_as_it_was_written,
             every_name_is_kept_to_the_letter,
             a_thread_needs_its_owner_and_its_assistant,

@@ -25,7 +25,7 @@ fn no_changes() -> ThreadChanges {
 }
 
 async fn get(stores: &Stores, id: ThreadId) -> Option<Thread> {
-    stores.threads.get(id).await.unwrap()
+    stores.threads.get(id, &ThreadScope::All).await.unwrap()
 }
 
 async fn list(stores: &Stores, query: &ThreadQuery) -> Vec<Thread> {
@@ -301,4 +301,26 @@ pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
     assert_eq!(messages, [message]);
     assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), Some(run));
     assert_eq!(get(stores, thread.id).await, Some(thread));
+}
+
+pub async fn a_thread_out_of_scope_is_as_if_absent(stores: &Stores) {
+    let make = Samples::new();
+    let thread = stores.has_thread(&make).await;
+    let owner = thread.owner_id.unwrap();
+    let other = has_owner(stores, &make, "other").await;
+    for (users, is_found) in [
+        (vec![owner], true),
+        (vec![other, owner], true),
+        (vec![other], false),
+        (vec![], false),
+    ] {
+        let scope = ThreadScope::OwnedBy(users);
+        let found = stores.threads.get(thread.id, &scope).await.unwrap();
+        assert_eq!(found, is_found.then(|| thread.clone()), "{scope:?}");
+    }
+    stores.users.delete(owner).await.unwrap();
+    let everybody = ThreadScope::OwnedBy(vec![owner, other]);
+    let found = stores.threads.get(thread.id, &everybody).await.unwrap();
+    assert_eq!(found, None);
+    assert!(get(stores, thread.id).await.is_some());
 }

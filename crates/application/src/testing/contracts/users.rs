@@ -3,7 +3,9 @@
 use colloquy_domain::{AccessToken, Email, PersonName, Role, TokenKind, User, UserId};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
-use crate::ports::{Constraint, MessageScope, OffsetPage, PasswordChange, UserChanges};
+use crate::ports::{
+    Constraint, MessageScope, OffsetPage, PasswordChange, ThreadScope, UserChanges,
+};
 use crate::testing::samples::{Samples, moment, password_hash};
 
 fn changes() -> UserChanges {
@@ -331,7 +333,12 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
     assert_eq!(stores.users.get(owner).await.unwrap(), None);
     assert_eq!(count_tokens(stores, owner, TokenKind::Session).await, 0);
     assert_eq!(count_tokens(stores, owner, TokenKind::ApiKey).await, 0);
-    let orphan = stores.threads.get(thread.id).await.unwrap().unwrap();
+    let orphan = stores
+        .threads
+        .get(thread.id, &ThreadScope::All)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(orphan.owner_id, None);
     let run = stores.runs.get(thread.id, start.run.id).await.unwrap();
     assert_eq!(run.unwrap().user_id, None);
@@ -342,7 +349,14 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
         .unwrap()
         .items;
     assert_eq!(messages, [message]);
-    assert_eq!(stores.threads.get(other.id).await.unwrap(), Some(other));
+    assert_eq!(
+        stores
+            .threads
+            .get(other.id, &ThreadScope::All)
+            .await
+            .unwrap(),
+        Some(other)
+    );
 }
 
 pub async fn a_deleted_account_frees_its_email(stores: &Stores) {

@@ -5,8 +5,8 @@ use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 
 use super::memory::{Memory, Records, page_of};
 use crate::ports::{
-    AssistantRepository, AssistantScope, Constraint, MAX_PAGE_BYTES, OffsetList, OffsetPage,
-    PortError, assistant_bytes,
+    AssistantChange, AssistantRepository, AssistantScope, Constraint, MAX_PAGE_BYTES, OffsetList,
+    OffsetPage, PortError, assistant_bytes,
 };
 
 #[async_trait]
@@ -19,9 +19,14 @@ impl AssistantRepository for Memory {
         })
     }
 
-    async fn get(&self, reference: &AssistantRef) -> Result<Option<Arc<Assistant>>, PortError> {
+    async fn get(
+        &self,
+        reference: &AssistantRef,
+        scope: &AssistantScope,
+    ) -> Result<Option<Arc<Assistant>>, PortError> {
         self.with(|records| {
-            let mut assistants = records.assistants.values();
+            let assistants = records.assistants.values();
+            let mut assistants = assistants.filter(|it| scope.contains(it));
             let found = assistants.find(|it| match reference {
                 AssistantRef::Id(id) => it.id == *id,
                 AssistantRef::Slug(slug) => it.slug == *slug,
@@ -51,19 +56,20 @@ impl AssistantRepository for Memory {
         })
     }
 
-    async fn update(&self, assistant: &Assistant) -> Result<(), PortError> {
+    async fn update(
+        &self,
+        id: AssistantId,
+        change: &AssistantChange<'_>,
+    ) -> Result<(Assistant, Assistant), PortError> {
         self.with(|records| {
-            let stored = records.assistants.get(&assistant.id);
-            let stored = stored.ok_or(PortError::NotFound)?;
-            let (revision, generation) = (stored.revision, stored.caching.generation);
-            if assistant.revision != revision + 1 {
-                return Err(PortError::Conflict(Constraint::AssistantRevision));
-            }
-            records.check_slug_is_free(assistant)?;
-            let mut assistant = assistant.clone();
-            assistant.caching.generation = generation;
-            records.assistants.insert(assistant.id, assistant);
-            Ok(())
+            let before = records.assistants.get(&id).ok_or(PortError::NotFound)?;
+            let before = before.clone();
+            let refused = PortError::Conflict(Constraint::AssistantRevision);
+            let mut after = change(&before).ok_or(refused)?;
+            records.check_slug_is_free(&after)?;
+            after.caching.generation = before.caching.generation;
+            records.assistants.insert(id, after.clone());
+            Ok((before, after))
         })
     }
 

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use colloquy_domain::{AssistantId, Thread, ThreadId};
 
 use super::memory::{Memory, Records, StoredThread};
-use crate::ports::{PortError, ThreadChanges, ThreadQuery, ThreadRepository};
+use crate::ports::{PortError, ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
 
 #[async_trait]
 impl ThreadRepository for Memory {
@@ -24,8 +24,11 @@ impl ThreadRepository for Memory {
         })
     }
 
-    async fn get(&self, id: ThreadId) -> Result<Option<Thread>, PortError> {
-        self.with(|records| Ok(records.threads.get(&id).map(|stored| stored.thread.clone())))
+    async fn get(&self, id: ThreadId, scope: &ThreadScope) -> Result<Option<Thread>, PortError> {
+        self.with(|records| {
+            let thread = records.threads.get(&id).map(|stored| &stored.thread);
+            Ok(thread.filter(|thread| scope.contains(thread)).cloned())
+        })
     }
 
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError> {
