@@ -12,6 +12,7 @@ mod m20261122_000005_limits;
 mod m20261126_000006_deletion;
 mod m20261126_000007_budgets;
 mod m20261126_000008_reasoning;
+mod m20261126_000010_accounts;
 mod sql;
 
 /// Every migration, oldest first. One that was released is never changed: the next one mends it.
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000006_deletion::Migration),
             Box::new(m20261126_000007_budgets::Migration),
             Box::new(m20261126_000008_reasoning::Migration),
+            Box::new(m20261126_000010_accounts::Migration),
         ]
     }
 }

@@ -11,6 +11,7 @@ pub mod deletions;
 mod error;
 mod fair_queue;
 pub mod messages;
+mod opaque_string;
 mod password_check;
 pub mod passwords;
 pub mod permissions;

@@ -1,11 +1,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use colloquy_domain::{Email, User};
+use colloquy_domain::{Email, User, UserId};
 
 use crate::Error;
 use crate::audit;
-use crate::passwords::{Password, PasswordHash, PasswordHasher};
+use crate::passwords::{Match, Password, PasswordHash, PasswordHasher};
 use crate::ports::{
     AccountKey, Clock, Credentials, IdGenerator, PlaceKey, SignInAttempt, UserRepository,
 };
@@ -35,6 +35,15 @@ pub(crate) struct Verified {
     pub(crate) hash: PasswordHash,
 }
 
+enum Compared {
+    Right(Box<Verified>),
+    /// With whose password, where there is such an account.
+    Wrong(Option<UserId>),
+}
+
+/// How often a password is looked at whose hash changes meanwhile.
+const ATTEMPTS: u32 = 3;
+
 impl PasswordCheck {
     /// The account of that email, if this is its password and it is active. Unknown, inactive and
     /// password-less accounts and wrong passwords cost the same time and give the same errors.
@@ -52,23 +61,57 @@ impl PasswordCheck {
                 audit::sign_in_held_up();
             }
         })?;
-        let credentials = self.credentials(email).await?;
-        let stored = credentials.as_ref().and_then(|c| c.password.clone());
-        let matches = self.hasher.verify(password, stored).await?;
-        match credentials {
-            Some(Credentials {
-                user,
-                password: Some(hash),
-            }) if matches && user.is_active => {
+        match self.compare(email, password).await? {
+            Compared::Right(verified) => {
                 self.guard.succeed(entry).await?;
-                Ok(Verified { user, hash })
+                Ok(*verified)
             }
-            other => {
+            Compared::Wrong(account) => {
                 self.guard.refuse(entry).await?;
-                audit::sign_in_refused(other.map(|credentials| credentials.user.id));
+                audit::sign_in_refused(account);
                 Err(Error::InvalidCredentials)
             }
         }
+    }
+
+    async fn compare(&self, email: &str, password: Password) -> Result<Compared, Error> {
+        // A hash that others store anew meanwhile, for the same reason, is looked at again.
+        for _ in 0..ATTEMPTS {
+            let credentials = self.credentials(email).await?;
+            let stored = credentials.as_ref().and_then(|c| c.password.clone());
+            let matches = self.hasher.verify(password.clone(), stored).await?;
+            let (user, hash) = match credentials {
+                Some(Credentials {
+                    user,
+                    password: Some(hash),
+                }) if matches != Match::No && user.is_active => (user, hash),
+                other => return Ok(Compared::Wrong(other.map(|other| other.user.id))),
+            };
+            let hash = match matches {
+                Match::Unprepared => self.rehash(&user, &password, hash).await?,
+                _ => Some(hash),
+            };
+            if let Some(hash) = hash {
+                return Ok(Compared::Right(Box::new(Verified { user, hash })));
+            }
+        }
+        Ok(Compared::Wrong(None))
+    }
+
+    /// Stores the hash of the prepared password in the place of one that was hashed as typed;
+    /// `None` when that is there no more.
+    async fn rehash(
+        &self,
+        user: &User,
+        password: &Password,
+        old: PasswordHash,
+    ) -> Result<Option<PasswordHash>, Error> {
+        let Some(prepared) = password.prepared() else {
+            return Ok(Some(old));
+        };
+        let new = self.hasher.hash(prepared).await?;
+        let is_stored = self.users.rehash(user.id, &old, &new).await?;
+        Ok(is_stored.then_some(new))
     }
 
     /// Counts the attempt before its password is looked at: it costs nothing when there were too

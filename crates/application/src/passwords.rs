@@ -9,6 +9,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use colloquy_domain::Violation;
 use tokio::sync::Semaphore;
 
+use crate::opaque_string::prepare;
 use crate::ports::{Level, PortError, Reading, Readings, SecretGenerator};
 
 /// A password as somebody typed it. Never printed, never stored.
@@ -21,12 +22,18 @@ impl Password {
     /// The most characters of a new password: room for any pass phrase, and a bound on the work.
     pub const MAX_CHARS: usize = 1024;
 
-    /// Checks a new password: its length and nothing else; every character counts as it is.
+    /// A longer text is not prepared: a password that was ever set is shorter, also where each
+    /// of its characters is typed as several.
+    const MAX_PREPARED_BYTES: usize = 16 * Self::MAX_CHARS;
+
+    /// Prepares a new password by RFC 8265, so that it is the same whatever keyboard types it, and
+    /// checks the length of that.
     ///
     /// # Errors
-    /// A `Violation` with the code `too_short` or `too_long`.
-    pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
-        let text = text.into();
+    /// A `Violation` with the code `invalid_format` (control characters), `too_short` or
+    /// `too_long`.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, Violation> {
+        let text = prepare(text.as_ref())?;
         match text.chars().count() {
             count if count < Self::MIN_CHARS => Err(Violation::new(
                 "too_short",
@@ -45,6 +52,24 @@ impl Password {
     pub fn presented(text: impl Into<String>) -> Self {
         Self(text.into())
     }
+
+    /// The password as it is set, unless it could not be.
+    pub(crate) fn prepared(&self) -> Option<Self> {
+        let is_short = self.0.len() <= Self::MAX_PREPARED_BYTES;
+        is_short.then(|| prepare(&self.0).ok()).flatten().map(Self)
+    }
+}
+
+/// What became of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// It is another password, or there is none.
+    No,
+    /// It is the password.
+    Yes,
+    /// It is the password, to the letter, and was hashed before passwords were prepared: typed
+    /// in another way it is not.
+    Unprepared,
 }
 
 impl fmt::Debug for Password {
@@ -112,8 +137,9 @@ impl PasswordHasher {
         self.work(move || hash(&password.0, &salt)).await
     }
 
-    /// Whether the password is the one behind the hash. Without a hash the answer is no, after
-    /// the same work: who asks cannot tell an unknown account from a wrong password by time.
+    /// Whether the password is the one behind the hash, prepared or as it was typed. Without a
+    /// hash the answer is no, after the same work: who asks cannot tell an unknown account from a
+    /// wrong password by time. The work depends on the presented password only.
     ///
     /// # Errors
     /// `Other` when the stored hash is not one.
@@ -121,11 +147,11 @@ impl PasswordHasher {
         &self,
         password: Password,
         stored: Option<PasswordHash>,
-    ) -> Result<bool, PortError> {
+    ) -> Result<Match, PortError> {
         let exists = stored.is_some();
         let stored = stored.unwrap_or_else(decoy);
-        let matches = self.work(move || verify(&password.0, &stored)).await?;
-        Ok(matches && exists)
+        let found = self.work(move || compare(&password, &stored)).await?;
+        Ok(if exists { found } else { Match::No })
     }
 
     async fn work<T: Send + 'static>(
@@ -170,6 +196,18 @@ fn hash(password: &str, salt: &[u8; SALT_BYTES]) -> Result<PasswordHash, PortErr
     Ok(PasswordHash(phc.to_string()))
 }
 
+fn compare(password: &Password, stored: &PasswordHash) -> Result<Match, PortError> {
+    let prepared = password.prepared();
+    let prepared = prepared.as_ref().unwrap_or(password);
+    let is_it = verify(&prepared.0, stored)?;
+    let is_raw = prepared.0 != password.0 && verify(&password.0, stored)?;
+    Ok(match (is_it, is_raw) {
+        (true, _) => Match::Yes,
+        (false, true) => Match::Unprepared,
+        (false, false) => Match::No,
+    })
+}
+
 fn verify(password: &str, stored: &PasswordHash) -> Result<bool, PortError> {
     let phc = PhcHash::new(stored.as_str()).map_err(PortError::other)?;
     match argon2()?.verify_password(password.as_bytes(), &phc) {
@@ -199,7 +237,7 @@ fn random_salt(secrets: &dyn SecretGenerator) -> Result<[u8; SALT_BYTES], PortEr
 mod tests {
     use std::sync::Arc;
 
-    use super::{Password, PasswordHash, PasswordHasher, decoy};
+    use super::{Match, Password, PasswordHash, PasswordHasher, decoy};
     use crate::ports::Readings as _;
     use crate::system::OsSecretGenerator;
 
@@ -220,9 +258,40 @@ mod tests {
             let password = Password::presented(text);
             async move { hasher().verify(password, stored).await.unwrap() }
         };
-        assert!(check(&long, Some(stored.clone())).await);
-        assert!(!check(long.trim_end(), Some(stored)).await);
-        assert!(!check(&long, None).await);
+        assert_eq!(check(&long, Some(stored.clone())).await, Match::Yes);
+        assert_eq!(check(long.trim_end(), Some(stored)).await, Match::No);
+        assert_eq!(check(&long, None).await, Match::No);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_it_is_typed() {
+        let (composed, decomposed) = ("Schlo\u{df} Zo\u{eb}", "Schlo\u{df}\u{a0}Zoe\u{308}");
+        for (set, typed) in [(composed, decomposed), (decomposed, composed)] {
+            let stored = hash(set).await;
+            for text in [set, typed] {
+                let password = Password::presented(text);
+                let answer = hasher().verify(password, Some(stored.clone())).await;
+                assert_eq!(answer.unwrap(), Match::Yes);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_a_password_that_was_not_prepared_is_known_as_such() {
+        for (text, expected) in [
+            ("Zoe\u{308} Zoe\u{308}", Match::Unprepared),
+            ("Zo\u{eb} Zo\u{eb}", Match::No),
+            ("tab\tin the middle", Match::Yes),
+        ] {
+            let old = match expected {
+                Match::No => "Zoe\u{308} Zoe\u{308}",
+                _ => text,
+            };
+            let stored = super::hash(old, &[7; 16]).unwrap();
+            let password = Password::presented(text);
+            let answer = hasher().verify(password, Some(stored)).await;
+            assert_eq!(answer.unwrap(), expected, "{text:?}");
+        }
     }
 
     #[tokio::test]
@@ -244,7 +313,15 @@ mod tests {
     }
 
     #[test]
-    fn only_the_length_of_a_password_is_judged() {
+    fn the_length_of_a_password_is_judged_when_it_is_prepared() {
+        let decomposed = |count| "e\u{301}".repeat(count);
+        assert_eq!(
+            Password::parse(decomposed(7)).unwrap_err().code,
+            "too_short"
+        );
+        assert!(Password::parse(decomposed(1024)).is_ok());
+        let control = Password::parse("12345678\n").unwrap_err();
+        assert_eq!(control.code, "invalid_format");
         assert_eq!(Password::parse("1234567").unwrap_err().code, "too_short");
         assert!(Password::parse(" ".repeat(8)).is_ok());
         assert!(Password::parse("é".repeat(1024)).is_ok());

@@ -1,9 +1,12 @@
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::Violation;
 
-/// An email address as its owner writes it. Two addresses that differ only in case are the same
-/// account: compare and store uniqueness by [`Email::key`].
+/// An email address as its owner writes it. Two addresses that differ only in case, in how
+/// characters are composed or in their width are the same account: compare and store uniqueness by
+/// [`Email::key`].
 #[derive(Debug, Clone)]
 pub struct Email {
     written: String,
@@ -15,7 +18,8 @@ impl Email {
     pub const MAX_CHARS: usize = 254;
 
     /// Checks the shape `local@domain`: both parts present, no white space or control characters
-    /// but for spaces around the whole, which are left out. Whether mail arrives there is nothing a pattern can tell.
+    /// but for spaces around the whole, which are left out. Whether mail arrives there is nothing a
+    /// pattern can tell.
     ///
     /// # Errors
     /// A `Violation` with the code `invalid_format` or `too_long`.
@@ -33,7 +37,7 @@ impl Email {
                 "must be an email address such as name@example.org",
             ));
         }
-        let key = written.to_lowercase();
+        let key = Self::key_of(&written);
         Ok(Self { written, key })
     }
 
@@ -43,10 +47,27 @@ impl Email {
         &self.written
     }
 
-    /// The address in lower case: what makes it unique.
+    /// What makes the address unique: see [`Email::key_of`].
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The key of a text, be it an address or not: as `UsernameCaseMapped` of RFC 8265 prepares
+    /// it, without regard to width, case (a final sigma included) and composition. Nothing else is
+    /// equal: ß is not ss, and a domain in its `xn--` form is another text than its letters.
+    #[must_use]
+    pub fn key_of(text: &str) -> String {
+        let usual_width = text.chars().flat_map(|c| {
+            let is_form = matches!(c, '\u{FF01}'..='\u{FFEF}');
+            let (form, other) = (is_form.then_some(c), (!is_form).then_some(c));
+            form.into_iter().nfkd().chain(other)
+        });
+        let folded = usual_width.flat_map(char::to_lowercase);
+        folded
+            .map(|c| if c == 'ς' { 'σ' } else { c })
+            .nfc()
+            .collect()
     }
 }
 
@@ -91,6 +112,48 @@ mod tests {
         let email = Email::parse(" ada@example.org\n").unwrap();
         assert_eq!(email.as_str(), "ada@example.org");
         assert_eq!(email.key(), "ada@example.org");
+    }
+
+    #[test]
+    fn addresses_are_equal_however_they_were_typed() {
+        for (one, other) in [
+            ("zoë@example.org", "zoe\u{308}@example.org"),
+            ("ZOE\u{308}@EXAMPLE.ORG", "zoë@example.org"),
+            ("ΟΔΟΣ@example.org", "οδος@example.org"),
+            ("οδοσ@example.org", "οδος@example.org"),
+            ("ａｄａ@example.org", "ada@example.org"),
+            ("ｶﾞ@example.org", "ガ@example.org"),
+            ("x\u{323}\u{307}@example.org", "x\u{307}\u{323}@example.org"),
+            ("İ@example.org", "i\u{307}@example.org"),
+        ] {
+            let (one, other) = (Email::parse(one).unwrap(), Email::parse(other).unwrap());
+            assert_eq!(one, other);
+        }
+        for (one, other) in [
+            ("strasse@example.org", "straße@example.org"),
+            ("zoe@example.org", "zoë@example.org"),
+            ("a@bücher.example", "a@xn--bcher-kva.example"),
+            ("ﬁ@example.org", "fi@example.org"),
+        ] {
+            let (one, other) = (Email::parse(one).unwrap(), Email::parse(other).unwrap());
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_key_is_the_key() {
+        for text in [
+            "İstanbul",
+            "ΟΔΟΣ",
+            "ｶﾞ",
+            "e\u{301}\u{323}",
+            "ß",
+            "Ǆ",
+            "\u{345}Α",
+        ] {
+            let key = Email::key_of(text);
+            assert_eq!(Email::key_of(&key), key, "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use colloquy_domain::Email;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -64,8 +65,8 @@ pub struct PastAttempt {
     pub is_refused: bool,
 }
 
-/// SHA-256 of what somebody gave as their email, in lower case and without the spaces around it;
-/// what is kept in its place.
+/// SHA-256 of the key of what somebody gave as their email, without the spaces around it; what is
+/// kept in its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountKey(pub [u8; 32]);
 
@@ -77,7 +78,7 @@ impl AccountKey {
     /// The key of that text, be it an email or not.
     #[must_use]
     pub fn of(email: &str) -> Self {
-        Self(Sha256::digest(email.trim().to_lowercase()).into())
+        Self(Sha256::digest(Email::key_of(email.trim())).into())
     }
 }
 
@@ -128,6 +129,7 @@ mod tests {
             AccountKey::of("Ünal@Example.org"),
             AccountKey::of("üNAL@exAMPLE.org")
         );
+        assert_eq!(AccountKey::of("u\u{308}"), AccountKey::of("Ü"));
         assert_eq!(AccountKey::of("ada"), AccountKey::of(" ada\n"));
         assert_ne!(AccountKey::of("ada"), AccountKey::of("a da"));
     }

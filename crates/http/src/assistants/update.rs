@@ -99,7 +99,7 @@ pub(super) fn model_schema() -> ObjectBuilder {
         )),
         (status = 403, description = "The caller is no administrator"),
         (status = 409, description = "Another assistant has the slug"),
-        (status = 412, description = "The assistant is not the one that `If-Match` names, or others changed it all the while"),
+        (status = 412, description = "The assistant is not the one that `If-Match` names"),
     ),
 )]
 pub(crate) async fn update_assistant(

@@ -58,8 +58,11 @@ fn password_schema() -> ObjectBuilder {
     schema::string()
         .min_length(Some(Password::MIN_CHARS))
         .max_length(Some(Password::MAX_CHARS))
+        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"))
         .write_only(true)
-        .description(Some("Only its length is judged."))
+        .description(Some(
+            "Prepared by RFC 8265, so that it is the same on every keyboard; then counted.",
+        ))
 }
 
 fn revoke_api_keys_schema() -> ObjectBuilder {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use colloquy_application::ports::AssistantScope;
-use colloquy_application::testing::samples::Samples;
-use colloquy_domain::{AssistantId, Avatar};
+use colloquy_application::testing::samples::{Samples, password_hash};
+use colloquy_domain::{AssistantId, Avatar, Email};
 use colloquy_persistence::{Database, DatabaseOptions, MigrateError};
 use tokio::task::JoinSet;
 
@@ -18,9 +18,10 @@ on_both_databases! {
     a_newer_schema_is_refused_and_named,
     a_migration_that_is_given_up_can_be_done_again,
     assistants_that_are_there_already_look_as_usual,
+    accounts_that_are_there_already_are_found_however_their_email_is_typed,
 }
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -29,6 +30,7 @@ const ALL: [&str; 8] = [
     "m20261126_000006_deletion",
     "m20261126_000007_budgets",
     "m20261126_000008_reasoning",
+    "m20261126_000010_accounts",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
@@ -115,6 +117,33 @@ async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
         .unwrap()
         .unwrap();
     assert_eq!(found.avatar, Avatar::default());
+}
+
+async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(place: &Place) {
+    let database = place.migrated().await;
+    let (make, stores) = (Samples::new(), stores(&database));
+    for (email, hash) in [("zoe\u{308}@example.org", "1"), ("ada@example.org", "2")] {
+        let user = make.user(email);
+        let hash = password_hash(hash);
+        stores.users.add(&user, Some(&hash)).await.unwrap();
+    }
+    // As they were before: in lower case and no more.
+    for change in [
+        "UPDATE users SET email_key = lower(email)",
+        "DELETE FROM seaql_migrations WHERE version = 'm20261126_000010_accounts'",
+    ] {
+        execute(&place.url, change).await;
+    }
+    database.migrate().await.unwrap();
+    for (email, hash) in [
+        ("ZO\u{cb}@example.org", "1"),
+        ("zoe\u{308}@example.org", "1"),
+        ("Ada@example.org", "2"),
+    ] {
+        let email = Email::parse(email).unwrap();
+        let found = stores.users.find_credentials(&email).await.unwrap();
+        assert_eq!(found.unwrap().password, Some(password_hash(hash)));
+    }
 }
 
 async fn assert_is_usable(place: &Place) {
