@@ -69,6 +69,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("object_store", &["colloquy-blob"]),
     ("image", &["colloquy-blob"]),
     ("png", &["colloquy-blob"]),
+    ("moxcms", &["colloquy-blob"]),
     ("genai", &["colloquy-llm"]),
     ("candle", &["colloquy-llm"]),
     ("tokenizers", &["colloquy-llm"]),

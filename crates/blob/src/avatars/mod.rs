@@ -1,9 +1,11 @@
+mod colour;
 mod encode;
 mod gif;
 mod jpeg;
 mod kind;
 mod picture;
 mod png;
+mod png_colour;
 mod shrink;
 mod webp;
 
@@ -26,12 +28,17 @@ impl AvatarRenderer for ImageAvatarRenderer {
             return Err(ImageError::TooManyBytes);
         }
         let kind = FileKind::of(file)?;
-        let picture = match kind {
+        let mut picture = match kind {
             FileKind::Png => png::read(file),
             FileKind::Jpeg => jpeg::read(file),
             FileKind::WebP => webp::read(file),
             FileKind::Gif => gif::read(file),
         }?;
-        encode::encode(shrink::shrink(picture), kind)
+        let profile = picture.profile.take();
+        let mut pixels = shrink::shrink(picture);
+        if let Some(profile) = profile {
+            colour::to_srgb(&mut pixels, &profile);
+        }
+        encode::encode(pixels, kind)
     }
 }

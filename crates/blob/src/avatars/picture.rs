@@ -2,14 +2,18 @@ use colloquy_application::ports::{ImageError, MAX_IMAGE_SIDE};
 use image::error::ImageError as DecodeError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits};
+use moxcms::ColorProfile;
 
 use super::MEMORY;
+use super::colour::read_profile;
 
 /// What one sees in a file: one or three channels of 8 bits, with or without alpha.
 pub(super) struct Picture {
     pub(super) pixels: DynamicImage,
     /// How to turn the pixels.
     pub(super) orientation: Orientation,
+    /// Which colours the pixels are, where the file says so.
+    pub(super) profile: Option<Box<ColorProfile>>,
 }
 
 /// What the decoder finds. `cost` is the memory it takes beside the pixels themselves.
@@ -22,7 +26,10 @@ pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture,
     decoder.set_limits(limits).map_err(refused)?;
     // What cannot be made out of the metadata turns nothing.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
+    let profile = profile.and_then(|icc| read_profile(&icc));
     Ok(Picture {
+        profile: profile.map(Box::new),
         pixels: DynamicImage::from_decoder(decoder).map_err(refused)?,
         orientation,
     })

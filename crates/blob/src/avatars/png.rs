@@ -7,6 +7,7 @@ use png::{ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::MEMORY;
 use super::picture::{Picture, check_sides, damaged};
+use super::png_colour::profile;
 
 /// Reads a PNG; of an animated one the picture that everybody can show. Not by way of `image`,
 /// which would hold a picture of 16 bits a channel whole before it becomes one of 8.
@@ -44,6 +45,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     Ok(Picture {
         pixels: pixels.ok_or_else(|| damaged("its frame is not of its size"))?,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
+        profile: profile(file).map(Box::new),
     })
 }
 

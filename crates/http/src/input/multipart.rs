@@ -90,7 +90,8 @@ fn name(head: &[u8]) -> Option<String> {
     if head.len() > MAX_HEAD {
         return None;
     }
-    let head = std::str::from_utf8(head).ok()?;
+    // A file's name, which nobody here reads, may be in whatever encoding.
+    let head = String::from_utf8_lossy(head);
     let lines: Option<Vec<_>> = head.split("\r\n").map(|it| it.split_once(':')).collect();
     let (_, disposition) = lines?
         .into_iter()
@@ -159,6 +160,25 @@ mod tests {
             [part("one", "1\r\n--c\r\n--"), part("two", "")]
         );
         assert!(all("--b--", "b").is_empty());
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_in_any_encoding() {
+        for name in [
+            &b"caf\xe9.png"[..],
+            b"\xff\xfe\0",
+            b"\x8e\xca\x90\x5e.png",
+            b"\xf0\x9f",
+        ] {
+            let head = b"--b\r\nContent-Disposition: form-data; name=file; filename=\"";
+            let body = [&head[..], name, b"\"\r\n\r\n\xff\r\n--b--"].concat();
+            let found: Vec<_> = parts(&body, "b").collect();
+            let expected = Part {
+                name: "file".to_owned(),
+                content: b"\xff",
+            };
+            assert_eq!(found, [Some(expected)]);
+        }
     }
 
     #[test]

@@ -83,6 +83,25 @@ async fn a_picture_is_taken_shown_and_taken_away() {
 }
 
 #[tokio::test]
+async fn the_name_of_the_file_does_not_matter() {
+    let api = Api::new();
+    let admin = with_guide(&api).await;
+    for name in [
+        &b""[..],
+        b"caf\xe9.png",
+        b"\xff\xfe\0x",
+        b"\x8e\xca\x90\x5e",
+        "写真.png".as_bytes(),
+    ] {
+        let head = &b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\""[..];
+        let body = [head, name, b"\"\r\n\r\n", &PNG, b"\r\n--b--\r\n"].concat();
+        let with = api.post(AVATAR).by(&admin).body(FORM, body).send().await;
+        assert!(with.ok(200)["avatar_image"].is_string(), "{name:?}");
+        api.delete(AVATAR).by(&admin).send().await.ok(200);
+    }
+}
+
+#[tokio::test]
 async fn a_picture_is_nothing_but_a_picture() {
     let api = Api::new();
     let admin = with_guide(&api).await;

@@ -1,0 +1,124 @@
+//! Which colours a file means by its numbers, and the same colours in sRGB: what is stored carries
+//! no profile, and is shown as sRGB.
+
+use image::DynamicImage;
+use moxcms::{ColorProfile, DataColorSpace, ParsingOptions, ToneReprCurve, Xyzd};
+
+/// Larger profiles are not read. Those of screens and cameras have a few kilobytes, and what else
+/// larger ones hold, tables of many dimensions, is not used.
+pub(super) const MAX_PROFILE_BYTES: usize = 1024 * 1024;
+/// How many points a curve may have.
+const MAX_CURVE_POINTS: usize = 40_000;
+
+/// From the CIE XYZ of profiles, whose white is D50, to linear sRGB.
+const XYZ_TO_SRGB: [[f64; 3]; 3] = [
+    [3.133_856_1, -1.616_866_7, -0.490_614_6],
+    [-0.978_768_4, 1.916_141_5, 0.033_454_0],
+    [0.071_945_3, -0.228_991_4, 1.405_242_7],
+];
+
+/// What an ICC profile says, if it is one for the numbers of a picture, and not too large.
+pub(super) fn read_profile(icc: &[u8]) -> Option<ColorProfile> {
+    let options = ParsingOptions {
+        max_profile_size: MAX_PROFILE_BYTES,
+        max_allowed_clut_size: MAX_PROFILE_BYTES,
+        max_allowed_trc_size: MAX_CURVE_POINTS,
+    };
+    ColorProfile::new_from_slice_with_options(icc, options).ok()
+}
+
+/// The same colours in sRGB. A profile of another kind of numbers, or of none that curves and
+/// primaries tell, is passed over: the picture is taken for sRGB.
+pub(super) fn to_srgb(pixels: &mut DynamicImage, profile: &ColorProfile) {
+    match pixels {
+        DynamicImage::ImageLuma8(pixels) => grey_to_srgb(pixels, 1, profile),
+        DynamicImage::ImageLumaA8(pixels) => grey_to_srgb(pixels, 2, profile),
+        DynamicImage::ImageRgb8(pixels) => rgb_to_srgb(pixels, 3, profile),
+        DynamicImage::ImageRgba8(pixels) => rgb_to_srgb(pixels, 4, profile),
+        _ => None,
+    };
+}
+
+fn grey_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> Option<()> {
+    // Grey is grey in every RGB too.
+    let curve = match profile.color_space {
+        DataColorSpace::Gray => &profile.gray_trc,
+        DataColorSpace::Rgb => &profile.red_trc,
+        _ => return None,
+    };
+    let linear = linear_values(curve.as_ref()?)?;
+    for pixel in samples.chunks_exact_mut(channels) {
+        pixel[0] = encode(linear[usize::from(pixel[0])]);
+    }
+    Some(())
+}
+
+fn rgb_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> Option<()> {
+    if profile.color_space != DataColorSpace::Rgb || profile.pcs != DataColorSpace::Xyz {
+        return None;
+    }
+    let red = linear_values(profile.red_trc.as_ref()?)?;
+    let green = linear_values(profile.green_trc.as_ref()?)?;
+    let blue = linear_values(profile.blue_trc.as_ref()?)?;
+    let matrix = matrix_of([
+        profile.red_colorant,
+        profile.green_colorant,
+        profile.blue_colorant,
+    ])?;
+    for pixel in samples.chunks_exact_mut(channels) {
+        let [r, g, b, ..] = pixel else { continue };
+        let light = [
+            red[usize::from(*r)],
+            green[usize::from(*g)],
+            blue[usize::from(*b)],
+        ];
+        [*r, *g, *b] = matrix.map(|row| encode(dot(row, light)));
+    }
+    Some(())
+}
+
+/// From the linear values of these primaries to those of sRGB.
+fn matrix_of(primaries: [Xyzd; 3]) -> Option<[[f64; 3]; 3]> {
+    let is_usable = |it: &Xyzd| [it.x, it.y, it.z].iter().all(|value| value.is_finite());
+    // Three times black, as of a profile that has none.
+    let is_empty = |it: &Xyzd| it.y == 0.0;
+    if !primaries.iter().all(is_usable) || primaries.iter().all(is_empty) {
+        return None;
+    }
+    let [r, g, b] = primaries;
+    Some(XYZ_TO_SRGB.map(|row| [r, g, b].map(|it| dot(row, [it.x, it.y, it.z]))))
+}
+
+fn dot(row: [f64; 3], column: [f64; 3]) -> f64 {
+    row.iter().zip(column).map(|(one, other)| one * other).sum()
+}
+
+/// What each of the 256 values stands for, from 0 to 1.
+fn linear_values(curve: &ToneReprCurve) -> Option<[f64; 256]> {
+    let evaluator = curve.make_linear_evaluator().ok()?;
+    let mut values = [0.0; 256];
+    for (number, value) in (0u8..=u8::MAX).zip(&mut values) {
+        let linear = evaluator.evaluate_value(f32::from(number) / 255.0);
+        *value = f64::from(linear).clamp(0.0, 1.0);
+        if value.is_nan() {
+            return None;
+        }
+    }
+    Some(values)
+}
+
+/// A linear value as sRGB writes it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 0 to 255"
+)]
+fn encode(linear: f64) -> u8 {
+    let linear = linear.clamp(0.0, 1.0);
+    let written = if linear <= 0.003_130_8 {
+        12.92 * linear
+    } else {
+        1.055f64.mul_add(linear.powf(1.0 / 2.4), -0.055)
+    };
+    (written * 255.0).round() as u8
+}
