@@ -245,3 +245,40 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// Whether the script takes the exceptions in that file on that day.
+fn admits(deny_toml: &Path, today: &str) -> bool {
+    let mut script = Command::new(root().join("scripts/advisories.sh"));
+    script.arg("dates").env("DENY_TOML", deny_toml);
+    let output = script.env("TODAY", today).output().unwrap();
+    output.status.success()
+}
+
+#[test]
+fn exceptions_from_advisories_end_on_their_day() {
+    let place = std::env::temp_dir().join(format!("advisories-{}.toml", std::process::id()));
+    let dated = r#"    { id = "RUSTSEC-2024-0436", reason = "until 2027-05-31: unmaintained" },"#;
+    for (line, last) in [
+        (dated, Some("2027-05-31")),
+        (r#"    "RUSTSEC-2024-0436","#, None),
+        (
+            r#"    { id = "RUSTSEC-2024-0436", reason = "later" },"#,
+            None,
+        ),
+        (r#"    { id = "RUSTSEC-2024-0436" },"#, None),
+        (
+            r##"    # { id = "RUSTSEC-2024-0436" },"##,
+            Some("9999-12-31"),
+        ),
+    ] {
+        fs::write(&place, format!("[advisories]\nignore = [\n{line}\n]\n")).unwrap();
+        for today in ["2026-11-26", "2027-05-31", "2027-06-01"] {
+            let expected = last.is_some_and(|last| today <= last);
+            assert_eq!(admits(&place, today), expected, "{line} on {today}");
+        }
+    }
+    fs::remove_file(&place).unwrap();
+    let ours = root().join("deny.toml");
+    assert!(admits(&ours, "2026-11-26"));
+    assert!(!admits(&ours, "2999-01-01"));
+}

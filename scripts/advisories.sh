@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Known faults in dependencies. Fails for one without an exception in deny.toml, and for an exception
+# whose date has passed, which needs no database. TODAY=2030-01-01 asks for another day.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+CARGO=${CARGO:-cargo}
+DENY_TOML=${DENY_TOML:-deny.toml}
+TODAY=${TODAY:-$(date --utc +%F 2>/dev/null || date -u +%Y-%m-%d)}
+
+# One line an exception: { id = "RUSTSEC-...", reason = "until 2030-01-01: ..." }
+ids() { grep --extended-regexp '^[^#]*"(RUSTSEC-[0-9-]+|[a-z0-9_-]+@[0-9][^"]*)"' "$DENY_TOML" || true; }
+
+failed=0
+while IFS= read -r line; do
+    [ -n "$line" ] || continue
+    if [[ ! $line =~ reason\ =\ \"until\ ([0-9]{4}-[0-9]{2}-[0-9]{2}):\ [^\"]+\" ]]; then
+        echo "advisories: an exception without \"until YYYY-MM-DD: reason\": $line"
+        failed=1
+    elif [[ ${BASH_REMATCH[1]} < $TODAY ]]; then
+        echo "advisories: an exception has ended: $line"
+        failed=1
+    fi
+done < <(ids)
+[ "$failed" -eq 0 ] || exit 1
+[ "${1:-}" != dates ] || exit 0
+
+databases="${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
+if ! "$CARGO" deny --version >/dev/null 2>&1; then
+    echo "advisories: not run (cargo-deny is not installed)"
+elif timeout 120 "$CARGO" deny fetch db >/dev/null 2>&1 || [ -n "$(ls -A "$databases" 2>/dev/null)" ]; then
+    # cargo-deny refuses a database that is older than 90 days.
+    "$CARGO" deny --locked check --disable-fetch advisories
+else
+    echo "advisories: not run (no database of advisories can be had here)"
+fi
