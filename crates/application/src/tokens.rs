@@ -28,6 +28,7 @@ pub struct Tokens {
     check: PasswordCheck,
     tokens: Arc<dyn TokenRepository>,
     secrets: Arc<dyn SecretGenerator>,
+    key_lifetime: Option<Duration>,
 }
 
 /// A token at the one moment when its text is known.
@@ -89,7 +90,15 @@ impl Tokens {
             check,
             tokens,
             secrets,
+            key_lifetime: None,
         }
+    }
+
+    /// With that lifetime of API keys whose owners do not say; `None` is until they are revoked.
+    #[must_use]
+    pub const fn with_key_lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.key_lifetime = lifetime;
+        self
     }
 
     /// Signs in with email and password, from that address. Whatever is wrong costs the same time
@@ -151,7 +160,8 @@ impl Tokens {
         }
     }
 
-    /// Gives the caller an API key, which carries their own rights.
+    /// Gives the caller an API key, which carries their own rights. A `lifetime` of `Some(None)` is
+    /// until it is revoked, `None` what is set for all.
     ///
     /// # Errors
     /// `TooManyApiKeys`; `Unauthenticated` when the caller's token does not count any more.
@@ -159,9 +169,10 @@ impl Tokens {
         &self,
         caller: &Authenticated,
         name: TokenName,
-        lifetime: Option<Duration>,
+        lifetime: Option<Option<Duration>>,
     ) -> Result<IssuedToken, Error> {
         let user = caller.user.id;
+        let lifetime = lifetime.unwrap_or(self.key_lifetime);
         let key = NewToken::api_key(user, name, lifetime);
         match self.issue(key, Grounds::Token(caller.token.id)).await {
             Err(Error::NotFound) => Err(Error::Unauthenticated),

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use colloquy_domain::ModelName;
 
 use crate::Access;
@@ -82,6 +83,8 @@ pub struct Settings {
     pub default_model: Option<ModelName>,
     /// How often somebody may be wrong about a password.
     pub sign_in_limits: SignInLimits,
+    /// How long an API key counts whose owner does not say; `None` is until it is revoked.
+    pub api_key_lifetime: Option<TimeDelta>,
     /// How many passwords are hashed at once; each takes 19 MiB and a thread.
     pub password_slots: usize,
     /// What assistants may list as tools.
@@ -98,6 +101,7 @@ impl Settings {
             run_limits: RunLimits::default(),
             default_model: None,
             sign_in_limits: SignInLimits::default(),
+            api_key_lifetime: None,
             password_slots: 1,
             toolbox: Toolbox::new(),
         }
@@ -163,7 +167,8 @@ impl UseCases {
             ids: Arc::clone(&ports.ids),
         };
         let avatars = avatars(&ports, &assistants);
-        let tokens = Tokens::new(check.clone(), ports.tokens, ports.secrets);
+        let tokens = Tokens::new(check.clone(), ports.tokens, ports.secrets)
+            .with_key_lifetime(settings.api_key_lifetime);
         Self {
             avatars,
             assistants,

@@ -159,6 +159,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
         run_limits: RunLimits::default(),
         default_model: None,
         sign_in_limits: SignInLimits::default(),
+        api_key_lifetime: None,
         password_slots: 1,
         toolbox: Toolbox::default(),
     };

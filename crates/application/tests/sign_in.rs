@@ -230,7 +230,7 @@ async fn api_keys_are_their_owners_to_list_and_revoke() {
     let door = Door::new();
     let ada = door.caller("ada@example.org").await;
     let bob = door.caller("bob@example.org").await;
-    let lifetime = Some(Duration::days(30));
+    let lifetime = Some(Some(Duration::days(30)));
     let issued = door.tokens.create_api_key(&ada, name("laptop"), lifetime);
     let issued = issued.await.unwrap();
     let id = issued.token.id;

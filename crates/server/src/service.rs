@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{ChatModel, Embedder, HealthCheck, Readings};
 use colloquy_application::tools::Toolbox;
@@ -72,6 +73,9 @@ impl Service {
                 run_limits: settings.run_limits,
                 default_model: settings.default_model.clone(),
                 sign_in_limits: settings.sign_in_limits,
+                api_key_lifetime: settings
+                    .api_key_days
+                    .map(|days| TimeDelta::days(days.into())),
                 password_slots: password_slots(),
                 toolbox: Toolbox::built_in(Arc::clone(&sources.clock))?,
             },

@@ -22,6 +22,7 @@ on_both_backends![
     a_user_has_a_hundred_keys_and_no_more,
     keys_are_listed_page_by_page,
     administrators_see_and_revoke_a_users_keys,
+    keys_end_as_the_operator_has_set_unless_their_owner_says,
 ];
 
 async fn a_key_acts_for_its_user(backend: Backend) {
@@ -221,4 +222,24 @@ async fn administrators_see_and_revoke_a_users_keys(backend: Backend) {
     refused.problem(401, "authentication_required");
     admin.delete(&one).await.problem(404, "entity_not_found");
     assert_eq!(admin.get(&path).await.expect(200), json!([]));
+}
+
+async fn keys_end_as_the_operator_has_set_unless_their_owner_says(backend: Backend) {
+    let site = Colloquy::installed(backend).await;
+    let server = site
+        .env("COLLOQUY_API_KEYS__DEFAULT_DAYS", "30")
+        .serve()
+        .await;
+    let user = server.user("ada").await;
+    for (body, days) in [
+        (json!({"name": "ci"}), Some(30)),
+        (json!({"name": "ci", "expires_in_days": 2}), Some(2)),
+        (json!({"name": "ci", "expires_in_days": null}), None),
+    ] {
+        let key = user.post(TOKENS, body).await.expect(201);
+        let time = |member: &str| -> Option<DateTime<Utc>> { key[member].as_str()?.parse().ok() };
+        let made = time("created_at").unwrap();
+        let lifetime = time("expires_at").map(|end| (end - made).num_days());
+        assert_eq!(lifetime, days, "{key}");
+    }
 }

@@ -30,7 +30,7 @@ const MAX_DAYS: u32 = 3_650;
 
 pub(super) struct NewToken {
     name: TokenName,
-    lifetime: Option<Duration>,
+    lifetime: Option<Option<Duration>>,
 }
 
 type CreateToken = JsonBody<NewToken>;
@@ -42,7 +42,7 @@ impl Input for NewToken {
         let lifetime = fields.nullable("expires_in_days", whole_number(days));
         Some(Self {
             name: name?,
-            lifetime: lifetime.flatten(),
+            lifetime,
         })
     }
 }
@@ -56,7 +56,10 @@ impl Body for NewToken {
             .required("name", schema::text(TokenName::MAX_CHARS))
             .optional(
                 "expires_in_days",
-                days.description(Some("Without it the key never expires.")),
+                days.description(Some(
+                    "Left out, as the operator has set: unless they have, the key never expires. \
+                     `null` is never.",
+                )),
             )
             .example(json!({"name": "Nightly report", "expires_in_days": 90}))
     }

@@ -75,6 +75,7 @@ impl Api {
         let mut options = HttpOptions::new(Arc::clone(&ports.ids));
         change_options(&mut options);
         let mut settings = Settings {
+            api_key_lifetime: None,
             password_slots: 2,
             toolbox: Toolbox::built_in(Arc::new(SystemClock)).unwrap(),
             ..Settings::new(InstanceId(Uuid::nil()))

@@ -245,6 +245,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     )
     .or("10"),
     text(
+        "api_keys.default_days",
+        "COUNT",
+        "How long an API key counts whose owner does not say; unless set, until it is revoked",
+    ),
+    text(
         "otlp.endpoint",
         "URL",
         "Where traces go, over OTLP/HTTP below /v1/traces; needs a program with the feature otlp",

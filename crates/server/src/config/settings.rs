@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) max_connections: usize,
     /// How often somebody may be wrong about a password.
     pub(crate) sign_in_limits: SignInLimits,
+    /// How many days an API key counts whose owner does not say.
+    pub(crate) api_key_days: Option<u32>,
     /// How long runs may go on after a stop signal.
     pub(crate) shutdown_grace: Duration,
     /// How to log.
@@ -147,6 +149,8 @@ impl Settings {
                     parse_count(text, 0, 10_000)
                 })?,
             },
+            api_key_days: values
+                .optional("api_keys.default_days", |text| parse_count(text, 1, 3_650))?,
             shutdown_grace: values.required("shutdown_grace", parse_duration)?,
             logging: Logging {
                 directives: values.required("log", parse_directives)?,

@@ -61,6 +61,7 @@ fn without_any_source_the_defaults_count() {
     assert!(settings.trusted_proxies.is_empty());
     assert_eq!(settings.run_limits, RunLimits::default());
     assert_eq!(settings.sign_in_limits, SignInLimits::default());
+    assert_eq!(settings.api_key_days, None);
     let serving = ServeOptions::default();
     assert_eq!(settings.max_connections, serving.max_connections);
     assert!(settings.first_administrator.is_none());
