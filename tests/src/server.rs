@@ -160,7 +160,7 @@ impl Installation {
         let settings = usual.into_iter().chain(self.settings());
         let mut process = Process::spawn(process::command(&self.directory.0, &["serve"], settings));
         let origin = process.line(listening_at).await;
-        process.line(last_line_of_welcome).await;
+        process.line(how_to_sign_in).await;
         let metrics = process.log().lines().find_map(metrics_at);
         wait_until_ready(&mut process, &Client::guest(&origin)).await;
         (process, origin, metrics)
@@ -174,13 +174,13 @@ fn listening_at(line: &str) -> Option<String> {
 }
 
 /// Finds the line behind which the output says no more of addresses.
-fn last_line_of_welcome(line: &str) -> Option<()> {
-    line.starts_with("  sign in: ").then_some(())
+fn how_to_sign_in(line: &str) -> Option<()> {
+    line.starts_with("  sign in").then_some(())
 }
 
 /// Finds in a line of the output where the metrics are.
 fn metrics_at(line: &str) -> Option<String> {
-    let url = line.strip_prefix("  metrics: ")?;
+    let url = line.strip_prefix("  metrics:")?.trim_start();
     Some(url.strip_suffix("/metrics")?.to_owned())
 }
 
