@@ -15,7 +15,6 @@ mod header_list;
 mod health;
 mod idempotency;
 mod input;
-mod json_array;
 mod limits;
 mod links;
 mod logging;

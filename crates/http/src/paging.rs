@@ -15,7 +15,6 @@ use utoipa::openapi::path::Parameter;
 
 use crate::cursor::Cursor;
 use crate::input::{Fields, Input, Parameters, text};
-use crate::json_array::json_array;
 use crate::problem::Problem;
 use crate::schema;
 
@@ -116,15 +115,13 @@ pub(crate) fn stretch<T, V: Serialize>(
     path: &str,
     query: Option<&str>,
     cursor: impl Fn(&T) -> Cursor,
-    view: impl FnMut(T) -> V + Send + 'static,
-) -> Response
-where
-    T: Send + 'static,
-{
+    view: impl FnMut(T) -> V,
+) -> Response {
     let last = slice.items.last().filter(|_| slice.has_more);
     let next = last.map(|last| (LINK, next_link(path, query, cursor(last))));
-    let items = json_array(slice.items.into_iter().map(view));
-    (AppendHeaders(next), items).into_response()
+    // Written at once: what a client that takes nothing holds is then counted.
+    let items: Vec<V> = slice.items.into_iter().map(view).collect();
+    (AppendHeaders(next), Json(items)).into_response()
 }
 
 fn next_link(path: &str, query: Option<&str>, cursor: Cursor) -> String {

@@ -33,13 +33,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a request that waits for its body counts besides the bytes that it has received.
 const BODY_COST: usize = 32 * 1024;
-/// What all of them may hold together: a thousand without a byte, or 32 of the largest JSON.
+/// What all of them may hold together: 1,792 without a byte, or eleven of the largest pictures.
 const BODIES: Room = Room {
-    total: 32 * 1024 * 1024,
+    total: 56 * 1024 * 1024,
     hard: None,
 };
-/// What those of one client may hold.
-const BODIES_OF_CLIENT: usize = BODIES.total / 4;
+/// What those of one client may hold: eight of the largest pictures.
+const BODIES_OF_CLIENT: usize = BODIES.total / 4 * 3;
 
 /// The turns that there are.
 #[derive(Debug, Clone)]

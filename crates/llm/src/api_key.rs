@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A provider's key. It does not print, and it is taken out of what a provider says.
+/// A provider's key. It does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(Arc<str>);
 
@@ -25,11 +25,6 @@ impl ApiKey {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The text without the key, should the provider have repeated it.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        text.replace(&*self.0, "[key]")
     }
 }
 

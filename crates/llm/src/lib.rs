@@ -12,6 +12,7 @@ mod openai;
 mod providers;
 mod reasons;
 mod refusals;
+mod secrets;
 mod settings;
 mod text;
 mod translated;

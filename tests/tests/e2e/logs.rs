@@ -465,7 +465,7 @@ async fn no_break_in_a_name_or_a_header_begins_a_line(backend: Backend) {
             "json" => line.starts_with('{'),
             _ => line.starts_with("20"),
         });
-        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told.len(), 4, "{told:?}");
         assert!(!told.concat().contains("forged"), "{told:?}");
         if format == "json" {
             for line in lines {

@@ -234,7 +234,8 @@ async fn bodies_that_take_their_time_take_nobodys_room() {
 
         let ready = api.raw(Method::GET, "/health/ready").send().await;
         assert_eq!(ready.ok(200)["limits_reached"], json!(["request_bodies"]));
-        let most = if addresses == 1 { 256 } else { 1_024 };
+        // At 32 KiB each, in 42 MiB of one address and 56 MiB in all.
+        let most = if addresses == 1 { 1_344 } else { 1_792 };
         for _ in 0..2_000 - most {
             let cut = timeout(PATIENCE, waiting.join_next()).await.unwrap();
             let cut = cut.unwrap().unwrap();
@@ -261,12 +262,12 @@ async fn what_has_come_of_unfinished_bodies_is_limited_in_bytes() {
     let user = api.user("ada@example.org").await;
     let mut waiting = JoinSet::new();
     let half = vec![b' '; 512 * 1024];
-    for _ in 0..20 {
+    for _ in 0..84 {
         let call = api.post("/threads").by(&user);
         waiting.spawn(call.body("application/json", unfinished(&half)).send());
         yield_now().await;
     }
-    // Fifteen of them hold eight mebibytes.
+    // With 32 KiB each besides, 79 of them fit into 42 MiB.
     for _ in 0..5 {
         let cut = timeout(PATIENCE, waiting.join_next()).await.unwrap();
         let cut = cut.unwrap().unwrap();

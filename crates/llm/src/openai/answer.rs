@@ -14,11 +14,11 @@ use super::calls::Calls;
 use super::chunk::{self, Chunk};
 use super::events::{Event, EventError, Events};
 use super::halves::Halves;
-use super::redacted;
-use crate::ApiKey;
+
 use crate::failure::{self, broken};
 use crate::reasons;
 use crate::refusals::says_too_long;
+use crate::secrets::Secrets;
 use crate::text::without_nul;
 
 /// What the data of the last event begins with.
@@ -32,14 +32,10 @@ const KEEP_ALIVE: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
 const AFTER_REASON: Duration = Duration::from_secs(5);
 
 /// Reads an answer of a model that was told of the tools with these names.
-pub(super) fn decode(
-    response: Response,
-    api_key: Option<ApiKey>,
-    offered: Vec<String>,
-) -> ChatStream {
+pub(super) fn decode(response: Response, secrets: Secrets, offered: Vec<String>) -> ChatStream {
     let answer = Answer {
         events: Events::new(response),
-        api_key,
+        secrets,
         finish_reason: None,
         until: None,
         usage: None,
@@ -63,7 +59,7 @@ pub(super) fn decode(
 /// An answer as far as it has come.
 struct Answer {
     events: Events,
-    api_key: Option<ApiKey>,
+    secrets: Secrets,
     /// Once there is one, the answer is whole: whatever comes or breaks afterwards, it ends well.
     finish_reason: Option<FinishReason>,
     /// Until when the rest is waited for.
@@ -140,7 +136,7 @@ impl Answer {
     }
 
     fn error(&self, error: &Value) -> ModelError {
-        let said = redacted(&error.to_string(), self.api_key.as_ref());
+        let said = self.secrets.redact(&error.to_string());
         let kind = if !self.has_spoken && says_too_long(&said) {
             ModelErrorKind::ContextTooLong
         } else {

@@ -47,6 +47,7 @@ impl ChatCompletions {
                 client: self.client.clone(),
                 endpoint,
                 api_key: self.api_key.clone(),
+                secrets: self.secrets.clone(),
                 clock: self.clock.clone(),
                 kind: self.kind,
                 learned: self.learned.clone(),

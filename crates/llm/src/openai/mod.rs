@@ -21,6 +21,7 @@ use url::Url;
 
 use self::learned::{Learned, Wishes};
 use crate::failure::{self, StatusError};
+use crate::secrets::Secrets;
 use crate::{ApiKey, ProviderKind, ProviderSettings, SettingsError};
 
 /// The most that is read of what a provider says instead of an answer.
@@ -31,6 +32,7 @@ pub(crate) struct ChatCompletions {
     client: Client,
     endpoint: Url,
     api_key: Option<ApiKey>,
+    secrets: Secrets,
     clock: Arc<dyn Clock>,
     /// Which rules of the conversation's form the server has.
     kind: ProviderKind,
@@ -48,6 +50,7 @@ impl ChatCompletions {
         Ok(Self {
             client,
             api_key: settings.api_key.clone(),
+            secrets: Secrets::of(settings),
             clock,
             kind: settings.kind,
             learned: Arc::new(Learned::new(settings.kind, endpoint.host_str())),
@@ -100,7 +103,7 @@ impl ChatCompletions {
             return Err(failure::broken(format!("an answer of type {other:?}")));
         }
         let offered = request.tools.iter().map(name_of).collect();
-        Ok(answer::decode(response, self.api_key.clone(), offered))
+        Ok(answer::decode(response, self.secrets.clone(), offered))
     }
 
     fn post(&self, body: Vec<u8>) -> RequestBuilder {
@@ -123,7 +126,7 @@ impl ChatCompletions {
         let body = String::from_utf8_lossy(&body);
         let error = StatusError {
             status: response.status(),
-            body: redacted(&body, self.api_key.as_ref()),
+            body: self.secrets.redact(&body),
         };
         error.into_error(response.headers(), self.clock.now())
     }
@@ -164,8 +167,4 @@ fn refusal_of(error: &ModelError) -> Option<&StatusError> {
 
 fn name_of(tool: &ToolDefinition) -> String {
     tool.name.as_str().to_owned()
-}
-
-fn redacted(text: &str, api_key: Option<&ApiKey>) -> String {
-    api_key.map_or_else(|| text.to_owned(), |key| key.redact(text))
 }

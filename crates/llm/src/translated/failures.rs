@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use colloquy_application::ports::{Clock, ModelError, ModelErrorKind};
 
-use crate::ApiKey;
 use crate::failure::{self, StatusError, broken};
+use crate::secrets::Secrets;
 
 /// Reads what `genai` says went wrong.
 #[derive(Clone)]
 pub(super) struct Failures {
-    pub(super) api_key: Option<ApiKey>,
+    pub(super) secrets: Secrets,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -28,7 +28,7 @@ impl Failures {
                 headers,
                 ..
             }) => {
-                let body = self.redact(&body);
+                let body = self.secrets.redact(&body);
                 StatusError { status, body }.into_error(&headers, self.clock.now())
             }
             Ok(error) => self.broken(&error),
@@ -37,11 +37,6 @@ impl Failures {
     }
 
     fn broken(&self, error: &genai::Error) -> ModelError {
-        broken(self.redact(&error.to_string()))
-    }
-
-    fn redact(&self, text: &str) -> String {
-        let key = self.api_key.as_ref();
-        key.map_or_else(|| text.to_owned(), |key| key.redact(text))
+        broken(self.secrets.redact(&error.to_string()))
     }
 }

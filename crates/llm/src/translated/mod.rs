@@ -20,7 +20,8 @@ use self::end::EndSeen;
 use self::failures::Failures;
 use crate::failure::StatusError;
 use crate::refusals::is_about_schema;
-use crate::{ProviderKind, ProviderSettings, SettingsError};
+use crate::secrets::Secrets;
+use crate::{ApiKey, ProviderKind, ProviderSettings, SettingsError};
 
 /// A provider behind `genai`.
 pub(crate) struct Translated {
@@ -28,6 +29,7 @@ pub(crate) struct Translated {
     kind: ProviderKind,
     adapter: AdapterKind,
     endpoint: Endpoint,
+    api_key: Option<ApiKey>,
     failures: Failures,
 }
 
@@ -46,8 +48,9 @@ impl Translated {
                 _ => AdapterKind::Anthropic,
             },
             endpoint: Endpoint::from_owned(settings.address()?.as_str()),
+            api_key: settings.api_key.clone(),
             failures: Failures {
-                api_key: settings.api_key.clone(),
+                secrets: Secrets::of(settings),
                 clock,
             },
         })
@@ -93,7 +96,7 @@ impl Translated {
     }
 
     fn target(&self, request: &ChatRequest) -> ServiceTarget {
-        let key = self.failures.api_key.as_ref();
+        let key = self.api_key.as_ref();
         ServiceTarget {
             endpoint: self.endpoint.clone(),
             auth: key.map_or(AuthData::None, |key| AuthData::from_single(key.as_str())),
