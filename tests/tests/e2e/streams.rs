@@ -207,13 +207,17 @@ async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
     let rest = stream.rest().await;
     assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
     // The run ends as well; its stream may tell so before it is closed.
-    for event in &rest {
-        let is_end = ["message.completed", "run.failed"].contains(&event.kind.as_str());
-        assert!(is_end, "{event:?}");
+    for kind in kinds(&rest) {
+        assert!(
+            ["message.completed", "run.failed"].contains(&kind),
+            "{kind}"
+        );
     }
     let admin = scene.server.admin().await;
-    let ended = admin.get(&scene.path(&format!("/runs/{run}"))).await;
-    assert_eq!(ended.expect(200)["error"]["code"], "access_revoked");
+    let events = scene.follow(&admin, &run, 0).await.rest().await;
+    let end = events.last().unwrap();
+    assert_eq!(end.data["error"]["code"], "access_revoked");
+    assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
 }
 
 async fn a_stream_ends_soon_after_its_reader_is_no_administrator_any_more(backend: Backend) {
