@@ -53,6 +53,13 @@ impl Email {
         &self.key
     }
 
+    /// What made the address unique before characters were prepared: its lower case. An account
+    /// from that time whose key another one has by now keeps this one.
+    #[must_use]
+    pub fn former_key(&self) -> String {
+        self.written.to_lowercase()
+    }
+
     /// The key of a text, be it an address or not: as `UsernameCaseMapped` of RFC 8265 prepares
     /// it, without regard to width, case (a final sigma included) and composition. Nothing else is
     /// equal: ß is not ss, and a domain in its `xn--` form is another text than its letters.

@@ -60,13 +60,18 @@ impl OutputSchema {
 #[must_use]
 pub fn json_of(answer: &str) -> &str {
     let answer = bare(answer);
+    if is_json(answer) {
+        return answer;
+    }
     let said = answer
         .rsplit_once("</think>")
         .map_or(answer, |(_thoughts, said)| bare(said));
     if is_json(said) {
         return said;
     }
-    fenced(said).or_else(|| embedded(said)).unwrap_or(said)
+    let found = fenced(said).or_else(|| embedded(said));
+    // Perhaps the thoughts came last.
+    found.or_else(|| embedded(answer)).unwrap_or(said)
 }
 
 fn bare(text: &str) -> &str {
@@ -134,6 +139,13 @@ mod tests {
         ] {
             assert_eq!(json_of(answer), "{\"a\": 1}", "{answer:?}");
         }
+        for answer in [
+            "{\"s\": \"use the </think> tag\"}",
+            "{\"s\": \"<think>x</think>y\"}",
+        ] {
+            assert_eq!(json_of(answer), answer);
+        }
+        assert_eq!(json_of("{\"a\": 1}<think>bye</think>"), "{\"a\": 1}");
         assert_eq!(json_of("```"), "```");
         assert_eq!(json_of("```json\n42\n```"), "42");
         assert_eq!(json_of("```true```"), "true");

@@ -1,6 +1,4 @@
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +13,7 @@ use crate::place::Place;
 use crate::script::Scripts;
 use crate::suspicion::Suspicion;
 use crate::transaction::Transaction;
+use crate::writability::Writability;
 use crate::{postgres, sqlite};
 
 /// How to use a database.
@@ -50,8 +49,7 @@ pub struct Database {
     place: Place,
     suspicion: Suspicion,
     under_way: Level,
-    /// Whether the last write failed because nothing can be written: there is no room, say.
-    is_unwritable: Arc<AtomicBool>,
+    writability: Writability,
 }
 
 /// Where a whole transaction goes over to the database in one call.
@@ -104,7 +102,7 @@ impl Database {
             place,
             suspicion,
             under_way: Level::default(),
-            is_unwritable: Arc::default(),
+            writability: Writability::default(),
         })
     }
 
@@ -212,18 +210,11 @@ impl Database {
     }
 
     fn note_write<T>(&self, result: &Result<T, Failure>) {
-        let is_unwritable = match result {
-            Ok(_) => false,
-            Err(failure) if failure.is_unwritable() => true,
+        match result {
+            Ok(_) => self.writability.note_success(),
+            Err(failure) if failure.is_unwritable() => self.writability.note_failure(),
             // This tells nothing.
-            Err(_) => return,
-        };
-        if self.is_unwritable.swap(is_unwritable, Ordering::Relaxed) != is_unwritable {
-            if is_unwritable {
-                tracing::error!("the database cannot be written to: its disk may be full");
-            } else {
-                tracing::info!("the database can be written to again");
-            }
+            Err(_) => {}
         }
     }
 
@@ -302,8 +293,9 @@ impl HealthCheck for Database {
         let check = async {
             self.ping().await.map_err(PortError::unavailable)?;
             // To write each time would cost a flush.
-            if self.is_unwritable.load(Ordering::Relaxed) {
+            if self.writability.is_in_doubt() {
                 self.try_to_write().await?;
+                self.writability.check()?;
             }
             Ok(())
         };

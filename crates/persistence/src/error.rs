@@ -253,7 +253,8 @@ fn is_session_end(error: &dyn sqlx::error::DatabaseError) -> bool {
 }
 
 fn is_unavailable(error: &DbErr) -> bool {
-    if matches!(error, DbErr::ConnectionAcquire(_)) {
+    // A connection that is refused, whatever for, cannot be had now.
+    if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
     }
     match sqlx_error(error) {

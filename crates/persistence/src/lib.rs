@@ -29,6 +29,7 @@ mod threads;
 mod tokens;
 mod transaction;
 mod users;
+mod writability;
 
 #[cfg(test)]
 extern crate self as colloquy_persistence;

@@ -91,11 +91,16 @@ impl UserRepository for SeaUserRepository {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
+        let former = email.former_key();
+        let keys = [former.as_str(), email.key()];
+        let found = users::Entity::find().filter(users::COLUMN.email_key.is_in(keys));
         self.database
             .read(async {
-                let found = users::Entity::find().filter(users::COLUMN.email_key.eq(email.key()));
-                let model = found.one(self.database.reader()).await?;
-                Ok(model.map(credentials).transpose()?)
+                let mut models = found.all(self.database.reader()).await?;
+                // Two accounts from before characters were prepared: the one that is meant to the
+                // letter.
+                models.sort_by_key(|model| model.email_key != former);
+                Ok(models.into_iter().next().map(credentials).transpose()?)
             })
             .await
     }
@@ -125,7 +130,7 @@ impl UserRepository for SeaUserRepository {
                 if changes.unseats_administrators() {
                     check_another_administrates(&transaction, &account).await?;
                 }
-                let model = changed(id, changes).update(&transaction).await?;
+                let model = changed(&account, changes).update(&transaction).await?;
                 end_tokens(&transaction, id, changes).await?;
                 transaction.commit().await?;
                 Ok(model.try_into()?)
@@ -203,12 +208,14 @@ fn credentials(model: users::Model) -> Result<Credentials, PortError> {
     Ok(Credentials { user, password })
 }
 
-fn changed(id: UserId, changes: &UserChanges) -> users::ActiveModel {
+fn changed(account: &users::Model, changes: &UserChanges) -> users::ActiveModel {
     let email = changes.email.as_ref();
+    // Sent back as it was read, it stays with its key.
+    let email = email.filter(|email| email.as_str() != account.email);
     let password = changes.password.as_ref();
     let name = changes.name.clone();
     users::ActiveModel {
-        id: Unchanged(id.as_uuid()),
+        id: Unchanged(account.id),
         email: set(email.map(|email| email.as_str().to_owned())),
         email_key: set(email.map(|email| email.key().to_owned())),
         name: set(name.map(|name| name.map(PersonName::into_string))),

@@ -222,6 +222,9 @@ impl<'a> Meter<'a> {
         for _ in 0..rounds {
             self.apply_all(&node.same, value, level)?;
         }
+        if node.is_unevaluated {
+            self.look_for_each_part(value)?;
+        }
         match value {
             Value::String(text) => self.spend(node.byte_steps.saturating_mul(length(text))),
             Value::Array(items) => self.items(node, items, level),
@@ -230,6 +233,17 @@ impl<'a> Meter<'a> {
                 .try_for_each(|(name, value)| self.member(node, name, value, level)),
             _ => Some(()),
         }
+    }
+
+    /// `unevaluatedProperties` looks for each member in what every subschema covered.
+    fn look_for_each_part(&mut self, value: &Value) -> Option<()> {
+        let parts = match value {
+            Value::Array(items) => items.len(),
+            Value::Object(members) => members.len(),
+            _ => 0,
+        };
+        let looks = (parts as u64).saturating_mul(self.outline.nodes.len() as u64);
+        self.spend(looks.saturating_mul(VALUE_STEPS))
     }
 
     fn apply_all(&mut self, nodes: &[usize], value: &Value, level: u32) -> Option<()> {

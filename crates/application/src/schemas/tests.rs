@@ -151,9 +151,15 @@ fn a_value_that_would_take_for_ever_is_not_checked() {
     });
     let distinct: Value = (0..100_000).collect();
     let pattern = json!({"pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"});
+    let name = |number: usize| format!("p{number}");
+    let branches = (0..500).map(|number| json!({"properties": {name(number): true}}));
+    let branches: Value = branches.collect();
+    let unevaluated = json!({"allOf": branches, "unevaluatedProperties": false});
+    let members: Map<String, Value> = (0..50_000).map(|it| (name(it), it.into())).collect();
     for (schema, value) in [
         (branching, nested(100)),
         (json!({"uniqueItems": true}), distinct),
+        (unevaluated, members.into()),
         (pattern, Value::from("a".repeat(50_000_000))),
     ] {
         let schema = Schema::compile(&schema).unwrap();

@@ -146,6 +146,7 @@ impl Answer {
     }
 
     fn choose(&mut self, choice: &Map<String, Value>, has_halves: bool) -> Result<(), ModelError> {
+        let before = self.ready.len();
         // What is beside the reason belongs to the answer too.
         let delta = chunk::delta(choice).filter(|_| self.adds(choice));
         if let Some(delta) = delta {
@@ -154,8 +155,11 @@ impl Answer {
         if let Some(reason) = chunk::finish_reason(choice) {
             let reason = reasons::finish_reason(reason)?;
             self.finish_reason.get_or_insert(reason);
-            let until = Instant::now() + AFTER_REASON;
-            self.until.get_or_insert(until);
+            self.until.get_or_insert(Instant::now() + AFTER_REASON);
+        }
+        // Some servers give a reason with every piece: the answer goes on.
+        if self.until.is_some() && self.ready.len() > before {
+            self.until = Some(Instant::now() + AFTER_REASON);
         }
         Ok(())
     }
@@ -172,7 +176,7 @@ impl Answer {
             self.calls.take(piece, has_halves)?;
             is_alive = true;
         }
-        if !said.refusal.is_empty() {
+        if !said.refusal.is_empty() && self.finish_reason.is_none() {
             self.finish_reason = Some(FinishReason::ContentFilter);
         }
         let before = self.ready.len();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use colloquy_application::ports::AssistantScope;
-use colloquy_application::testing::samples::{Samples, password_hash};
+use colloquy_application::ports::{AssistantScope, UserChanges};
+use colloquy_application::testing::samples::{Samples, moment, password_hash};
 use colloquy_domain::{AssistantId, Avatar, Email};
 use colloquy_persistence::{Database, DatabaseOptions, MigrateError};
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ on_both_databases! {
     a_migration_that_is_given_up_can_be_done_again,
     assistants_that_are_there_already_look_as_usual,
     accounts_that_are_there_already_are_found_however_their_email_is_typed,
+    accounts_whose_emails_become_the_same_are_both_found_to_the_letter,
 }
 
 const ALL: [&str; 9] = [
@@ -143,6 +144,38 @@ async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(
         let email = Email::parse(email).unwrap();
         let found = stores.users.find_credentials(&email).await.unwrap();
         assert_eq!(found.unwrap().password, Some(password_hash(hash)));
+    }
+}
+
+async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(place: &Place) {
+    let database = place.migrated().await;
+    let (make, stores) = (Samples::new(), stores(&database));
+    let emails = ["caf\u{e9}@example.org", "cafe\u{301}@example.org"];
+    let mut ids = Vec::new();
+    for (number, email) in emails.into_iter().enumerate() {
+        // Another key until it is as it was before.
+        let user = make.user(&format!("x{number}@example.org"));
+        let hash = password_hash(email);
+        stores.users.add(&user, Some(&hash)).await.unwrap();
+        let change = format!(
+            "UPDATE users SET email = '{email}', email_key = '{email}' WHERE email_key = 'x{number}@example.org'"
+        );
+        execute(&place.url, &change).await;
+        ids.push(user.id);
+    }
+    let undone = "DELETE FROM seaql_migrations WHERE version = 'm20261126_000010_accounts'";
+    execute(&place.url, undone).await;
+    database.migrate().await.unwrap();
+    for (email, id) in emails.into_iter().zip(ids) {
+        let email = Email::parse(email).unwrap();
+        let found = stores.users.find_credentials(&email).await.unwrap();
+        assert_eq!(found.unwrap().user.id, id);
+        // Sent back as it was read.
+        let changes = UserChanges {
+            email: Some(email),
+            ..UserChanges::none(moment(1))
+        };
+        stores.users.update(id, &changes).await.unwrap();
     }
 }
 
