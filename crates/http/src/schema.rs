@@ -1,6 +1,7 @@
 //! Building blocks of the document's schemas, fed with the limits of the domain's types.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Required, Schema, SchemaFormat};
@@ -95,6 +96,13 @@ impl BodySchema {
     /// A member that may be left out.
     pub(crate) fn optional(self, name: &str, schema: impl Into<RefOr<Schema>>) -> Self {
         Self(self.0.property(name, schema))
+    }
+
+    /// Says that where `member` is, `needed` must be too. JSON Schema's own word for it, which the
+    /// builder does not know.
+    pub(crate) fn dependent(self, member: &str, needed: &str) -> Self {
+        let rule = Extensions::from_iter([("dependentRequired", json!({member: [needed]}))]);
+        Self(self.0.extensions(Some(rule)))
     }
 
     /// A body that a client may send as it stands. Members that are accepted to no effect belong

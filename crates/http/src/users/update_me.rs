@@ -61,6 +61,7 @@ impl Body for ProfileChanges {
             .optional("password", password_schema())
             .optional("current_password", current)
             .optional("revoke_api_keys", revoke_api_keys_schema())
+            .dependent("password", "current_password")
             .example(json!({"name": "Ada King"}))
     }
 }
