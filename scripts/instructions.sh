@@ -15,7 +15,7 @@ PROFILED=${COLLOQUY_BIN:-target/profile/release/colloquy}
 wrapper=$(mktemp)
 cat >"$wrapper" <<END
 #!/bin/sh
-exec env COLLOQUY_LOG=warn,colloquy_http::serve=info valgrind --quiet --tool=callgrind --instr-atstart=no --callgrind-out-file=$OUT $(realpath "$PROFILED") "\$@"
+exec env COLLOQUY_LOG=warn,colloquy_web::serve=info valgrind --quiet --tool=callgrind --instr-atstart=no --callgrind-out-file=$OUT $(realpath "$PROFILED") "\$@"
 END
 chmod +x "$wrapper"
 COLLOQUY_BIN=$wrapper

@@ -31,7 +31,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("colloquy-blob", ADAPTER),
     ("colloquy-llm", ADAPTER),
     ("colloquy-matcher", ADAPTER),
-    ("colloquy-http", ADAPTER),
+    ("colloquy-web", ADAPTER),
+    ("colloquy-http", INBOUND),
     (
         "colloquy-server",
         &[
@@ -44,10 +45,13 @@ const EDGES: &[(&str, &[&str])] = &[
             "colloquy-matcher",
             "colloquy-migrations",
             "colloquy-persistence",
+            "colloquy-web",
         ],
     ),
 ];
 const ADAPTER: &[&str] = &["colloquy-application", "colloquy-domain"];
+/// Adapters that requests come in by. They share `web` and do not know each other.
+const INBOUND: &[&str] = &["colloquy-application", "colloquy-domain", "colloquy-web"];
 
 /// What tests may use besides: fakes and contract suites, and scripted servers.
 const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
@@ -73,13 +77,20 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("genai", &["colloquy-llm"]),
     ("candle", &["colloquy-llm"]),
     ("tokenizers", &["colloquy-llm"]),
-    ("prometheus", &["colloquy-http"]),
+    ("prometheus", &["colloquy-web"]),
     ("clap", &["colloquy-server"]),
     ("opentelemetry", &["colloquy-server"]),
     ("tracing-opentelemetry", &["colloquy-server"]),
 ];
 const STORES: &[&str] = &["colloquy-migrations", "colloquy-persistence"];
-const WIRES: &[&str] = &["colloquy-http", "colloquy-server"];
+const WIRES: &[&str] = &[
+    "colloquy-console",
+    "colloquy-http",
+    "colloquy-openai",
+    "colloquy-server",
+    "colloquy-ui",
+    "colloquy-web",
+];
 
 /// What does I/O or is asynchronous, and therefore not in the domain. JSON values are: an output
 /// schema is one.

@@ -1,6 +1,9 @@
+//! The cursors of the API's lists.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use colloquy_domain::{RunId, ThreadId};
+use colloquy_web::paging;
 use uuid::Uuid;
 
 /// Where a list goes on: behind which item of which list. Clients see opaque text.
@@ -20,9 +23,8 @@ const RUNS: u8 = 3;
 /// The largest position that every store can compare with.
 const MAX_POSITION: u64 = i64::MAX.unsigned_abs();
 
-impl Cursor {
-    /// The cursor as clients see it.
-    pub(crate) fn encode(self) -> String {
+impl paging::Cursor for Cursor {
+    fn encode(self) -> String {
         let mut bytes = Vec::with_capacity(33);
         match self {
             Self::Threads(thread) => {
@@ -43,8 +45,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`Cursor::encode`] wrote; anything else is `None`.
-    pub(crate) fn decode(text: &str) -> Option<Self> {
+    fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (&list, rest) = bytes.split_first()?;
         let (thread, behind) = rest.split_first_chunk::<16>()?;
@@ -68,6 +69,8 @@ impl Cursor {
 mod tests {
     use colloquy_domain::{RunId, ThreadId};
     use uuid::Uuid;
+
+    use colloquy_web::paging::Cursor as _;
 
     use super::Cursor;
 

@@ -14,13 +14,13 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use colloquy_web::etag::IfNoneMatch;
+use colloquy_web::input::{Fields, Input, Query, WithoutQuery, choice};
+use colloquy_web::problem::Problem;
+use colloquy_web::serve::SharedBytes;
 use utoipa_swagger_ui::Config;
 
-use crate::etag::IfNoneMatch;
-use crate::input::{Fields, Input, Query, WithoutQuery, choice};
 use crate::openapi::{DocumentVersion, openapi_json};
-use crate::problem::Problem;
-use crate::serve::SharedBytes;
 use crate::state::App;
 
 const PAGE: &[u8] = include_bytes!("docs/index.html");
@@ -51,6 +51,8 @@ pub(crate) fn note_queries(without_query: &mut WithoutQuery) {
 }
 
 impl Input for DocumentVersion {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let version = choice(Self::from_name, "3.1 or 3.2");
         Some(fields.optional("version", version).unwrap_or_default())

@@ -2,6 +2,8 @@
 //! all of them is added here.
 
 use axum::http::StatusCode;
+use colloquy_web::problem::{PROBLEM_JSON, ProblemBody};
+use colloquy_web::request_id::X_REQUEST_ID;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
@@ -15,8 +17,6 @@ use utoipa::openapi::{
 };
 
 use crate::links;
-use crate::problem::{PROBLEM_JSON, ProblemBody};
-use crate::request_id::X_REQUEST_ID;
 use crate::router;
 use crate::runs::RunEventFrame;
 

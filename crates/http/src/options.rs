@@ -1,9 +1,12 @@
+//! The options of the API.
+
 use std::sync::Arc;
 
 use colloquy_application::ports::IdGenerator;
+use colloquy_web::client_address::ProxyNetwork;
+use colloquy_web::cors::Origin;
+use colloquy_web::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
-
-use crate::{Metrics, Origin, ProxyNetwork};
 
 /// What an operator may set of the API, and what it takes from its surroundings.
 #[derive(Clone)]

@@ -1,18 +1,21 @@
+//! The whole API as one router.
+
 use std::sync::Arc;
 
 use axum::Router;
 use colloquy_application::UseCases;
 use colloquy_application::ports::HealthCheck;
+use colloquy_web::client_address::TrustedProxies;
+use colloquy_web::input::WithoutQuery;
+use colloquy_web::middleware::{self, MiddlewareOptions};
+use colloquy_web::problem::Problem;
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use crate::client_address::TrustedProxies;
-use crate::input::WithoutQuery;
-use crate::problem::Problem;
 use crate::state::{App, Readiness};
 use crate::{
-    BASE, HttpOptions, around, assistants, auth, avatars, docs, health, messages, openapi, runs,
-    threads, tokens, users,
+    BASE, HttpOptions, assistants, auth, avatars, docs, health, messages, openapi, runs, threads,
+    tokens, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -95,8 +98,22 @@ pub(crate) fn layered(routes: Router, without_query: WithoutQuery, options: Http
     let routes = routes
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(around::layer(without_query, options));
+        .layer(middleware::layer(
+            without_query,
+            middleware_options(options),
+        ));
     // What is not found may be with a slash less, and only then is looked for again.
     let trimmed = NormalizePath::trim_trailing_slash(routes.clone());
     routes.fallback_service(trimmed)
+}
+
+fn middleware_options(options: HttpOptions) -> MiddlewareOptions {
+    MiddlewareOptions {
+        ids: options.ids,
+        cors_origins: options.cors_origins,
+        trusted_proxies: options.trusted_proxies,
+        max_requests: options.max_requests,
+        limited_base: BASE,
+        metrics: options.metrics,
+    }
 }

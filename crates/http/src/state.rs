@@ -11,12 +11,13 @@ use colloquy_application::runs::Runs;
 use colloquy_application::threads::Threads;
 use colloquy_application::tokens::Tokens;
 use colloquy_application::users::Users;
+use colloquy_web::client_address::TrustedProxies;
+use colloquy_web::limits::Limits;
+use colloquy_web::metrics::Metrics;
+use colloquy_web::run_streams::Draining;
 use tokio_util::sync::CancellationToken;
 
-use crate::Metrics;
 use crate::assistants::WrittenAssistants;
-use crate::client_address::TrustedProxies;
-use crate::limits::Limits;
 
 /// What the handlers work with; each asks for the part that it needs.
 #[derive(Clone)]
@@ -73,6 +74,12 @@ impl App {
 impl FromRef<App> for Readiness {
     fn from_ref(app: &App) -> Self {
         app.0.readiness.clone()
+    }
+}
+
+impl FromRef<App> for Draining {
+    fn from_ref(app: &App) -> Self {
+        Self(app.0.readiness.draining.clone())
     }
 }
 

@@ -13,13 +13,13 @@ use colloquy_cache::{
     CachedAssistantRepository, CachedBlobStore, CachedTokenRepository, MemoryAnswerCache,
     TokenForgettingUserRepository,
 };
-use colloquy_http::Metrics;
 use colloquy_matcher::EnglishMatcher;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
     SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,
     SeaTokenRepository, SeaUserRepository,
 };
+use colloquy_web::metrics::Metrics;
 
 use crate::config::{Configuration, Settings};
 use crate::failure::Failure;

@@ -1,8 +1,7 @@
 use colloquy_application::assistants::CachingChanges;
 use colloquy_domain::{AnswerLifetime, CacheScope, SimilarityThreshold};
-
-use crate::input::{Fields, boolean, choice, decimal, whole_number};
-use crate::schema::{self, BodySchema};
+use colloquy_web::input::{Fields, boolean, choice, decimal, whole_number};
+use colloquy_web::schema::{self, BodySchema};
 
 /// Reads how an assistant shares its answers: members of the assistant itself.
 pub(super) fn read(fields: &mut Fields<'_>) -> CachingChanges {

@@ -3,13 +3,12 @@ use colloquy_domain::{
     Configuration, FrequencyPenalty, HistoryLimit, PresencePenalty, Tag, Temperature, TokenLimit,
     TopP,
 };
+use colloquy_web::input::{Fields, decimal, list, text, whole_number};
+use colloquy_web::schema::{BodySchema, between, nullable, up_to};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
-
-use crate::input::{Fields, Input, decimal, list, text, whole_number};
-use crate::schema::{BodySchema, between, nullable, up_to};
 
 /// How an assistant's model is run; `null` is left to the provider, or to the service.
 #[derive(Serialize, ToSchema)]
@@ -57,21 +56,19 @@ impl From<&Configuration> for ConfigurationView {
     }
 }
 
-impl Input for ConfigurationChanges {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(Self {
-            temperature: fields.nullable("temperature", decimal(Temperature::new)),
-            top_p: fields.nullable("top_p", decimal(TopP::new)),
-            presence_penalty: fields.nullable("presence_penalty", decimal(PresencePenalty::new)),
-            frequency_penalty: fields.nullable("frequency_penalty", decimal(FrequencyPenalty::new)),
-            max_output_tokens: fields.nullable("max_output_tokens", whole_number(TokenLimit::new)),
-            history_max_messages: fields
-                .nullable("history_max_messages", whole_number(HistoryLimit::new)),
-            history_max_tokens: fields
-                .nullable("history_max_tokens", whole_number(TokenLimit::new)),
-            tags: fields.nullable("tags", list(Configuration::MAX_TAGS, text(Tag::parse))),
-        })
-    }
+/// Reads the changes from the members of `configuration`.
+pub(super) fn read(fields: &mut Fields<'_>) -> Option<ConfigurationChanges> {
+    Some(ConfigurationChanges {
+        temperature: fields.nullable("temperature", decimal(Temperature::new)),
+        top_p: fields.nullable("top_p", decimal(TopP::new)),
+        presence_penalty: fields.nullable("presence_penalty", decimal(PresencePenalty::new)),
+        frequency_penalty: fields.nullable("frequency_penalty", decimal(FrequencyPenalty::new)),
+        max_output_tokens: fields.nullable("max_output_tokens", whole_number(TokenLimit::new)),
+        history_max_messages: fields
+            .nullable("history_max_messages", whole_number(HistoryLimit::new)),
+        history_max_tokens: fields.nullable("history_max_tokens", whole_number(TokenLimit::new)),
+        tags: fields.nullable("tags", list(Configuration::MAX_TAGS, text(Tag::parse))),
+    })
 }
 
 /// The changes that clear every setting.
@@ -93,7 +90,7 @@ pub(super) fn configuration_schema() -> RefOr<Schema> {
     let tokens = || nullable(up_to(TokenLimit::MAX));
     let tags = ArrayBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(crate::schema::text(Tag::MAX_CHARS))
+        .items(colloquy_web::schema::text(Tag::MAX_CHARS))
         .max_items(Some(Configuration::MAX_TAGS));
     BodySchema::new("How the model is run. A member left out stays, `null` clears it.")
         .optional(

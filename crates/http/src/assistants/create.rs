@@ -2,41 +2,46 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use colloquy_application::assistants::{Assistants, ConfigurationChanges, NewAssistant};
+use colloquy_application::assistants::{Assistants, NewAssistant};
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
+use colloquy_web::created::created;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean, object, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 
 use super::configuration::configuration_schema;
 use super::tools::ToolFields;
 use super::update::{model_schema, slug_schema};
 use super::view::AssistantView;
-use super::{READ_ONLY, caching};
+use super::{READ_ONLY, caching, configuration};
 use crate::BASE;
-use crate::auth::SignedIn;
 use crate::avatars::{avatar_fields, read_avatar_changes};
-use crate::created::created;
-use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
 
-type CreateAssistant = JsonBody<NewAssistant>;
+/// The body that is read into [`NewAssistant`].
+pub(crate) struct CreateAssistantFields;
 
-impl Input for NewAssistant {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type CreateAssistant = JsonBody<CreateAssistantFields>;
+
+impl Input for CreateAssistantFields {
+    type Value = NewAssistant;
+
+    fn read(fields: &mut Fields<'_>) -> Option<NewAssistant> {
         fields.ignore(&READ_ONLY);
         let name = fields.required("name", text(AssistantName::parse));
         let slug = fields.optional("slug", text(Slug::parse));
         let description = fields.nullable("description", text(Description::parse));
         let instructions = fields.optional("instructions", text(Instructions::parse));
         let model = fields.optional("model", text(ModelName::parse));
-        let configuration = fields.nullable("configuration", object(ConfigurationChanges::read));
+        let configuration = fields.nullable("configuration", object(configuration::read));
         let tools = ToolFields::read(fields);
         let user_authentication = fields.optional("user_authentication", boolean);
         let caching = caching::read(fields);
         let is_enabled = fields.optional("is_enabled", boolean);
         let avatar = read_avatar_changes(fields);
-        let default = Self::new(name?);
-        Some(Self {
+        let default = NewAssistant::new(name?);
+        Some(NewAssistant {
             slug,
             description: description.flatten(),
             instructions: instructions.unwrap_or(default.instructions),
@@ -61,7 +66,7 @@ impl Input for NewAssistant {
     }
 }
 
-impl Body for NewAssistant {
+impl Body for CreateAssistantFields {
     const NAME: &str = "CreateAssistant";
 
     fn schema() -> BodySchema {

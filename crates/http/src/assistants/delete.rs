@@ -3,10 +3,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::assistants::Assistants;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
-use crate::auth::SignedIn;
-use crate::path::AssistantPath;
-use crate::problem::Problem;
+use crate::assistants::AssistantPath;
 
 /// Delete an assistant. The threads that were opened for it stay.
 #[utoipa::path(

@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::assistants::Assistants;
+use colloquy_web::etag::IfNoneMatch;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::CurrentActor;
 
+use super::revision;
 use super::view::{AssistantView, json, validity};
 use super::written::WrittenAssistants;
-use crate::auth::CurrentActor;
-use crate::etag::{self, IfNoneMatch};
-use crate::path::AssistantPath;
-use crate::problem::Problem;
+use crate::assistants::AssistantPath;
 
 /// One assistant. A private one asks a guest to sign in.
 #[utoipa::path(
@@ -39,7 +40,7 @@ pub(crate) async fn get_assistant(
     at_hand: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let shown = assistants.get(&actor, &reference).await?;
-    let tag = etag::of_revision(shown.assistant.revision, shown.can_manage);
+    let tag = revision::tag(shown.assistant.revision, shown.can_manage);
     if at_hand.names(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, validity(tag), ()).into_response());
     }

@@ -9,14 +9,14 @@ use colloquy_application::Error;
 use colloquy_application::assistants::Assistants;
 use colloquy_application::ports::{OffsetList, OffsetPage, PortError};
 use colloquy_domain::{Actor, Assistant};
+use colloquy_web::input::Query;
+use colloquy_web::paging::X_TOTAL_COUNT;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::CurrentActor;
 use futures_util::{StreamExt as _, stream};
 
 use super::view::{AssistantView, json};
 use super::written::WrittenAssistants;
-use crate::auth::CurrentActor;
-use crate::input::Query;
-use crate::paging::X_TOTAL_COUNT;
-use crate::problem::Problem;
 
 /// The assistants that the caller may see, by name, then id.
 #[utoipa::path(

@@ -6,7 +6,9 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod path;
 mod purge;
+mod revision;
 mod tools;
 mod update;
 mod view;
@@ -16,6 +18,7 @@ use utoipa_axum::routes;
 
 use crate::router::Routes;
 
+pub(crate) use path::AssistantPath;
 pub(crate) use view::{AssistantView, tagged};
 pub(crate) use written::WrittenAssistants;
 

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::assistants::Assistants;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::SignedIn;
-use crate::path::AssistantPath;
-use crate::problem::Problem;
+use crate::assistants::AssistantPath;
 
 /// What a purge removed.
 #[derive(Serialize, ToSchema)]

@@ -5,11 +5,10 @@ use colloquy_domain::{
     ModelCallLimit, OutputSchema, RunTokenLimit, ToolCallLimit, ToolConcurrency, ToolRef,
     ToolRounds,
 };
+use colloquy_web::input::{Fields, Place, list, text, whole_number};
+use colloquy_web::schema::{self, BodySchema};
 use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder};
-
-use crate::input::{Fields, Place, list, text, whole_number};
-use crate::schema::{self, BodySchema};
 
 /// What may be said of them when an assistant is made or changed.
 pub(super) struct ToolFields {

@@ -4,28 +4,33 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::assistants::{AssistantChanges, Assistants, ConfigurationChanges};
 use colloquy_domain::{AssistantName, Description, Instructions, ModelName, Slug};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean, object, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 use utoipa::openapi::schema::ObjectBuilder;
 
 use super::configuration::{cleared, configuration_schema};
+use super::revision::IfMatch;
 use super::tools::ToolFields;
 use super::view::{AssistantView, tagged};
-use super::{READ_ONLY, caching};
-use crate::auth::SignedIn;
+use super::{READ_ONLY, caching, configuration};
+use crate::assistants::AssistantPath;
 use crate::avatars::{avatar_fields, read_avatar_changes};
-use crate::etag::IfMatch;
-use crate::input::{Body, Fields, Input, JsonBody, boolean, object, text};
-use crate::path::AssistantPath;
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
 
-type UpdateAssistant = JsonBody<AssistantChanges>;
+/// The body that is read into [`AssistantChanges`].
+pub(crate) struct UpdateAssistantFields;
 
-impl Input for AssistantChanges {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type UpdateAssistant = JsonBody<UpdateAssistantFields>;
+
+impl Input for UpdateAssistantFields {
+    type Value = AssistantChanges;
+
+    fn read(fields: &mut Fields<'_>) -> Option<AssistantChanges> {
         fields.ignore(&READ_ONLY);
         let tools = ToolFields::read(fields);
-        Some(Self {
+        Some(AssistantChanges {
             tools: tools.tools,
             tool_max_concurrency: tools.tool_max_concurrency,
             max_tool_rounds: tools.max_tool_rounds,
@@ -37,7 +42,7 @@ impl Input for AssistantChanges {
             instructions: fields.optional("instructions", text(Instructions::parse)),
             model: fields.optional("model", text(ModelName::parse)),
             configuration: fields
-                .nullable("configuration", object(ConfigurationChanges::read))
+                .nullable("configuration", object(configuration::read))
                 .map_or_else(ConfigurationChanges::default, |settings| {
                     settings.unwrap_or_else(cleared)
                 }),
@@ -49,7 +54,7 @@ impl Input for AssistantChanges {
     }
 }
 
-impl Body for AssistantChanges {
+impl Body for UpdateAssistantFields {
     const NAME: &str = "UpdateAssistant";
 
     fn schema() -> BodySchema {

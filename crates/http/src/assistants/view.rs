@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, IntoResponseParts, Response};
 use colloquy_domain::{
     Assistant, ModelCallLimit, OutputSchema, RunTokenLimit, ToolCallLimit, ToolRef,
 };
+use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -13,9 +14,8 @@ use uuid::Uuid;
 
 use super::caching::scopes;
 use super::configuration::ConfigurationView;
+use super::revision;
 use crate::avatars::address;
-use crate::etag;
-use crate::timestamp::Timestamp;
 
 /// What administrators define and people talk to.
 #[derive(Serialize, ToSchema)]
@@ -187,7 +187,7 @@ impl AssistantView {
 
 /// All of the assistant, with its tag.
 pub(crate) fn tagged(assistant: &Assistant) -> Response {
-    let tag = etag::of_revision(assistant.revision, true);
+    let tag = revision::tag(assistant.revision, true);
     (validity(tag), Json(AssistantView::whole(assistant))).into_response()
 }
 

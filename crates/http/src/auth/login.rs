@@ -5,14 +5,13 @@ use axum::extract::State;
 use chrono::TimeDelta;
 use colloquy_application::passwords::Password;
 use colloquy_application::tokens::{IssuedToken, SESSION_LIFETIME, Tokens};
+use colloquy_web::client_address::ClientAddress;
+use colloquy_web::concurrency_limit::Permit;
+use colloquy_web::input::{Body, Fields, FormOrJson, Input, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
 use serde::Serialize;
 use serde_json::json;
-
-use crate::client_address::ClientAddress;
-use crate::input::{Body, Fields, FormOrJson, Input, text};
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
-use crate::turns::Turn;
 
 /// Fields of the `OAuth2` password form that say nothing here.
 const OAUTH2_EXTRAS: [&str; 4] = ["grant_type", "scope", "client_id", "client_secret"];
@@ -25,6 +24,8 @@ pub(super) struct Login {
 type LoginBody = FormOrJson<Login>;
 
 impl Input for Login {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         fields.ignore(&OAUTH2_EXTRAS);
         let email = fields.required("username", text(Ok));
@@ -102,11 +103,11 @@ impl From<IssuedToken> for Session {
 pub(crate) async fn login(
     State(tokens): State<Arc<Tokens>>,
     ClientAddress(from): ClientAddress,
-    turn: Turn,
+    permit: Permit,
     FormOrJson(login): LoginBody,
 ) -> Result<Json<Session>, Problem> {
     // Passwords have a queue of their own, which is slow, and limited by itself.
-    turn.end();
+    permit.end();
     let issued = tokens.login(&login.email, login.password, from).await?;
     Ok(Json(Session::from(issued)))
 }

@@ -3,9 +3,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::tokens::Tokens;
-
-use crate::auth::SignedIn;
-use crate::problem::Problem;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 /// Sign out: the token of this very request is dead from then on.
 #[utoipa::path(

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::avatars::Avatars;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
+use crate::assistants::AssistantPath;
 use crate::assistants::{AssistantView, tagged};
-use crate::auth::SignedIn;
-use crate::path::AssistantPath;
-use crate::problem::Problem;
 
 /// Take the picture away from an assistant.
 #[utoipa::path(

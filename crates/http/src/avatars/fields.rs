@@ -1,9 +1,8 @@
 use colloquy_application::avatars::AvatarChanges;
 use colloquy_domain::{Avatar, Color, VerticalPosition};
+use colloquy_web::input::{Fields, text, whole_number};
+use colloquy_web::schema::{self, BodySchema, nullable};
 use utoipa::openapi::schema::ObjectBuilder;
-
-use crate::input::{Fields, text, whole_number};
-use crate::schema::{self, BodySchema, nullable};
 
 /// The fields of an assistant that say how it looks, but for the picture.
 pub(crate) fn read_avatar_changes(fields: &mut Fields<'_>) -> AvatarChanges {

@@ -8,15 +8,15 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::avatars::{Avatars, ShownAvatar};
 use colloquy_domain::{AvatarImage, Violation};
+use colloquy_web::etag::IfNoneMatch;
+use colloquy_web::input::{Fields, Input, Parameters, Query, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema;
+use colloquy_web::sign_in::CurrentActor;
 use utoipa::openapi::path::Parameter;
 
 use super::picture::Picture;
-use crate::auth::CurrentActor;
-use crate::etag::IfNoneMatch;
-use crate::input::{Fields, Input, Parameters, Query, text};
-use crate::path::AssistantPath;
-use crate::problem::Problem;
-use crate::schema;
+use crate::assistants::AssistantPath;
 
 /// For how long everybody may keep a picture that guests may see; so long it may still be shown
 /// where it was kept after the assistant has become private.
@@ -31,6 +31,8 @@ const POLICY: &str = "default-src 'none'; sandbox";
 pub(super) struct PictureVersion;
 
 impl Input for PictureVersion {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         fields.optional("v", text(Ok::<String, Violation>));
         Some(Self)

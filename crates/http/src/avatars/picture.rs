@@ -1,7 +1,6 @@
+use colloquy_web::schema;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-
-use crate::schema;
 
 /// The bytes of a picture, as the document has them.
 pub(super) struct Picture;

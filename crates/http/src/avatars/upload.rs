@@ -3,13 +3,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::avatars::Avatars;
+use colloquy_web::concurrency_limit::Permit;
+use colloquy_web::input::FileForm;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
+use crate::assistants::AssistantPath;
 use crate::assistants::{AssistantView, tagged};
-use crate::auth::SignedIn;
-use crate::input::FileForm;
-use crate::path::AssistantPath;
-use crate::problem::Problem;
-use crate::turns::Turn;
 
 /// Give an assistant a picture, in place of the one that it has.
 ///
@@ -37,15 +37,15 @@ pub(crate) async fn upload_avatar(
     caller: SignedIn,
     State(avatars): State<Arc<Avatars>>,
     AssistantPath(reference): AssistantPath,
-    turn: Turn,
+    permit: Permit,
     form: FileForm,
 ) -> Result<Response, Problem> {
     // Files have places of their own, and are slow.
-    turn.pause();
+    permit.pause();
     // Who may not is told before the file is taken in.
     let upload = avatars.upload(&caller.actor, &reference).await?;
     let file = form.file().await?;
-    turn.pause();
+    permit.pause();
     let assistant = upload.finish(file).await?;
     Ok(tagged(&assistant))
 }

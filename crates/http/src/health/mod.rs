@@ -3,11 +3,11 @@
 mod live;
 mod ready;
 
+use colloquy_web::limits::Limit;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::limits::Limit;
 use crate::router::Routes;
 
 /// That all is well.
@@ -31,12 +31,12 @@ struct Readiness {
 }
 
 fn limits() -> utoipa::openapi::schema::ArrayBuilder {
-    let names = crate::schema::one_of(Limit::ALL.map(Limit::as_str));
+    let names = colloquy_web::schema::one_of(Limit::ALL.map(Limit::as_str));
     utoipa::openapi::schema::ArrayBuilder::new().items(names)
 }
 
 fn statuses() -> utoipa::openapi::schema::ObjectBuilder {
-    crate::schema::one_of(["ok"])
+    colloquy_web::schema::one_of(["ok"])
 }
 
 const OK: Health = Health { status: "ok" };

@@ -3,12 +3,12 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::ports::HealthCheck;
+use colloquy_web::limits::Limit;
+use colloquy_web::problem::Problem;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::OK;
-use crate::limits::Limit;
-use crate::problem::Problem;
 use crate::state::Readiness;
 
 /// How long everything that is checked may take to answer.

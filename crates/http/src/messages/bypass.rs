@@ -3,11 +3,10 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
+use colloquy_web::headers::members;
+use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-
-use crate::header_list::members;
-use crate::schema;
 
 /// Whether the client wants an answer of its own: `Cache-Control: no-cache` or `no-store`.
 pub(super) struct CacheBypass(pub(super) bool);

@@ -1,19 +1,14 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use colloquy_web::headers::{PREFER, members};
+use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::header_list::members;
-use crate::schema;
-
-/// How the client would like its request to be dealt with (RFC 7240).
-pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
-/// What of that was done.
-pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// The preference for an answer before the work is done.
 pub(super) const RESPOND_ASYNC: &str = "respond-async";
 
@@ -95,7 +90,8 @@ mod tests {
     use axum::http::HeaderMap;
     use axum::http::header::ACCEPT;
 
-    use super::{AnswerForm, PREFER};
+    use super::AnswerForm;
+    use colloquy_web::headers::PREFER;
 
     fn asked(accept: Option<&'static str>, prefer: Option<&'static str>) -> AnswerForm {
         let headers = [(ACCEPT, accept), (PREFER, prefer)];

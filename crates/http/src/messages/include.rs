@@ -1,14 +1,15 @@
 use colloquy_application::ports::MessageScope;
 use colloquy_domain::Violation;
+use colloquy_web::input::{Fields, Input, Parameters, text};
+use colloquy_web::paging::Keyset;
+use colloquy_web::schema;
 use utoipa::openapi::path::Parameter;
 
-use crate::input::{Fields, Input, Parameters, text};
-use crate::paging::Keyset;
-use crate::schema;
+use crate::cursor::Cursor;
 
 /// Which stretch of a thread's messages is asked for.
 pub(super) struct MessageQuery {
-    pub(super) keyset: Keyset,
+    pub(super) keyset: Keyset<Cursor>,
     pub(super) scope: MessageScope,
     /// Whether to show what assistants think before they say something.
     pub(super) with_reasoning: bool,
@@ -22,6 +23,8 @@ struct Include {
 }
 
 impl Input for MessageQuery {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let include = fields.optional("include", text(|text| include(&text)));
         let include = include.unwrap_or_default();
@@ -38,7 +41,7 @@ impl Input for MessageQuery {
 
 impl Parameters for MessageQuery {
     fn parameters() -> Vec<Parameter> {
-        let mut parameters = Keyset::parameters();
+        let mut parameters = Keyset::<Cursor>::parameters();
         parameters.push(schema::query_parameter(
             "include",
             schema::one_of(["tools", "reasoning", "tools,reasoning"]),

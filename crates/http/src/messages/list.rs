@@ -5,16 +5,16 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::messages::Messages;
 use colloquy_domain::ThreadId;
+use colloquy_web::input::Query;
+use colloquy_web::paging::stretch;
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 use super::include::MessageQuery;
 use super::view::MessageView;
 use crate::BASE;
-use crate::auth::SignedIn;
 use crate::cursor::Cursor;
-use crate::input::Query;
-use crate::paging::stretch;
-use crate::path::Ids;
-use crate::problem::Problem;
 
 /// What was said in a thread, oldest first.
 ///

@@ -12,7 +12,6 @@ use utoipa_axum::routes;
 
 use crate::router::Routes;
 
-pub(crate) use form::{PREFER, PREFERENCE_APPLIED};
 pub(crate) use view::MessageView;
 
 pub(crate) fn routes() -> Routes {

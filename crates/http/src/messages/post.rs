@@ -8,23 +8,25 @@ use axum::response::{IntoResponse as _, Response};
 use colloquy_application::messages::{Messages, PostMessage};
 use colloquy_application::runs::{RunOutcome, StartedRun};
 use colloquy_domain::{MessageContent, Run, ThreadId};
+use colloquy_web::concurrency_limit::Permit;
+use colloquy_web::created::created;
+use colloquy_web::headers::PREFERENCE_APPLIED;
+use colloquy_web::idempotency::{KeyHeader, mark_replayed};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::run_streams::RunStreams;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde::Serialize;
 use serde_json::json;
 
 use super::bypass::CacheBypass;
-use super::form::{AnswerForm, PREFERENCE_APPLIED, RESPOND_ASYNC};
+use super::form::{AnswerForm, RESPOND_ASYNC};
 use super::view::MessageView;
 use crate::BASE;
-use crate::auth::SignedIn;
-use crate::created::created;
-use crate::idempotency::{KeyHeader, mark_replayed};
-use crate::input::{Body, Fields, Input, JsonBody, text};
-use crate::path::Ids;
-use crate::problem::Problem;
-use crate::runs::{OutputView, RunEventFrame, RunStreams, RunView};
-use crate::schema::{self, BodySchema};
+use crate::runs::{OutputView, RunEventFrame, RunView, frame};
 use crate::threads::assistant_reference;
-use crate::turns::Turn;
 
 /// What a client may send back of a message, to no effect.
 const READ_ONLY: [&str; 8] = [
@@ -38,14 +40,19 @@ const READ_ONLY: [&str; 8] = [
     "created_at",
 ];
 
-type CreateMessage = JsonBody<PostMessage>;
+/// The body that is read into [`PostMessage`].
+pub(crate) struct CreateMessageFields;
 
-impl Input for PostMessage {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type CreateMessage = JsonBody<CreateMessageFields>;
+
+impl Input for CreateMessageFields {
+    type Value = PostMessage;
+
+    fn read(fields: &mut Fields<'_>) -> Option<PostMessage> {
         fields.ignore(&READ_ONLY);
         let assistant = fields.required("assistant_id", text(|text| assistant_reference(&text)));
         let content = fields.required("content", text(MessageContent::parse));
-        Some(Self {
+        Some(PostMessage {
             assistant: assistant?,
             content: content?,
             idempotency_key: None,
@@ -54,7 +61,7 @@ impl Input for PostMessage {
     }
 }
 
-impl Body for PostMessage {
+impl Body for CreateMessageFields {
     const NAME: &str = "CreateMessage";
 
     fn schema() -> BodySchema {
@@ -144,7 +151,7 @@ pub(crate) async fn post_message(
     State(messages): State<Arc<Messages>>,
     Ids(thread): Ids<ThreadId>,
     KeyHeader(idempotency_key): KeyHeader,
-    (form, CacheBypass(bypasses_cache), turn): (AnswerForm, CacheBypass, Turn),
+    (form, CacheBypass(bypasses_cache), permit): (AnswerForm, CacheBypass, Permit),
     streams: RunStreams,
     JsonBody(post): CreateMessage,
 ) -> Result<Response, Problem> {
@@ -154,10 +161,10 @@ pub(crate) async fn post_message(
         ..post
     };
     let started = messages.post(&caller.actor, thread, post).await?;
-    turn.end();
+    permit.end();
     let is_replay = started.is_replay;
     let mut response = match form {
-        AnswerForm::Events => streams.of(thread, started.follow(0)),
+        AnswerForm::Events => streams.response(thread, started.follow(0), frame),
         AnswerForm::Later => accepted(started.run),
         AnswerForm::Whole => answered(started).await.into_response(),
     };

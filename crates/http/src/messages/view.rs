@@ -1,11 +1,10 @@
 use colloquy_domain::{AnsweredCall, Message, MessageKind, MessageStatus};
+use colloquy_web::schema;
+use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
-
-use crate::schema;
-use crate::timestamp::Timestamp;
 
 /// One utterance in a thread.
 #[derive(Serialize, ToSchema)]

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use colloquy_application::runs::Runs;
 use colloquy_domain::{RunId, ThreadId};
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 use super::view::RunView;
-use crate::auth::SignedIn;
-use crate::path::Ids;
-use crate::problem::Problem;
 
 /// End a run with what it has.
 ///

@@ -1,4 +1,6 @@
-use colloquy_domain::{Run, RunEventKind, RunStatus};
+use axum::response::sse::Event;
+use colloquy_domain::{Run, RunEvent, RunEventKind, RunStatus};
+use colloquy_web::schema;
 use serde::Serialize;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Discriminator, Ref, RefOr, Schema};
@@ -8,7 +10,6 @@ use uuid::Uuid;
 use super::output::OutputView;
 use super::view::{RunErrorView, RunView};
 use crate::messages::MessageView;
-use crate::schema;
 
 /// Declares the events with their names and their data.
 macro_rules! events {
@@ -45,7 +46,7 @@ macro_rules! events {
                 $(
                     schemas.push(($data::name().into_owned(), $data::schema()));
                     $data::schemas(schemas);
-                    let event = frame($name, $data::name()).into();
+                    let event = frame_schema($name, $data::name()).into();
                     schemas.push((frame_name(&$data::name()), event));
                 )+
             }
@@ -187,7 +188,7 @@ fn frame_name(data: &str) -> String {
 }
 
 /// An event of that name, with data of that schema.
-fn frame(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
+fn frame_schema(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
     let data = schema::string()
         .content_media_type("application/json")
         .content_schema(Some(Ref::from_schema_name(data)));
@@ -200,4 +201,13 @@ fn frame(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
         .required("id")
         .required("event")
         .required("data")
+}
+
+/// The event on the wire. Its data is JSON in one line, whatever the model has said.
+pub(crate) fn frame(event: RunEvent) -> Option<Result<Event, axum::Error>> {
+    let view = RunEventView::of(event.kind)?;
+    let frame = Event::default()
+        .id(event.number.to_string())
+        .event(view.name());
+    Some(frame.json_data(view))
 }

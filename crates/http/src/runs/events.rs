@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::runs::Runs;
 use colloquy_domain::{RunId, ThreadId};
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::run_streams::RunStreams;
+use colloquy_web::sign_in::SignedIn;
 
-use super::event::RunEventFrame;
+use super::event::{RunEventFrame, frame};
 use super::resume::ResumeAfter;
-use super::stream::RunStreams;
-use crate::auth::SignedIn;
-use crate::path::Ids;
-use crate::problem::Problem;
 
 /// Follow a run: what has happened, then what happens, to its end.
 ///
@@ -36,5 +36,5 @@ pub(crate) async fn get_run_events(
     streams: RunStreams,
 ) -> Result<Response, Problem> {
     let follower = runs.follow(&caller.actor, thread, run, after).await?;
-    Ok(streams.of(thread, follower))
+    Ok(streams.response(thread, follower, frame))
 }

@@ -4,15 +4,15 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::runs::Runs;
 use colloquy_domain::ThreadId;
+use colloquy_web::input::Query;
+use colloquy_web::paging::{Keyset, stretch};
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 use super::view::RunView;
 use crate::BASE;
-use crate::auth::SignedIn;
 use crate::cursor::Cursor;
-use crate::input::Query;
-use crate::paging::{Keyset, stretch};
-use crate::path::Ids;
-use crate::problem::Problem;
 
 /// The runs of a thread, newest first.
 #[utoipa::path(
@@ -20,7 +20,7 @@ use crate::problem::Problem;
     path = "/threads/{thread_id}/runs",
     tag = "runs",
     security(("bearer" = [])),
-    params(("thread_id" = uuid::Uuid, Path), Query<Keyset>),
+    params(("thread_id" = uuid::Uuid, Path), Query<Keyset<Cursor>>),
     responses((status = 200, description = "A stretch of the runs", body = Vec<RunView>, headers(
         ("Link" = String, description = "Where the list goes on, while it does"),
     ))),
@@ -29,7 +29,7 @@ pub(crate) async fn list_runs(
     caller: SignedIn,
     State(runs): State<Arc<Runs>>,
     Ids(thread): Ids<ThreadId>,
-    Query(keyset): Query<Keyset>,
+    Query(keyset): Query<Keyset<Cursor>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let after = keyset.after(|cursor| match cursor {

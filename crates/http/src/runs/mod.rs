@@ -7,17 +7,14 @@ mod get;
 mod list;
 mod output;
 mod resume;
-mod stream;
 mod view;
 
 use utoipa_axum::routes;
 
 use crate::router::Routes;
 
-pub(crate) use event::RunEventFrame;
+pub(crate) use event::{RunEventFrame, frame};
 pub(crate) use output::OutputView;
-pub(crate) use resume::LAST_EVENT_ID;
-pub(crate) use stream::RunStreams;
 pub(crate) use view::RunView;
 
 pub(crate) fn routes() -> Routes {

@@ -1,23 +1,22 @@
 use std::num::IntErrorKind;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use colloquy_web::headers::LAST_EVENT_ID;
+use colloquy_web::input::{Fields, Input, Query, text};
+use colloquy_web::paging::count;
+use colloquy_web::problem::Problem;
+use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-
-use crate::input::{Fields, Input, Query, text};
-use crate::paging::count;
-use crate::problem::Problem;
-use crate::schema;
-
-/// The last event that the client has seen of a stream that broke off.
-pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Behind which event to go on; 0 is the beginning.
 pub(super) struct ResumeAfter(pub(super) u64);
 
 impl Input for ResumeAfter {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let after = fields.optional("after", text(|text| count(&text)));
         Some(Self(after.unwrap_or(0)))
@@ -29,7 +28,7 @@ impl<S: Sync> FromRequestParts<S> for ResumeAfter {
 
     /// From the header, which browsers keep up to date by themselves, else from the query.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(after) = Query::from_request_parts(parts, state).await?;
+        let Query(after) = Query::<Self>::from_request_parts(parts, state).await?;
         let seen = last_event_id(&parts.headers)?;
         Ok(seen.map_or(after, Self))
     }

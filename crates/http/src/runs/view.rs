@@ -1,13 +1,12 @@
 use colloquy_domain::{
     CacheHit, CachedRun, FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage,
 };
+use colloquy_web::schema;
+use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
-
-use crate::schema;
-use crate::timestamp::Timestamp;
 
 /// One answering of a message.
 #[derive(Serialize, ToSchema)]

@@ -4,23 +4,28 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::threads::{NewThread, Threads};
 use colloquy_domain::ThreadName;
+use colloquy_web::created::created;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 
 use super::view::ThreadView;
 use super::{READ_ONLY, assistant_reference};
 use crate::BASE;
-use crate::auth::SignedIn;
-use crate::created::created;
-use crate::input::{Body, Fields, Input, JsonBody, text};
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
 
-type CreateThread = JsonBody<NewThread>;
+/// The body that is read into [`NewThread`].
+pub(crate) struct CreateThreadFields;
 
-impl Input for NewThread {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type CreateThread = JsonBody<CreateThreadFields>;
+
+impl Input for CreateThreadFields {
+    type Value = NewThread;
+
+    fn read(fields: &mut Fields<'_>) -> Option<NewThread> {
         fields.ignore(&READ_ONLY);
-        Some(Self {
+        Some(NewThread {
             name: fields.optional("name", text(ThreadName::parse)),
             assistant: fields
                 .nullable("assistant_id", text(|text| assistant_reference(&text)))
@@ -29,7 +34,7 @@ impl Input for NewThread {
     }
 }
 
-impl Body for NewThread {
+impl Body for CreateThreadFields {
     const NAME: &str = "CreateThread";
 
     fn schema() -> BodySchema {

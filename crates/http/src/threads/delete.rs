@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::threads::Threads;
 use colloquy_domain::ThreadId;
-
-use crate::auth::SignedIn;
-use crate::path::Ids;
-use crate::problem::Problem;
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 /// Delete a thread with its messages and runs.
 #[utoipa::path(

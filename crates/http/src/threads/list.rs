@@ -4,25 +4,27 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::threads::{Owner, ThreadFilter, Threads};
 use colloquy_domain::{AssistantRef, Violation};
+use colloquy_web::input::{Fields, Input, Parameters, Query, text};
+use colloquy_web::paging::{Keyset, stretch};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema;
+use colloquy_web::sign_in::SignedIn;
 use utoipa::openapi::path::Parameter;
 
 use super::assistant_reference;
 use super::view::ThreadView;
 use crate::BASE;
-use crate::auth::SignedIn;
 use crate::cursor::Cursor;
-use crate::input::{Fields, Input, Parameters, Query, text};
-use crate::paging::{Keyset, stretch};
-use crate::problem::Problem;
-use crate::schema;
 
 pub(super) struct ListThreads {
     owner: Owner,
     assistant: Option<AssistantRef>,
-    keyset: Keyset,
+    keyset: Keyset<Cursor>,
 }
 
 impl Input for ListThreads {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let owner = fields.optional("owner", text(|text| owner(&text)));
         let assistant = fields.optional("assistant_id", text(|text| assistant_reference(&text)));
@@ -64,7 +66,7 @@ impl Parameters for ListThreads {
                 "Only those opened for this assistant, by id or slug.",
             ),
         ];
-        parameters.extend(Keyset::parameters());
+        parameters.extend(Keyset::<Cursor>::parameters());
         parameters
     }
 }

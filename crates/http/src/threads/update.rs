@@ -4,29 +4,34 @@ use axum::Json;
 use axum::extract::State;
 use colloquy_application::threads::{ThreadUpdate, Threads};
 use colloquy_domain::{ThreadId, ThreadName};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 
 use super::view::ThreadView;
 use super::{READ_ONLY, assistant_reference};
-use crate::auth::SignedIn;
-use crate::input::{Body, Fields, Input, JsonBody, text};
-use crate::path::Ids;
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
 
-type UpdateThread = JsonBody<ThreadUpdate>;
+/// The body that is read into [`ThreadUpdate`].
+pub(crate) struct UpdateThreadFields;
 
-impl Input for ThreadUpdate {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type UpdateThread = JsonBody<UpdateThreadFields>;
+
+impl Input for UpdateThreadFields {
+    type Value = ThreadUpdate;
+
+    fn read(fields: &mut Fields<'_>) -> Option<ThreadUpdate> {
         fields.ignore(&READ_ONLY);
-        Some(Self {
+        Some(ThreadUpdate {
             name: fields.optional("name", text(ThreadName::parse)),
             assistant: fields.nullable("assistant_id", text(|text| assistant_reference(&text))),
         })
     }
 }
 
-impl Body for ThreadUpdate {
+impl Body for UpdateThreadFields {
     const NAME: &str = "UpdateThread";
 
     fn schema() -> BodySchema {

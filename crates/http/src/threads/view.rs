@@ -1,9 +1,8 @@
 use colloquy_domain::Thread;
+use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-use crate::timestamp::Timestamp;
 
 /// A conversation of one user with assistants.
 #[derive(Serialize, ToSchema)]

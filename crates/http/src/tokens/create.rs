@@ -5,16 +5,16 @@ use axum::response::Response;
 use chrono::Duration;
 use colloquy_application::tokens::Tokens;
 use colloquy_domain::{TokenName, Violation};
+use colloquy_web::created::created;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, text, whole_number};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde::Serialize;
 use serde_json::json;
 
 use super::view::TokenView;
 use crate::BASE;
-use crate::auth::SignedIn;
-use crate::created::created;
-use crate::input::{Body, Fields, Input, JsonBody, text, whole_number};
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
 
 /// What a client may send back of a token, to no effect.
 const READ_ONLY: [&str; 6] = [
@@ -36,6 +36,8 @@ pub(super) struct NewToken {
 type CreateToken = JsonBody<NewToken>;
 
 impl Input for NewToken {
+    type Value = Self;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         fields.ignore(&READ_ONLY);
         let name = fields.required("name", text(TokenName::parse));

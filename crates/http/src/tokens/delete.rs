@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::tokens::Tokens;
 use colloquy_domain::TokenId;
-
-use crate::auth::SignedIn;
-use crate::path::Ids;
-use crate::problem::Problem;
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 /// Revoke one of the caller's tokens.
 #[utoipa::path(

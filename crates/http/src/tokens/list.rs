@@ -4,12 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::ports::OffsetPage;
 use colloquy_application::tokens::Tokens;
+use colloquy_web::input::Query;
+use colloquy_web::paging::counted;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 use super::view::TokenView;
-use crate::auth::SignedIn;
-use crate::input::Query;
-use crate::paging::counted;
-use crate::problem::Problem;
 
 /// The caller's API keys, oldest first.
 #[utoipa::path(

@@ -1,11 +1,10 @@
 use colloquy_domain::{AccessToken, TokenKind};
+use colloquy_web::schema;
+use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
-
-use crate::schema;
-use crate::timestamp::Timestamp;
 
 /// An access token without its secret.
 #[derive(Serialize, ToSchema)]

@@ -6,27 +6,32 @@ use colloquy_application::accounts::NewAccount;
 use colloquy_application::passwords::Password;
 use colloquy_application::users::Users;
 use colloquy_domain::{Email, PersonName, Role};
+use colloquy_web::created::created;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::BodySchema;
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 
 use super::view::UserView;
 use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
 use crate::BASE;
-use crate::auth::SignedIn;
-use crate::created::created;
-use crate::input::{Body, Fields, Input, JsonBody, text};
-use crate::problem::Problem;
-use crate::schema::BodySchema;
 
-type CreateUser = JsonBody<NewAccount>;
+/// The body that is read into [`NewAccount`].
+pub(crate) struct CreateUserFields;
 
-impl Input for NewAccount {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type CreateUser = JsonBody<CreateUserFields>;
+
+impl Input for CreateUserFields {
+    type Value = NewAccount;
+
+    fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
         fields.ignore(&READ_ONLY);
         let email = fields.required("email", text(Email::parse));
         let password = fields.required("password", text(Password::parse));
         let name = fields.nullable("name", text(PersonName::parse));
         let role = fields.optional("role", role);
-        Some(Self {
+        Some(NewAccount {
             email: email?,
             password: Some(password?),
             name: name.flatten(),
@@ -35,7 +40,7 @@ impl Input for NewAccount {
     }
 }
 
-impl Body for NewAccount {
+impl Body for CreateUserFields {
     const NAME: &str = "CreateUser";
 
     fn schema() -> BodySchema {

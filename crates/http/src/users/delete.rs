@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::response::NoContent;
 use colloquy_application::users::Users;
 use colloquy_domain::UserId;
-
-use crate::auth::SignedIn;
-use crate::path::Ids;
-use crate::problem::Problem;
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 /// Delete an account. Its threads stay, without an owner.
 #[utoipa::path(

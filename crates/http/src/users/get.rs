@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use colloquy_application::users::Users;
 use colloquy_domain::UserId;
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 use super::view::UserView;
-use crate::auth::SignedIn;
-use crate::path::Ids;
-use crate::problem::Problem;
 
 /// One account.
 #[utoipa::path(

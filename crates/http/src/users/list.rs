@@ -4,12 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::ports::OffsetPage;
 use colloquy_application::users::Users;
+use colloquy_web::input::Query;
+use colloquy_web::paging::counted;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
 use super::view::UserView;
-use crate::auth::SignedIn;
-use crate::input::Query;
-use crate::paging::counted;
-use crate::problem::Problem;
 
 /// All accounts, oldest first.
 #[utoipa::path(

@@ -1,7 +1,7 @@
 use axum::Json;
+use colloquy_web::sign_in::SignedIn;
 
 use super::view::UserView;
-use crate::auth::SignedIn;
 
 /// Who the token's user is.
 #[utoipa::path(

@@ -12,12 +12,12 @@ mod view;
 
 use colloquy_application::passwords::Password;
 use colloquy_domain::{Email, PersonName, Role};
+use colloquy_web::input::{Place, choice};
+use colloquy_web::schema;
 use utoipa::openapi::schema::ObjectBuilder;
 use utoipa_axum::routes;
 
-use crate::input::{Place, choice};
 use crate::router::Routes;
-use crate::schema;
 
 pub(crate) fn routes() -> Routes {
     vec![

@@ -5,12 +5,12 @@ use axum::response::{NoContent, Response};
 use colloquy_application::ports::OffsetPage;
 use colloquy_application::users::Users;
 use colloquy_domain::{TokenId, UserId};
+use colloquy_web::input::Query;
+use colloquy_web::paging::counted;
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::sign_in::SignedIn;
 
-use crate::auth::SignedIn;
-use crate::input::Query;
-use crate::paging::counted;
-use crate::path::Ids;
-use crate::problem::Problem;
 use crate::tokens::TokenView;
 
 /// A user's API keys, oldest first.

@@ -6,6 +6,11 @@ use colloquy_application::accounts::AccountChanges;
 use colloquy_application::passwords::Password;
 use colloquy_application::users::Users;
 use colloquy_domain::{Email, PersonName, UserId};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean, text};
+use colloquy_web::path::Ids;
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 
 use super::view::UserView;
@@ -13,18 +18,18 @@ use super::{
     READ_ONLY, email_schema, name_schema, password_schema, revoke_api_keys_schema, role,
     role_schema,
 };
-use crate::auth::SignedIn;
-use crate::input::{Body, Fields, Input, JsonBody, boolean, text};
-use crate::path::Ids;
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
 
-type UpdateUser = JsonBody<AccountChanges>;
+/// The body that is read into [`AccountChanges`].
+pub(crate) struct UpdateUserFields;
 
-impl Input for AccountChanges {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type UpdateUser = JsonBody<UpdateUserFields>;
+
+impl Input for UpdateUserFields {
+    type Value = AccountChanges;
+
+    fn read(fields: &mut Fields<'_>) -> Option<AccountChanges> {
         fields.ignore(&READ_ONLY);
-        Some(Self {
+        Some(AccountChanges {
             email: fields.optional("email", text(Email::parse)),
             password: fields.optional("password", text(Password::parse)),
             name: fields.nullable("name", text(PersonName::parse)),
@@ -37,7 +42,7 @@ impl Input for AccountChanges {
     }
 }
 
-impl Body for AccountChanges {
+impl Body for UpdateUserFields {
     const NAME: &str = "UpdateUser";
 
     fn schema() -> BodySchema {

@@ -5,16 +5,16 @@ use axum::extract::State;
 use colloquy_application::passwords::Password;
 use colloquy_application::profile::{OwnPassword, Profile, ProfileChanges};
 use colloquy_domain::PersonName;
+use colloquy_web::client_address::ClientAddress;
+use colloquy_web::concurrency_limit::Permit;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::sign_in::SignedIn;
 use serde_json::json;
 
 use super::view::UserView;
 use super::{name_schema, password_schema, revoke_api_keys_schema};
-use crate::auth::SignedIn;
-use crate::client_address::ClientAddress;
-use crate::input::{Body, Fields, Input, JsonBody, boolean, text};
-use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
-use crate::turns::Turn;
 
 /// What people may send back of their own account, to no effect.
 const READ_ONLY: [&str; 6] = [
@@ -26,10 +26,15 @@ const READ_ONLY: [&str; 6] = [
     "updated_at",
 ];
 
-type UpdateMe = JsonBody<ProfileChanges>;
+/// The body that is read into [`ProfileChanges`].
+pub(crate) struct UpdateMeFields;
 
-impl Input for ProfileChanges {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+type UpdateMe = JsonBody<UpdateMeFields>;
+
+impl Input for UpdateMeFields {
+    type Value = ProfileChanges;
+
+    fn read(fields: &mut Fields<'_>) -> Option<ProfileChanges> {
         fields.ignore(&READ_ONLY);
         let new = fields.optional("password", text(Password::parse));
         let presented = text(|text| Ok(Password::presented(text)));
@@ -37,7 +42,7 @@ impl Input for ProfileChanges {
             Some(_) => fields.required("current_password", presented),
             None => fields.optional("current_password", presented),
         };
-        Some(Self {
+        Some(ProfileChanges {
             name: fields.nullable("name", text(PersonName::parse)),
             password: new
                 .zip(current)
@@ -49,7 +54,7 @@ impl Input for ProfileChanges {
     }
 }
 
-impl Body for ProfileChanges {
+impl Body for UpdateMeFields {
     const NAME: &str = "UpdateMe";
 
     fn schema() -> BodySchema {
@@ -86,11 +91,11 @@ pub(crate) async fn update_me(
     caller: SignedIn,
     State(profile): State<Arc<Profile>>,
     ClientAddress(from): ClientAddress,
-    turn: Turn,
+    permit: Permit,
     JsonBody(changes): UpdateMe,
 ) -> Result<Json<UserView>, Problem> {
     // Passwords have a queue of their own, which is slow.
-    turn.pause();
+    permit.pause();
     let user = profile.update(&caller.session, changes, from).await?;
     Ok(Json(UserView::from(&user)))
 }

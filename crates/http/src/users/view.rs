@@ -1,10 +1,10 @@
 use colloquy_domain::User;
+use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::role_schema;
-use crate::timestamp::Timestamp;
 
 /// Somebody with an account.
 #[derive(Serialize, ToSchema)]

@@ -10,7 +10,7 @@ use axum::http::Method;
 use axum::routing::get;
 use colloquy_application::testing::fakes::{Gate, Script};
 use colloquy_domain::FinishReason;
-use colloquy_http::{ServeOptions, serve};
+use colloquy_web::serve::{ServeOptions, serve};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_http::{HttpOptions, ServeOptions};
+use colloquy_http::HttpOptions;
+use colloquy_web::serve::ServeOptions;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -84,7 +85,7 @@ async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstS
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    colloquy_http::listen(address).map_err(|source| Failure::Listen { address, source })
+    colloquy_web::serve::listen(address).map_err(|source| Failure::Listen { address, source })
 }
 
 fn start_background(service: &Service) -> [AbortHandle; 6] {
@@ -143,7 +144,7 @@ async fn serve_until(
         trusted_proxies: settings.trusted_proxies.clone(),
         ..ServeOptions::default()
     };
-    let serving = colloquy_http::serve(listener, router, options, stop.cancelled());
+    let serving = colloquy_web::serve::serve(listener, router, options, stop.cancelled());
     let stopping = async {
         stop.cancelled().await;
         service.use_cases.engine.stop(settings.shutdown_grace).await;
@@ -170,5 +171,5 @@ async fn serve_metrics(
         max_connections: METRICS_CONNECTIONS,
         ..ServeOptions::default()
     };
-    colloquy_http::serve(listener, router, options, stop.cancelled()).await
+    colloquy_web::serve::serve(listener, router, options, stop.cancelled()).await
 }

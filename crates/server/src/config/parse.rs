@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use colloquy_domain::ModelName;
-use colloquy_http::{Origin, ProxyNetwork};
+use colloquy_web::client_address::ProxyNetwork;
+use colloquy_web::cors::Origin;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::Url;

@@ -6,8 +6,9 @@ use colloquy_application::passwords::Password;
 use colloquy_application::runs::RunLimits;
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_domain::{Email, ModelName};
-use colloquy_http::{Origin, ProxyNetwork};
 use colloquy_llm::{ApiKey, ProviderKind, ProviderSettings};
+use colloquy_web::client_address::ProxyNetwork;
+use colloquy_web::cors::Origin;
 use url::Url;
 
 use super::error::ConfigError;

@@ -6,7 +6,7 @@ use colloquy_application::ports::Clock;
 use colloquy_application::runs::RunLimits;
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::system::SystemClock;
-use colloquy_http::ServeOptions;
+use colloquy_web::serve::ServeOptions;
 
 use super::values::Values;
 use super::{Configuration, Environment, Flags, add_flags, file};

@@ -1,0 +1,194 @@
+//! From which address a request comes.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderName, Request};
+use ipnet::IpNet;
+
+use crate::problem::Problem;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The addresses of proxies of ours, such as `10.0.0.7` or `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProxyNetwork(IpNet);
+
+/// The text is not an address or a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a network is an IP address, or one with the length of its prefix")]
+pub struct InvalidNetwork;
+
+impl FromStr for ProxyNetwork {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let network = text.parse::<IpNet>();
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let network = network.or_else(|_| address());
+        network.map(Self).map_err(|_| InvalidNetwork)
+    }
+}
+
+/// Whose word counts on where a request comes from.
+#[derive(Debug, Clone)]
+pub struct TrustedProxies(Arc<[ProxyNetwork]>);
+
+impl TrustedProxies {
+    /// Proxies with addresses in these networks.
+    #[must_use]
+    pub fn new(networks: Vec<ProxyNetwork>) -> Self {
+        Self(networks.into())
+    }
+
+    pub(crate) fn include(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.0.contains(&address))
+    }
+}
+
+/// Whose requests count together: an IPv4 address, or an IPv6 network of 64 bits, of which whoever
+/// has one address usually has all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Network(IpAddr);
+
+impl Network {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        const PREFIX: u128 = !(u64::MAX as u128);
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & PREFIX).into(),
+            address => address,
+        })
+    }
+
+    /// Of the client that sends the request.
+    pub(crate) fn of_request<B>(request: &Request<B>, trusted: &TrustedProxies) -> Self {
+        let peer = peer(request.extensions());
+        Self::of(client(peer, request.headers(), trusted))
+    }
+}
+
+/// From where the client speaks: the other end of the connection or, when that is a trusted
+/// proxy, the last address in `X-Forwarded-For` that is none. Every proxy adds at the end whom it
+/// has heard; what stands before the first stranger is the stranger's word.
+///
+/// The header `Forwarded` is not looked at: a proxy that writes the one header lets the other
+/// through as the client has written it.
+pub struct ClientAddress(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress
+where
+    TrustedProxies: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let trusted = TrustedProxies::from_ref(state);
+        let peer = peer(&parts.extensions);
+        Ok(Self(client(peer, &parts.headers, &trusted)))
+    }
+}
+
+/// Where the connection comes from. Those of whom that is not known are one to us.
+fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    peer.map_or(unknown, |ConnectInfo(peer)| peer.ip().to_canonical())
+}
+
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
+    let mut client = peer;
+    let mut told = told(headers);
+    while trusted.include(client) {
+        match told.next().flatten() {
+            Some(address) => client = address,
+            // Nobody, or nothing that can be read: the proxy itself is as far as we know.
+            None => break,
+        }
+    }
+    client
+}
+
+/// What the proxies say, the nearest first.
+fn told(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(address))
+}
+
+/// An address, perhaps with a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.parse::<IpAddr>().ok();
+    let address = bare.or_else(|| text.parse::<SocketAddr>().ok().map(|it| it.ip()));
+    address.map(|it| it.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+
+    use super::{Network, ProxyNetwork, TrustedProxies, X_FORWARDED_FOR, client};
+
+    /// Who the client is, of a connection from there with these headers, behind proxies at
+    /// `10.0.0.0/8` and `::1`.
+    fn seen(peer: &str, lines: &[&str]) -> String {
+        let proxies = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap());
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+        }
+        let trusted = TrustedProxies::new(proxies.to_vec());
+        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_strangers_word_counts_for_nothing() {
+        assert_eq!(seen("192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        assert_eq!(seen("192.0.2.1", &[]), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_proxys_last_word_counts_and_what_clients_wrote_before_it_does_not() {
+        for lines in [
+            &["203.0.113.9"][..],
+            &["198.51.100.1, 203.0.113.9"],
+            &["198.51.100.1", "203.0.113.9"],
+            &["198.51.100.1, 203.0.113.9:4711, 10.2.3.4"],
+            &["nonsense,203.0.113.9 , ::1"],
+            &["10.9.9.9, ::ffff:203.0.113.9"],
+        ] {
+            assert_eq!(seen("10.0.0.1", lines), "203.0.113.9", "{lines:?}");
+        }
+        assert_eq!(seen("::1", &["[2001:db8::1]:80"]), "2001:db8::1");
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_at_the_last_proxy_that_can() {
+        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &[""]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
+        assert_eq!(seen("10.0.0.1", &["unknown, 10.0.0.2"]), "10.0.0.2");
+    }
+
+    #[test]
+    fn a_network_is_an_address_perhaps_with_a_prefix() {
+        for text in ["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"] {
+            assert!(text.parse::<ProxyNetwork>().is_ok(), "{text}");
+        }
+        for text in ["", "*", "10.0.0.0/33", "proxy", "10.0.0.1:80"] {
+            assert!(text.parse::<ProxyNetwork>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_addresses_of_an_ipv6_network_count_together() {
+        let of = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+}

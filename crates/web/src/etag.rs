@@ -1,0 +1,30 @@
+//! Entity tags: which state of a thing a client has (RFC 9110, section 13).
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderValue;
+use axum::http::header::IF_NONE_MATCH;
+use axum::http::request::Parts;
+
+use crate::headers::members;
+
+/// `If-None-Match`: the tags of what the client has.
+pub struct IfNoneMatch(Vec<HeaderValue>);
+
+impl IfNoneMatch {
+    /// Whether the tag is among them; weak ones match as well.
+    #[must_use]
+    pub fn names(&self, tag: &str) -> bool {
+        members(&self.0).any(|member| member == "*" || member.trim_start_matches("W/") == tag)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let lines = parts.headers.get_all(IF_NONE_MATCH);
+        Ok(Self(lines.iter().cloned().collect()))
+    }
+}

@@ -1,0 +1,102 @@
+//! Request bodies that arrive.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderValue};
+use bytes::{Bytes, BytesMut};
+use futures_util::future::poll_immediate;
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+
+use crate::concurrency_limit::{AwaitedBody, Permit};
+use crate::problem::{Problem, ProblemCode};
+
+/// How long a body may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// A request's body, which may not have arrived yet.
+pub(super) struct Incoming {
+    body: Body,
+    /// The most bytes that are taken.
+    limit: usize,
+    received: BytesMut,
+    turn: Permit,
+}
+
+impl Incoming {
+    /// The body of a request, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it announces more.
+    pub(super) fn of(request: Request, limit: usize) -> Result<Self, Problem> {
+        if announced_length(request.headers()).is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        Ok(Self {
+            turn: Permit::of(request.extensions()),
+            body: request.into_body(),
+            limit,
+            received: BytesMut::new(),
+        })
+    }
+
+    /// The whole body in one piece. While it is awaited, others have this request's turn.
+    pub(super) async fn whole(mut self) -> Result<Bytes, Problem> {
+        if let Some(arrived) = poll_immediate(self.receive(None)).await {
+            return arrived.map(|()| self.received.freeze());
+        }
+        let waiting = self.turn.await_body()?;
+        waiting.grow(self.received.len())?;
+        tokio::select! {
+            arrived = timeout(ARRIVAL, self.receive(Some(&waiting))) => {
+                arrived.map_err(|_| Problem::malformed("The body did not arrive in time."))??;
+            }
+            lost = waiting.lost() => return Err(lost),
+        }
+        drop(waiting);
+        self.turn.resume().await?;
+        Ok(self.received.freeze())
+    }
+
+    /// Takes in what comes. Copied: pieces could be small, and keep large buffers.
+    async fn receive(&mut self, waiting: Option<&AwaitedBody>) -> Result<(), Problem> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|_| Problem::malformed("The body broke off."))?;
+            let Some(data) = frame.data_ref() else {
+                continue;
+            };
+            if self.received.len() + data.len() > self.limit {
+                return Err(too_large());
+            }
+            if let Some(waiting) = waiting {
+                waiting.grow(data.len())?;
+            }
+            self.received.extend_from_slice(data);
+        }
+        Ok(())
+    }
+}
+
+/// Nothing here decodes bodies. Told before the body is looked at, which would only seem broken.
+pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or("unreadable");
+        let mut encodings = text.split(',').map(str::trim);
+        encodings.all(|it| it.is_empty() || it.eq_ignore_ascii_case("identity"))
+    };
+    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        return Ok(());
+    }
+    Err(Problem::encoded())
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+pub(super) fn too_large() -> Problem {
+    Problem::new(ProblemCode::PayloadTooLarge, "The body is too large.")
+}

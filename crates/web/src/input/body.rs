@@ -1,0 +1,120 @@
+//! JSON bodies and forms.
+
+use std::borrow::Cow;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use serde_json::Value;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::arrival::{Incoming, refuse_encoded};
+use super::fields::{Place, Unknown, read_members, read_pairs, read_whole};
+use super::{Body, Input, json};
+use crate::problem::{Problem, ProblemCode};
+
+/// The largest JSON body.
+const MAX_JSON_BYTES: usize = 1024 * 1024;
+/// The largest form; what is sent before anybody has signed in is kept small.
+const MAX_FORM_BYTES: usize = 16 * 1024;
+
+/// What a JSON body says; it must be an object.
+pub struct JsonBody<T: Input>(pub T::Value);
+
+impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        refuse_encoded(request.headers())?;
+        match media_type(request.headers()) {
+            Some(MediaType::Json) => {
+                let body = Incoming::of(request, MAX_JSON_BYTES)?.whole().await?;
+                read_json::<T>(&body, Unknown::Named).map(Self)
+            }
+            _ => Err(unsupported("The body must be `application/json`.")),
+        }
+    }
+}
+
+/// What a short form, or a JSON body of the same fields, says.
+pub struct FormOrJson<T: Input>(pub T::Value);
+
+impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        refuse_encoded(request.headers())?;
+        let media_type = media_type(request.headers()).ok_or_else(|| {
+            unsupported(
+                "The body must be `application/x-www-form-urlencoded` or `application/json`.",
+            )
+        })?;
+        let body = Incoming::of(request, MAX_FORM_BYTES)?.whole().await?;
+        let input = match media_type {
+            MediaType::Json => read_json::<T>(&body, Unknown::Unnamed)?,
+            MediaType::Form => {
+                read_whole(|place| read_pairs(&body, place, Unknown::Unnamed, T::read))?
+            }
+        };
+        Ok(Self(input))
+    }
+}
+
+/// Both stand in the document for what they take.
+macro_rules! documented {
+    ($($extractor:ident),+) => {$(
+        impl<T: Body> ToSchema for $extractor<T> {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(T::NAME)
+            }
+        }
+
+        impl<T: Body> PartialSchema for $extractor<T> {
+            fn schema() -> RefOr<Schema> {
+                T::schema().into()
+            }
+        }
+    )+};
+}
+
+documented!(JsonBody, FormOrJson);
+
+enum MediaType {
+    Json,
+    Form,
+}
+
+fn media_type(headers: &HeaderMap) -> Option<MediaType> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Some(MediaType::Json)
+    } else if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        Some(MediaType::Form)
+    } else {
+        None
+    }
+}
+
+fn read_json<T: Input>(body: &[u8], unknown: Unknown) -> Result<T::Value, Problem> {
+    let value = json::parse(body)?;
+    Ok(read_whole(|place| {
+        whole_object::<T>(value, place, unknown)
+    })?)
+}
+
+fn whole_object<T: Input>(
+    value: Value,
+    place: &mut Place<'_>,
+    unknown: Unknown,
+) -> Option<T::Value> {
+    match value {
+        Value::Object(members) => read_members(members, place, unknown, T::read),
+        _ => place.wrong_type("an object"),
+    }
+}
+
+pub(super) fn unsupported(detail: &'static str) -> Problem {
+    Problem::new(ProblemCode::UnsupportedMediaType, detail)
+}

@@ -1,0 +1,100 @@
+//! Multipart forms with a file.
+
+use std::borrow::Cow;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use colloquy_application::ports::MAX_IMAGE_BYTES;
+use colloquy_domain::{ValidationError, Violation};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::arrival::{Incoming, refuse_encoded, too_large};
+use super::body::unsupported;
+use super::multipart::{Part, boundary, parts};
+use crate::problem::Problem;
+use crate::schema::{self, BodySchema};
+
+/// The one field of the form.
+const FILE: &str = "file";
+/// What a form may have besides the file: the boundaries and the head of a part.
+const FRAME_BYTES: usize = 16 * 1024;
+
+/// A multipart form with one file. Its body is not taken in before it is asked for.
+pub struct FileForm {
+    boundary: String,
+    body: Incoming,
+}
+
+impl<S: Sync> FromRequest<S> for FileForm {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        refuse_encoded(request.headers())?;
+        let content_type = request.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let (essence, parameters) = content_type
+            .unwrap_or_default()
+            .split_once(';')
+            .unwrap_or((content_type.unwrap_or_default(), ""));
+        if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
+            return Err(unsupported("The body must be `multipart/form-data`."));
+        }
+        let boundary = boundary(parameters).ok_or_else(|| {
+            Problem::malformed("The form needs a boundary of 1 to 70 plain characters.")
+        })?;
+        let body = Incoming::of(request, MAX_IMAGE_BYTES + FRAME_BYTES)?;
+        Ok(Self { boundary, body })
+    }
+}
+
+impl FileForm {
+    /// Takes the body in and finds the file.
+    pub async fn file(self) -> Result<Bytes, Problem> {
+        let body = self.body.whole().await?;
+        let file = find_file(&body, &self.boundary)?;
+        if file.len() > MAX_IMAGE_BYTES {
+            return Err(too_large());
+        }
+        Ok(file)
+    }
+}
+
+/// The first thing that is wrong ends the search: a form may have very many parts.
+fn find_file(body: &Bytes, boundary: &str) -> Result<Bytes, Problem> {
+    let mut file = None;
+    for part in parts(body, boundary) {
+        let Some(Part { name, content }) = part else {
+            return Err(Problem::malformed(
+                "The body is not a whole multipart form.",
+            ));
+        };
+        if name != FILE {
+            let message = "has a field that is not known here";
+            return Err(invalid("", "unknown_field", message));
+        }
+        if file.replace(body.slice_ref(content)).is_some() {
+            return Err(invalid(FILE, "too_many", "must be sent once"));
+        }
+    }
+    file.ok_or_else(|| invalid(FILE, "required", "is required"))
+}
+
+fn invalid(field: &str, code: &'static str, message: &'static str) -> Problem {
+    ValidationError::from(Violation::new(code, message).at(field)).into()
+}
+
+impl ToSchema for FileForm {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("FileForm")
+    }
+}
+
+impl PartialSchema for FileForm {
+    fn schema() -> RefOr<Schema> {
+        BodySchema::new("A form with a file.")
+            .required(FILE, schema::binary())
+            .into()
+    }
+}

@@ -1,0 +1,121 @@
+//! Limits on what clients hold without getting on: connections, unfinished bodies, answers that
+//! nobody takes. Whoever holds the most yields first, so that nobody is shut out by others.
+
+mod budget;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use colloquy_application::ports::Reading;
+use tokio::time::Instant;
+
+pub(crate) use budget::{Budget, Holder, Room, Share};
+
+/// How long a limit counts as reached after the last time.
+const LATELY: Duration = Duration::from_secs(10);
+/// At most one log line for each limit in this time.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Something that is limited in number or bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Open connections.
+    Connections,
+    /// Requests that are worked on or wait for that.
+    Requests,
+    /// Requests whose bodies have not arrived.
+    RequestBodies,
+    /// Answers that are being sent.
+    Answers,
+}
+
+impl Limit {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [
+        Self::Connections,
+        Self::Requests,
+        Self::RequestBodies,
+        Self::Answers,
+    ];
+
+    /// Its name in metrics and health reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Requests => "requests",
+            Self::RequestBodies => "request_bodies",
+            Self::Answers => "answers",
+        }
+    }
+}
+
+/// Counts how often each limit was reached, and says so in the log. Clones count the same.
+#[derive(Debug, Clone, Default)]
+pub struct Limits(Arc<[Record; Limit::ALL.len()]>);
+
+#[derive(Debug, Default)]
+struct Record {
+    count: AtomicU64,
+    times: Mutex<Times>,
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    reached: Option<Instant>,
+    logged: Option<Instant>,
+}
+
+impl Limits {
+    /// Somebody was refused or cut for the sake of this limit.
+    pub(crate) fn reached(&self, limit: Limit) {
+        let record = &self.0[limit as usize];
+        let count = record.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = Instant::now();
+        let mut times = record.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.reached = Some(now);
+        let is_due = times
+            .logged
+            .is_none_or(|logged| now - logged >= LOG_INTERVAL);
+        if is_due {
+            times.logged = Some(now);
+            tracing::warn!(limit = limit.as_str(), count, "limit reached");
+        }
+    }
+
+    /// The limits that were reached within the last ten seconds.
+    pub fn reached_lately(&self) -> Vec<Limit> {
+        let is_recent = |limit: &Limit| {
+            let times = &self.0[*limit as usize].times;
+            let times = times.lock().unwrap_or_else(PoisonError::into_inner);
+            times.reached.is_some_and(|it| it.elapsed() < LATELY)
+        };
+        Limit::ALL.into_iter().filter(is_recent).collect()
+    }
+
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Reading> {
+        Limit::ALL.into_iter().map(|limit| {
+            let count = self.0[limit as usize].count.load(Ordering::Relaxed);
+            let help = "Requests, answers and connections refused or cut for a limit's sake";
+            Reading::count("colloquy_limit_reached", help, count).with("limit", limit.as_str())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::{LATELY, Limit, Limits};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_counts_as_reached_for_ten_seconds() {
+        let limits = Limits::default();
+        assert_eq!(limits.reached_lately(), []);
+        limits.reached(Limit::RequestBodies);
+        assert_eq!(limits.reached_lately(), [Limit::RequestBodies]);
+        advance(LATELY).await;
+        assert_eq!(limits.reached_lately(), []);
+    }
+}

@@ -1,0 +1,123 @@
+//! Spans and the log line of a request.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use colloquy_application::spans::TARGET;
+use colloquy_domain::UserId;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::Instant;
+use tracing::{Instrument as _, Span, field};
+
+use crate::metrics::known_method;
+use crate::request_id::RequestId;
+
+/// A request's spans, for the log and for a trace, and how it was answered. Paths, query strings,
+/// headers, bodies and methods of their own making stay out of both: they may carry secrets.
+pub(crate) struct RequestLog {
+    span: Span,
+    trace: Span,
+    started: Instant,
+}
+
+impl RequestLog {
+    pub(crate) fn begin(request: &Request, id: &RequestId) -> Self {
+        let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or("unknown", MatchedPath::as_str);
+        // One that a client has made up could be anything.
+        let method = known_method(request.method());
+        let span = tracing::info_span!(
+            "request",
+            method,
+            route,
+            request.id = id.as_str(),
+            user.id = field::Empty,
+        );
+        // Named as OpenTelemetry's conventions for HTTP name it.
+        let trace = tracing::info_span!(
+            target: TARGET,
+            "http",
+            otel.name = format_args!("{method} {route}"),
+            otel.kind = "server",
+            otel.status_code = field::Empty,
+            error.type = field::Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = field::Empty,
+        );
+        Self {
+            span,
+            trace,
+            started: Instant::now(),
+        }
+    }
+
+    /// The work, as the log and the trace have it.
+    pub(crate) fn of<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        work.instrument(self.span.clone())
+            .instrument(self.trace.clone())
+    }
+
+    /// What is said within belongs to the request.
+    pub(crate) fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.span.in_scope(work)
+    }
+
+    /// Says how the request was answered. A body that is still to be made is made in its spans.
+    pub(crate) fn end(self, response: Response) -> Response {
+        let status = response.status().as_u16();
+        self.span.in_scope(|| {
+            tracing::info!(
+                status,
+                latency_ms = self.started.elapsed().as_micros() as f64 / 1_000.0,
+                "answered"
+            );
+        });
+        self.trace
+            .record("http.response.status_code", i64::from(status));
+        if response.status().is_server_error() {
+            self.trace.record("error.type", field::display(status));
+            self.trace.record("otel.status_code", "error");
+        }
+        if response.body().size_hint().exact().is_some() {
+            return response;
+        }
+        response.map(|body| Body::new(Spanned { body, log: self }))
+    }
+}
+
+/// A body that is made within the request's span: an event stream has things to say after its
+/// answer has begun.
+struct Spanned {
+    body: Body,
+    log: RequestLog,
+}
+
+impl HttpBody for Spanned {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Self { body, log } = &mut *self;
+        log.in_scope(|| Pin::new(body).poll_frame(context))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Says whose the request is, once that is known.
+pub(crate) fn note_user(user: UserId) {
+    Span::current().record("user.id", field::display(user));
+}

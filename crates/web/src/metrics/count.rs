@@ -1,0 +1,122 @@
+//! Counting requests.
+
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{Method, StatusCode};
+use colloquy_application::ports::{Counted, Level};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+use super::Metrics;
+
+/// Seconds until an answer begins: from a read out of memory to a run of the longest time limit.
+const SECONDS: [f64; 14] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
+];
+/// The route of what no route is for.
+const UNMATCHED: &str = "unmatched";
+
+/// What is counted of requests.
+pub(super) struct Requests {
+    answered: Family<Answered, Counter>,
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+    in_progress: Level,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: &'static str,
+    route: String,
+}
+
+impl Requests {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let requests = Self {
+            answered: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            in_progress: Level::default(),
+        };
+        registry.register(
+            "http_requests",
+            "Requests that were answered",
+            requests.answered.clone(),
+        );
+        registry.register(
+            "http_request_duration_seconds",
+            "Time until their answers began",
+            requests.durations.clone(),
+        );
+        requests
+    }
+
+    pub(super) fn in_progress(&self) -> usize {
+        self.in_progress.get()
+    }
+
+    fn note(&self, route: Route, status: u16, duration: Duration) {
+        let durations = self.durations.get_or_create(&route);
+        durations.observe(duration.as_secs_f64());
+        drop(durations);
+        let answered = Answered {
+            method: route.method,
+            route: route.route,
+            status,
+        };
+        self.answered.get_or_create(&answered).inc();
+    }
+}
+
+/// A request under way, counted by its route's template.
+pub(crate) struct CountedRequest {
+    metrics: Metrics,
+    route: Route,
+    began: Instant,
+    _in_progress: Counted,
+}
+
+impl CountedRequest {
+    pub(crate) fn begin(metrics: &Metrics, request: &Request) -> Self {
+        let path = request.extensions().get::<MatchedPath>();
+        Self {
+            metrics: metrics.clone(),
+            route: Route {
+                method: known_method(request.method()),
+                route: path.map_or(UNMATCHED, MatchedPath::as_str).to_owned(),
+            },
+            began: Instant::now(),
+            _in_progress: metrics.0.requests.in_progress.enter(),
+        }
+    }
+
+    /// Its answer has begun.
+    pub(crate) fn end(self, status: StatusCode) {
+        let requests = &self.metrics.0.requests;
+        requests.note(self.route, status.as_u16(), self.began.elapsed());
+    }
+}
+
+/// The method, if it is one that HTTP itself knows: others are whatever clients make up.
+pub(crate) fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,72 @@
+//! Writing a problem as a response.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::{PROBLEM_JSON, Problem, ProblemBody};
+use crate::request_id::RequestId;
+
+/// When to come back where nobody has said.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+
+impl IntoResponse for Problem {
+    /// A response without a body: [`render`] writes it.
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let mut response = status.into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ]
+        .contains(&status)
+        {
+            let wait = self.retry_after.unwrap_or(RETRY_SOON);
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        if self.is_encoded {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    let started = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(started).max(1)
+}
+
+/// Writes the body of a problem, and logs what is the service's fault.
+pub(crate) fn render(response: &mut Response, request_id: &RequestId) {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return;
+    };
+    problem.log();
+    let body = serde_json::to_vec(&ProblemBody::new(&problem, request_id));
+    // These fields serialise always; an empty body would still carry status and id.
+    *response.body_mut() = Body::from(body.unwrap_or_default());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+}
+
+impl Problem {
+    fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let cause: &(dyn StdError + 'static) = &**cause;
+        let code = self.code.as_str();
+        if self.code.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = cause, code, "request failed");
+        } else {
+            tracing::warn!(error = cause, code, "request failed");
+        }
+    }
+}

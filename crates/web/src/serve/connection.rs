@@ -1,0 +1,164 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::ServeOptions;
+use super::activity::Activity;
+use super::answers::{Answer, Answers};
+use super::outgoing::{Outgoing, SharedBytes};
+use super::stall::StallLimit;
+use super::streams::{self, StreamTasks};
+use crate::client_address::{Network, TrustedProxies};
+use crate::limits::{Budget, Holder, Share};
+
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+const MAX_H2_HEAD_BYTES: u32 = 16 * 1024;
+/// As few as RFC 9113 (6.5.2) recommends.
+const MAX_H2_STREAMS: u32 = 100;
+/// What a client may send before it is read: of one request, and on the whole connection.
+const H2_STREAM_WINDOW: u32 = 128 * 1024;
+const H2_CONNECTION_WINDOW: u32 = 256 * 1024;
+/// What a stream holds of an answer before the client takes it.
+const H2_SEND_BUFFER: usize = 64 * 1024;
+/// How often an HTTP/2 client is asked whether it is still there, and how long it may take.
+const H2_PING: Duration = Duration::from_secs(20);
+/// How long an idle connection has to take leave once the service stops.
+const LEAVE: Duration = Duration::from_millis(500);
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) router: Router,
+    pub(super) options: ServeOptions,
+    pub(super) proxies: TrustedProxies,
+    pub(super) connections: Budget<Connection>,
+    pub(super) answers: Answers,
+    pub(super) stop: CancellationToken,
+}
+
+/// One connection, as far as others are concerned.
+#[derive(Clone, Default)]
+pub(super) struct Connection {
+    activity: Activity,
+    end: CancellationToken,
+}
+
+impl Holder for Connection {
+    fn may_yield(&self) -> bool {
+        self.activity.only_waits()
+    }
+
+    fn cut(&self) {
+        self.end.cancel();
+    }
+}
+
+/// Serves one connection until it ends, has been idle for too long, is told to stop or has to make
+/// room for another.
+pub(super) async fn run(
+    stream: TcpStream,
+    peer: SocketAddr,
+    connection: Arc<Connection>,
+    share: Share<Connection>,
+    shared: Arc<Shared>,
+) {
+    let options = &shared.options;
+    let _share = share;
+    let _counted = options.metrics.connections().enter();
+    // Answers are small: waiting to fill a packet would only delay them. A socket that refuses
+    // is closed already, which shows at the first read.
+    let _ = stream.set_nodelay(true);
+    let stream = StallLimit::new(stream, options.stall);
+    let Connection { activity, end } = &*connection;
+    let service = service_fn(|request| {
+        let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
+        answer(shared, connection, peer, request)
+    });
+    let builder = builder();
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        result = serving.as_mut() => log(result),
+        // Dropped, and so closed: nobody waits for an answer on it, or nobody takes it.
+        () = activity.idle(options.idle) => {}
+        () = end.cancelled() => {}
+        () = shared.stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! {
+                result = serving => log(result),
+                () = activity.idle(LEAVE) => {}
+                () = end.cancelled() => {}
+            }
+        }
+    }
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    let activity = connection.activity.clone();
+    let under_way = activity.begin();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(activity.clone());
+    let client = Network::of_request(&request, &shared.proxies);
+    let response = shared
+        .router
+        .clone()
+        .oneshot(request.map(Body::new))
+        .await?;
+    let stream = streams::current();
+    let answer = Answer::new(under_way, activity, connection.end.clone(), stream);
+    let size = response.body().size_hint().exact();
+    let is_shared = response.extensions().get::<SharedBytes>().is_some();
+    let bytes = size.filter(|_| !is_shared).unwrap_or(0);
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let sending = shared.answers.begin(client, bytes, Arc::new(answer));
+    Ok(response.map(|body| Outgoing::new(body, sending, size.is_some())))
+}
+
+fn builder() -> auto::Builder<StreamTasks> {
+    let mut builder = auto::Builder::new(StreamTasks);
+    builder
+        .http1()
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_H2_STREAMS)
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_send_buf_size(H2_SEND_BUFFER)
+        .max_header_list_size(MAX_H2_HEAD_BYTES)
+        .keep_alive_interval(H2_PING)
+        .keep_alive_timeout(H2_PING);
+    builder
+}
+
+/// What goes wrong with a connection is nearly always the client's doing.
+fn log(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = result {
+        tracing::debug!(
+            error = &*error as &dyn std::error::Error,
+            "connection failed"
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! Responses that are event streams.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::Stream;
+use http_body_util::BodyExt as _;
+
+/// The longest silence; then a comment is sent, so that no proxy closes the connection as dead.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Frames from this size on are copied to drop their spare capacity.
+const LARGE: usize = 16 * 1024;
+/// Neither cached nor buffered by proxies.
+const HEADERS: [(HeaderName, &str); 2] = [
+    (CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
+
+/// The response that sends these events.
+pub fn response(
+    events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static,
+) -> Response {
+    let silence = KeepAlive::new().interval(SILENCE).text("keep-alive");
+    let response = (HEADERS, Sse::new(events).keep_alive(silence)).into_response();
+    response.map(|body| Body::new(body.map_frame(|frame| frame.map_data(fitted))))
+}
+
+/// A large frame without its spare capacity, which may be as much again: it may wait for a reader
+/// that takes nothing.
+fn fitted(frame: Bytes) -> Bytes {
+    if frame.len() < LARGE {
+        return frame;
+    }
+    Bytes::copy_from_slice(&frame)
+}
