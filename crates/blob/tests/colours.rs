@@ -1,4 +1,4 @@
-//! Which colours an avatar has whose file does not mean sRGB.
+//! Avatar colours of files that are not sRGB.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
@@ -16,10 +16,10 @@ use image::{
 use moxcms::{ColorProfile, DataColorSpace};
 use png::{BitDepth, ColorType, Encoder, ScaledFloat};
 
-/// A colour of Display P3, and what it is in sRGB, computed by hand from the two definitions.
+/// A Display P3 colour and its sRGB value, computed by hand from the two definitions.
 const P3: [u8; 3] = [200, 100, 50];
 const P3_IN_SRGB: [u8; 3] = [215, 93, 31];
-/// The same numbers of light that falls off with a gamma of 1.8, in sRGB.
+/// The same numbers with a gamma of 1.8, in sRGB.
 const GAMMA_18_IN_SRGB: [u8; 3] = [210, 119, 65];
 const WIDTH: u32 = 16;
 
@@ -33,7 +33,7 @@ fn middle(file: &[u8]) -> [u8; 4] {
     picture.get_pixel(WIDTH / 2, WIDTH / 2).0
 }
 
-/// Within what storing as JPEG does to a colour.
+/// Compares within the error of JPEG.
 #[track_caller]
 fn assert_colour(file: &[u8], expected: [u8; 3]) {
     let [r, g, b, _] = middle(file);
@@ -57,7 +57,7 @@ fn encoded(
     pixels.write_with_encoder(encoder)
 }
 
-/// The picture in each format that carries a profile.
+/// The image in every format that carries a profile.
 fn files(pixels: &DynamicImage, profile: Option<&[u8]>) -> [Vec<u8>; 3] {
     let profile = || profile.map(<[u8]>::to_vec);
     let [mut png, mut jpeg, mut webp] = [const { Vec::new() }; 3];
@@ -72,7 +72,7 @@ fn display_p3() -> Vec<u8> {
     ColorProfile::new_display_p3().encode().unwrap()
 }
 
-/// A PNG of the picture with what `say` says of its colours.
+/// A PNG of the image with colour metadata set by `say`.
 fn png(pixels: &RgbImage, say: impl FnOnce(&mut png::Info<'_>)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(pixels.width(), pixels.height());
@@ -86,12 +86,12 @@ fn png(pixels: &RgbImage, say: impl FnOnce(&mut png::Info<'_>)) -> Vec<u8> {
     bytes
 }
 
-/// A PNG of the picture with a chunk `cICP` of these bytes before the others.
+/// A PNG of the image with a `cICP` chunk before the others.
 fn png_of_code_points(points: [u8; 4], say: impl FnOnce(&mut png::Info<'_>)) -> Vec<u8> {
     let file = png(&picture(), say);
     let chunk = [b"cICP", points.as_slice()].concat();
     let sum = crc32(&chunk).to_be_bytes();
-    // Behind the signature and the header.
+    // After the signature and the header.
     let (before, behind) = file.split_at(8 + 25);
     [before, &4u32.to_be_bytes(), &chunk, &sum, behind].concat()
 }
@@ -204,21 +204,17 @@ fn what_cannot_be_used_is_passed_over() {
         [9, 16, 0, 1],
         [9, 18, 0, 1],
         [12, 13, 0, 0],
+        [12, 13, 1, 1],
+        [12, 13, 0, 7],
     ] {
         assert_colour(&png_of_code_points(points, |_| {}), P3);
     }
-    for gamma in [0.0, 0.000_01, 21_000.0] {
+    for gamma in [0.0, 0.000_01, 0.1, 1.8, 2.2, 21_000.0] {
         let file = png(&pixels, |info| {
             info.source_gamma = Some(ScaledFloat::new(gamma));
         });
         assert_colour(&file, P3);
     }
-    let dark = png::SourceChromaticities::new((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0));
-    let file = png(&pixels, |info| {
-        info.source_gamma = Some(ScaledFloat::new(0.454_55));
-        info.source_chromaticities = Some(dark);
-    });
-    assert_colour(&file, P3);
 
     let mut cmyk = ColorProfile::new_display_p3();
     cmyk.color_space = DataColorSpace::Cmyk;
@@ -240,6 +236,38 @@ fn what_cannot_be_used_is_passed_over() {
         }
     }
 }
+
+#[test]
+fn an_unusable_chunk_leaves_the_others_in_force() {
+    for points in [[12, 13, 1, 1], [9, 16, 0, 1], [255, 255, 0, 1]] {
+        let file = png_of_code_points(points, |info| {
+            info.icc_profile = Some(display_p3().into());
+        });
+        assert_colour(&file, P3_IN_SRGB);
+    }
+    for [white, red, green, blue] in UNUSABLE_PRIMARIES {
+        let file = png(&picture(), |info| {
+            info.source_gamma = Some(ScaledFloat::new(1.0 / 1.8));
+            info.source_chromaticities =
+                Some(png::SourceChromaticities::new(white, red, green, blue));
+        });
+        assert_colour(&file, GAMMA_18_IN_SRGB);
+    }
+}
+
+type Point = (f32, f32);
+
+/// White, red, green and blue.
+const UNUSABLE_PRIMARIES: [[Point; 4]; 5] = [
+    [(0.0, 0.0); 4],
+    [(0.3127, 0.3290); 4],
+    // No colour: the coordinates add up to more than 1.
+    [(0.3127, 0.3290), (0.9, 0.9), (0.30, 0.60), (0.15, 0.06)],
+    // Red and green swapped.
+    [(0.3127, 0.3290), (0.30, 0.60), (0.64, 0.33), (0.15, 0.06)],
+    // The white point is outside.
+    [(0.64, 0.33), (0.3127, 0.3290), (0.30, 0.60), (0.15, 0.06)],
+];
 
 #[test]
 fn a_profile_that_unpacks_to_a_gigabyte_is_passed_over() {

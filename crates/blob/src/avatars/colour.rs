@@ -1,23 +1,22 @@
-//! Which colours a file means by its numbers, and the same colours in sRGB: what is stored carries
-//! no profile, and is shown as sRGB.
+//! Colour profiles and conversion to sRGB. Stored avatars carry no profile and are shown as sRGB.
 
 use image::DynamicImage;
 use moxcms::{ColorProfile, DataColorSpace, ParsingOptions, ToneReprCurve, Xyzd};
 
-/// Larger profiles are not read. Those of screens and cameras have a few kilobytes, and what else
-/// larger ones hold, tables of many dimensions, is not used.
+/// Larger profiles are ignored. Display and camera profiles take a few kilobytes; larger ones
+/// mostly hold lookup tables, which are not used.
 pub(super) const MAX_PROFILE_BYTES: usize = 1024 * 1024;
-/// How many points a curve may have.
+/// Maximum number of points per tone curve.
 const MAX_CURVE_POINTS: usize = 40_000;
 
-/// From the CIE XYZ of profiles, whose white is D50, to linear sRGB.
+/// From D50 CIE XYZ, the profile connection space, to linear sRGB.
 const XYZ_TO_SRGB: [[f64; 3]; 3] = [
     [3.133_856_1, -1.616_866_7, -0.490_614_6],
     [-0.978_768_4, 1.916_141_5, 0.033_454_0],
     [0.071_945_3, -0.228_991_4, 1.405_242_7],
 ];
 
-/// What an ICC profile says, if it is one for the numbers of a picture, and not too large.
+/// Parses an ICC profile; `None` if it is malformed or too large.
 pub(super) fn read_profile(icc: &[u8]) -> Option<ColorProfile> {
     let options = ParsingOptions {
         max_profile_size: MAX_PROFILE_BYTES,
@@ -27,8 +26,8 @@ pub(super) fn read_profile(icc: &[u8]) -> Option<ColorProfile> {
     ColorProfile::new_from_slice_with_options(icc, options).ok()
 }
 
-/// The same colours in sRGB. A profile of another kind of numbers, or of none that curves and
-/// primaries tell, is passed over: the picture is taken for sRGB.
+/// Converts the pixels to sRGB. Profiles for other colour models, or without curves and primaries,
+/// are ignored: the image is taken as sRGB.
 pub(super) fn to_srgb(pixels: &mut DynamicImage, profile: &ColorProfile) {
     match pixels {
         DynamicImage::ImageLuma8(pixels) => grey_to_srgb(pixels, 1, profile),
@@ -40,7 +39,7 @@ pub(super) fn to_srgb(pixels: &mut DynamicImage, profile: &ColorProfile) {
 }
 
 fn grey_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> Option<()> {
-    // Grey is grey in every RGB too.
+    // Neutral colours are neutral in every RGB space too.
     let curve = match profile.color_space {
         DataColorSpace::Gray => &profile.gray_trc,
         DataColorSpace::Rgb => &profile.red_trc,
@@ -60,11 +59,7 @@ fn rgb_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> O
     let red = linear_values(profile.red_trc.as_ref()?)?;
     let green = linear_values(profile.green_trc.as_ref()?)?;
     let blue = linear_values(profile.blue_trc.as_ref()?)?;
-    let matrix = matrix_of([
-        profile.red_colorant,
-        profile.green_colorant,
-        profile.blue_colorant,
-    ])?;
+    let matrix = matrix_to_srgb(profile)?;
     for pixel in samples.chunks_exact_mut(channels) {
         let [r, g, b, ..] = pixel else { continue };
         let light = [
@@ -77,10 +72,21 @@ fn rgb_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> O
     Some(())
 }
 
-/// From the linear values of these primaries to those of sRGB.
-fn matrix_of(primaries: [Xyzd; 3]) -> Option<[[f64; 3]; 3]> {
+/// Whether the profile defines RGB colours by curves and primaries.
+pub(super) fn is_usable(profile: &ColorProfile) -> bool {
+    let curves = [&profile.red_trc, &profile.green_trc, &profile.blue_trc];
+    curves.iter().all(|curve| curve.is_some()) && matrix_to_srgb(profile).is_some()
+}
+
+/// Matrix from linear values with the profile's primaries to linear sRGB.
+fn matrix_to_srgb(profile: &ColorProfile) -> Option<[[f64; 3]; 3]> {
+    let primaries = [
+        profile.red_colorant,
+        profile.green_colorant,
+        profile.blue_colorant,
+    ];
     let is_usable = |it: &Xyzd| [it.x, it.y, it.z].iter().all(|value| value.is_finite());
-    // Three times black, as of a profile that has none.
+    // All zero: the profile has no primaries.
     let is_empty = |it: &Xyzd| it.y == 0.0;
     if !primaries.iter().all(is_usable) || primaries.iter().all(is_empty) {
         return None;
@@ -93,7 +99,7 @@ fn dot(row: [f64; 3], column: [f64; 3]) -> f64 {
     row.iter().zip(column).map(|(one, other)| one * other).sum()
 }
 
-/// What each of the 256 values stands for, from 0 to 1.
+/// The linear value, from 0 to 1, of each of the 256 sample values.
 fn linear_values(curve: &ToneReprCurve) -> Option<[f64; 256]> {
     let evaluator = curve.make_linear_evaluator().ok()?;
     let mut values = [0.0; 256];
@@ -107,7 +113,7 @@ fn linear_values(curve: &ToneReprCurve) -> Option<[f64; 256]> {
     Some(values)
 }
 
-/// A linear value as sRGB writes it.
+/// Applies the sRGB transfer curve.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,3 +1,5 @@
+//! The avatar renderer: decode within limits, orient, convert to sRGB, shrink, re-encode.
+
 mod colour;
 mod encode;
 mod gif;
@@ -5,6 +7,7 @@ mod jpeg;
 mod kind;
 mod picture;
 mod png;
+mod png_chunks;
 mod png_colour;
 mod shrink;
 mod webp;
@@ -13,12 +16,11 @@ use colloquy_application::ports::{AvatarRenderer, ImageError, MAX_IMAGE_BYTES, R
 
 use self::kind::FileKind;
 
-/// How much memory reading one picture may take at the most, pixels included. It is enough for
-/// 4096 x 4096 pixels in the forms that pictures usually have; leaner limits hold for those that
-/// are kept several times while they are read, such as progressive JPEG.
+/// Memory limit for decoding one image, pixels included. Enough for 4096 x 4096 pixels in common
+/// formats; formats decoded in several copies, such as progressive JPEG, have lower limits.
 const MEMORY: u64 = 80 * 1024 * 1024;
 
-/// Makes avatars with the decoders and encoders of the `image` family, all of them in safe Rust.
+/// Renders avatars with the decoders and encoders of the `image` family, all in safe Rust.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ImageAvatarRenderer;
 
@@ -27,7 +29,7 @@ impl AvatarRenderer for ImageAvatarRenderer {
         if file.len() > MAX_IMAGE_BYTES {
             return Err(ImageError::TooManyBytes);
         }
-        let kind = FileKind::of(file)?;
+        let kind = FileKind::detect(file)?;
         let mut picture = match kind {
             FileKind::Png => png::read(file),
             FileKind::Jpeg => jpeg::read(file),

@@ -1,3 +1,5 @@
+//! Decodes PNG files.
+
 use std::io::Cursor;
 
 use colloquy_application::ports::ImageError;
@@ -7,17 +9,19 @@ use png::{ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::MEMORY;
 use super::picture::{Picture, check_sides, damaged};
+use super::png_chunks::without_invalid_cicp;
 use super::png_colour::profile;
 
-/// Reads a PNG; of an animated one the picture that everybody can show. Not by way of `image`,
-/// which would hold a picture of 16 bits a channel whole before it becomes one of 8.
+/// Decodes a PNG; of an animation, the default image. Uses `png` directly because `image` would
+/// hold a 16-bit image whole before reducing it to 8 bits.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
+    let file = &*without_invalid_cicp(file);
     let limits = Limits {
         bytes: usize::try_from(MEMORY).unwrap_or(usize::MAX),
     };
     let mut decoder = Decoder::new_with_limits(Cursor::new(file), limits);
     decoder.set_transformations(Transformations::normalize_to_color8());
-    // Both may be compressed, and grow.
+    // Both may be compressed and expand without bound.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
@@ -26,7 +30,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     let size = reader.output_buffer_size().ok_or(ImageError::TooCostly)?;
     let mut samples = vec![0; size];
     let frame = reader.next_frame(&mut samples).map_err(refused)?;
-    // Metadata may stand behind the picture; what is wrong there does not matter.
+    // Metadata may follow the image data; errors in it do not matter.
     let _ = reader.finish();
     let exif = reader.info().exif_metadata.as_deref();
     let orientation = exif.and_then(Orientation::from_exif_chunk);
@@ -37,7 +41,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
             GrayAlphaImage::from_raw(width, height, samples).map(DynamicImage::from)
         }
         ColorType::Rgba => RgbaImage::from_raw(width, height, samples).map(DynamicImage::from),
-        // A palette has been resolved.
+        // The palette has been expanded.
         ColorType::Rgb | ColorType::Indexed => {
             RgbImage::from_raw(width, height, samples).map(DynamicImage::from)
         }

@@ -1,4 +1,7 @@
+//! The colour space of a PNG.
+
 use std::io::Cursor;
+use std::ops::RangeInclusive;
 
 use moxcms::{
     Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile,
@@ -6,12 +9,16 @@ use moxcms::{
 };
 use png::{CodingIndependentCodePoints, Decoder, Info, Limits, ScaledFloat, SourceChromaticities};
 
-use super::colour::{MAX_PROFILE_BYTES, read_profile};
+use super::colour::{MAX_PROFILE_BYTES, is_usable, read_profile};
 
-/// Which colours a PNG says that its pixels are, by the chunk that counts most; `None` for sRGB,
-/// and where it says nothing that can be used.
+/// Gamma values from linear light to a display exponent of 4. Others are mistakes, mostly the
+/// display exponent itself.
+const GAMMAS: RangeInclusive<f32> = 0.25..=1.0;
+
+/// The colour space of a PNG, from the first usable chunk in the order of precedence; `None` for
+/// sRGB and if no chunk is usable.
 pub(super) fn profile(file: &[u8]) -> Option<ColorProfile> {
-    // By a decoder of its own, which has room for a profile and for nothing else: it is packed.
+    // A separate decoder, limited to the size of a profile because profiles are compressed.
     let limits = Limits {
         bytes: MAX_PROFILE_BYTES,
     };
@@ -19,49 +26,50 @@ pub(super) fn profile(file: &[u8]) -> Option<ColorProfile> {
     decoder.set_ignore_text_chunk(true);
     let reader = decoder.read_info().ok()?;
     let info = reader.info();
-    if let Some(points) = &info.coding_independent_code_points {
-        return of_code_points(points);
+    let code_points = info.coding_independent_code_points.as_ref();
+    if let Some(profile) = code_points.and_then(from_cicp) {
+        return Some(profile);
     }
     if let Some(icc) = &info.icc_profile {
         return read_profile(icc);
     }
     match info.srgb {
         Some(_) => None,
-        None => of_gamma(info),
+        None => from_gamma(info),
     }
 }
 
-/// Of what is meant for screens: scenes of a higher dynamic range are left as they are, since there
-/// is no one way to show them here.
-fn of_code_points(points: &CodingIndependentCodePoints) -> Option<ColorProfile> {
+/// HDR transfer functions are not supported: mapping them to sRGB has no single right result.
+fn from_cicp(points: &CodingIndependentCodePoints) -> Option<ColorProfile> {
     const PQ: u8 = 16;
     const HLG: u8 = 18;
     let is_plain = points.matrix_coefficients == 0 && points.is_video_full_range_image;
     if !is_plain || [PQ, HLG].contains(&points.transfer_function) {
         return None;
     }
-    Some(ColorProfile::new_from_cicp(CicpProfile {
+    let profile = ColorProfile::new_from_cicp(CicpProfile {
         color_primaries: CicpColorPrimaries::try_from(points.color_primaries).ok()?,
         transfer_characteristics: TransferCharacteristics::try_from(points.transfer_function)
             .ok()?,
         matrix_coefficients: MatrixCoefficients::Identity,
         full_range: true,
-    }))
+    });
+    is_usable(&profile).then_some(profile)
 }
 
-/// By the gamma, with the primaries of sRGB unless there are others.
-fn of_gamma(info: &Info<'_>) -> Option<ColorProfile> {
-    /// What files in sRGB say for readers that know no curve but this.
-    const OF_SRGB: f32 = 1.0 / 2.2;
+/// From `gAMA`, with the primaries of sRGB unless `cHRM` has usable ones.
+fn from_gamma(info: &Info<'_>) -> Option<ColorProfile> {
+    /// What sRGB files declare for readers without the sRGB curve.
+    const SRGB_GAMMA: f32 = 1.0 / 2.2;
     let gamma = info.gama_chunk?.into_value();
-    if !(0.1..=10.0).contains(&gamma) {
+    if !GAMMAS.contains(&gamma) {
         return None;
     }
     let mut profile = ColorProfile::new_srgb();
-    if let Some(primaries) = &info.chrm_chunk {
-        set_primaries(&mut profile, primaries)?;
+    if let Some((white, primaries)) = info.chrm_chunk.as_ref().and_then(gamut) {
+        profile.update_rgb_colorimetry(white.to_xyyb(), primaries);
     }
-    if (gamma - OF_SRGB).abs() > 0.001 {
+    if (gamma - SRGB_GAMMA).abs() > 0.001 {
         let curve = Some(ToneReprCurve::Parametric(vec![1.0 / gamma]));
         profile.red_trc.clone_from(&curve);
         profile.green_trc.clone_from(&curve);
@@ -70,26 +78,28 @@ fn of_gamma(info: &Info<'_>) -> Option<ColorProfile> {
     Some(profile)
 }
 
-fn set_primaries(profile: &mut ColorProfile, primaries: &SourceChromaticities) -> Option<()> {
-    let [white, red, green, blue] = [
-        primaries.white,
-        primaries.red,
-        primaries.green,
-        primaries.blue,
-    ]
-    .map(chromaticity);
-    let primaries = ColorPrimaries {
-        red: red?,
-        green: green?,
-        blue: blue?,
-    };
-    profile.update_rgb_colorimetry(white?.to_xyyb(), primaries);
-    Some(())
+/// White point and primaries, if they are colours and the white point lies between the primaries.
+fn gamut(points: &SourceChromaticities) -> Option<(Chromaticity, ColorPrimaries)> {
+    let white = chromaticity(points.white)?;
+    let red = chromaticity(points.red)?;
+    let green = chromaticity(points.green)?;
+    let blue = chromaticity(points.blue)?;
+    let encloses_white = [(red, green), (green, blue), (blue, red)]
+        .into_iter()
+        .all(|(from, to)| doubled_area(from, to, white) > MIN_DOUBLED_AREA);
+    encloses_white.then_some((white, ColorPrimaries { red, green, blue }))
 }
 
-/// A colour that there is.
+/// A tenth of the smallest of the three triangles between sRGB's primaries and its white point.
+const MIN_DOUBLED_AREA: f32 = 0.004;
+
+/// Twice the area of the triangle, positive if its corners are counterclockwise.
+fn doubled_area(a: Chromaticity, b: Chromaticity, c: Chromaticity) -> f32 {
+    (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
+}
+
 fn chromaticity((x, y): (ScaledFloat, ScaledFloat)) -> Option<Chromaticity> {
     let (x, y) = (x.into_value(), y.into_value());
-    let is_usable = (0.0..=1.0).contains(&x) && (0.01..=1.0).contains(&y);
+    let is_usable = x >= 0.0 && y >= 0.01 && x + y <= 1.0;
     is_usable.then(|| Chromaticity::new(x, y))
 }
