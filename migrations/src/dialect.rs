@@ -1,7 +1,9 @@
+//! Translates type placeholders in migration SQL.
+
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// What SQL text leaves open in braces, and how SQLite and PostgreSQL say it.
-const WORDS: [(&str, &str, &str); 8] = [
+/// Each placeholder with its SQLite and PostgreSQL form.
+const TYPES: [(&str, &str, &str); 8] = [
     ("{uuid}", "BLOB", "uuid"),
     ("{text}", "TEXT", "text"),
     ("{text by code point}", "TEXT", "text COLLATE \"C\""),
@@ -12,14 +14,14 @@ const WORDS: [(&str, &str, &str); 8] = [
     ("{json}", "TEXT", "jsonb"),
 ];
 
-/// Fills in the types of the database at hand; `{strict}` makes SQLite hold to them.
+/// Fills in the types of the backend; `{strict}` makes a SQLite table STRICT.
 pub(crate) fn translate(sql: &str, backend: DbBackend) -> String {
     let sqlite = backend == DbBackend::Sqlite;
     let strict = if sqlite { "STRICT" } else { "" };
-    WORDS.iter().fold(
+    TYPES.iter().fold(
         sql.replace("{strict}", strict),
-        |sql, (word, on_sqlite, on_postgres)| {
-            sql.replace(word, if sqlite { on_sqlite } else { on_postgres })
+        |sql, (placeholder, on_sqlite, on_postgres)| {
+            sql.replace(placeholder, if sqlite { on_sqlite } else { on_postgres })
         },
     )
 }

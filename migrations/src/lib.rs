@@ -1,3 +1,5 @@
+//! The schema migrations.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
@@ -15,7 +17,7 @@ mod m20261126_000008_reasoning;
 mod m20261126_000010_accounts;
 mod sql;
 
-/// Every migration, oldest first. One that was released is never changed: the next one mends it.
+/// Every migration, oldest first. Never change a released one; add another.
 pub struct Migrator;
 
 #[async_trait::async_trait]

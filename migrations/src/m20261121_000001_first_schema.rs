@@ -1,1 +1,3 @@
+//! Creates the first tables.
+
 crate::sql::sql_migration!("m20261121_000001_first_schema.sql");

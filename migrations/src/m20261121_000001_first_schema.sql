@@ -1,7 +1,7 @@
--- Words in braces are types: see dialect.rs.
+-- Placeholders in braces are types: see dialect.rs.
 --
--- CHECK holds only sets of words that will not grow: SQLite cannot change one without copying the
--- table. Every index serves an order, a filter or a foreign key.
+-- CHECK lists only values that will never grow: SQLite cannot change one without copying the table.
+-- Every index serves an order, a filter or a foreign key.
 
 CREATE TABLE users (
     id            {uuid} NOT NULL,
@@ -130,8 +130,8 @@ CREATE INDEX runs_user_id_idx ON runs (user_id);
 CREATE INDEX runs_lease_expires_at_idx ON runs (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
 CREATE INDEX runs_lease_holder_idx ON runs (lease_holder) WHERE lease_holder IS NOT NULL;
 
--- The logs of runs. A row is one event, or consecutive deltas of one message. It holds nothing that
--- stands elsewhere: what is told of the run and of stored messages is read there.
+-- Run logs. A row is one event, or consecutive deltas of one message. What other tables hold, such
+-- as the run and its stored messages, is read from there.
 CREATE TABLE run_events (
     run_id       {uuid} NOT NULL,
     first_number {int} NOT NULL,

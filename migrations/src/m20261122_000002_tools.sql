@@ -1,4 +1,4 @@
--- Tools and structured output. Words in braces are types: see dialect.rs.
+-- Tools and structured output. Placeholders in braces are types: see dialect.rs.
 
 -- A JSON array of names.
 ALTER TABLE assistants ADD COLUMN tools {text} NOT NULL DEFAULT '[]';

@@ -1,1 +1,3 @@
+//! Adds avatars.
+
 crate::sql::sql_migration!("m20261122_000003_avatars.sql");

@@ -1,12 +1,12 @@
--- How assistants look. The defaults are for the assistants that are there already.
+-- Avatars. The defaults apply to existing assistants.
 
--- Names the upload; null without a picture, as are the two that follow.
+-- ID of the upload. This and the next two columns are null without an image.
 ALTER TABLE assistants ADD COLUMN avatar_id {uuid};
 ALTER TABLE assistants ADD COLUMN avatar_kind {text};
 -- SHA-256 of the stored bytes.
 ALTER TABLE assistants ADD COLUMN avatar_hash {bytes};
 ALTER TABLE assistants ADD COLUMN avatar_background {text} NOT NULL DEFAULT '#e0e0e0';
--- Null where it follows from the background.
+-- Null: derived from the background.
 ALTER TABLE assistants ADD COLUMN avatar_text {text};
 ALTER TABLE assistants ADD COLUMN avatar_vertical_position {int} NOT NULL DEFAULT 50;
 

@@ -1,6 +1,6 @@
--- What limits are counted by.
+-- Counters behind limits.
 
--- Attempts to sign in that have not succeeded, for as long as they count.
+-- Sign-in attempts that have not succeeded, while they count.
 CREATE TABLE sign_in_attempts (
     id         {uuid} NOT NULL,
     -- SHA-256 of the email as given, in lower case: no foreign key, for there may be no account.
@@ -16,7 +16,7 @@ CREATE INDEX sign_in_attempts_account_begun_at_idx ON sign_in_attempts (account,
 CREATE INDEX sign_in_attempts_place_begun_at_idx ON sign_in_attempts (place, begun_at);
 CREATE INDEX sign_in_attempts_begun_at_idx ON sign_in_attempts (begun_at);
 
--- From where people have signed in.
+-- Addresses that users have signed in from.
 CREATE TABLE sign_in_places (
     account      {bytes} NOT NULL,
     place        {bytes} NOT NULL,
@@ -25,5 +25,5 @@ CREATE TABLE sign_in_places (
 ) {strict};
 CREATE INDEX sign_in_places_last_used_at_idx ON sign_in_places (last_used_at);
 
--- The runs that a user has in progress: those that have a lease.
+-- A user's active runs: those with a lease.
 CREATE INDEX runs_active_user_id_idx ON runs (user_id) WHERE lease_holder IS NOT NULL;

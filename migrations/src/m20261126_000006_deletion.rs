@@ -1,10 +1,12 @@
+//! Adds the table of pending deletions and drops the foreign keys that cascade.
+
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// How the foreign keys go, which each database has its own words for.
+/// Drops the foreign keys; the syntax differs per database.
 const ON_SQLITE: &str = include_str!("m20261126_000006_deletion_sqlite.sql");
 const ON_POSTGRES: &str = include_str!("m20261126_000006_deletion_postgres.sql");
 
@@ -23,7 +25,7 @@ impl MigrationTrait for Migration {
         };
         connection.execute_unprepared(keys).await?;
         let table = include_str!("m20261126_000006_deletion.sql");
-        // The new table also tells other connections that the schema has changed.
+        // The new table also makes other connections reload the schema.
         let table = crate::dialect::translate(table, backend);
         connection.execute_unprepared(&table).await?;
         Ok(())

@@ -1,5 +1,5 @@
--- Deleted threads, users and assistants whose rows elsewhere are still to be removed or detached.
--- The deleted row itself is gone at once, so no reader can come upon it.
+-- Deleted threads, users and assistants whose dependent rows are still to be removed or detached.
+-- The deleted row itself is removed at once, so no reader can see it.
 CREATE TABLE deletions (
     id   {uuid} NOT NULL,
     kind {text} NOT NULL,

@@ -1,4 +1,4 @@
--- A foreign key would remove or change every referring row in the transaction that deletes.
+-- A foreign key would change every referring row within the deleting transaction.
 ALTER TABLE access_tokens DROP CONSTRAINT access_tokens_user_id_fkey;
 ALTER TABLE threads DROP CONSTRAINT threads_owner_id_fkey;
 ALTER TABLE threads DROP CONSTRAINT threads_assistant_id_fkey;

@@ -1,6 +1,6 @@
--- A foreign key would remove or change every referring row in the transaction that deletes.
--- SQLite drops a constraint only by a change of the schema's text, which its manual describes at
--- ALTER TABLE for changes that leave the rows as they are. RESET reads the schema again.
+-- A foreign key would change every referring row within the deleting transaction. SQLite can drop a
+-- constraint only by editing the schema text, which its ALTER TABLE manual describes for changes that
+-- leave rows as they are. RESET reloads the schema.
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema
 SET sql = replace(sql, ',

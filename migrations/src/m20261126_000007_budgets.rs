@@ -1,1 +1,3 @@
+//! Adds run budgets to assistants.
+
 crate::sql::sql_migration!("m20261126_000007_budgets.sql");

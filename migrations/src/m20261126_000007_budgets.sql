@@ -1,4 +1,4 @@
--- What one run of an assistant may use; the service's limits where nothing is set.
+-- Limits per run; null: the service's limits.
 ALTER TABLE assistants ADD COLUMN max_model_calls {int};
 ALTER TABLE assistants ADD COLUMN max_tool_calls {int};
 ALTER TABLE assistants ADD COLUMN max_run_tokens {int};

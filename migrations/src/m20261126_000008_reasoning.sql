@@ -1,6 +1,6 @@
--- What assistants think before they say something.
+-- Reasoning of assistant messages.
 
--- A table of its own: nobody reads it who does not ask for it.
+-- A separate table, because it is read only on request.
 CREATE TABLE message_reasoning (
     message_id {uuid} NOT NULL,
     content    {text} NOT NULL,

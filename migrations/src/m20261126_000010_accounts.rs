@@ -1,10 +1,12 @@
+//! Recomputes the uniqueness keys of emails.
+
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, Statement, TryGetable as _};
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Gives every account the key of its email as it is made from now on: also without regard to how
-/// characters are composed, to their width and to a final sigma. Where two accounts would have
-/// the same key the one that has it keeps it, and the other stays as it was.
+/// Gives every account its new email key, which also folds Unicode composition, width and a final
+/// sigma. If two accounts would share a key, the one that already has it keeps it and the other
+/// stays unchanged.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -41,7 +43,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// As the service makes it at the time of this migration.
+/// The key as the service computes it at the time of this migration.
 fn key(email: &str) -> String {
     let usual_width = email.chars().flat_map(|c| {
         let is_form = matches!(c, '\u{FF01}'..='\u{FFEF}');

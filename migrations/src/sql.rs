@@ -1,4 +1,6 @@
-/// Makes its module a migration: the SQL file of the same name, run for the database at hand.
+//! The macro that turns an SQL file into a migration.
+
+/// Makes the module a migration that runs the SQL file of the same name.
 macro_rules! sql_migration {
     ($file:literal) => {
         use sea_orm_migration::prelude::*;

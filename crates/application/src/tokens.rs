@@ -116,7 +116,7 @@ impl Tokens {
         let session = NewToken {
             user: user.id,
             kind: TokenKind::Session,
-            name: TokenName::of_session(),
+            name: TokenName::for_session(),
             lifetime: Some(SESSION_LIFETIME),
         };
         match self.issue(session, Grounds::Password(hash)).await {

@@ -1,3 +1,5 @@
+//! Blob storage and avatar rendering.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

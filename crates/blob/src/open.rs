@@ -1,3 +1,5 @@
+//! Opens the blob store that a URL names.
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,59 +16,59 @@ use object_store::{ObjectStore, RetryConfig};
 use rustls::crypto::ring;
 use url::Url;
 
-/// Why there is no store at a URL; each is one line for the operator.
+/// Why a store cannot be opened; each displays as one line for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The text is no URL.
+    /// Not a URL.
     #[error("the blob URL `{url}` is not a URL")]
     Malformed {
-        /// What was given.
+        /// The text given.
         url: String,
-        /// What is wrong with it.
+        /// The parse error.
         #[source]
         source: url::ParseError,
     },
-    /// The scheme is none of ours.
+    /// Unsupported scheme.
     #[error("blobs cannot be kept at `{scheme}://`: use `file://`, `s3://` or `memory://`")]
     UnknownScheme {
-        /// The scheme that was given.
+        /// The scheme given.
         scheme: String,
     },
-    /// A `file` URL that does not name an absolute path on this machine.
+    /// A `file` URL that is not an absolute path on this machine.
     #[error("the blob URL `{url}` must name an absolute path, as in `file:///var/lib/blobs`")]
     NotAbsolute {
-        /// What was given.
+        /// The URL given.
         url: String,
     },
-    /// An `s3` URL without a bucket, or with a prefix that can be no part of a key.
+    /// An `s3` URL without a bucket, or with a prefix that is invalid in keys.
     #[error("the blob URL `{url}` must name a bucket, as in `s3://bucket/prefix`")]
     NoBucket {
-        /// What was given.
+        /// The URL given.
         url: String,
     },
-    /// The folder is not there and cannot be made, or cannot be read.
+    /// The folder cannot be created or read.
     #[error("the blob folder `{}` cannot be made or read", path.display())]
     Folder {
-        /// Which folder.
+        /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         #[source]
         source: io::Error,
     },
-    /// The store refuses the settings.
+    /// The store rejects the settings.
     #[error("the blob store at `{url}` cannot be opened")]
     Refused {
-        /// What was given.
+        /// The URL given.
         url: String,
-        /// Why not.
+        /// The store's error.
         #[source]
         source: object_store::Error,
     },
 }
 
-/// The variables that are text.
-pub(crate) fn settings_of_the_environment() -> impl Iterator<Item = (String, String)> {
+/// The environment variables that are valid Unicode.
+pub(crate) fn environment_settings() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
@@ -106,8 +108,8 @@ fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
     Ok(Arc::new(folder.with_fsync(true)))
 }
 
-/// Makes the folder and those around it, and flushes their entries: otherwise a power cut could
-/// take the folder away with blobs in it that were flushed.
+/// Creates the folder and its parents and flushes their directory entries; otherwise a power cut
+/// could lose the folder together with flushed blobs.
 fn make_folder(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent().filter(|_| !path.is_dir()) else {
         return Ok(());
@@ -120,9 +122,8 @@ fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what a put leaves that is cut off by the end of its process: files of the blob's name
-/// with `#` and a number behind it, which no list shows. A put that is under way in another process
-/// fails then, and can be made again.
+/// Removes what interrupted puts leave: files named after the blob with `#` and a number appended,
+/// which listings omit. A put in progress in another process then fails and can be retried.
 fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -176,15 +177,15 @@ fn open_bucket(
     Ok(Arc::new(PrefixStore::new(bucket, prefix)))
 }
 
-/// The setting of that variable, if it is one.
+/// The S3 setting of an environment variable, if it is one.
 fn setting(variable: &str) -> Option<AmazonS3ConfigKey> {
     let is_ours = variable.starts_with("AWS_");
     is_ours.then(|| variable.to_ascii_lowercase().parse().ok())?
 }
 
-/// The HTTP client takes the process's TLS provider; where the program has chosen none, that is
-/// ring, as everywhere in Colloquy.
+/// The HTTP client uses the process-wide TLS provider. Colloquy uses ring; a provider that the
+/// program already chose is kept.
 fn choose_tls_provider() {
-    // It fails where there is one already, and that one is fine.
+    // Fails if one is already installed, which is fine.
     let _ = ring::default_provider().install_default();
 }

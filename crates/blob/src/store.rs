@@ -1,3 +1,5 @@
+//! The blob store over `object_store`.
+
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
@@ -18,18 +20,18 @@ pub struct ObjectBlobStore {
 }
 
 impl ObjectBlobStore {
-    /// Opens the store at the URL: a folder, which is made when it is missing, for `file://`, or
-    /// one that lives as long as the process for `memory://`. A folder is looked through for puts
-    /// that a crash has cut off, which blocks for a few file system calls per folder in it.
+    /// Opens the store at a URL: `file://` creates the folder if missing, `memory://` lives as long
+    /// as the process. Opening a folder removes what interrupted puts left, blocking for a few
+    /// system calls per subfolder.
     ///
     /// # Errors
-    /// One line that says what is wrong with the URL, or with what it names.
+    /// One line that says what is wrong with the URL or its target.
     pub fn open(url: &str) -> Result<Self, OpenError> {
-        Self::open_with(url, crate::open::settings_of_the_environment())
+        Self::open_with(url, crate::open::environment_settings())
     }
 
-    /// The same with other settings for S3 than the environment's: names and values of `AWS_*`
-    /// variables. Those of other names are passed over.
+    /// Like [`open`](Self::open), with S3 settings from `AWS_*` name-value pairs instead of the
+    /// environment. Other names are ignored.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -65,7 +67,7 @@ impl BlobStore for ObjectBlobStore {
 
     async fn list(&self, prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError> {
         let blobs = self.store.list(Some(&path(prefix)));
-        // What has no blob key's form lies there without our doing.
+        // Ignores objects whose name is not a blob key: they are not ours.
         let keys = blobs
             .try_filter_map(|blob| future::ready(Ok(BlobKey::parse(blob.location.as_ref()).ok())));
         keys.map(|key| key.map_err(port_error)).try_collect().await
@@ -79,7 +81,7 @@ impl HealthCheck for ObjectBlobStore {
     }
 
     async fn check(&self) -> Result<(), PortError> {
-        // Not by asking for one blob: that it is absent looks the same when its bucket is.
+        // Lists instead of reading one blob: a missing blob and a missing bucket look the same.
         let mut listed = self.store.list(Some(&Path::from("health")));
         match listed.next().await {
             Some(Err(error)) => Err(PortError::unavailable(error)),
@@ -88,12 +90,12 @@ impl HealthCheck for ObjectBlobStore {
     }
 }
 
-/// A blob key is a path already: no character of it needs an escape.
+/// A blob key is a valid path without escaping.
 fn path(key: &BlobKey) -> Path {
     Path::from(key.as_str())
 }
 
-/// Besides the plain answer, a local path may lead through a file, as no key of ours does.
+/// Not found, or a local path that leads through a file.
 fn is_absent(error: &StoreError) -> bool {
     matches!(error, StoreError::NotFound { .. })
         || io_kind(error) == Some(io::ErrorKind::NotADirectory)
@@ -110,7 +112,7 @@ fn io_kind(error: &StoreError) -> Option<io::ErrorKind> {
     None
 }
 
-/// `Generic` is what a disk or a network did; the other cases are refusals of the request.
+/// `Generic` covers disk and network errors; the other cases are rejections.
 fn port_error(error: StoreError) -> PortError {
     match error {
         StoreError::Generic { .. } => PortError::unavailable(error),

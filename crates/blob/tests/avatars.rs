@@ -1,4 +1,4 @@
-//! What becomes of files that people send as avatars, the honest and the others.
+//! Avatar rendering of valid, damaged and hostile files.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
@@ -16,16 +16,16 @@ use png::{BitDepth, ColorType, Encoder};
 const RED: Rgb<u8> = Rgb([220, 20, 20]);
 const BLUE: Rgb<u8> = Rgb([20, 20, 220]);
 
-/// Four inks, of 16 x 12 pixels: red on the left, blue on the right.
+/// CMYK, 16 x 12 pixels: left half red, right half blue.
 const CMYK_JPEG: &[u8] = include_bytes!("pictures/cmyk.jpg");
-/// The same in three colours, progressive.
+/// The same image as progressive RGB.
 const PROGRESSIVE_JPEG: &[u8] = include_bytes!("pictures/progressive.jpg");
 
 fn render(file: &[u8]) -> Result<RenderedAvatar, ImageError> {
     ImageAvatarRenderer.render(file)
 }
 
-/// What one sees of a file that is taken; the kind has to be what the bytes are.
+/// Renders an accepted file and checks that its kind matches its bytes.
 fn shown(file: &[u8]) -> (AvatarKind, DynamicImage) {
     let rendered = render(file).unwrap();
     let format = match rendered.kind {
@@ -44,7 +44,7 @@ fn file(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// Red on the left, blue on the right.
+/// Left half red, right half blue.
 fn halves(width: u32, height: u32) -> DynamicImage {
     let half = |x, _| if x < width / 2 { RED } else { BLUE };
     image::RgbImage::from_fn(width, height, half).into()
@@ -122,7 +122,7 @@ fn a_large_picture_is_brought_down_to_512_in_its_proportions() {
 
 #[test]
 fn what_cannot_be_seen_does_not_colour_what_can() {
-    // A red disc on green that is fully transparent.
+    // A red disc on fully transparent green.
     let pixel = |x: u32, y: u32| {
         let (x, y) = (x.abs_diff(1000), y.abs_diff(1000));
         let is_inside = x * x + y * y < 900 * 900;
@@ -145,7 +145,7 @@ fn what_cannot_be_seen_does_not_colour_what_can() {
     assert!(edges > 100, "there is an edge to look at");
 }
 
-/// A PNG of that colour type and depth, all of whose samples are `byte`.
+/// A PNG of this colour type and depth with every sample set to `byte`.
 fn png(colour: ColorType, depth: BitDepth, side: u32, byte: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, side, side);
@@ -221,20 +221,20 @@ fn of_an_animation_the_first_frame_is_shown() {
     assert!(is_near(&shown, 15, 10, RED));
 }
 
-/// EXIF that says how to turn the picture and where it was taken.
+/// EXIF with an orientation and a GPS position.
 fn exif(orientation: u16) -> Vec<u8> {
     let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02".to_vec();
     exif.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1]);
     exif.extend(orientation.to_be_bytes());
     exif.extend([0, 0]);
-    // The place, as an inner directory that the text behind stands for.
+    // The GPS directory; the following text stands in for its content.
     exif.extend([0x88, 0x25, 0, 4, 0, 0, 0, 1, 0, 0, 0, 38]);
     exif.extend([0; 4]);
     exif.extend(b"GPS 52.5200 N 13.4050 E");
     exif
 }
 
-/// The JPEG with that segment behind its first mark.
+/// Inserts a segment after the JPEG's start marker.
 fn with_segment(jpeg: &[u8], marker: u8, segment: &[u8]) -> Vec<u8> {
     let length = u16::try_from(segment.len() + 2).unwrap().to_be_bytes();
     let head = [0xff, 0xd8, 0xff, marker];
@@ -244,7 +244,7 @@ fn with_segment(jpeg: &[u8], marker: u8, segment: &[u8]) -> Vec<u8> {
 #[test]
 fn a_picture_is_turned_the_right_way_up() {
     let jpeg = file(&halves(64, 32), ImageFormat::Jpeg);
-    // Where the red half has gone.
+    // Where the red half ends up.
     for (orientation, size, red, blue) in [
         (1, (64, 32), (8, 16), (56, 16)),
         (2, (64, 32), (56, 16), (8, 16)),
@@ -272,14 +272,14 @@ fn a_png_is_turned_by_its_metadata_too() {
     let length = u32::try_from(body.len()).unwrap().to_be_bytes();
     let chunk = [b"eXIf", body].concat();
     let sum = checksum(&chunk).to_be_bytes();
-    // Behind the picture, where it may stand as well as before.
+    // After the image data, where EXIF is also allowed.
     let file = [&plain[..end], &length, &chunk, &sum, &plain[end..]].concat();
     let (_, shown) = shown(&file);
     assert_eq!(shown.dimensions(), (32, 64));
     assert!(is_near(&shown, 16, 8, RED));
 }
 
-/// The checksum of PNG's chunks (CRC-32).
+/// CRC-32 of a PNG chunk.
 fn checksum(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
@@ -342,7 +342,7 @@ fn a_file_that_breaks_off_is_refused_wherever_it_does() {
     let files = [
         (file(&picture, ImageFormat::Jpeg), 0),
         (PROGRESSIVE_JPEG.to_vec(), 0),
-        // What of a PNG is cut behind its data, and of a GIF behind its frame, nobody misses.
+        // Truncation after a PNG's data or a GIF's first frame is harmless.
         (file(&noise, ImageFormat::Png), 16),
         (file(&noise, ImageFormat::WebP), 2),
         (file(&picture, ImageFormat::Gif), 8),
@@ -376,7 +376,7 @@ fn what_only_begins_like_an_image_is_damaged() {
     }
 }
 
-/// The file with other bytes from there on.
+/// Overwrites bytes at an offset.
 fn patched(file: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -398,7 +398,7 @@ fn a_picture_of_too_many_pixels_is_refused_before_it_is_read() {
     assert_too_many_pixels(&patched(&jpeg, frame + 5, &[0xff; 4]));
     let gif = file(&halves(8, 8), ImageFormat::Gif);
     assert_too_many_pixels(&patched(&gif, 6, &[0xff; 4]));
-    // A lossless WebP has 14 bits for each side, less one.
+    // Lossless WebP stores each side minus one in 14 bits.
     let webp = file(&halves(8, 8), ImageFormat::WebP);
     let head = webp.windows(4).position(|it| it == b"VP8L").unwrap();
     assert_too_many_pixels(&patched(&webp, head + 9, &[0xfe, 0xbf, 0xff, 0x0f]));
@@ -412,13 +412,13 @@ fn assert_too_many_pixels(file: &[u8]) {
 
 #[test]
 fn a_form_that_takes_too_much_memory_is_refused_before_it_is_read() {
-    // Of three full components, and to be held as coefficients until the last scan.
+    // Three full-size components whose coefficients are held until the last scan.
     let frame = PROGRESSIVE_JPEG
         .windows(2)
         .position(|it| it == [0xff, 0xc2]);
     let sides = [0x10, 0, 0x10, 0];
     let costly = patched(PROGRESSIVE_JPEG, frame.unwrap() + 5, &sides);
-    // A first frame that is larger than the picture.
+    // A first frame larger than the canvas.
     let gif = file(&halves(8, 8), ImageFormat::Gif);
     let frame = gif.iter().rposition(|byte| *byte == 0x2c).unwrap();
     let outsized = patched(&gif, frame + 5, &[0xff; 4]);

@@ -1,4 +1,4 @@
-//! Every kind of store keeps the contract of the port.
+//! Every kind of store keeps the port's contract.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where no store can be made")]
 
@@ -31,7 +31,7 @@ mod folder {
     colloquy_application::blob_contracts!(blobs);
 }
 
-/// On a server that checks signatures.
+/// Against a server that verifies signatures.
 mod s3 {
     use colloquy_tests::s3_server::S3Server;
 
@@ -46,7 +46,7 @@ mod s3 {
     colloquy_application::blob_contracts!(blobs);
 }
 
-/// Runs where `TEST_S3_URL` names a new bucket, and the `AWS_*` variables say how to reach it.
+/// Runs if `TEST_S3_URL` names an empty bucket and the `AWS_*` variables give access.
 mod another_s3 {
     use std::process;
     use std::sync::atomic::{AtomicUsize, Ordering};

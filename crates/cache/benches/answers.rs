@@ -1,4 +1,4 @@
-//! What a look-up costs: the very question, and similar ones beside reading the same memory.
+//! Lookup cost of the answer cache: exact and semantic, against reading the same memory.
 #![expect(
     clippy::unwrap_used,
     reason = "a benchmark ends where something is wrong"
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const DIMENSIONS: usize = 384;
 
-/// Numbers without a pattern, the same each time.
+/// Deterministic pseudo-random components.
 fn embedding(seed: u64) -> Embedding {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut number = || {
@@ -51,7 +51,7 @@ fn filled(runtime: &Runtime, entries: u64) -> (MemoryAnswerCache, AnswerPartitio
     (cache, partition)
 }
 
-/// Reads memory and does as little else as it can.
+/// Reads the memory with as little work as possible.
 struct Sum<'a>(&'a [f32]);
 
 impl WithSimd for Sum<'_> {

@@ -1,3 +1,5 @@
+//! Read cache for assistants.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,67 +15,65 @@ use moka::future::Cache;
 use crate::lookups::Lookups;
 use crate::shared_load::{Missing, same_error};
 
-/// How old a copy may get: what another instance has changed counts within five seconds, also
-/// when nobody tells of it.
+/// Maximum age of a cached read. Keeps changes by other instances visible within five seconds.
 const LIFETIME: Duration = Duration::from_secs(4);
-/// How many bytes the copies of single assistants may take, and those of pages.
+/// Maximum bytes for single assistants, and again for pages.
 const CAPACITY: u64 = 16 * 1024 * 1024;
-/// What an assistant takes beside its longer texts.
+/// Estimated size of an assistant without its long texts.
 const BASE_BYTES: usize = 1024;
 
-/// An assistant repository that remembers what it was asked: assistants, and pages of them.
-/// Concurrent reads of one are one read of the repository behind it. A write through it counts at
-/// once; of one that went past it [`forget_all`](Self::forget_all) is told, or it counts within
-/// five seconds.
+/// Caches reads of assistants and pages of assistants in front of another repository. Concurrent
+/// reads of the same thing share one load. Writes through this repository are visible at once;
+/// other writes within five seconds, or after [`forget_all`](Self::forget_all).
 ///
-/// Who may see what was read is not its business: scopes are part of what is asked.
+/// Authorization is unaffected: the scope is part of the key.
 pub struct CachedAssistantRepository {
     inner: Arc<dyn AssistantRepository>,
-    assistants: Cache<(u64, AssistantScope, AssistantRef), Copy<Assistant>>,
-    pages: Cache<(u64, AssistantScope, OffsetPage), Copy<OffsetList<Assistant>>>,
-    /// Part of every key. What was read before a write is never asked for after it, not even if
-    /// the reading took longer than the write.
+    assistants: Cache<(u64, AssistantScope, AssistantRef), CachedRead<Assistant>>,
+    pages: Cache<(u64, AssistantScope, OffsetPage), CachedRead<OffsetList<Assistant>>>,
+    /// Part of every key: what was loaded before a write is never served after it, even if the load
+    /// finishes later.
     generation: AtomicU64,
     lookups: Lookups,
 }
 
-/// What was read, and when the reading began.
+/// A value and when its load began.
 #[derive(Clone)]
-struct Copy<T> {
+struct CachedRead<T> {
     value: Arc<T>,
     since: Instant,
 }
 
-impl<T> Copy<T> {
-    /// The value, unless the reading itself took so long that it is old already.
+impl<T> CachedRead<T> {
+    /// The value, unless it expired while it was loading.
     fn fresh(self) -> Option<Arc<T>> {
         (self.since.elapsed() <= LIFETIME).then_some(self.value)
     }
 }
 
-/// Forgets every copy when the write is over, however it ends.
-struct Forgetting<'a>(&'a CachedAssistantRepository);
+/// Invalidates every entry on drop, so also when the write fails or is cancelled.
+struct ForgetOnDrop<'a>(&'a CachedAssistantRepository);
 
-impl Drop for Forgetting<'_> {
+impl Drop for ForgetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.forget_all();
     }
 }
 
 impl CachedAssistantRepository {
-    /// A cache, still empty, around the repository.
+    /// Creates an empty cache in front of `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn AssistantRepository>) -> Self {
         Self {
             inner,
             assistants: Cache::builder()
                 .max_capacity(CAPACITY)
-                .weigher(|_, copy: &Copy<Assistant>| weight([&*copy.value]))
+                .weigher(|_, read: &CachedRead<Assistant>| weight([&*read.value]))
                 .time_to_live(LIFETIME)
                 .build(),
             pages: Cache::builder()
                 .max_capacity(CAPACITY)
-                .weigher(|_, copy: &Copy<OffsetList<Assistant>>| weight(&copy.value.items))
+                .weigher(|_, read: &CachedRead<OffsetList<Assistant>>| weight(&read.value.items))
                 .time_to_live(LIFETIME)
                 .build(),
             generation: AtomicU64::new(0),
@@ -81,7 +81,7 @@ impl CachedAssistantRepository {
         }
     }
 
-    /// Forgets every copy: something was changed past this repository.
+    /// Invalidates every entry, after a write that bypassed this repository.
     pub fn forget_all(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -94,11 +94,11 @@ impl CachedAssistantRepository {
         &self,
         reference: &AssistantRef,
         scope: &AssistantScope,
-    ) -> Result<Copy<Assistant>, Missing> {
-        self.lookups.note_load();
+    ) -> Result<CachedRead<Assistant>, Missing> {
+        self.lookups.record_load();
         let since = Instant::now();
         match self.inner.get(reference, scope).await {
-            Ok(Some(assistant)) => Ok(Copy {
+            Ok(Some(assistant)) => Ok(CachedRead {
                 value: assistant,
                 since,
             }),
@@ -111,11 +111,11 @@ impl CachedAssistantRepository {
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
-    ) -> Result<Copy<OffsetList<Assistant>>, PortError> {
-        self.lookups.note_load();
+    ) -> Result<CachedRead<OffsetList<Assistant>>, PortError> {
+        self.lookups.record_load();
         let since = Instant::now();
         let value = self.inner.list(scope, page).await?;
-        Ok(Copy { value, since })
+        Ok(CachedRead { value, since })
     }
 }
 
@@ -128,7 +128,7 @@ impl Readings for CachedAssistantRepository {
 #[async_trait]
 impl AssistantRepository for CachedAssistantRepository {
     async fn add(&self, assistant: &Assistant) -> Result<(), PortError> {
-        let _written = Forgetting(self);
+        let _written = ForgetOnDrop(self);
         self.inner.add(assistant).await
     }
 
@@ -138,14 +138,14 @@ impl AssistantRepository for CachedAssistantRepository {
         scope: &AssistantScope,
     ) -> Result<Option<Arc<Assistant>>, PortError> {
         self.lookups.note();
-        // By scope, and without what was not found: what is out of scope is read like what is
-        // absent, every time, however often others read it.
+        // Keyed by scope. Misses are not cached, so out-of-scope and absent assistants take the
+        // same time.
         let key = (self.generation(), scope.clone(), reference.clone());
-        let copy = self
+        let read = self
             .assistants
             .try_get_with(key, self.read(reference, scope));
-        match copy.await {
-            Ok(copy) => match copy.fresh() {
+        match read.await {
+            Ok(read) => match read.fresh() {
                 None => self.inner.get(reference, scope).await,
                 found => Ok(found),
             },
@@ -163,8 +163,8 @@ impl AssistantRepository for CachedAssistantRepository {
     ) -> Result<Arc<OffsetList<Assistant>>, PortError> {
         self.lookups.note();
         let key = (self.generation(), scope.clone(), page);
-        let copy = self.pages.try_get_with(key, self.read_page(scope, page));
-        match copy.await.map_err(|error| same_error(&error))?.fresh() {
+        let read = self.pages.try_get_with(key, self.read_page(scope, page));
+        match read.await.map_err(|error| same_error(&error))?.fresh() {
             Some(list) => Ok(list),
             None => self.inner.list(scope, page).await,
         }
@@ -183,23 +183,23 @@ impl AssistantRepository for CachedAssistantRepository {
         id: AssistantId,
         change: &AssistantChange<'_>,
     ) -> Result<(Assistant, Assistant), PortError> {
-        // Also when it is refused: whoever tries again must read what is there.
-        let _written = Forgetting(self);
+        // Also after a conflict: the caller retries and must read the current state.
+        let _written = ForgetOnDrop(self);
         self.inner.update(id, change).await
     }
 
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
-        let _written = Forgetting(self);
+        let _written = ForgetOnDrop(self);
         self.inner.void_answers(id).await
     }
 
     async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
-        let _written = Forgetting(self);
+        let _written = ForgetOnDrop(self);
         self.inner.delete(id).await
     }
 }
 
-/// About how many bytes they take.
+/// Estimated size in bytes.
 fn weight<'a>(assistants: impl IntoIterator<Item = &'a Assistant>) -> u32 {
     let bytes = assistants.into_iter().map(|assistant| {
         let description = assistant.description.as_ref();

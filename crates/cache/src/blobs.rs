@@ -1,3 +1,5 @@
+//! Read cache for blobs.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,24 +10,24 @@ use moka::future::Cache;
 
 use crate::lookups::Lookups;
 
-/// How long a copy stays that nobody asks for.
+/// Idle time after which an entry is dropped.
 const IDLE: Duration = Duration::from_secs(600);
-/// What a copy takes beside its bytes.
+/// Estimated overhead per entry.
 const BASE_BYTES: usize = 256;
-/// The longest blob of which a copy is kept.
+/// Larger blobs are not cached.
 const MAX_BLOB_BYTES: usize = 1024 * 1024;
 
-/// A blob store that remembers what it was asked for. It is for keys that are written once, such
-/// as those of avatars: of what another instance puts in a key's place, or removes, it learns
-/// nothing. What is put or removed through it counts at once.
+/// Caches blobs in front of another store. Only for keys that are written once, such as avatars: it
+/// does not see other instances replace or delete a blob. Changes made through it are visible at
+/// once.
 pub struct CachedBlobStore {
     inner: Arc<dyn BlobStore>,
-    copies: Cache<BlobKey, Bytes>,
+    blobs: Cache<BlobKey, Bytes>,
     lookups: Lookups,
 }
 
 impl CachedBlobStore {
-    /// A cache of about `max_bytes`, still empty, around the store.
+    /// Creates an empty cache of about `max_bytes` in front of `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn BlobStore>, max_bytes: u64) -> Self {
         let weight = |_: &BlobKey, bytes: &Bytes| {
@@ -33,7 +35,7 @@ impl CachedBlobStore {
         };
         Self {
             inner,
-            copies: Cache::builder()
+            blobs: Cache::builder()
                 .max_capacity(max_bytes)
                 .weigher(weight)
                 .time_to_idle(IDLE)
@@ -53,27 +55,27 @@ impl Readings for CachedBlobStore {
 impl BlobStore for CachedBlobStore {
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), PortError> {
         let put = self.inner.put(key, bytes).await;
-        // Also when it failed: it may have been done all the same.
-        self.copies.invalidate(key).await;
+        // Also after a failure: the change may have been applied.
+        self.blobs.invalidate(key).await;
         put
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Option<Bytes>, PortError> {
         self.lookups.note();
-        if let Some(copy) = self.copies.get(key).await {
-            return Ok(Some(copy));
+        if let Some(bytes) = self.blobs.get(key).await {
+            return Ok(Some(bytes));
         }
-        self.lookups.note_load();
+        self.lookups.record_load();
         let found = self.inner.get(key).await?;
         if let Some(bytes) = found.as_ref().filter(|it| it.len() <= MAX_BLOB_BYTES) {
-            self.copies.insert(key.clone(), bytes.clone()).await;
+            self.blobs.insert(key.clone(), bytes.clone()).await;
         }
         Ok(found)
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), PortError> {
         let deleted = self.inner.delete(key).await;
-        self.copies.invalidate(key).await;
+        self.blobs.invalidate(key).await;
         deleted
     }
 

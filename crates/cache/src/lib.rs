@@ -1,3 +1,5 @@
+//! In-memory caches.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

@@ -1,3 +1,5 @@
+//! Hit and miss counters.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use colloquy_application::ports::Reading;
@@ -14,12 +16,12 @@ impl Lookups {
         self.all.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that the store behind the cache is asked.
-    pub(crate) fn note_load(&self) {
+    /// Counts a load from the repository behind the cache.
+    pub(crate) fn record_load(&self) {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// As the readings of the cache of that name.
+    /// The counts as readings labelled with the cache's name.
     pub(crate) fn readings(&self, cache: &'static str) -> Vec<Reading> {
         let lookups = Reading::count(
             "colloquy_read_cache_lookups",

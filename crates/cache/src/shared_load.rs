@@ -1,16 +1,16 @@
-//! What becomes of a load that several callers wait for.
+//! Errors of a load shared by several callers.
 
 use std::sync::Arc;
 
 use colloquy_application::ports::PortError;
 
-/// Why there is nothing to remember. Every caller of a shared lookup is told.
+/// Why there is nothing to cache. Reported to every caller of a shared load.
 pub(crate) enum Missing {
     Absent,
     Failed(Arc<PortError>),
 }
 
-/// An error of the same meaning, with the shared one as its cause.
+/// An equivalent error with the shared one as its source.
 pub(crate) fn same_error(error: &Arc<PortError>) -> PortError {
     let cause = Arc::clone(error);
     match &**error {

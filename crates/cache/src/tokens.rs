@@ -1,3 +1,5 @@
+//! Read cache for token lookups.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,13 +17,13 @@ use moka::policy::EvictionPolicy;
 use crate::lookups::Lookups;
 use crate::shared_load::{Missing, same_error};
 
-/// How old an answer may get, by the caller's clock and by the machine's.
+/// Maximum age of an entry, by the caller's clock and by the machine's.
 const LIFETIME: Duration = Duration::from_secs(4);
-/// How many answers are kept at the most.
+/// Maximum number of entries.
 const CAPACITY: u64 = 10_000;
 
-/// A token repository that remembers whom a token authenticates. Concurrent lookups of one token
-/// are one lookup of the repository behind it; tokens that are absent are not remembered.
+/// Caches which user a token authenticates. Concurrent lookups of a token share one load. Unknown
+/// tokens are not cached.
 pub struct CachedTokenRepository {
     inner: Arc<dyn TokenRepository>,
     answers: Cache<Key, Authenticated>,
@@ -29,20 +31,19 @@ pub struct CachedTokenRepository {
     lookups: Lookups,
 }
 
-/// What an answer is good for. An answer whose generation or period has passed is never asked for
-/// again, so nothing needs to be taken out of the cache, not even from under a load that is still
-/// under way and would put it back.
+/// Cache key. Entries of an earlier generation or period are never looked up again, so nothing has
+/// to be removed, and a slow load cannot bring a stale entry back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     hash: TokenHash,
-    /// How often tokens were removed before.
+    /// Number of invalidations so far.
     generation: u64,
-    /// The stretch of time, one [`LIFETIME`] long, that the lookup falls into.
+    /// Index of the [`LIFETIME`]-long period that the lookup falls into.
     period: i64,
 }
 
 impl CachedTokenRepository {
-    /// A cache, still empty, around the repository.
+    /// Creates an empty cache in front of `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn TokenRepository>) -> Self {
         let answers = Cache::builder()
@@ -58,8 +59,7 @@ impl CachedTokenRepository {
         }
     }
 
-    /// Forgets every answer: whoever changed a user through another port makes the change count
-    /// at once on this instance, instead of within the lifetime of an answer.
+    /// Invalidates every entry, so that a change to a user takes effect at once on this instance.
     pub fn forget_all(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -77,7 +77,7 @@ impl CachedTokenRepository {
         hash: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Authenticated, Missing> {
-        self.lookups.note_load();
+        self.lookups.record_load();
         match self.inner.authenticate(hash, now).await {
             Ok(found) => found.ok_or(Missing::Absent),
             Err(error) => Err(Missing::Failed(Arc::new(error))),
@@ -130,7 +130,7 @@ impl TokenRepository for CachedTokenRepository {
 
     async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError> {
         let answer = self.inner.revoke(user, id).await;
-        // Also after a failure: it may have come after the removal.
+        // Also after a failure: the removal may have been applied.
         self.forget_all();
         answer
     }
@@ -142,8 +142,7 @@ impl TokenRepository for CachedTokenRepository {
     }
 }
 
-/// Periods begin at a different moment for each token, so that not all of them are looked up anew
-/// at once.
+/// Offsets periods per token, so that entries do not all expire at once.
 fn period(hash: &TokenHash, now: DateTime<Utc>) -> i64 {
     const LENGTH: i64 = LIFETIME.as_millis() as i64;
     let offset = i64::from(u16::from_be_bytes([hash.0[0], hash.0[1]]));

@@ -1,3 +1,5 @@
+//! Invalidates cached tokens when users change.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,24 +11,24 @@ use colloquy_domain::{Email, User, UserId};
 
 use crate::CachedTokenRepository;
 
-/// A user repository that keeps no copies itself: a change through it makes the token cache
-/// forget, so that who was disabled, demoted or given a new password is it at once on this instance.
+/// A user repository without a cache of its own. Each change invalidates the token cache, so that
+/// disabling or demoting a user, or a new password, takes effect at once on this instance.
 pub struct TokenForgettingUserRepository {
     inner: Arc<dyn UserRepository>,
     tokens: Arc<CachedTokenRepository>,
 }
 
-/// Forgets the tokens when the write is over, however it ends.
-struct Forgetting<'a>(&'a CachedTokenRepository);
+/// Invalidates the tokens on drop, so also when the write fails or is cancelled.
+struct ForgetOnDrop<'a>(&'a CachedTokenRepository);
 
-impl Drop for Forgetting<'_> {
+impl Drop for ForgetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.forget_all();
     }
 }
 
 impl TokenForgettingUserRepository {
-    /// Around that repository, for that token cache.
+    /// Wraps `inner` and invalidates `tokens`.
     #[must_use]
     pub fn new(inner: Arc<dyn UserRepository>, tokens: Arc<CachedTokenRepository>) -> Self {
         Self { inner, tokens }
@@ -64,7 +66,7 @@ impl UserRepository for TokenForgettingUserRepository {
     }
 
     async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError> {
-        let _written = Forgetting(&self.tokens);
+        let _written = ForgetOnDrop(&self.tokens);
         self.inner.update(id, changes).await
     }
 
@@ -78,7 +80,7 @@ impl UserRepository for TokenForgettingUserRepository {
     }
 
     async fn delete(&self, id: UserId) -> Result<(), PortError> {
-        let _written = Forgetting(&self.tokens);
+        let _written = ForgetOnDrop(&self.tokens);
         self.inner.delete(id).await
     }
 }

@@ -1,5 +1,5 @@
-//! A million answers do not take more memory than the limit and a fifth. The only test of its
-//! process: it measures all of it.
+//! A million answers use at most the limit plus a fifth. Alone in its process because it measures
+//! the whole process.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
@@ -27,8 +27,8 @@ async fn a_million_answers_stay_within_the_limit() {
     let before = resident();
     let mut most = 0;
     for number in 0..ANSWERS {
-        // Half of them to one assistant, the others to many; texts of many lengths.
-        let place = if number % 2 == 0 {
+        // Half go to one assistant, the rest to many; text lengths vary.
+        let index = if number % 2 == 0 {
             0
         } else {
             number / 2 % 1_000
@@ -40,7 +40,7 @@ async fn a_million_answers_stay_within_the_limit() {
             created_at: moment(0),
         };
         cache
-            .put(&partitions[place], answer, Some(&vector))
+            .put(&partitions[index], answer, Some(&vector))
             .await
             .unwrap();
         if number % 10_000 == 0 {
@@ -51,7 +51,7 @@ async fn a_million_answers_stay_within_the_limit() {
     assert!(most <= LIMIT + LIMIT / 5, "{most} bytes");
 }
 
-/// The bytes of this process that lie in memory.
+/// Resident set size of this process in bytes.
 fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status

@@ -1,4 +1,4 @@
-//! The answers in memory keep the contract, and their limit.
+//! The in-memory answer cache keeps its contract and its limit.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
@@ -28,7 +28,7 @@ fn partition(make: &Samples) -> AnswerPartition {
 
 fn vector(number: u32) -> Embedding {
     let mixed = number.wrapping_mul(0x9E37_79B9);
-    let numbers = (0..16).map(|place| (mixed.rotate_left(place) & 0xFF) as f32 + 1.0);
+    let numbers = (0..16).map(|index| (mixed.rotate_left(index) & 0xFF) as f32 + 1.0);
     Embedding::new(numbers.collect()).unwrap()
 }
 
@@ -108,7 +108,7 @@ async fn answers_that_are_given_anew_all_the_time_take_no_more_room() {
     let (cache, make) = (MemoryAnswerCache::new(1 << 20), Samples::new());
     let (busy, quiet) = (partition(&make), partition(&make));
     put(&cache, &quiet, 1).await;
-    // Far more bytes in all than there is room for.
+    // Far more bytes in total than the limit.
     for _ in 0..100 {
         for number in 0..400 {
             put(&cache, &busy, number).await;

@@ -1,4 +1,4 @@
-//! What the cache spares the repository behind it, and what it never keeps.
+//! Which reads the assistant cache saves, and what it must not cache.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
@@ -16,7 +16,7 @@ use colloquy_cache::CachedAssistantRepository;
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
 use futures_util::future::join_all;
 
-/// A repository that counts reads, and holds them up on their way back.
+/// Counts reads and delays their results.
 struct Slow {
     memory: Memory,
     reads: AtomicUsize,
@@ -111,7 +111,7 @@ impl Setting {
         found.map(Arc::unwrap_or_clone)
     }
 
-    /// Disables the assistant as it was at the beginning, through that repository.
+    /// Disables the assistant through `through`, starting from its initial state.
     async fn disable(&self, through: &dyn AssistantRepository) -> Result<(), PortError> {
         let change = |old: &Assistant| {
             (old.revision == self.assistant.revision).then(|| Assistant {
@@ -152,7 +152,7 @@ async fn a_write_counts_at_once_also_against_a_read_under_way() {
     let setting = Setting::new().await;
     let reading = setting.get();
     tokio::pin!(reading);
-    // As far as the gate, with what was there before the write.
+    // Blocked at the gate with the state before the write.
     assert!(futures_util::poll!(&mut reading).is_pending());
     setting.disable(&setting.cached).await.unwrap();
     setting.slow.gate.open();
@@ -169,7 +169,7 @@ async fn a_write_that_came_too_late_reads_anew() {
     let setting = Setting::new().await;
     setting.slow.gate.open();
     setting.get().await.unwrap();
-    // Past the cache, as another instance does.
+    // Bypasses the cache, as another instance does.
     setting.disable(&*setting.slow).await.unwrap();
     assert!(setting.get().await.unwrap().is_enabled, "not told yet");
     let refused = setting.disable(&setting.cached).await;
@@ -216,7 +216,7 @@ async fn what_is_out_of_scope_is_read_like_what_is_absent() {
     setting.disable(&setting.cached).await.unwrap();
     let reference = setting.assistant.id.into();
     for reads in 1..4 {
-        // Others read it all the time.
+        // Frequent reads must not extend an entry's life.
         setting.get().await.unwrap();
         let hidden = setting
             .cached

@@ -1,4 +1,4 @@
-//! Copies of blobs.
+//! Which blobs are cached.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn a_blob_is_read_once_and_gone_when_it_is_removed() {
     let bytes = Bytes::from_static(b"picture");
     cached.put(&key, bytes.clone()).await.unwrap();
     assert_eq!(cached.get(&key).await.unwrap(), Some(bytes.clone()));
-    // Past the cache: what it knows it does not ask again.
+    // Bypasses the cache; the cached blob is still served.
     store.delete(&key).await.unwrap();
     assert_eq!(cached.get(&key).await.unwrap(), Some(bytes));
     cached.delete(&key).await.unwrap();

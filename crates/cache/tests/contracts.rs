@@ -1,4 +1,4 @@
-//! A cached repository keeps the contract of the one behind it.
+//! The cached repositories keep the contract of the repository they wrap.
 
 use std::sync::Arc;
 

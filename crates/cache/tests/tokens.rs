@@ -1,4 +1,4 @@
-//! What the cache spares the repository behind it, and what it never keeps.
+//! Which lookups the token cache saves, and what it must not cache.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
@@ -17,7 +17,7 @@ use colloquy_cache::{CachedTokenRepository, TokenForgettingUserRepository};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, UserId};
 use futures_util::future::join_all;
 
-/// A repository that counts lookups, and holds them up on their way back.
+/// Counts lookups and delays their results.
 struct Slow {
     memory: Memory,
     lookups: AtomicUsize,
@@ -73,7 +73,7 @@ struct Setting {
 }
 
 impl Setting {
-    /// A cache around a slow repository that holds the token of [`HASH`].
+    /// A cache in front of a slow repository that holds the token [`HASH`].
     async fn new() -> Self {
         let (make, memory) = (Samples::new(), Memory::new());
         let user = make.user("ada@example.org");
@@ -161,7 +161,7 @@ async fn a_lookup_that_a_revocation_overtakes_is_not_remembered() {
     let setting = Setting::new().await;
     let early = setting.is_found(second(0));
     let (early, ()) = tokio::join!(early, async {
-        // The early lookup has read the token and waits for the gate.
+        // The early lookup has read the token and is blocked at the gate.
         assert_eq!(setting.lookups(), 1);
         setting.revoke().await;
         setting.slow.gate.open();

@@ -1,11 +1,13 @@
+//! The caller of a request: a guest or a signed-in user.
+
 use std::sync::Arc;
 
 use crate::{Role, User, UserId};
 
-/// Who asks: somebody without a token, or a user with one.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// Nobody signed in.
+    /// No token was sent.
     Guest,
     /// A signed-in, active user.
     User(Arc<User>),
@@ -18,7 +20,7 @@ impl From<User> for Actor {
 }
 
 impl Actor {
-    /// The signed-in user, if there is one.
+    /// The signed-in user, if any.
     #[must_use]
     pub fn user(&self) -> Option<&User> {
         match self {
@@ -27,13 +29,13 @@ impl Actor {
         }
     }
 
-    /// The signed-in user's id, if there is one.
+    /// The signed-in user's ID, if any.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         self.user().map(|user| user.id)
     }
 
-    /// Whether this is an administrator.
+    /// Whether the caller is an administrator.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.user().is_some_and(|user| user.role == Role::Admin)

@@ -1,4 +1,4 @@
-//! When an answer that was given may be given again.
+//! Answer-cache settings of an assistant, and how a cached answer is recorded on a run.
 
 use std::num::NonZeroU32;
 
@@ -6,24 +6,23 @@ use crate::Violation;
 use crate::decimal::decimal_types;
 use crate::named::named;
 
-/// How an assistant shares the answers that it has given.
+/// Answer-cache settings of an assistant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AnswerCaching {
-    /// Whether answers are kept and served at all.
+    /// Whether the cache is enabled.
     pub is_on: bool,
-    /// How similar another question must be, at the least, to be answered alike.
+    /// Minimum similarity for a semantic hit.
     pub threshold: SimilarityThreshold,
-    /// How old an answer may get.
+    /// Maximum age of an answer.
     pub lifetime: AnswerLifetime,
-    /// Whom answers are shared with.
+    /// Who shares cached answers.
     pub scope: CacheScope,
-    /// Counts the purges: what was kept under an earlier number is never served again. Only a
-    /// purge writes it.
+    /// Incremented by each purge; entries of earlier generations are never served.
     pub generation: u64,
 }
 
 impl Default for AnswerCaching {
-    /// Off; 0.90, an hour and `auto` once it is turned on.
+    /// Disabled; once enabled: threshold 0.90, one hour, scope `auto`.
     fn default() -> Self {
         Self {
             is_on: false,
@@ -36,29 +35,29 @@ impl Default for AnswerCaching {
 }
 
 decimal_types! {
-    /// The least cosine similarity of two questions that may share an answer.
+    /// Minimum cosine similarity for two questions to share an answer.
     SimilarityThreshold: 0.0 to 1.0;
 }
 
 impl SimilarityThreshold {
-    /// What counts unless something else is said.
+    /// Default threshold.
     pub const DEFAULT: Self = Self(0.90);
 }
 
-/// How old an answer may get, in whole seconds.
+/// Maximum age of a cached answer, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AnswerLifetime(NonZeroU32);
 
 impl AnswerLifetime {
-    /// An hour.
+    /// One hour.
     pub const DEFAULT: Self = Self(NonZeroU32::MIN.saturating_add(3599));
-    /// The longest allowed, in seconds: some 68 years.
+    /// Maximum, in seconds (about 68 years).
     pub const MAX: u32 = 2_147_483_647;
 
-    /// Checks the range, which starts at 1.
+    /// Accepts 1 to [`MAX`](Self::MAX).
     ///
     /// # Errors
-    /// A `Violation` with the code `out_of_range`.
+    /// `out_of_range`.
     pub fn from_seconds(seconds: u32) -> Result<Self, Violation> {
         match NonZeroU32::new(seconds) {
             Some(lifetime) if seconds <= Self::MAX => Ok(Self(lifetime)),
@@ -77,48 +76,49 @@ impl AnswerLifetime {
 }
 
 named! {
-    /// Whom an assistant's answers are shared with.
+    /// Who shares an assistant's cached answers.
     CacheScope {
-        /// Everybody where the assistant is public; each user has their own where it is private.
+        /// Everyone if the assistant is public; per user if it is private.
         Auto = "auto",
-        /// Nobody: each user has their own.
+        /// Per user.
         User = "user",
-        /// Everybody who may use the assistant.
+        /// Everyone who may run the assistant.
         Shared = "shared",
     }
 }
 
 named! {
-    /// How a question was found to have been answered before.
+    /// How a cached answer was matched.
     CacheHit {
-        /// The very same question.
+        /// Identical question after normalization.
         Exact = "exact",
-        /// One that means the same.
+        /// Similar question.
         Semantic = "semantic",
     }
 }
 
-/// That a run's answer was given before.
+/// Marks a run answered from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachedRun {
-    /// How it was found.
+    /// How the answer was matched.
     pub hit: CacheHit,
-    /// How similar the two questions are.
+    /// Similarity of the two questions.
     pub similarity: Similarity,
-    /// How old the answer was, in whole seconds.
+    /// Age of the answer, in whole seconds.
     pub age_seconds: u64,
 }
 
-/// A cosine similarity from 0 to 1, kept in ten-thousandths: every store holds that exactly.
+/// Cosine similarity from 0 to 1, stored as ten-thousandths so that every database keeps it
+/// exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Similarity(u16);
 
 impl Similarity {
     const ONE: u16 = 10_000;
-    /// That of a question to itself.
+    /// Similarity of a question to itself.
     pub const SAME: Self = Self(Self::ONE);
 
-    /// The nearest of ten thousand steps; what lies outside 0 to 1 becomes the nearer end, and NaN 0.
+    /// Rounds to the nearest ten-thousandth and clamps to 0..=1; NaN becomes 0.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -129,10 +129,10 @@ impl Similarity {
         Self((cosine.clamp(0.0, 1.0) * f64::from(Self::ONE)).round() as u16)
     }
 
-    /// The similarity of so many ten-thousandths.
+    /// Builds a similarity from ten-thousandths.
     ///
     /// # Errors
-    /// A `Violation` with the code `out_of_range`.
+    /// `out_of_range`.
     pub fn from_ten_thousandths(steps: i64) -> Result<Self, Violation> {
         match u16::try_from(steps) {
             Ok(steps) if steps <= Self::ONE => Ok(Self(steps)),
@@ -140,13 +140,13 @@ impl Similarity {
         }
     }
 
-    /// In ten-thousandths.
+    /// The value in ten-thousandths.
     #[must_use]
     pub const fn as_ten_thousandths(self) -> u16 {
         self.0
     }
 
-    /// From 0 to 1.
+    /// The value from 0 to 1.
     #[must_use]
     pub fn get(self) -> f64 {
         f64::from(self.0) / f64::from(Self::ONE)

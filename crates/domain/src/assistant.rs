@@ -1,3 +1,5 @@
+//! Assistants: what administrators define and users talk to.
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -8,88 +10,88 @@ use crate::{
     RunTokenLimit, Slug, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds,
 };
 
-/// What administrators define and people talk to.
+/// An assistant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assistant {
-    /// The assistant's id.
+    /// ID.
     pub id: AssistantId,
-    /// Its unique readable name in addresses.
+    /// Unique readable name for URLs.
     pub slug: Slug,
-    /// Its name as people see it.
+    /// Display name.
     pub name: AssistantName,
-    /// What it is good for, as people see it.
+    /// Display description.
     pub description: Option<Description>,
-    /// What the model is told before every conversation; only administrators see it.
+    /// System instructions; visible to administrators only.
     pub instructions: Instructions,
     /// The model that answers.
     pub model: ModelName,
-    /// How the model is run.
+    /// Generation settings.
     pub configuration: Configuration,
-    /// What the model may use besides its words.
+    /// Tools offered to the model.
     pub tools: Vec<ToolRef>,
-    /// How many of them are used at once.
+    /// Maximum number of tool calls executed at once.
     pub tool_max_concurrency: ToolConcurrency,
-    /// How often the model may ask for tools in one run.
+    /// Maximum rounds of tool calls per run.
     pub max_tool_rounds: ToolRounds,
-    /// What one run may use in all.
+    /// Limits per run.
     pub budget: RunBudget,
-    /// What the answers keep to, where they are for programs.
+    /// Schema that answers must match, if they are structured.
     pub output_schema: Option<OutputSchema>,
-    /// Private: only signed-in users see and run it.
+    /// If set, only signed-in users can see and run it.
     pub user_authentication: bool,
-    /// How the answers that it has given are shared.
+    /// Answer-cache settings.
     pub caching: AnswerCaching,
-    /// A disabled assistant does not exist for anyone but administrators.
+    /// Disabled assistants are visible to administrators only.
     pub is_enabled: bool,
-    /// How it looks.
+    /// Avatar.
     pub avatar: Avatar,
-    /// Counts the writes, from 1; an update names the revision that it was made from.
+    /// Write counter, starting at 1; updates name the revision they were made from.
     pub revision: u32,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What one run may use, together with the assistants that it asks as tools. Where nothing is set
-/// the service's limit counts, and also where that is lower.
+/// Limits for one run, including the assistants it calls as tools. The service's own limits apply
+/// where a limit is unset or higher.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunBudget {
-    /// How often models are asked, repetitions after a failure included.
+    /// Model calls, including retries.
     pub max_model_calls: Option<ModelCallLimit>,
-    /// How often tools are used.
+    /// Tool calls.
     pub max_tool_calls: Option<ToolCallLimit>,
-    /// Tokens that the models read and write.
+    /// Input and output tokens.
     pub max_run_tokens: Option<RunTokenLimit>,
 }
 
 text_types! {
-    /// An assistant's name as people see it.
+    /// Display name of an assistant.
     AssistantName: max 255, blank Refused;
-    /// What an assistant is good for.
+    /// Description of an assistant.
     Description: max 1_000, blank Allowed;
-    /// What the model is told before every conversation.
+    /// System instructions of an assistant.
     Instructions: max 100_000, blank Allowed;
 }
 
 impl Default for Instructions {
-    /// None at all.
+    /// Empty instructions.
     fn default() -> Self {
         Self(String::new())
     }
 }
 
-/// How an address names an assistant: by id or by slug.
+/// Assistant ID or slug, as it appears in a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AssistantRef {
-    /// By id.
+    /// By ID.
     Id(AssistantId),
     /// By slug.
     Slug(Slug),
 }
 
 impl AssistantRef {
-    /// Reads an id or a slug; `None` where the text can name no assistant at all.
+    /// Parses an ID or a slug; `None` if the text is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse()

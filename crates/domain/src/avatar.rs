@@ -1,26 +1,27 @@
+//! Avatars: an image, or initials on a background colour.
+
 use std::fmt;
 
 use crate::{AvatarId, Color, Violation};
 
-/// How an assistant looks: a picture or, without one, its initials on a colour.
+/// An assistant's avatar. Without an image, clients show initials on the background.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Avatar {
-    /// The picture.
+    /// The uploaded image.
     pub image: Option<AvatarImage>,
-    /// The colour behind it.
+    /// Background colour.
     pub background: Color,
-    /// The colour of text on the background; see [`Avatar::text_color`].
+    /// Explicit text colour; see [`Avatar::text_color`].
     pub text: Option<Color>,
-    /// Which part of the picture shows where it is cut.
+    /// Which part of the image stays visible when it is cropped.
     pub vertical_position: VerticalPosition,
 }
 
 impl Avatar {
-    /// The background of an assistant for which nobody has chosen one: a light grey, which goes
-    /// with everything.
+    /// Default background, light grey.
     pub const DEFAULT_BACKGROUND: &str = "#e0e0e0";
 
-    /// The colour of text: the chosen one, or that which is easier to read on the background.
+    /// The explicit text colour, or the more readable one for the background.
     #[must_use]
     pub fn text_color(&self) -> Color {
         let chosen = self.text.clone();
@@ -29,7 +30,7 @@ impl Avatar {
 }
 
 impl Default for Avatar {
-    /// No picture, a light grey, readable text, and the middle of what is cut.
+    /// No image, light grey background, derived text colour, vertically centred.
     fn default() -> Self {
         Self {
             image: None,
@@ -40,18 +41,18 @@ impl Default for Avatar {
     }
 }
 
-/// Which picture an assistant has. Its bytes lie in the blob store.
+/// Reference to an avatar image; the bytes are in the blob store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvatarImage {
-    /// Names this upload, so that no two ever share a place in the blob store.
+    /// ID of this upload, so that uploads never share a blob key.
     pub id: AvatarId,
-    /// What its bytes are.
+    /// Encoding of the stored bytes.
     pub kind: AvatarKind,
-    /// Tells whether bytes are the same.
+    /// Hash of the stored bytes.
     pub hash: ContentHash,
 }
 
-/// What the bytes of a stored picture are.
+/// Encoding of a stored image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AvatarKind {
     /// PNG.
@@ -66,7 +67,7 @@ impl AvatarKind {
     /// Every kind.
     pub const ALL: &[Self] = &[Self::Png, Self::Jpeg, Self::WebP];
 
-    /// The name under which it is stored.
+    /// The name in storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -86,14 +87,14 @@ impl AvatarKind {
         }
     }
 
-    /// The kind of that name.
+    /// Inverse of [`as_str`](Self::as_str).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 }
 
-/// The SHA-256 of some bytes. Shown as 64 hexadecimal digits.
+/// A SHA-256 hash; displays as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 32]);
 
@@ -109,8 +110,7 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-/// Which part of a picture shows where it is cut, in percent of the height: 0 is the top, 100 the
-/// bottom.
+/// Vertical anchor of a cropped image, in percent of its height: 0 is the top, 100 the bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VerticalPosition(u8);
 
@@ -118,10 +118,10 @@ impl VerticalPosition {
     /// The bottom.
     pub const MAX: u32 = 100;
 
-    /// Checks the range.
+    /// Accepts 0 to [`MAX`](Self::MAX).
     ///
     /// # Errors
-    /// A `Violation` with the code `out_of_range`.
+    /// `out_of_range`.
     pub fn new(percent: u32) -> Result<Self, Violation> {
         match u8::try_from(percent) {
             Ok(value) if percent <= Self::MAX => Ok(Self(value)),
@@ -129,7 +129,7 @@ impl VerticalPosition {
         }
     }
 
-    /// The number.
+    /// The percentage.
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
@@ -137,7 +137,7 @@ impl VerticalPosition {
 }
 
 impl Default for VerticalPosition {
-    /// The middle.
+    /// Centred.
     fn default() -> Self {
         Self(50)
     }

@@ -1,10 +1,12 @@
+//! CSS colours and readable text on them.
+
 use std::fmt;
 
 use crate::Violation;
 use crate::color_names::NAMED;
 
-/// An opaque colour: `#rgb`, `#rrggbb` or one of the names that CSS has, in whatever case. Kept as
-/// it was given.
+/// An opaque CSS colour: `#rgb`, `#rrggbb` or a CSS colour name, case-insensitive. Keeps the text
+/// as given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Color {
     written: String,
@@ -12,10 +14,10 @@ pub struct Color {
 }
 
 impl Color {
-    /// Checks the form.
+    /// Parses a colour.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format`.
+    /// `invalid_format`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
         let written = text.into();
         let value = match written.strip_prefix('#') {
@@ -32,7 +34,7 @@ impl Color {
         Ok(Self { written, rgb })
     }
 
-    /// A colour of which the caller knows both sides.
+    /// A colour whose text and RGB value the caller already knows.
     pub(crate) fn opaque(written: &str, rgb: [u8; 3]) -> Self {
         Self {
             written: written.to_owned(),
@@ -40,7 +42,7 @@ impl Color {
         }
     }
 
-    /// The colour as it was given.
+    /// The text as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.written
@@ -52,8 +54,8 @@ impl Color {
         self.rgb
     }
 
-    /// The colour of text on this one that is easier to read: `#000000` or `#ffffff`, whichever
-    /// has the higher contrast ratio as WCAG 2 defines it; black when they are equal.
+    /// `#000000` or `#ffffff`, whichever has the higher WCAG 2 contrast ratio on this colour; black
+    /// on a tie.
     #[must_use]
     pub fn readable_text(&self) -> Self {
         let luminance = self.luminance();
@@ -66,14 +68,14 @@ impl Color {
         }
     }
 
-    /// Relative luminance, from 0 for black to 1 for white: the weights are those of sRGB.
+    /// Relative luminance from 0 (black) to 1 (white), with the sRGB weights.
     fn luminance(&self) -> f64 {
         let [red, green, blue] = self.rgb.map(linear);
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 }
 
-/// A channel's share of light, without the curve that sRGB stores it on.
+/// Removes the sRGB transfer curve from a channel.
 fn linear(channel: u8) -> f64 {
     let share = f64::from(channel) / 255.0;
     if share <= 0.04045 {
@@ -84,7 +86,7 @@ fn linear(channel: u8) -> f64 {
 }
 
 fn from_digits(digits: &str) -> Option<u32> {
-    // `from_str_radix` would take a sign.
+    // `from_str_radix` would accept a sign.
     if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
@@ -171,8 +173,8 @@ mod tests {
 
     #[test]
     fn text_has_the_higher_contrast() {
-        // #757575 is the lightest grey on which white is the better choice of the two; the ratios
-        // of #757575 and #767676 are 4.61 to 4.56 and 4.54 to 4.62.
+        // #757575 is the lightest grey on which white wins: the contrast ratios are 4.61 to 4.56
+        // for #757575 and 4.54 to 4.62 for #767676.
         for (background, text) in [
             ("#000", "#ffffff"),
             ("#fff", "#000000"),

@@ -1,4 +1,4 @@
-//! The colours that CSS has names for (CSS Color 4, section 6.1), in the order of their names.
+//! CSS named colours (CSS Color 4, section 6.1), sorted by name.
 
 pub(crate) const NAMED: [(&str, u32); 148] = [
     ("aliceblue", 0x00f0_f8ff),

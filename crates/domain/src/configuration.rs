@@ -1,4 +1,4 @@
-//! How an assistant's model is run.
+//! Generation settings of an assistant, and the types of its limits.
 
 use std::num::NonZeroU32;
 
@@ -6,50 +6,50 @@ use crate::Violation;
 use crate::decimal::decimal_types;
 use crate::text::text_types;
 
-/// Generation settings of an assistant. What is `None` is left to the provider, except the history
-/// limits, where it means the service's own ceiling.
+/// Generation settings. Unset values are left to the provider; unset history limits mean the
+/// service's own maximum.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
-    /// Randomness of the answer.
+    /// Sampling temperature.
     pub temperature: Option<Temperature>,
-    /// Share of probability mass that is sampled from.
+    /// Nucleus sampling mass.
     pub top_p: Option<TopP>,
-    /// Push towards new subjects.
+    /// Presence penalty.
     pub presence_penalty: Option<PresencePenalty>,
-    /// Push against repetition.
+    /// Frequency penalty.
     pub frequency_penalty: Option<FrequencyPenalty>,
-    /// The longest answer, in the model's tokens.
+    /// Maximum answer length, in tokens.
     pub max_output_tokens: Option<TokenLimit>,
-    /// The newest messages sent to the model, the new one included.
+    /// Maximum number of messages sent to the model, including the new one.
     pub history_max_messages: Option<HistoryLimit>,
-    /// Roughly how many tokens of history are sent, the new message included.
+    /// Approximate maximum of history tokens sent, including the new message.
     pub history_max_tokens: Option<TokenLimit>,
-    /// Labels by which operators tell assistants apart in logs.
+    /// Labels for filtering logs.
     pub tags: Option<Vec<Tag>>,
 }
 
 impl Configuration {
-    /// The most tags an assistant may have.
+    /// Maximum number of tags per assistant.
     pub const MAX_TAGS: usize = 32;
 }
 
 decimal_types! {
-    /// Randomness of an answer.
+    /// Sampling temperature.
     Temperature: 0.0 to 2.0;
-    /// Share of probability mass that is sampled from.
+    /// Nucleus sampling mass.
     TopP: 0.0 to 1.0;
-    /// Push towards new subjects.
+    /// Presence penalty.
     PresencePenalty: -2.0 to 2.0;
-    /// Push against repetition.
+    /// Frequency penalty.
     FrequencyPenalty: -2.0 to 2.0;
 }
 
 text_types! {
-    /// A label by which operators tell assistants apart.
+    /// A label for filtering logs.
     Tag: max 64, blank Refused;
 }
 
-/// Declares a newtype over a positive whole number with a ceiling.
+/// Declares a newtype over a positive integer with a maximum.
 macro_rules! limit_types {
     ($($(#[$doc:meta])* $name:ident: max $max:literal;)+) => {$(
         $(#[$doc])*
@@ -57,13 +57,13 @@ macro_rules! limit_types {
         pub struct $name(NonZeroU32);
 
         impl $name {
-            /// The largest limit allowed.
+            /// Maximum.
             pub const MAX: u32 = $max;
 
-            /// Checks the range, which starts at 1.
+            /// Accepts 1 to [`MAX`](Self::MAX).
             ///
             /// # Errors
-            /// A `Violation` with the code `out_of_range`.
+            /// `out_of_range`.
             pub fn new(value: u32) -> Result<Self, Violation> {
                 match NonZeroU32::new(value) {
                     Some(limit) if value <= Self::MAX => Ok(Self(limit)),
@@ -84,19 +84,19 @@ macro_rules! limit_types {
 }
 
 limit_types! {
-    /// A number of tokens; a million is more than any window sold today.
+    /// A number of tokens. The maximum exceeds every current context window.
     TokenLimit: max 1_000_000;
     /// A number of messages.
     HistoryLimit: max 1_000;
-    /// How many tools a run uses at once.
+    /// A number of concurrent tool calls.
     ToolConcurrency: max 16;
-    /// How often a model may ask for tools in one run before it has to answer.
+    /// A number of rounds of tool calls before the model must answer.
     ToolRounds: max 50;
-    /// How often models are asked in one run.
+    /// A number of model calls per run.
     ModelCallLimit: max 10_000;
-    /// How often tools are used in one run.
+    /// A number of tool calls per run.
     ToolCallLimit: max 10_000;
-    /// A number of tokens of a whole run.
+    /// A number of tokens per run.
     RunTokenLimit: max 1_000_000_000;
 }
 

@@ -8,15 +8,15 @@ macro_rules! decimal_types {
         pub struct $name(f64);
 
         impl $name {
-            /// The smallest value allowed.
+            /// Minimum.
             pub const MIN: f64 = $min;
-            /// The largest value allowed.
+            /// Maximum.
             pub const MAX: f64 = $max;
 
             /// Checks the range.
             ///
             /// # Errors
-            /// A `Violation` with the code `out_of_range`, also for NaN.
+            /// `out_of_range`, also for NaN.
             pub fn new(value: f64) -> Result<Self, $crate::Violation> {
                 if (Self::MIN..=Self::MAX).contains(&value) {
                     Ok(Self(value))

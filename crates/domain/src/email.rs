@@ -1,12 +1,13 @@
+//! Email addresses and the key that makes them unique.
+
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::Violation;
 
-/// An email address as its owner writes it. Two addresses that differ only in case, in how
-/// characters are composed or in their width are the same account: compare and store uniqueness by
-/// [`Email::key`].
+/// An email address as its owner wrote it. Addresses that differ only in case, Unicode composition
+/// or width belong to the same account: compare and store uniqueness by [`Email::key`].
 #[derive(Debug, Clone)]
 pub struct Email {
     written: String,
@@ -14,15 +15,14 @@ pub struct Email {
 }
 
 impl Email {
-    /// The most characters an address may have (RFC 5321, 4.5.3.1.3, less the angle brackets).
+    /// Maximum length in characters (RFC 5321, 4.5.3.1.3, without the angle brackets).
     pub const MAX_CHARS: usize = 254;
 
-    /// Checks the shape `local@domain`: both parts present, no white space or control characters
-    /// but for spaces around the whole, which are left out. Whether mail arrives there is nothing a
-    /// pattern can tell.
+    /// Checks for `local@domain` with both parts present and no whitespace or control characters;
+    /// surrounding spaces are trimmed. Does not check that mail can be delivered.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format` or `too_long`.
+    /// `invalid_format` or `too_long`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
         let written = text.into().trim().to_owned();
         if written.chars().count() > Self::MAX_CHARS {
@@ -47,22 +47,22 @@ impl Email {
         &self.written
     }
 
-    /// What makes the address unique: see [`Email::key_of`].
+    /// The uniqueness key; see [`Email::key_of`].
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// What made the address unique before characters were prepared: its lower case. An account
-    /// from that time whose key another one has by now keeps this one.
+    /// The uniqueness key of earlier versions: the address in lower case. Accounts whose current
+    /// key was already taken when the keys changed still have this one.
     #[must_use]
     pub fn former_key(&self) -> String {
         self.written.to_lowercase()
     }
 
-    /// The key of a text, be it an address or not: as `UsernameCaseMapped` of RFC 8265 prepares
-    /// it, without regard to width, case (a final sigma included) and composition. Nothing else is
-    /// equal: ß is not ss, and a domain in its `xn--` form is another text than its letters.
+    /// The key of any text, prepared like `UsernameCaseMapped` (RFC 8265): width, case (including a
+    /// final sigma) and composition are folded. Nothing else is: `ß` differs from `ss`, and a
+    /// domain in `xn--` form differs from its Unicode form.
     #[must_use]
     pub fn key_of(text: &str) -> String {
         let usual_width = text.chars().flat_map(|c| {

@@ -1,7 +1,6 @@
-//! Identifiers: one newtype per kind of record, so that a run's id never passes for a thread's.
+//! ID newtypes, one per kind of record, so that a run ID cannot pass for a thread ID.
 
-/// Declares the newtype of one kind of record over a UUID (version 7 where Colloquy makes it, so
-/// that ids sort by the time of their making).
+/// Declares an ID newtype over a UUID. Generated IDs are version 7 and sort by creation time.
 macro_rules! id_types {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
@@ -13,7 +12,7 @@ macro_rules! id_types {
         pub struct $name(uuid::Uuid);
 
         impl $name {
-            /// Wraps a UUID that the caller knows to name such a record.
+            /// Wraps a UUID that the caller knows to identify such a record.
             #[must_use]
             pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
                 Self(uuid)
@@ -35,7 +34,7 @@ macro_rules! id_types {
         impl std::str::FromStr for $name {
             type Err = $crate::Violation;
 
-            /// Reads the hyphenated or simple form of a UUID.
+            /// Parses the hyphenated or simple form of a UUID.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 uuid::Uuid::try_parse(text)
                     .map(Self)
@@ -46,18 +45,18 @@ macro_rules! id_types {
 }
 
 id_types! {
-    /// Names a [`User`](crate::User).
+    /// ID of a [`User`](crate::User).
     UserId;
-    /// Names an [`AccessToken`](crate::AccessToken).
+    /// ID of an [`AccessToken`](crate::AccessToken).
     TokenId;
-    /// Names an [`Assistant`](crate::Assistant).
+    /// ID of an [`Assistant`](crate::Assistant).
     AssistantId;
-    /// Names an [`AvatarImage`](crate::AvatarImage).
+    /// ID of an [`AvatarImage`](crate::AvatarImage).
     AvatarId;
-    /// Names a [`Thread`](crate::Thread).
+    /// ID of a [`Thread`](crate::Thread).
     ThreadId;
-    /// Names a [`Message`](crate::Message).
+    /// ID of a [`Message`](crate::Message).
     MessageId;
-    /// Names a [`Run`](crate::Run).
+    /// ID of a [`Run`](crate::Run).
     RunId;
 }

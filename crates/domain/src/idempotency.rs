@@ -1,7 +1,8 @@
+//! Idempotency keys.
+
 use crate::text::text_types;
 
 text_types! {
-    /// What a client calls a request, so that sending it again does not do it again; unique per
-    /// user.
+    /// Client-chosen key that makes a repeated request return the first result; unique per user.
     IdempotencyKey: max 255, blank Refused;
 }

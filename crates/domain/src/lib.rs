@@ -1,3 +1,5 @@
+//! Domain types and their rules.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

@@ -1,24 +1,26 @@
+//! Model names.
+
 use std::fmt;
 
 use crate::Violation;
 
-/// A model by its provider: `provider::name`, for example `openai::gpt-4o-mini` or `echo::echo`.
+/// A model and its provider, `provider::name`: for example `openai::gpt-4o-mini` or `echo::echo`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelName {
     written: String,
-    /// Byte length of the provider's part.
+    /// Byte length of the provider part.
     provider: usize,
 }
 
 impl ModelName {
-    /// The most characters a model name may have, provider included.
+    /// Maximum length in characters, provider included.
     pub const MAX_CHARS: usize = 255;
     const SEPARATOR: &str = "::";
 
-    /// Checks the shape. Whether there is such a provider only the model catalogue knows.
+    /// Checks the format. Whether the provider exists is for the model catalogue to say.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format` or `too_long`.
+    /// `invalid_format` or `too_long`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
         let written = text.into();
         crate::text::check(&written, Self::MAX_CHARS, crate::text::Blank::Allowed)?;
@@ -48,13 +50,13 @@ impl ModelName {
         &self.written
     }
 
-    /// The part before `::`.
+    /// The part before the first `::`.
     #[must_use]
     pub fn provider(&self) -> &str {
         &self.written[..self.provider]
     }
 
-    /// The part after `::`, as the provider knows it; may contain `::` itself.
+    /// The part after the first `::`; may itself contain `::`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.written[self.provider + Self::SEPARATOR.len()..]

@@ -1,4 +1,4 @@
-//! Enumerations that have a name on the wire and in storage.
+//! Enums whose variants have a name on the wire and in storage.
 
 /// Declares an enum whose variants have a name on the wire and in storage.
 macro_rules! named {
@@ -9,7 +9,7 @@ macro_rules! named {
         pub enum $name { $($(#[$vdoc])* $variant,)+ }
 
         impl $name {
-            /// Every value, for tables and messages.
+            /// Every variant.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The name on the wire and in storage.
@@ -18,7 +18,7 @@ macro_rules! named {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// The value of that name.
+            /// Inverse of [`as_str`](Self::as_str).
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($text => Some(Self::$variant),)+ _ => None }

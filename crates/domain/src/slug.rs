@@ -1,20 +1,22 @@
+//! Slugs: readable names of assistants in URLs.
+
 use std::fmt;
 
 use crate::Violation;
 
-/// The readable name of an assistant in addresses: `^[a-zA-Z0-9_-]{1,64}$`, unique, and never a
-/// text that reads as a UUID, since addresses take either.
+/// The readable name of an assistant in URLs: `^[a-zA-Z0-9_-]{1,64}$`, unique, and never a valid
+/// UUID, because URLs accept either.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);
 
 impl Slug {
-    /// The most characters a slug may have.
+    /// Maximum length in characters.
     pub const MAX_CHARS: usize = 64;
 
     /// Checks the pattern.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format`.
+    /// `invalid_format`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
         let text = text.into();
         let well_formed = (1..=Self::MAX_CHARS).contains(&text.len())
@@ -36,9 +38,9 @@ impl Slug {
         Ok(Self(text))
     }
 
-    /// Makes a slug from a display name: transliterated to ASCII, in lower case, every run of
-    /// other characters one hyphen. The `attempt`s after the first carry `-2`, `-3`, ...: the
-    /// caller goes on until one is free.
+    /// Derives a slug from a display name: transliterated to ASCII, lower case, other characters
+    /// collapsed to hyphens. Attempts after the first append `-2`, `-3`, ...; the caller retries
+    /// until one is free.
     #[must_use]
     pub fn derive(name: &str, attempt: u32) -> Self {
         let mut base = String::with_capacity(Self::MAX_CHARS);

@@ -1,21 +1,20 @@
-//! Text with a length and without NUL.
+//! Text newtypes with a maximum length and without NUL.
 
 use crate::Violation;
 
-/// Whether a text of nothing but white space counts as a value.
+/// Whether whitespace alone is a valid value.
 #[derive(Clone, Copy)]
 pub(crate) enum Blank {
     Allowed,
     Refused,
 }
 
-/// The rules that all texts share. Lengths count characters. NUL is refused because PostgreSQL
-/// cannot store it.
+/// Rules shared by all texts. Lengths count characters. PostgreSQL cannot store NUL.
 pub(crate) fn check(text: &str, max: usize, blank: Blank) -> Result<(), Violation> {
     if matches!(blank, Blank::Refused) && text.trim().is_empty() {
         return Err(Violation::new("blank", "must not be blank"));
     }
-    // A character takes at most four bytes: most texts need no count.
+    // A character is at least one byte, so short texts need no count.
     if text.len() > max && text.chars().count() > max {
         return Err(Violation::new(
             "too_long",
@@ -31,7 +30,7 @@ pub(crate) fn check(text: &str, max: usize, blank: Blank) -> Result<(), Violatio
     Ok(())
 }
 
-/// Declares a newtype over `String` that obeys [`check`].
+/// Declares a newtype over `String` that satisfies [`check`].
 macro_rules! text_types {
     ($($(#[$doc:meta])* $name:ident: max $max:literal, blank $blank:ident;)+) => {$(
         $(#[$doc])*
@@ -39,13 +38,13 @@ macro_rules! text_types {
         pub struct $name(String);
 
         impl $name {
-            /// The most characters that such a text may have.
+            /// Maximum length in characters.
             pub const MAX_CHARS: usize = $max;
 
-            /// Checks the text against the rules of this type.
+            /// Validates the text.
             ///
             /// # Errors
-            /// A `Violation` with the code `blank`, `too_long` or `invalid_format` (NUL).
+            /// `blank`, `too_long` or `invalid_format` (NUL).
             pub fn parse(text: impl Into<String>) -> Result<Self, $crate::Violation> {
                 let text = text.into();
                 $crate::text::check(&text, Self::MAX_CHARS, $crate::text::Blank::$blank)?;

@@ -1,3 +1,5 @@
+//! Threads: conversations of one user with assistants.
+
 use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
@@ -6,27 +8,27 @@ use crate::{AssistantId, ThreadId, UserId};
 /// A conversation of one user with assistants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
-    /// The thread's id.
+    /// ID.
     pub id: ThreadId,
-    /// What its owner calls it.
+    /// Display name.
     pub name: ThreadName,
-    /// Whose it is; nobody's once the owner's account is deleted.
+    /// The owner; `None` once the account is deleted.
     pub owner_id: Option<UserId>,
-    /// The assistant it was opened for, if any; a message may go to another one.
+    /// The default assistant, if any; messages may name another.
     pub assistant_id: Option<AssistantId>,
-    /// When it was opened.
+    /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// When its own fields last changed; messages do not count.
+    /// Time of the last change to the thread's own fields; messages do not count.
     pub updated_at: DateTime<Utc>,
 }
 
 text_types! {
-    /// What a thread's owner calls it.
+    /// Display name of a thread.
     ThreadName: max 255, blank Refused;
 }
 
 impl ThreadName {
-    /// The name of a thread that was given none: the time as `YYYY-MM-DD HH:MM` (UTC).
+    /// Default name: the time as `YYYY-MM-DD HH:MM` (UTC).
     #[must_use]
     pub fn from_time(time: DateTime<Utc>) -> Self {
         Self::from_checked(time.format("%Y-%m-%d %H:%M").to_string())

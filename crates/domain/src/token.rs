@@ -1,30 +1,32 @@
+//! Access tokens.
+
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
 use crate::text::text_types;
 use crate::{TokenId, UserId};
 
-/// A bearer token as it is known after it was given out: everything but the secret.
+/// A bearer token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// The token's id.
+    /// ID.
     pub id: TokenId,
-    /// Whose rights it carries.
+    /// The user it authenticates.
     pub user_id: UserId,
-    /// What made it.
+    /// How it was created.
     pub kind: TokenKind,
-    /// What its owner calls it.
+    /// Display name.
     pub name: TokenName,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, to the minute.
+    /// Last use, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// From when on it does not count any more; `None` is never.
+    /// Expiry; `None` means never.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl AccessToken {
-    /// Whether the token's time has run out.
+    /// Whether the token has expired at `now`.
     #[must_use]
     pub fn is_expired_at(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
@@ -32,24 +34,24 @@ impl AccessToken {
 }
 
 named! {
-    /// What made a token.
+    /// How a token was created.
     TokenKind {
-        /// Signing in with a password.
+        /// By signing in with a password.
         Session = "session",
-        /// A person who wants a program to act for them.
+        /// As an API key for a program.
         ApiKey = "api_key",
     }
 }
 
 text_types! {
-    /// What a token's owner calls it.
+    /// Display name of a token.
     TokenName: max 255, blank Refused;
 }
 
 impl TokenName {
-    /// What a token is called that signing in has made.
+    /// The name of tokens created by signing in.
     #[must_use]
-    pub fn of_session() -> Self {
+    pub fn for_session() -> Self {
         Self("Sign-in".to_owned())
     }
 }

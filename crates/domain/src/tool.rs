@@ -1,22 +1,22 @@
-//! What an assistant may use besides its words.
+//! Tools: names, references, calls and results.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::{Slug, Violation};
 
-/// The name by which a model calls a tool: `^[a-zA-Z0-9_-]{1,64}$`, what every provider takes.
+/// A tool's name as models see it: `^[a-zA-Z0-9_-]{1,64}$`, which every provider accepts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ToolName(Cow<'static, str>);
 
 impl ToolName {
-    /// The most characters a tool's name may have.
+    /// Maximum length in characters.
     pub const MAX_CHARS: usize = 64;
 
     /// Checks the pattern.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format`.
+    /// `invalid_format`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
         let text = text.into();
         if is_name(&text) {
@@ -29,10 +29,10 @@ impl ToolName {
         }
     }
 
-    /// A name that is written in the program.
+    /// A name known at compile time.
     ///
     /// # Panics
-    /// When it breaks the pattern; in a `const`, that stops the build.
+    /// If the pattern does not match; in a `const`, compilation fails.
     #[must_use]
     pub const fn constant(text: &'static str) -> Self {
         assert!(is_name(text), "not a tool's name");
@@ -48,18 +48,18 @@ impl ToolName {
 
 const fn is_name(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let mut place = 0;
-    while place < bytes.len() {
-        let byte = bytes[place];
+    let mut index = 0;
+    while index < bytes.len() {
+        let byte = bytes[index];
         if !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b'-' {
             return false;
         }
-        place += 1;
+        index += 1;
     }
     !bytes.is_empty() && bytes.len() <= ToolName::MAX_CHARS
 }
 
-/// Every slug is a tool's name.
+/// Every slug is a valid tool name.
 impl From<&Slug> for ToolName {
     fn from(slug: &Slug) -> Self {
         Self(Cow::Owned(slug.as_str().to_owned()))
@@ -72,25 +72,25 @@ impl fmt::Display for ToolName {
     }
 }
 
-/// A tool as an assistant's list names it: `calculator`, or `assistant:<slug>`.
+/// A tool as listed by an assistant: `calculator`, or `assistant:<slug>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ToolRef {
-    /// One that the service was composed with.
+    /// A tool registered with the service.
     Registered(ToolName),
-    /// Another assistant, which the model sees as a tool of its slug's name.
+    /// Another assistant, offered to the model under its slug.
     Assistant(Slug),
 }
 
 impl ToolRef {
-    /// The most tools that an assistant may list: about where models begin to choose badly, and
-    /// below what every provider takes in a request.
+    /// Maximum number of tools per assistant: models choose badly beyond this, and every provider
+    /// accepts at least as many.
     pub const MAX_PER_ASSISTANT: usize = 64;
     const ASSISTANT: &str = "assistant:";
 
-    /// Reads the name as lists have it. Whether there is such a tool only the toolbox knows.
+    /// Parses a reference. Whether the tool exists is for the toolbox to say.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format`.
+    /// `invalid_format`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         match text.strip_prefix(Self::ASSISTANT) {
             Some(slug) => Slug::parse(slug).map(Self::Assistant),
@@ -98,7 +98,7 @@ impl ToolRef {
         }
     }
 
-    /// The name by which the model calls it.
+    /// The name under which the model calls it.
     #[must_use]
     pub fn tool_name(&self) -> ToolName {
         match self {
@@ -117,34 +117,33 @@ impl fmt::Display for ToolRef {
     }
 }
 
-/// A model's wish to use a tool. The texts are the model's, whatever they are, without NUL.
+/// A tool call requested by a model. The texts are unvalidated model output without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// Tells the calls of one run apart.
+    /// Unique within the run.
     pub id: String,
-    /// Which tool it asks for; there may be none of that name.
+    /// The requested tool; may not exist.
     pub name: String,
-    /// With what: JSON, if the model keeps to it.
+    /// Arguments; JSON if the model complies.
     pub arguments: String,
-    /// What the provider wants back with the call as long as the run lasts, in its own terms;
-    /// not kept.
+    /// Opaque provider data that must accompany the call for the rest of the run; not stored.
     pub signature: Option<String>,
 }
 
-/// What came of a [`ToolCall`].
+/// Result of a [`ToolCall`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolResult {
-    /// The call's id.
+    /// ID of the call.
     pub call_id: String,
-    /// The call's tool.
+    /// Tool of the call.
     pub name: String,
-    /// What the tool says, or what went wrong, for the model to read. Without NUL.
+    /// Output or error message for the model. Without NUL.
     pub content: String,
-    /// Whether it went wrong.
+    /// Whether the call failed.
     pub is_error: bool,
 }
 
-/// The call that a message of the kind `Tool` answers.
+/// The call that a message of kind `Tool` answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnsweredCall {
     /// See [`ToolCall`].

@@ -1,30 +1,32 @@
+//! Users and roles.
+
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
 use crate::text::text_types;
 use crate::{Email, UserId};
 
-/// Somebody with an account.
+/// A user account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The user's id.
+    /// ID.
     pub id: UserId,
-    /// Unique without regard to case.
+    /// Unique by [`Email::key`].
     pub email: Email,
-    /// What to call them, if they said.
+    /// Display name, if given.
     pub name: Option<PersonName>,
-    /// What they may do in general.
+    /// Role.
     pub role: Role,
-    /// A user who is not active cannot sign in and their tokens do not count.
+    /// Inactive users cannot sign in and their tokens are rejected.
     pub is_active: bool,
-    /// When the account was made.
+    /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
 named! {
-    /// What a user may do in general; the permission policy says what it means in particular.
+    /// A user's role; the permission policy defines what it allows.
     Role {
         /// Manages assistants and users.
         Admin = "admin",
@@ -34,6 +36,6 @@ named! {
 }
 
 text_types! {
-    /// What to call a user.
+    /// Display name of a user.
     PersonName: max 255, blank Refused;
 }

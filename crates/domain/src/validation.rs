@@ -1,19 +1,19 @@
-//! Why a value was refused, and where.
+//! Validation errors.
 
 use std::fmt;
 
-/// A rule that a value breaks: a stable `snake_case` code for programs and a sentence for people.
+/// A broken rule: a stable `snake_case` code for programs and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Violation {
     /// `blank`, `too_short`, `too_long`, `out_of_range`, `invalid_format`, ...
     pub code: &'static str,
-    /// The rule, without the field's name and without the refused value.
+    /// The rule, without the field name and the rejected value.
     pub message: String,
 }
 
 impl Violation {
-    /// A violation with its code and sentence.
+    /// Creates a violation.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -21,7 +21,7 @@ impl Violation {
         }
     }
 
-    /// Says at which path of the input the rule was broken.
+    /// Attaches the path of the field.
     #[must_use]
     pub fn at(self, field: impl Into<String>) -> FieldError {
         FieldError {
@@ -32,11 +32,10 @@ impl Violation {
     }
 }
 
-/// A [`Violation`] and the path of the field that breaks the rule, for example
-/// `configuration.temperature`.
+/// A [`Violation`] with the path of its field, for example `configuration.temperature`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Path of the field, members joined by dots, array places as `[0]`.
+    /// Path of the field: members joined by dots, array indexes as `[0]`.
     pub field: String,
     /// See [`Violation::code`].
     pub code: &'static str,
@@ -44,10 +43,10 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// Everything that is wrong with one input; never empty when it comes from this crate.
+/// Every rule that one input breaks. Never empty when created by this crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationError {
-    /// One entry per broken rule, in the order in which they were found.
+    /// One entry per broken rule, in the order found.
     pub errors: Vec<FieldError>,
 }
 

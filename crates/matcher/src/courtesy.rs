@@ -1,10 +1,10 @@
-//! What polite people put around a question.
+//! Removes greetings, thanks and other courtesies around a question.
 
-use crate::embedded::as_asked;
+use crate::embedded::direct_order;
 use crate::openings::{begins_a_question, begins_with, is_question_word};
 use crate::tokens::drop_end_marks;
 
-/// Greetings and apologies, the longer first.
+/// Greetings and apologies, longest first.
 const GREETINGS: &[&[&str]] = &[
     &["sorry", "to", "bother", "you", ",", "but"],
     &["sorry", "to", "bother", "you", "but"],
@@ -25,7 +25,7 @@ const GREETINGS: &[&[&str]] = &[
     &["hi"],
 ];
 
-/// Requests to be told the answer to the question that follows.
+/// Phrases that introduce the question.
 const REQUESTS: &[&[&str]] = &[
     &["could", "you", "tell", "me"],
     &["can", "you", "tell", "me"],
@@ -39,14 +39,14 @@ const REQUESTS: &[&[&str]] = &[
     &["tell", "me"],
 ];
 
-/// Requests for an explanation.
+/// Phrases that ask for an explanation.
 const EXPLAIN: &[&[&str]] = &[
     &["could", "you", "explain"],
     &["can", "you", "explain"],
     &["would", "you", "explain"],
 ];
 
-/// What may end a message, behind a mark.
+/// Closing phrases after a punctuation mark.
 const ENDINGS: &[&[&str]] = &[
     &["thank", "you", "very", "much"],
     &["thank", "you", "so", "much"],
@@ -63,22 +63,22 @@ const ENDINGS: &[&[&str]] = &[
     &["cheers"],
 ];
 
-/// The question itself.
-pub(crate) fn without_courtesy(words: Vec<String>) -> Vec<String> {
-    let mut words = without_ending(words);
+/// The question without courtesies.
+pub(crate) fn strip_courtesy(words: Vec<String>) -> Vec<String> {
+    let mut words = strip_ending(words);
     while let Some(length) = greeting(&words) {
         words.drain(..length);
     }
-    let words = without_please(words);
+    let words = strip_please(words);
     match REQUESTS.iter().find(|request| begins_with(&words, request)) {
-        Some(request) => asked_for(&words, request.len()).unwrap_or(words),
+        Some(request) => question_after_request(&words, request.len()).unwrap_or(words),
         None if EXPLAIN.iter().any(|explain| begins_with(&words, explain)) => words[2..].to_vec(),
         None => words,
     }
 }
 
-/// How many words are a greeting, with the mark behind it. Without a mark only before a
-/// question: "hello world" is none.
+/// Number of words of the greeting and its mark. Without a mark it must precede a question: "hello
+/// world" is no greeting.
 fn greeting(words: &[String]) -> Option<usize> {
     let known = GREETINGS.iter().find(|known| begins_with(words, known))?;
     let length = known.len();
@@ -89,8 +89,8 @@ fn greeting(words: &[String]) -> Option<usize> {
     }
 }
 
-/// "Please" where it is a word to the assistant: in front, and within a request.
-fn without_please(mut words: Vec<String>) -> Vec<String> {
+/// Removes "please" at the start and inside a request.
+fn strip_please(mut words: Vec<String>) -> Vec<String> {
     let is_please = |word: Option<&String>| word.is_some_and(|it| it == "please" || it == "kindly");
     if is_please(words.first()) {
         let length = 1 + usize::from(words.get(1).is_some_and(|word| word == ","));
@@ -106,8 +106,8 @@ fn without_please(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
-/// The question behind a request to tell it, if one follows.
-fn asked_for(words: &[String], length: usize) -> Option<Vec<String>> {
+/// The question after an introducing phrase, if one follows.
+fn question_after_request(words: &[String], length: usize) -> Option<Vec<String>> {
     let mut rest = &words[length..];
     let is_please = |rest: &[String]| rest.first().is_some_and(|word| word == "please");
     let is_mark = |rest: &[String]| rest.first().is_some_and(|word| word == "," || word == ":");
@@ -117,11 +117,11 @@ fn asked_for(words: &[String], length: usize) -> Option<Vec<String>> {
         }
     }
     let first = rest.first()?;
-    (is_question_word(first) && rest.len() > 1).then(|| as_asked(rest))
+    (is_question_word(first) && rest.len() > 1).then(|| direct_order(rest))
 }
 
-/// Thanks and "please" at the end, set off by a mark.
-fn without_ending(mut words: Vec<String>) -> Vec<String> {
+/// Removes thanks and "please" at the end if a mark separates them.
+fn strip_ending(mut words: Vec<String>) -> Vec<String> {
     while let Some(length) = ending(&words) {
         words.truncate(words.len() - length);
         while words

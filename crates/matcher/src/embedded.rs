@@ -1,9 +1,9 @@
-//! Questions within a request: "tell me what the time is".
+//! Indirect questions: "tell me what the time is".
 
 use crate::openings::{is_auxiliary, is_question_word};
 
-/// The question in the order in which it is asked by itself, where that is sure.
-pub(crate) fn as_asked(words: &[String]) -> Vec<String> {
+/// Restores direct word order where that is unambiguous.
+pub(crate) fn direct_order(words: &[String]) -> Vec<String> {
     let texts: Vec<&str> = words.iter().map(String::as_str).collect();
     let order: Vec<&str> = match texts.as_slice() {
         // "where I can buy stamps"
@@ -18,14 +18,14 @@ pub(crate) fn as_asked(words: &[String]) -> Vec<String> {
             asks @ ("what" | "who" | "where"),
             thing @ ..,
             verb @ ("is" | "are"),
-        ] if is_thing(thing) => [&[*asks, *verb], thing].concat(),
+        ] if is_noun_phrase(thing) => [&[*asks, *verb], thing].concat(),
         _ => texts,
     };
     order.into_iter().map(str::to_owned).collect()
 }
 
-/// A thing with its article, and no clause in it.
-fn is_thing(words: &[&str]) -> bool {
+/// A noun phrase with its article and no clause.
+fn is_noun_phrase(words: &[&str]) -> bool {
     let Some((first, rest)) = words.split_first() else {
         return false;
     };

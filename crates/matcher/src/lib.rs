@@ -1,17 +1,19 @@
+//! The English question matcher.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 mod courtesy;
 mod embedded;
+mod normal_form;
 mod numbers;
 mod openings;
-mod reading;
 mod spelling;
 mod tokens;
 
 use colloquy_application::ports::QuestionMatcher;
 
-/// Matches English questions; questions that it cannot read agree with nothing but themselves.
+/// Matches English questions; unreadable questions match only themselves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EnglishMatcher;
 
@@ -20,7 +22,7 @@ impl QuestionMatcher for EnglishMatcher {
         if one == other {
             return true;
         }
-        match (reading::read(one), reading::read(other)) {
+        match (normal_form::normalize(one), normal_form::normalize(other)) {
             (Some(one), Some(other)) => one == other,
             _ => false,
         }

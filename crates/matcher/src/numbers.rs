@@ -1,4 +1,4 @@
-//! Numbers in words and in digits, and the names of units behind them.
+//! Number words, digits, and unit names after them.
 
 const SMALL: [&str; 19] = [
     "two",
@@ -25,8 +25,8 @@ const TENS: [&str; 7] = [
     "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
 ];
 
-/// Each unit's name with its other spellings. `m`, `g`, `s`, `lb` and other letters that stand
-/// for several things are not here, nor what depends on capitals.
+/// Unit names with their alternative spellings. Omits ambiguous ones (`m`, `g`, `s`, `lb`) and
+/// those that depend on capitals.
 const UNITS: &[(&str, &[&str])] = &[
     ("%", &["percent"]),
     (
@@ -50,14 +50,14 @@ const UNITS: &[(&str, &[&str])] = &[
     ("seconds", &["sec", "secs"]),
 ];
 
-/// Units that are written right behind their number: `5kg`.
+/// Units written directly after their number: `5kg`.
 const ATTACHED: &[&str] = &["%", "am", "cm", "kg", "km", "mg", "min", "ml", "mm", "pm"];
 
-/// Writes numbers before what they count in digits, and the units behind numbers in one way.
+/// Converts number words before counted things to digits, and unit names to one spelling.
 pub(crate) fn fold_numbers(words: &mut Vec<String>) {
     let mut folded: Vec<String> = Vec::with_capacity(words.len());
-    for (place, word) in words.iter().enumerate() {
-        let next = words.get(place + 1).map_or("", String::as_str);
+    for (index, word) in words.iter().enumerate() {
+        let next = words.get(index + 1).map_or("", String::as_str);
         let follows_number = folded.last().is_some_and(|word| is_number(word));
         if let Some(value) = value(word).filter(|_| is_counted(next)) {
             folded.push(value.to_string());
@@ -79,25 +79,25 @@ fn is_number(word: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',')
 }
 
-/// What a word from two to ninety-nine counts. "One" is no number: it may be a thing.
+/// The value of a word from "two" to "ninety-nine". "One" is excluded: it may be a pronoun.
 fn value(word: &str) -> Option<usize> {
-    let place = |words: &[&str], word: &str| words.iter().position(|known| *known == word);
-    if let Some(small) = place(&SMALL, word) {
+    let index = |words: &[&str], word: &str| words.iter().position(|known| *known == word);
+    if let Some(small) = index(&SMALL, word) {
         return Some(small + 2);
     }
     let (tens, unit) = word.split_once('-').unwrap_or((word, ""));
     let tens = match tens {
         "twenty" => 20,
-        tens => place(&TENS, tens)? * 10 + 30,
+        tens => index(&TENS, tens)? * 10 + 30,
     };
     match unit {
         "" => Some(tens),
         "one" => Some(tens + 1),
-        unit => place(&SMALL[..8], unit).map(|unit| tens + unit + 2),
+        unit => index(&SMALL[..8], unit).map(|unit| tens + unit + 2),
     }
 }
 
-/// Whether a number in words before that word counts it: "five eggs", but not "five to nine".
+/// Whether a number word before `next` counts it: "five eggs", but not "five to nine".
 fn is_counted(next: &str) -> bool {
     let is_plural = next.len() > 3 && next.ends_with('s') && !next.ends_with("ss");
     let is_word = next.bytes().all(|byte| byte.is_ascii_lowercase());

@@ -1,11 +1,11 @@
-//! How questions begin, and which beginnings ask the same.
+//! Equivalent openings of questions.
 
-/// Whether a question may begin with that word.
+/// Whether a question can begin with the word.
 pub(crate) fn begins_a_question(word: &str) -> bool {
     is_question_word(word) || is_auxiliary(word) || is_request(word)
 }
 
-/// Words that ask for something.
+/// Interrogatives.
 pub(crate) fn is_question_word(word: &str) -> bool {
     matches!(
         word,
@@ -38,7 +38,7 @@ pub(crate) fn is_auxiliary(word: &str) -> bool {
     )
 }
 
-/// Verbs that tell the assistant what to do with what follows.
+/// Imperative verbs addressed to the assistant.
 fn is_request(word: &str) -> bool {
     matches!(
         word,
@@ -46,10 +46,10 @@ fn is_request(word: &str) -> bool {
     )
 }
 
-/// Beginnings that ask how something is done.
+/// Openings that ask how to do something.
 const HOW_TO: &[&[&str]] = &[&["how", "do", "i"], &["how", "can", "i"], &["how", "to"]];
 
-/// Verbs with which "how do I" asks about a state of the person, not for a way to do it.
+/// Verbs after which "how do I" asks about a state, not a procedure.
 const STATES: &[&str] = &[
     "act", "affect", "am", "appear", "be", "behave", "come", "compare", "count", "die", "differ",
     "do", "end", "exist", "fare", "feel", "fit", "function", "have", "look", "matter", "owe",
@@ -57,16 +57,16 @@ const STATES: &[&str] = &[
     "stand", "taste", "weigh", "work",
 ];
 
-/// Words with which "how can I" may ask how something is possible at all.
+/// Words after which "how can I" may ask how something is possible at all.
 const DOUBTS: &[&str] = &[
     "already", "although", "because", "but", "even", "ever", "if", "never", "not", "only",
     "possibly", "still", "then", "though", "unless", "when", "while",
 ];
 
-/// Words that do not begin what is done: "how do I not forget".
+/// Words that cannot begin the action: "how do I not forget".
 const NO_VERBS: &[&str] = &["a", "an", "the", "my", "to"];
 
-/// "The difference between tin and zinc" is the one between zinc and tin.
+/// Orders "the difference between tin and zinc" independently of the question.
 pub(crate) fn fold_difference(words: &mut [String]) {
     let is_plain = |word: &String| word.bytes().all(|byte| byte.is_ascii_lowercase());
     let Some(at) = words
@@ -85,13 +85,13 @@ pub(crate) fn fold_difference(words: &mut [String]) {
     }
 }
 
-/// Gives beginnings that ask the same one form.
+/// Gives equivalent openings one form.
 pub(crate) fn fold_opening(words: &mut Vec<String>) {
     let opening = HOW_TO.iter().find(|opening| begins_with(words, opening));
     if let Some(opening) = opening
         && asks_for_a_way(&words[opening.len()..])
     {
-        // "How to feed your cat" is about one's own, "how do I feed your cat" is not.
+        // "How to feed your cat" is about one's own cat; "how do I feed your cat" is not.
         let addresses = words.iter().any(|word| word.starts_with("you"));
         match (addresses, opening.len()) {
             (true, 2) => {}
@@ -100,7 +100,7 @@ pub(crate) fn fold_opening(words: &mut Vec<String>) {
         }
         return;
     }
-    for (opening, form) in EQUAL {
+    for (opening, form) in EQUIVALENT {
         if begins_with(words, opening) && words.len() > opening.len() {
             replace(words, opening.len(), form);
             return;
@@ -110,8 +110,8 @@ pub(crate) fn fold_opening(words: &mut Vec<String>) {
 
 type Opening = &'static [&'static str];
 
-/// Beginnings with another that asks the same.
-const EQUAL: &[(Opening, Opening)] = &[
+/// Pairs of equivalent openings.
+const EQUIVALENT: &[(Opening, Opening)] = &[
     (
         &["where", "can", "i", "find"],
         &["where", "do", "i", "find"],

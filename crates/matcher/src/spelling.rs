@@ -1,7 +1,7 @@
-//! Words with two spellings and one meaning.
+//! Spelling variants.
 
-/// Each spelling with the one that stands for both. Words whose second spelling is another word
-/// too (`metre`, `programme`, `licence`, `tyre`), or another's name (`Labour`), are not here.
+/// Variant and canonical spelling. Omits variants that are also another word (`metre`, `programme`,
+/// `licence`, `tyre`) or a name (`Labour`).
 const SPELLINGS: &[(&str, &str)] = &[
     ("aluminium", "aluminum"),
     ("apologise", "apologize"),
@@ -77,7 +77,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("yoghurt", "yogurt"),
 ];
 
-/// Words that are written as one or as two.
+/// Words written as one or as two.
 const SPLIT: &[(&str, [&str; 2])] = &[
     ("log-in", ["log", "in"]),
     ("login", ["log", "in"]),
@@ -91,7 +91,7 @@ const SPLIT: &[(&str, [&str; 2])] = &[
     ("checkin", ["check", "in"]),
 ];
 
-/// Gives words with several spellings one.
+/// Replaces variants by their canonical spelling.
 pub(crate) fn fold_spelling(words: &mut Vec<String>) {
     let mut folded = Vec::with_capacity(words.len());
     for word in words.drain(..) {

@@ -1,11 +1,10 @@
-//! A question cut into words and marks.
+//! Splits a question into words and punctuation marks.
 
-/// A longer question is not read. In bytes.
+/// Longer questions are not read. In bytes.
 const MAX_BYTES: usize = 4096;
 
-/// The words of a question in order, each mark around them on its own.
-/// `None` for what has to be taken to the letter: long text, quoted text, code, formulas, letters
-/// of other scripts.
+/// The words in order, punctuation marks separate. `None` for text that must be taken literally:
+/// long text, quotations, code, formulas, non-Latin letters.
 pub(crate) fn tokens(question: &str) -> Option<Vec<String>> {
     if question.len() > MAX_BYTES || !question.chars().all(is_plain) {
         return None;
@@ -27,7 +26,7 @@ pub(crate) fn tokens(question: &str) -> Option<Vec<String>> {
     Some(tokens)
 }
 
-/// Letters of the Latin script, digits, and the marks of plain sentences.
+/// Latin letters, digits and common punctuation.
 fn is_plain(c: char) -> bool {
     let is_latin = c.is_alphabetic() && c < '\u{250}';
     is_latin || c.is_ascii_digit() || " ',.?!:;-/&%$()\u{2019}\u{a3}\u{20ac}".contains(c)
@@ -37,8 +36,7 @@ fn is_mark(c: char) -> bool {
     matches!(c, ',' | '.' | '?' | '!' | ':' | ';' | ')')
 }
 
-/// Question marks and full stops at the end say nothing; an exclamation mark only behind a word:
-/// `5!` is a number.
+/// Drops final question marks and full stops, and exclamation marks after a word: `5!` is a number.
 pub(crate) fn drop_end_marks(tokens: &mut Vec<String>) {
     let marks = tokens
         .iter()
@@ -56,17 +54,17 @@ pub(crate) fn drop_end_marks(tokens: &mut Vec<String>) {
     }
 }
 
-/// What stands between a question word and its contracted verb's end is only sure before these.
-const BEFORE_A_THING: &[&str] = &[
+/// Contracted verbs after an interrogative are expanded only before these words.
+const IS_CONTEXTS: &[&str] = &[
     "a", "an", "her", "his", "its", "my", "our", "that", "the", "their", "these", "this", "those",
     "your",
 ];
 
-/// The words with their contractions written out.
-pub(crate) fn written_out(tokens: &[String]) -> Vec<String> {
+/// Expands contractions.
+pub(crate) fn expand_contractions(tokens: &[String]) -> Vec<String> {
     let mut words = Vec::with_capacity(tokens.len());
-    for (place, token) in tokens.iter().enumerate() {
-        let next = tokens.get(place + 1).map_or("", String::as_str);
+    for (index, token) in tokens.iter().enumerate() {
+        let next = tokens.get(index + 1).map_or("", String::as_str);
         match contraction(token, next) {
             Some((stem, ending)) => words.extend([stem.to_owned(), ending.to_owned()]),
             None => words.push(token.clone()),
@@ -75,7 +73,7 @@ pub(crate) fn written_out(tokens: &[String]) -> Vec<String> {
     words
 }
 
-/// The two words of a contraction. `'d` and most `'s` may be several words: they stay.
+/// The two words of a contraction. `'d` and most `'s` are ambiguous and stay.
 fn contraction<'a>(word: &'a str, next: &str) -> Option<(&'a str, &'static str)> {
     match word {
         "can't" | "cannot" => return Some(("can", "not")),
@@ -105,7 +103,7 @@ fn contraction<'a>(word: &'a str, next: &str) -> Option<(&'a str, &'static str)>
     }
 }
 
-/// Whether `'s` is "is" rather than "has" or "does" before that word.
+/// Whether `'s` means "is" rather than "has" or "does" before `next`.
 fn is_copula(stem: &str, next: &str) -> bool {
     let may_be_has = next.is_empty()
         || next.ends_with("ed")
@@ -115,5 +113,5 @@ fn is_copula(stem: &str, next: &str) -> bool {
             next,
             "got" | "he" | "it" | "she" | "they" | "you" | "we" | "i" | "been"
         );
-    BEFORE_A_THING.contains(&next) || (stem == "what" && !may_be_has)
+    IS_CONTEXTS.contains(&next) || (stem == "what" && !may_be_has)
 }

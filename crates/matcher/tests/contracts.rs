@@ -1,4 +1,4 @@
-//! The matcher keeps the contract of its port.
+//! The matcher keeps the port's contract.
 
 use std::sync::Arc;
 

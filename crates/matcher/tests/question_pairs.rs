@@ -1,4 +1,4 @@
-//! The matcher alone, over the labelled pairs of questions, as if every pair were similar enough.
+//! The matcher on the labelled question pairs, as if every pair were similar enough.
 
 #![expect(
     clippy::panic,
@@ -26,7 +26,7 @@ struct Class {
     right: usize,
 }
 
-/// Every class of pairs, by its split and its name.
+/// Pairs by split and class.
 fn classes() -> BTreeMap<String, Class> {
     let text = fs::read_to_string(PAIRS).unwrap();
     let mut classes: BTreeMap<String, Class> = BTreeMap::new();

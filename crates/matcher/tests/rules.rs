@@ -1,4 +1,4 @@
-//! Each rule: what it lets through, and what lies next to that and does not agree.
+//! Each rule with pairs that it accepts and near misses that it rejects.
 
 use colloquy_application::answers::normal_form;
 use colloquy_application::ports::QuestionMatcher as _;

@@ -1,3 +1,5 @@
+//! Encodes the finished avatar.
+
 use std::io::Cursor;
 
 use colloquy_application::ports::{ImageError, RenderedAvatar};
@@ -7,11 +9,10 @@ use image::{DynamicImage, ImageFormat};
 
 use super::kind::FileKind;
 
-/// Of 100: hardly anybody sees a difference, at a third of the bytes.
+/// Out of 100. Visually lossless at about a third of the bytes.
 const JPEG_QUALITY: u8 = 88;
 
-/// Writes the picture: as JPEG where nothing shows through, else without loss, in the way of the
-/// file where that is WebP.
+/// JPEG if the image is opaque, else lossless: WebP for WebP files, PNG for all others.
 pub(super) fn encode(pixels: DynamicImage, from: FileKind) -> Result<RenderedAvatar, ImageError> {
     let mut bytes = Cursor::new(Vec::new());
     let (kind, written) = if is_opaque(&pixels) {

@@ -1,3 +1,5 @@
+//! Decodes GIF files.
+
 use std::io::Cursor;
 
 use colloquy_application::ports::ImageError;
@@ -5,7 +7,7 @@ use image::codecs::gif::GifDecoder;
 
 use super::picture::{Picture, read as read_picture, refused};
 
-/// Reads the first frame of a GIF.
+/// Decodes the first frame.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     let decoder = GifDecoder::new(Cursor::new(file)).map_err(refused)?;
     read_picture(decoder, 0)

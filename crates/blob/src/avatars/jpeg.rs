@@ -1,3 +1,5 @@
+//! Decodes JPEG files.
+
 use std::io::Cursor;
 
 use colloquy_application::ports::ImageError;
@@ -5,17 +7,16 @@ use image::codecs::jpeg::JpegDecoder;
 
 use super::picture::{Picture, damaged, read as read_picture, refused};
 
-/// Reads a JPEG. The decoder fills with grey what a file that breaks off leaves out, so whether it
-/// is whole is found out first.
+/// Decodes a JPEG. The decoder fills missing data with grey, so truncated files are detected first.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
-    let outline = Outline::of(file).ok_or_else(|| damaged("it breaks off"))?;
+    let outline = Outline::parse(file).ok_or_else(|| damaged("it breaks off"))?;
     let decoder = JpegDecoder::new(Cursor::new(file)).map_err(refused)?;
     // The decoder copies the file.
     let cost = outline.coefficient_bytes() + file.len() as u64;
     read_picture(decoder, cost)
 }
 
-/// What the markers of a whole file tell.
+/// What the markers of a complete file say.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
     is_progressive: bool,
@@ -25,8 +26,8 @@ struct Outline {
 }
 
 impl Outline {
-    /// `None` when the file ends before its end mark.
-    fn of(file: &[u8]) -> Option<Self> {
+    /// `None` if the file ends before its end marker.
+    fn parse(file: &[u8]) -> Option<Self> {
         let mut outline = Self::default();
         let mut rest = file.get(2..)?;
         loop {
@@ -34,7 +35,7 @@ impl Outline {
             rest = behind;
             match marker {
                 END => return Some(outline),
-                // Without a length.
+                // Markers without a length.
                 0x01 | 0xd0..=0xd8 => {}
                 _ => {
                     let length = usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?]));
@@ -59,7 +60,7 @@ impl Outline {
         }
     }
 
-    /// What the decoder holds of a file of several scans until the last of them.
+    /// Memory the decoder needs for the coefficients of a multi-scan file.
     fn coefficient_bytes(&self) -> u64 {
         if self.is_progressive || self.scans > 1 {
             self.samples * 2
@@ -73,22 +74,22 @@ const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
 const PROGRESSIVE: u8 = 0xc2;
 
-/// The next marker and what stands behind it. What is passed over is the data of a scan, in which
-/// `FF 00` is data and `FF D0` to `FF D7` are no segments.
+/// The next marker and the data after it. Skips entropy-coded data, in which `FF 00` is data and
+/// `FF D0` to `FF D7` start no segment.
 fn next_marker(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     loop {
         let at = rest.iter().position(|byte| *byte == 0xff)?;
         rest = &rest[at + 1..];
         match rest.split_first()? {
             (0x00 | 0xd0..=0xd7, behind) => rest = behind,
-            // Padding: the second is looked at again.
+            // Padding: the second byte may start a marker.
             (0xff, _) => {}
             (marker, behind) => return Some((*marker, behind)),
         }
     }
 }
 
-/// How many samples a frame has in all its components.
+/// Number of samples of a frame in all its components.
 fn samples(frame: &[u8]) -> Option<u64> {
     let [_, h1, h2, w1, w2, count, components @ ..] = frame else {
         return None;
@@ -109,7 +110,7 @@ fn samples(frame: &[u8]) -> Option<u64> {
 mod tests {
     use super::Outline;
 
-    /// A frame of 17 x 9 pixels, the second and third component at half the size.
+    /// A frame of 17 x 9 pixels with the second and third component at half size.
     const FRAME: [u8; 19] = [
         0xff, 0xc2, 0, 17, 8, 0, 9, 0, 17, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0,
     ];
@@ -122,11 +123,11 @@ mod tests {
     #[test]
     fn a_whole_file_has_an_outline() {
         let whole = file(&[&FRAME, &SCAN, &SCAN, &[0xff, 0xff, 0xd9], b"behind"]);
-        let outline = Outline::of(&whole).unwrap();
+        let outline = Outline::parse(&whole).unwrap();
         let expected = Outline {
             is_progressive: true,
             scans: 2,
-            // Two units of 16 x 16, each of six blocks.
+            // Two units of 16 x 16 pixels, six blocks each.
             samples: 2 * 6 * 64,
         };
         assert_eq!(outline, expected);
@@ -137,10 +138,10 @@ mod tests {
     fn a_file_without_its_end_mark_has_none() {
         let whole = file(&[&FRAME, &SCAN, &[0xff, 0xd9]]);
         for length in 0..whole.len() {
-            assert_eq!(Outline::of(&whole[..length]), None, "{length}");
+            assert_eq!(Outline::parse(&whole[..length]), None, "{length}");
         }
-        // The mark in a segment's data, as of a preview, is not the file's.
+        // An end marker inside a segment, as in a thumbnail, does not end the file.
         let preview = [0xff, 0xe1, 0, 4, 0xff, 0xd9];
-        assert_eq!(Outline::of(&file(&[&preview, &FRAME, &SCAN])), None);
+        assert_eq!(Outline::parse(&file(&[&preview, &FRAME, &SCAN])), None);
     }
 }

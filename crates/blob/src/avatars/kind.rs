@@ -1,7 +1,9 @@
+//! Detects the format of an uploaded file.
+
 use colloquy_application::ports::ImageError;
 use image::ImageFormat;
 
-/// The kinds of files that are read.
+/// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
     Png,
@@ -10,12 +12,12 @@ pub(super) enum FileKind {
     Gif,
 }
 
-/// How far into a file the root of a drawing is looked for.
+/// How many bytes are searched for an SVG root element.
 const PROLOGUE: usize = 4096;
 
 impl FileKind {
-    /// What the bytes say that the file is.
-    pub(super) fn of(file: &[u8]) -> Result<Self, ImageError> {
+    /// Detects the format from the content.
+    pub(super) fn detect(file: &[u8]) -> Result<Self, ImageError> {
         let unsupported = match image::guess_format(file) {
             Ok(ImageFormat::Png) => return Ok(Self::Png),
             Ok(ImageFormat::Jpeg) => return Ok(Self::Jpeg),
@@ -42,7 +44,7 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// XML whose root is a drawing, as far as its beginning shows.
+/// XML whose root element is `svg`, as far as the prologue shows.
 fn is_svg(file: &[u8]) -> bool {
     let head = &file[..file.len().min(PROLOGUE)];
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
@@ -53,7 +55,7 @@ fn is_svg(file: &[u8]) -> bool {
     is_markup && head.contains("<svg")
 }
 
-/// The bare codestream, or the container.
+/// Bare codestream or container.
 fn is_jpeg_xl(file: &[u8]) -> bool {
     file.starts_with(&[0xff, 0x0a]) || file.starts_with(b"\0\0\0\x0cJXL ")
 }
@@ -82,7 +84,7 @@ mod tests {
             ),
             (b"<!-- <html> --><svg/>", "SVG"),
         ] {
-            let error = FileKind::of(file).unwrap_err();
+            let error = FileKind::detect(file).unwrap_err();
             let is_named = matches!(error, ImageError::UnsupportedKind(kind) if kind == name);
             assert!(is_named, "{name}: {error:?}");
         }
@@ -98,7 +100,7 @@ mod tests {
             b"%PDF-1.7",
             b"PK\x03\x04",
         ] {
-            let error = FileKind::of(file).unwrap_err();
+            let error = FileKind::detect(file).unwrap_err();
             assert!(matches!(error, ImageError::NotAnImage), "{error:?}");
         }
     }

@@ -1,3 +1,5 @@
+//! A decoded image and what its file says about showing it.
+
 use colloquy_application::ports::{ImageError, MAX_IMAGE_SIDE};
 use image::error::ImageError as DecodeError;
 use image::metadata::Orientation;
@@ -7,16 +9,16 @@ use moxcms::ColorProfile;
 use super::MEMORY;
 use super::colour::read_profile;
 
-/// What one sees in a file: one or three channels of 8 bits, with or without alpha.
+/// A decoded image: grey or RGB, 8 bits per channel, with or without alpha.
 pub(super) struct Picture {
     pub(super) pixels: DynamicImage,
-    /// How to turn the pixels.
+    /// How to orient the pixels.
     pub(super) orientation: Orientation,
-    /// Which colours the pixels are, where the file says so.
+    /// The colour space of the pixels, if the file names one.
     pub(super) profile: Option<Box<ColorProfile>>,
 }
 
-/// What the decoder finds. `cost` is the memory it takes beside the pixels themselves.
+/// Decodes an image. `cost` is the memory the decoder needs beyond the pixels.
 pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture, ImageError> {
     let (width, height) = decoder.dimensions();
     check_sides(width, height)?;
@@ -24,7 +26,7 @@ pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture,
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(left.ok_or(ImageError::TooCostly)?);
     decoder.set_limits(limits).map_err(refused)?;
-    // What cannot be made out of the metadata turns nothing.
+    // Unreadable metadata means no rotation.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
     let profile = profile.and_then(|icc| read_profile(&icc));
@@ -35,7 +37,7 @@ pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture,
     })
 }
 
-/// Refuses a picture that is too large before there is one.
+/// Rejects oversized images before they are decoded.
 pub(super) fn check_sides(width: u32, height: u32) -> Result<(), ImageError> {
     match width.max(height) {
         0 => Err(damaged("it has no pixels")),

@@ -1,3 +1,5 @@
+//! Decodes WebP files.
+
 use std::io::Cursor;
 
 use colloquy_application::ports::ImageError;
@@ -6,19 +8,19 @@ use image::codecs::webp::WebPDecoder;
 
 use super::picture::{Picture, read as read_picture, refused};
 
-/// Reads a WebP; of an animation the first frame.
+/// Decodes a WebP; of an animation, the first frame.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     let decoder = WebPDecoder::new(Cursor::new(file)).map_err(refused)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     let bytes_per_pixel = if decoder.has_animation() {
-        // The frame, its planes and its alpha, and the canvas.
+        // Frame, planes, alpha and canvas.
         14
     } else if has_chunk(file, b"ALPH") {
-        // The planes, and the alpha: as a picture of its own, then by itself.
+        // Planes; alpha twice, as an image and by itself.
         7
     } else if has_chunk(file, b"VP8L") && !decoder.color_type().has_alpha() {
-        // Decoded with an alpha that is dropped.
+        // Decoded with an alpha channel that is dropped.
         4
     } else {
         2
@@ -26,7 +28,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     read_picture(decoder, pixels * bytes_per_pixel)
 }
 
-/// Whether the container holds such a chunk, itself or in a frame.
+/// Whether the container, or a frame in it, has such a chunk.
 fn has_chunk(file: &[u8], name: &[u8; 4]) -> bool {
     let mut rest = file.get(12..).unwrap_or_default();
     while let Some((head, body)) = rest.split_at_checked(8) {
@@ -34,7 +36,7 @@ fn has_chunk(file: &[u8], name: &[u8; 4]) -> bool {
             return true;
         }
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-        // Chunks begin at even places.
+        // Chunks are padded to even offsets.
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let next = length.saturating_add(length % 2);
         rest = body.get(next..).unwrap_or_default();

@@ -1,3 +1,5 @@
+//! The answers of one partition: an index over chunks.
+
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -7,14 +9,14 @@ use colloquy_application::ports::KeptAnswer;
 
 use super::chunk::{CHUNK, Chunk, Entry};
 
-/// What a block takes beside its chunks.
+/// Estimated overhead of a block, without its chunks.
 pub(super) const BLOCK_BYTES: usize = 768;
 
 /// The answers of one partition.
 pub(super) struct Block {
     sealed: Arc<Vec<Arc<Chunk>>>,
     tail: Option<Arc<Chunk>>,
-    /// The answers that count, each with the chunk that it lies in.
+    /// Live answers and the chunk each is in.
     index: HashMap<Indexed, u64>,
 }
 
@@ -24,20 +26,20 @@ pub(super) struct Snapshot {
     pub(super) tail: Option<Arc<Chunk>>,
 }
 
-/// What a change has done to the memory that a block takes.
+/// Effects of a change on memory accounting.
 #[derive(Default)]
 pub(super) struct Change {
     pub(super) added: usize,
     pub(super) removed: usize,
-    /// Chunks that were begun.
+    /// Chunks created.
     pub(super) begun: Vec<u64>,
-    /// Answers that are no longer there.
+    /// Answers removed.
     pub(super) gone: Vec<Arc<Entry>>,
-    /// What is to be dropped once nobody is kept waiting by it.
+    /// Memory to free after the lock is released.
     pub(super) garbage: Vec<Arc<Chunk>>,
 }
 
-/// An answer, found by its question.
+/// Hashes and compares an answer by its question.
 struct Indexed(Arc<Entry>);
 
 impl Borrow<str> for Indexed {
@@ -69,7 +71,7 @@ impl Block {
         }
     }
 
-    /// How many answers count.
+    /// Number of live answers.
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }
@@ -92,12 +94,12 @@ impl Block {
         }
     }
 
-    /// The answers that count.
+    /// The live answers.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.index.keys().map(|Indexed(entry)| entry)
     }
 
-    /// Takes the answer in, in the place of one to the same question.
+    /// Inserts an answer, replacing one to the same question.
     pub(super) fn put(
         &mut self,
         entry: &Arc<Entry>,
@@ -112,7 +114,7 @@ impl Block {
         }
     }
 
-    /// Takes the answer to that question away.
+    /// Removes the answer to a question.
     pub(super) fn remove(&mut self, question: &str, next_id: &mut u64, change: &mut Change) {
         if let Some((Indexed(old), chunk)) = self.index.remove_entry(question) {
             self.vacate(chunk, old, next_id, change);
@@ -130,14 +132,14 @@ impl Block {
         self.tidy(chunk, next_id, change);
     }
 
-    /// The chunk, copied if somebody reads it.
+    /// The chunk, copied if a reader holds it.
     fn chunk_mut(&mut self, id: u64) -> Option<&mut Chunk> {
         let tail = self.tail.as_mut().filter(|tail| tail.id == id);
         let found = match tail {
             Some(tail) => tail,
             None => {
-                let place = self.sealed.iter().position(|sealed| sealed.id == id)?;
-                &mut Arc::make_mut(&mut self.sealed)[place]
+                let index = self.sealed.iter().position(|sealed| sealed.id == id)?;
+                &mut Arc::make_mut(&mut self.sealed)[index]
             }
         };
         Some(Arc::make_mut(found))
@@ -160,7 +162,7 @@ impl Block {
             change.added += chunk.bytes();
             Arc::new(chunk)
         });
-        // Copied only while somebody reads it.
+        // Copies only while a reader holds it.
         let tail = Arc::make_mut(tail);
         let before = tail.bytes();
         tail.push(Arc::clone(&entry), vector);
@@ -169,7 +171,7 @@ impl Block {
         self.index.insert(Indexed(entry), tail.id);
     }
 
-    /// Dissolves a chunk most of whose answers are gone.
+    /// Repacks a chunk once most of its answers are gone.
     fn tidy(&mut self, chunk: u64, next_id: &mut u64, change: &mut Change) {
         let found = self.sealed.iter().find(|sealed| sealed.id == chunk);
         if found.is_some_and(|sealed| sealed.live() < CHUNK / 4) {
@@ -177,8 +179,7 @@ impl Block {
         }
     }
 
-    /// Takes the chunk away and forgets its answers, but for half of them at the most that were
-    /// used since the last time.
+    /// Drops a chunk. Keeps at most half of its answers: those used since the last eviction.
     pub(super) fn evict(&mut self, chunk: u64, next_id: &mut u64, change: &mut Change) {
         let mut spared = CHUNK / 2;
         let keep = |entry: &Entry| {
@@ -202,7 +203,7 @@ impl Block {
         change.removed += taken.bytes();
         for (entry, vector) in taken.pairs() {
             self.index.remove(entry.kept.question.as_str());
-            // A chunk of one would otherwise come back for ever.
+            // A chunk of one answer would otherwise never be evicted.
             if taken.entries().len() > 1 && keep(entry) {
                 self.append(Arc::clone(entry), vector, next_id, change);
             } else {
@@ -216,7 +217,7 @@ impl Block {
         if let Some(tail) = self.tail.take_if(|tail| tail.id == chunk) {
             return Some(tail);
         }
-        let place = self.sealed.iter().position(|sealed| sealed.id == chunk)?;
-        Some(Arc::make_mut(&mut self.sealed).remove(place))
+        let index = self.sealed.iter().position(|sealed| sealed.id == chunk)?;
+        Some(Arc::make_mut(&mut self.sealed).remove(index))
     }
 }

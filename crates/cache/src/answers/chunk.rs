@@ -1,22 +1,24 @@
+//! A fixed-capacity group of answers with their vectors in one allocation.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use colloquy_application::ports::KeptAnswer;
 
-/// How many answers one chunk takes.
+/// Maximum number of answers per chunk.
 pub(super) const CHUNK: usize = 256;
-/// What an answer takes beside its texts and its vector: two shared values, two allocations, its
-/// places in the indexes of questions and threads.
+/// Estimated overhead per answer beyond its texts and vector: two `Arc`s, two allocations and two
+/// index entries.
 const ENTRY_BYTES: usize = 368;
-/// What a chunk takes beside its answers.
+/// Estimated overhead of a chunk, without its answers.
 const CHUNK_BYTES: usize = 128;
 
 /// One answer.
 pub(super) struct Entry {
     pub(super) kept: Arc<KeptAnswer>,
-    /// Whether it was found since it was put in its place.
+    /// Whether it was hit since it was placed in its chunk.
     used: AtomicBool,
-    /// Whether it counts no more: those who still read its chunk pass over it.
+    /// Whether it was removed; readers that still hold the chunk skip it.
     is_gone: AtomicBool,
 }
 
@@ -33,7 +35,7 @@ impl Entry {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was used; the next time only if it is again.
+    /// Returns and clears the used flag.
     pub(super) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }
@@ -51,15 +53,15 @@ impl Entry {
     }
 }
 
-/// Answers whose vectors lie in one piece of memory. Only the last chunk of a block grows; who
-/// reads a chunk shares it, so that nobody waits for them.
+/// Answers with contiguous vectors. Only the last chunk of a block grows. Readers share a chunk by
+/// `Arc` and block nobody.
 #[derive(Clone)]
 pub(super) struct Chunk {
     pub(super) id: u64,
-    /// How long each vector is; 0 for answers without one.
+    /// Vector length; 0 for answers without a vector.
     length: usize,
     vectors: Vec<f32>,
-    /// None where one was removed or replaced.
+    /// `None` where an answer was removed or replaced.
     entries: Vec<Option<Arc<Entry>>>,
     entry_bytes: usize,
 }
@@ -75,7 +77,7 @@ impl Chunk {
         }
     }
 
-    /// Whether an answer with such a vector fits in.
+    /// Whether an answer with a vector of this length fits.
     pub(super) fn takes(&self, length: usize) -> bool {
         self.length == length && self.entries.len() < CHUNK
     }
@@ -98,31 +100,31 @@ impl Chunk {
         &self.entries
     }
 
-    /// Drops the entry and wipes its vector; its place stays empty.
+    /// Drops the entry and zeroes its vector; the slot stays empty.
     pub(super) fn vacate(&mut self, entry: &Arc<Entry>) {
         let is_it = |it: &Option<Arc<Entry>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, entry));
-        if let Some(place) = self.entries.iter().position(is_it) {
-            self.entries[place] = None;
-            self.vectors[place * self.length..][..self.length].fill(0.0);
+        if let Some(index) = self.entries.iter().position(is_it) {
+            self.entries[index] = None;
+            self.vectors[index * self.length..][..self.length].fill(0.0);
             self.entry_bytes -= entry.bytes();
         }
     }
 
-    /// Each answer that is there, with its vector.
+    /// The live answers with their vectors.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&Arc<Entry>, &[f32])> {
-        let vector = |place: usize| &self.vectors[place * self.length..][..self.length];
+        let vector = |index: usize| &self.vectors[index * self.length..][..self.length];
         self.entries
             .iter()
             .enumerate()
-            .filter_map(move |(place, entry)| Some((entry.as_ref()?, vector(place))))
+            .filter_map(move |(index, entry)| Some((entry.as_ref()?, vector(index))))
     }
 
-    /// How many of its answers are there.
+    /// Number of live answers.
     pub(super) fn live(&self) -> usize {
         self.entries.iter().flatten().count()
     }
 
-    /// What it takes of memory.
+    /// Estimated memory use in bytes.
     pub(super) fn bytes(&self) -> usize {
         let vectors = self.vectors.capacity() * size_of::<f32>();
         let entries = self.entries.capacity() * size_of::<Option<Arc<Entry>>>();

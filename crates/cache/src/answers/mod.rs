@@ -1,3 +1,5 @@
+//! The in-memory answer cache: exact lookup and a linear vector scan, with a byte limit.
+
 mod block;
 mod chunk;
 mod scan;
@@ -16,14 +18,14 @@ use colloquy_domain::{AssistantId, ThreadId};
 use self::block::{BLOCK_BYTES, Block, Change, Snapshot};
 use self::chunk::{CHUNK, Chunk, Entry};
 
-/// How many chunks are compared before others on the same thread have their turn.
-const CHUNKS_PER_TURN: usize = 8;
+/// Chunks to scan before yielding to other tasks.
+const CHUNKS_PER_YIELD: usize = 8;
 
-/// Answers in this process's memory, up to a number of bytes in all.
+/// In-memory answer cache with a byte limit over all partitions.
 ///
-/// The vectors of a partition lie in large pieces; a search reads all of them, at about the speed
-/// of memory, and holds no lock meanwhile. When there is too much, the oldest pieces go first, but
-/// answers in them that were found since stay once more.
+/// A partition's vectors are contiguous; a search scans them at about memory speed and holds no
+/// lock while doing so. When the limit is exceeded, the oldest chunks are evicted first; answers in
+/// them that were hit since then survive one more round.
 pub struct MemoryAnswerCache {
     state: Mutex<State>,
     max_bytes: usize,
@@ -32,16 +34,16 @@ pub struct MemoryAnswerCache {
 #[derive(Default)]
 struct State {
     assistants: HashMap<AssistantId, HashMap<Arc<AnswerPartition>, Block>>,
-    /// The answer of each thread.
-    threads: HashMap<ThreadId, Place>,
-    /// Every chunk, the oldest first; some that are gone may still be named.
+    /// The answer that came from each thread.
+    threads: HashMap<ThreadId, Location>,
+    /// Chunks, oldest first; may name chunks that no longer exist.
     ages: VecDeque<(Arc<AnswerPartition>, u64)>,
     bytes: usize,
     last_chunk: u64,
 }
 
 impl MemoryAnswerCache {
-    /// An empty cache that takes about so many bytes at the most.
+    /// Creates an empty cache limited to about `max_bytes`.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         Self {
@@ -59,9 +61,9 @@ impl MemoryAnswerCache {
     }
 }
 
-/// Where an answer lies.
+/// Where an answer is stored.
 #[derive(Clone)]
-struct Place {
+struct Location {
     partition: Arc<AnswerPartition>,
     entry: Arc<Entry>,
 }
@@ -74,7 +76,7 @@ impl State {
     fn put(&mut self, partition: &AnswerPartition, kept: KeptAnswer, vector: &[f32]) -> Garbage {
         let mut garbage = Garbage::new();
         if let Some(old) = self.threads.get(&kept.source.thread).cloned() {
-            garbage.extend(self.take_away(&old));
+            garbage.extend(self.remove_entry(&old));
         }
         let blocks = self.assistants.entry(partition.assistant).or_default();
         let known = blocks
@@ -89,12 +91,12 @@ impl State {
         block.put(&entry, vector, &mut self.last_chunk, &mut change);
         let thread = entry.kept.source.thread;
         garbage.extend(self.note(&partition, change));
-        self.threads.insert(thread, Place { partition, entry });
+        self.threads.insert(thread, Location { partition, entry });
         garbage
     }
 
-    fn take_away(&mut self, place: &Place) -> Garbage {
-        let Place { partition, entry } = place;
+    fn remove_entry(&mut self, location: &Location) -> Garbage {
+        let Location { partition, entry } = location;
         let mut change = Change::default();
         let blocks = self.assistants.get_mut(&partition.assistant);
         if let Some(block) = blocks.and_then(|blocks| blocks.get_mut(partition)) {
@@ -118,19 +120,26 @@ impl State {
         }
     }
 
-    /// Takes away what came from there; how many answers that was.
+    /// Removes the answers from an origin and returns their number.
     fn forget(&mut self, origin: AnswerOrigin) -> (u64, Garbage) {
-        let is_meant = |place: &&Place| origin.contains(&place.entry.kept.source);
-        let meant: Vec<Place> = match origin {
+        let matches_origin = |location: &&Location| origin.contains(&location.entry.kept.source);
+        let matching: Vec<Location> = match origin {
             AnswerOrigin::Thread(thread) | AnswerOrigin::Run(thread, _) => {
-                let place = self.threads.get(&thread).filter(is_meant);
-                place.cloned().into_iter().collect()
+                let location = self.threads.get(&thread).filter(matches_origin);
+                location.cloned().into_iter().collect()
             }
-            AnswerOrigin::Asker(_) => self.threads.values().filter(is_meant).cloned().collect(),
+            AnswerOrigin::Asker(_) => self
+                .threads
+                .values()
+                .filter(matches_origin)
+                .cloned()
+                .collect(),
         };
-        let garbage = meant.iter().flat_map(|place| self.take_away(place));
+        let garbage = matching
+            .iter()
+            .flat_map(|location| self.remove_entry(location));
         let garbage = garbage.collect();
-        (meant.len() as u64, garbage)
+        (matching.len() as u64, garbage)
     }
 
     fn note(&mut self, partition: &Arc<AnswerPartition>, change: Change) -> Garbage {
@@ -138,7 +147,7 @@ impl State {
         for entry in &change.gone {
             let thread = entry.kept.source.thread;
             let known = self.threads.get(&thread);
-            if known.is_some_and(|place| Arc::ptr_eq(&place.entry, entry)) {
+            if known.is_some_and(|location| Arc::ptr_eq(&location.entry, entry)) {
                 self.threads.remove(&thread);
             }
         }
@@ -148,7 +157,7 @@ impl State {
         change.garbage
     }
 
-    /// Removes the oldest until no more is held than that.
+    /// Evicts the oldest chunks until at most `max_bytes` are used.
     fn shrink(&mut self, max_bytes: usize) -> Garbage {
         let mut garbage = Garbage::new();
         while self.bytes > max_bytes
@@ -182,7 +191,7 @@ impl State {
     }
 }
 
-/// What is dropped after the lock is given back.
+/// Freed after the lock is released.
 type Garbage = Vec<Arc<Chunk>>;
 
 #[async_trait]
@@ -211,8 +220,8 @@ impl AnswerCache for MemoryAnswerCache {
             return Ok(Vec::new());
         };
         let mut best = Best::new(threshold, oldest);
-        for (place, chunk) in sealed.iter().chain(&tail).enumerate() {
-            if place % CHUNKS_PER_TURN == CHUNKS_PER_TURN - 1 {
+        for (index, chunk) in sealed.iter().chain(&tail).enumerate() {
+            if index % CHUNKS_PER_YIELD == CHUNKS_PER_YIELD - 1 {
                 tokio::task::yield_now().await;
             }
             best.take_from(chunk, vector.as_slice());
@@ -269,7 +278,7 @@ impl Readings for MemoryAnswerCache {
     }
 }
 
-/// The most similar answers so far, the best first.
+/// The most similar answers so far, best first.
 struct Best {
     threshold: f32,
     oldest: DateTime<Utc>,
@@ -305,11 +314,11 @@ impl Best {
         if entry.is_gone() || entry.kept.created_at < self.oldest {
             return;
         }
-        let place = self
+        let rank = self
             .found
             .partition_point(|(better, _)| *better >= similarity);
-        if place < MAX_CANDIDATES {
-            self.found.insert(place, (similarity, Arc::clone(entry)));
+        if rank < MAX_CANDIDATES {
+            self.found.insert(rank, (similarity, Arc::clone(entry)));
             self.found.truncate(MAX_CANDIDATES);
         }
     }

@@ -1,9 +1,9 @@
-//! Products of one vector with many, at the speed of memory.
+//! SIMD dot products of one vector with many.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Writes the dot product of `query` with each of the vectors, which lie one behind the other and
-/// are as long as the query.
+/// Writes the dot product of `query` with each vector. The vectors are contiguous and as long as
+/// the query.
 pub(super) fn dot_products(query: &[f32], vectors: &[f32], products: &mut [f32]) {
     if query.is_empty() {
         return;
@@ -21,9 +21,9 @@ struct DotProducts<'a> {
     products: &'a mut [f32],
 }
 
-/// So many vectors are read side by side: each piece of the query is loaded once for all of them.
+/// Vectors processed together, so that each part of the query is loaded once for all of them.
 const ROWS: usize = 4;
-/// So many sums of one vector at once: the processor does not wait for the one before.
+/// Independent sums per vector, to hide the latency of additions.
 const LANES: usize = 2;
 
 impl WithSimd for DotProducts<'_> {
@@ -45,8 +45,7 @@ impl WithSimd for DotProducts<'_> {
     }
 }
 
-/// A vector in the pieces that the processor takes: pairs of registers, the last register, and
-/// what fills none.
+/// A vector split into pairs of SIMD registers, a last register and a scalar remainder.
 struct Row<'a, S: Simd> {
     pairs: &'a [[S::f32s; LANES]],
     last: &'a [S::f32s],
@@ -66,12 +65,12 @@ impl<'a, S: Simd> Row<'a, S> {
 fn dot<S: Simd, const N: usize>(simd: S, query: &Row<'_, S>, rows: &[Row<'_, S>; N]) -> [f32; N] {
     let mut sums = [[simd.splat_f32s(0.0); LANES]; N];
     let length = query.pairs.len();
-    // Said once, so that no place is checked again in the loop.
+    // Slicing once removes the bounds checks from the loop.
     let pairs: [_; N] = std::array::from_fn(|row| &rows[row].pairs[..length]);
-    for (place, query) in query.pairs.iter().enumerate() {
+    for (index, query) in query.pairs.iter().enumerate() {
         for row in 0..N {
             for lane in 0..LANES {
-                let (a, b) = (query[lane], pairs[row][place][lane]);
+                let (a, b) = (query[lane], pairs[row][index][lane]);
                 sums[row][lane] = simd.mul_add_e_f32s(a, b, sums[row][lane]);
             }
         }

@@ -1,14 +1,14 @@
-//! The form of a question in which equal questions are equal.
+//! Normalizes a question: equivalent questions have equal normal forms.
 
-use crate::courtesy::without_courtesy;
+use crate::courtesy::strip_courtesy;
 use crate::numbers::fold_numbers;
 use crate::openings::{begins_a_question, fold_difference, fold_opening};
 use crate::spelling::fold_spelling;
-use crate::tokens::{tokens, written_out};
+use crate::tokens::{expand_contractions, tokens};
 
-/// Signs of a question about words, in which a spelling, a contraction or a courtesy may be what
-/// is asked about.
-const ABOUT_WORDS: &[&str] = &[
+/// Signs of a question about language, in which spelling, contractions or courtesies may be the
+/// subject.
+const LANGUAGE_SIGNS: &[&str] = &[
     "abbreviation",
     "acronym",
     "american",
@@ -86,28 +86,27 @@ const ABOUT_WORDS: &[&str] = &[
     "wrote",
 ];
 
-/// Words that show that a question is in English where its first word could be another
-/// language's.
+/// Words that identify English when the first word could belong to another language.
 const ENGLISH: &[&str] = &[
     "a", "an", "and", "at", "enough", "for", "from", "his", "how", "i", "if", "it", "less", "me",
     "more", "my", "of", "our", "people", "than", "that", "the", "their", "there", "they", "this",
     "to", "we", "what", "when", "where", "who", "with", "you", "your",
 ];
 
-/// The question's words, with everything folded that asks the same; `None` where it cannot be
-/// read: in another language, no question, with quoted text or code.
-pub(crate) fn read(question: &str) -> Option<Vec<String>> {
+/// The normalized words; `None` if the question is not plain English, is no question, or quotes
+/// text or code.
+pub(crate) fn normalize(question: &str) -> Option<Vec<String>> {
     let words = tokens(question)?;
-    let is_about_words = words
+    let is_about_language = words
         .iter()
-        .any(|word| ABOUT_WORDS.contains(&word.as_str()));
-    let words = if is_about_words {
+        .any(|word| LANGUAGE_SIGNS.contains(&word.as_str()));
+    let words = if is_about_language {
         words
     } else {
-        without_courtesy(written_out(&words))
+        strip_courtesy(expand_contractions(&words))
     };
     let mut words = is_english(&words).then_some(words)?;
-    if !is_about_words {
+    if !is_about_language {
         fold_spelling(&mut words);
         fold_numbers(&mut words);
         fold_difference(&mut words);
