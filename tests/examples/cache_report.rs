@@ -1,6 +1,6 @@
-//! How often the answer cache serves an answer to another question, and how often it is right to:
-//! over labelled pairs of questions, with the embedding model that `EMBEDDING_MODEL` names by its
-//! directory. `make cache-report` runs it.
+//! Reports how often the answer cache answers another question, and how often rightly: over
+//! labelled question pairs, with the embedding model in the directory `EMBEDDING_MODEL`. Run by
+//! `make cache-report`.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -19,18 +19,18 @@ const PAIRS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/question_pairs.ts
 const THRESHOLDS: [f32; 10] = [0.80, 0.82, 0.84, 0.86, 0.88, 0.90, 0.92, 0.94, 0.96, 0.98];
 const DEFAULT: f32 = 0.90;
 
-/// Two questions, and what is known of them.
+/// A labelled pair of questions.
 struct Pair {
     split: String,
     is_same: bool,
     category: String,
-    /// `None` for the very same question.
+    /// `None` for identical questions.
     similarity: Option<f32>,
     agrees: bool,
 }
 
 impl Pair {
-    /// Whether the first question's answer is given to the second.
+    /// Whether the second question gets the first one's answer.
     fn hits(&self, threshold: f32, is_checked: bool) -> bool {
         let Some(similarity) = self.similarity else {
             return true;
@@ -101,8 +101,8 @@ fn print_thresholds(split: &str, pairs: &[&Pair]) {
     println!();
 }
 
-/// Of each class: with the model at the default threshold, and the matcher by itself, as if every
-/// two questions were similar enough.
+/// Per class: the model at the default threshold, and the matcher alone as if every pair were
+/// similar enough.
 fn print_categories(pairs: &[&Pair]) {
     let mut categories: BTreeMap<&str, Vec<&Pair>> = BTreeMap::new();
     for pair in pairs {

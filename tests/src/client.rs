@@ -1,4 +1,4 @@
-//! Speaks HTTP to the service as any client would.
+//! An HTTP client for the service.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -10,10 +10,10 @@ use hyper_util::client::legacy::{Client as HttpClient, Error as TransportError};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-/// Where the API begins.
+/// Base path of the API.
 pub const API: &str = "/api/v1";
 
-/// One person's way to the service: an address, and a token unless they are a guest.
+/// A client with an origin and, unless a guest, a token.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: HttpClient<HttpConnector, Full<Bytes>>,
@@ -34,7 +34,7 @@ impl Client {
         }
     }
 
-    /// The same with that token.
+    /// The same client with this token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Client {
         }
     }
 
-    /// The same person at another address: a service that was started again has another port.
+    /// The same client at another origin: a restarted service has another port.
     #[must_use]
     pub fn at(&self, origin: &str) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Client {
         }
     }
 
-    /// The same for paths outside the API, such as `/health/live`.
+    /// The same client for paths outside the API, such as `/health/live`.
     #[must_use]
     pub fn root(&self) -> Self {
         Self {
@@ -62,13 +62,13 @@ impl Client {
         }
     }
 
-    /// Whether there is a token.
+    /// Whether it has a token.
     #[must_use]
     pub const fn is_signed_in(&self) -> bool {
         self.token.is_some()
     }
 
-    /// The token in use.
+    /// The token.
     ///
     /// # Panics
     /// For a guest.
@@ -77,7 +77,7 @@ impl Client {
         self.token.as_deref().expect("a guest has no token")
     }
 
-    /// A request to be completed and sent.
+    /// Starts building a request.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Request {
         let request = HttpRequest::builder()
@@ -95,30 +95,30 @@ impl Client {
         }
     }
 
-    /// Reads.
+    /// Sends a GET.
     pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await
     }
 
-    /// Posts JSON.
+    /// Sends a POST with JSON.
     pub async fn post(&self, path: &str, body: Value) -> Response {
         self.request(Method::POST, path).json(&body).send().await
     }
 
-    /// Patches with JSON.
+    /// Sends a PATCH with JSON.
     pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.request(Method::PATCH, path).json(&body).send().await
     }
 
-    /// Deletes.
+    /// Sends a DELETE.
     pub async fn delete(&self, path: &str) -> Response {
         self.request(Method::DELETE, path).send().await
     }
 }
 
-/// What people do all the time.
+/// Frequent operations.
 impl Client {
-    /// Signs in with a password; what came back.
+    /// Signs in with a password; returns the response.
     pub async fn log_in(&self, email: &str, password: &str) -> Response {
         self.request(Method::POST, "/auth/login")
             .form(&[("username", email), ("password", password)])
@@ -126,13 +126,13 @@ impl Client {
             .await
     }
 
-    /// The client of somebody who has signed in.
+    /// Signs in; returns the signed-in client.
     pub async fn sign_in(&self, email: &str, password: &str) -> Self {
         let session = self.log_in(email, password).await.expect(200);
         self.with_token(text(&session["access_token"]))
     }
 
-    /// Makes an assistant that answers with the echo model unless `fields` say otherwise.
+    /// Creates an assistant on the echo model unless `fields` override it.
     pub async fn create_assistant(&self, mut fields: Value) -> Value {
         if fields.get("model").is_none() {
             fields["model"] = "echo::echo".into();
@@ -140,13 +140,13 @@ impl Client {
         self.post("/assistants", fields).await.expect(201)
     }
 
-    /// Opens a thread; its id.
+    /// Creates a thread; returns its ID.
     pub async fn create_thread(&self) -> String {
         let thread = self.post("/threads", json!({})).await.expect(201);
         text(&thread["id"]).to_owned()
     }
 
-    /// Says something in a thread and waits for the answer.
+    /// Posts a message and waits for the answer.
     pub async fn say(&self, thread: &str, assistant: &str, content: &str) -> Response {
         let body = json!({"assistant_id": assistant, "content": content});
         self.post(&format!("/threads/{thread}/messages"), body)
@@ -154,7 +154,7 @@ impl Client {
     }
 }
 
-/// A request under way.
+/// A request being built.
 #[derive(Debug, Clone)]
 pub struct Request {
     http: HttpClient<HttpConnector, Full<Bytes>>,
@@ -162,7 +162,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Sets a header, in the place of what it was.
+    /// Sets a header, replacing any previous value.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("a header name");
@@ -171,7 +171,7 @@ impl Request {
         self
     }
 
-    /// Sets the body and says what it is.
+    /// Sets the body and its content type.
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
         *self.request.body_mut() = body.into();
@@ -184,7 +184,7 @@ impl Request {
         self.body("application/json", body.to_string())
     }
 
-    /// Sets a form as the body.
+    /// Sets a URL-encoded form body.
     #[must_use]
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -192,7 +192,7 @@ impl Request {
         self.body("application/x-www-form-urlencoded", form)
     }
 
-    /// Sets a multipart form with one file as the body.
+    /// Sets a multipart body with one file.
     #[must_use]
     pub fn file(self, field: &str, file: &[u8]) -> Self {
         let boundary = "----a-boundary-of-the-tests";
@@ -204,10 +204,10 @@ impl Request {
         self.body(&format!("multipart/form-data; boundary={boundary}"), form)
     }
 
-    /// Sends it and reads the whole answer.
+    /// Sends the request and reads the whole response.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If no response arrives.
     pub async fn send(self) -> Response {
         let described = format!("{} {}", self.request.method(), self.request.uri());
         match self.try_send().await {
@@ -216,10 +216,10 @@ impl Request {
         }
     }
 
-    /// Sends it to a service that may be gone.
+    /// Sends the request to a service that may be down.
     ///
     /// # Errors
-    /// The connection's, when no whole answer comes.
+    /// If no complete response arrives.
     pub async fn try_send(self) -> Result<Response, Unanswered> {
         let described = format!("{} {}", self.request.method(), self.request.uri());
         let response = self.open().await?;
@@ -227,7 +227,7 @@ impl Request {
         let body = body.collect().await?.to_bytes();
         let response = Response::read(&described, head.status.as_u16(), head.headers, body);
         if response.status >= 400 && !response.body.is_empty() {
-            // Whatever a test makes of it.
+            // Checks the problem document of every error response.
             let _ = response.any_problem();
         }
         Ok(response)
@@ -235,13 +235,13 @@ impl Request {
 }
 
 impl Request {
-    /// Sends it and returns the answer as it begins.
+    /// Sends the request and returns the response with an unread body.
     pub(crate) async fn open(self) -> Result<HttpResponse<Incoming>, Unanswered> {
         Ok(self.http.request(self.request.map(Full::new)).await?)
     }
 }
 
-/// No whole answer has come: whether the request counted is unknown.
+/// No complete response arrived; whether the request took effect is unknown.
 #[derive(Debug)]
 pub struct Unanswered(#[expect(dead_code, reason = "for the test's output")] String);
 
@@ -257,20 +257,20 @@ impl From<hyper::Error> for Unanswered {
     }
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Response {
     request: String,
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// The headers.
+    /// Headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// Body.
     pub body: Bytes,
 }
 
 impl Response {
-    /// What was read off the wire by other means.
+    /// Wraps a response read by other means.
     pub(crate) fn read(request: &str, status: u16, headers: HeaderMap, body: Bytes) -> Self {
         Self {
             request: request.to_owned(),
@@ -280,7 +280,7 @@ impl Response {
         }
     }
 
-    /// The one header of that name.
+    /// The single header of that name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -292,10 +292,10 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; null when there is none.
+    /// The body as JSON; null if empty.
     ///
     /// # Panics
-    /// When it is something else.
+    /// If the body is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -308,20 +308,20 @@ impl Response {
         }
     }
 
-    /// The JSON body of an answer that has this status.
+    /// The JSON body, after checking the status.
     ///
     /// # Panics
-    /// When the status is another, or there is a body that is not JSON.
+    /// If the status differs or the body is not JSON.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text());
         self.json()
     }
 
-    /// The problem document of an answer that has this status and code.
+    /// The problem document, after checking status and code.
     ///
     /// # Panics
-    /// When it is anything else, or any part that every problem has is missing or wrong.
+    /// If it differs, or a required member is missing or wrong.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {
         let problem = self.any_problem();
@@ -330,10 +330,10 @@ impl Response {
         problem
     }
 
-    /// The problem document of an answer of 400 or more.
+    /// The problem document of a response of 400 or more.
     ///
     /// # Panics
-    /// When it is anything else, or any part that every problem has is missing or wrong.
+    /// If it is none, or a required member is missing or wrong.
     #[must_use]
     #[track_caller]
     pub fn any_problem(&self) -> Value {
@@ -358,10 +358,10 @@ impl Response {
         problem
     }
 
-    /// The fields that a refusal for invalid input names, in its order.
+    /// The fields named by a validation error, in order.
     ///
     /// # Panics
-    /// When it is not such a refusal.
+    /// If it is not a validation error.
     #[track_caller]
     #[must_use]
     pub fn invalid_fields(self) -> Vec<String> {
@@ -375,8 +375,7 @@ impl Response {
         errors.iter().map(field).collect()
     }
 
-    /// Status, headers and body without what differs from answer to answer by itself: the date
-    /// and the request's id.
+    /// Status, headers and body without what varies by itself: date and request ID.
     #[must_use]
     pub fn anonymous(&self) -> (u16, Vec<(String, String)>, String) {
         let headers = self.headers.iter().filter_map(|(name, value)| {
@@ -391,7 +390,7 @@ impl Response {
         (self.status, headers.collect(), body)
     }
 
-    /// The path and query of the next page, as `Link` names it.
+    /// Path and query of the next page from the `Link` header.
     #[must_use]
     pub fn next_page(&self) -> Option<String> {
         let link = self.header("link")?;
@@ -409,7 +408,7 @@ impl Response {
     }
 }
 
-/// What only code, databases and libraries would write.
+/// Text that only code, databases and libraries would produce.
 const INWARD: &[&str] = &[
     "select ",
     "insert ",
@@ -446,7 +445,7 @@ fn assert_says_nothing_of_the_inside(problem: &Value, about: &str) {
 /// The text of a JSON string.
 ///
 /// # Panics
-/// When the value is something else.
+/// If the value is not a string.
 #[must_use]
 #[track_caller]
 pub fn text(value: &Value) -> &str {

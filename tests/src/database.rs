@@ -1,4 +1,4 @@
-//! Where the service under test keeps its data.
+//! Databases for the service under test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,25 +8,25 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use url::Url;
 
-/// Which database the service runs on.
+/// Which database the service uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// A file in the data directory.
     Sqlite,
-    /// A database of its own on the server of `TEST_POSTGRES_URL`.
+    /// A fresh database on the server of `TEST_POSTGRES_URL`.
     Postgres,
 }
 
-/// Where a PostgreSQL server is that tests may make databases on.
+/// A PostgreSQL server on which tests may create databases.
 const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
-/// Set to `1` where a suite that did not run must not pass.
+/// Set to `1` to fail instead of skipping when PostgreSQL is missing.
 const REQUIRE_POSTGRES: &str = "COLLOQUY_REQUIRE_POSTGRES";
 
 impl Backend {
-    /// Whether it can be tested here; where it cannot, the output says so.
+    /// Whether it is available here; if not, says so in the output.
     ///
     /// # Panics
-    /// When PostgreSQL is missing although `COLLOQUY_REQUIRE_POSTGRES` is 1.
+    /// If PostgreSQL is missing and `COLLOQUY_REQUIRE_POSTGRES` is 1.
     #[must_use]
     #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
     pub fn is_at_hand(self) -> bool {
@@ -46,7 +46,7 @@ fn postgres_url() -> Option<String> {
         .filter(|url| !url.is_empty())
 }
 
-/// A database for one service, removed when dropped.
+/// A database for one service, removed on drop.
 #[derive(Debug)]
 pub struct Database {
     url: String,
@@ -54,7 +54,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// A new one; SQLite's file appears in `directory` once the service opens it.
+    /// Creates a database; SQLite's file appears in `directory` once the service opens it.
     pub async fn create(backend: Backend, directory: &Path) -> Self {
         let url = match backend {
             Backend::Sqlite => format!("sqlite://{}", sqlite_file(directory).display()),
@@ -63,22 +63,22 @@ impl Database {
         Self { url, backend }
     }
 
-    /// What the service is configured with.
+    /// The database URL to configure.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Which kind it is.
+    /// Its kind.
     #[must_use]
     pub const fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// Has SQLite check its file. PostgreSQL keeps watch over foreign keys itself.
+    /// Runs SQLite's integrity and foreign-key checks. PostgreSQL enforces foreign keys itself.
     ///
     /// # Panics
-    /// When the file is damaged or a row names another that does not exist.
+    /// If the file is damaged or a foreign key is violated.
     pub async fn check_integrity(&self) {
         let Some(file) = self.url.strip_prefix("sqlite://") else {
             return;
@@ -98,24 +98,24 @@ impl Database {
     }
 }
 
-/// Nobody else can write.
+/// Holds SQLite's write lock.
 pub struct WriteLock(SqliteConnection);
 
 impl WriteLock {
-    /// Gives it back.
+    /// Releases the lock.
     ///
     /// # Panics
-    /// When the file is gone.
+    /// If the file is gone.
     pub async fn release(self) {
         self.0.close().await.expect("a proper end");
     }
 }
 
 impl Database {
-    /// What a query counts.
+    /// The number that a query returns.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If the query fails.
     pub async fn count(&self, query: &str) -> i64 {
         let query = AssertSqlSafe(query);
         match self.url.strip_prefix("sqlite://") {
@@ -133,10 +133,10 @@ impl Database {
         }
     }
 
-    /// All that it holds: of SQLite a backup in `directory`, of PostgreSQL each table as text.
+    /// The whole content: a SQLite backup made in `directory`, or each PostgreSQL table as text.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If the database fails.
     pub async fn backup(&self, directory: &Path) -> Vec<u8> {
         match self.url.strip_prefix("sqlite://") {
             Some(file) => back_up(Path::new(file), &directory.join("backup.db")).await,
@@ -144,10 +144,10 @@ impl Database {
         }
     }
 
-    /// Takes SQLite's lock on writing, as another process may.
+    /// Takes SQLite's write lock, as another process may.
     ///
     /// # Panics
-    /// When it is not SQLite, or its file cannot be locked.
+    /// If the database is not SQLite or cannot be locked.
     pub async fn lock(&self) -> WriteLock {
         let file = self.url.strip_prefix("sqlite://").expect("SQLite");
         let mut connection = open(Path::new(file)).await;
@@ -158,11 +158,10 @@ impl Database {
         WriteLock(connection)
     }
 
-    /// How many transactions PostgreSQL has committed in it so far; its sessions report them
-    /// about once a second.
+    /// Number of committed PostgreSQL transactions; sessions report about once a second.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If the database fails.
     pub async fn commits(&self) -> i64 {
         let mut connection = PgConnection::connect(&self.url)
             .await
@@ -179,7 +178,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         if self.backend == Backend::Postgres {
             let url = self.url.clone();
-            // A runtime of its own: the test's cannot be waited for from within.
+            // On another thread: the test's runtime cannot be blocked on from within.
             let dropped = std::thread::spawn(move || drop_postgres(&url)).join();
             assert!(
                 dropped.is_ok() || std::thread::panicking(),
@@ -221,7 +220,7 @@ async fn dump(url: &str) -> String {
     dump
 }
 
-/// The file in a data directory.
+/// SQLite's file in a data directory.
 #[must_use]
 pub fn sqlite_file(directory: &Path) -> PathBuf {
     directory.join("colloquy.db")

@@ -1,5 +1,5 @@
-//! Reads event streams, strictly: what the service sends must be one `id`, one `event` and one
-//! `data` line an event, comments aside.
+//! Reads event streams strictly: each event must be one `id`, one `event` and one `data` line;
+//! comments are allowed.
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::client::{Request, Unanswered};
 
-/// A stream of events, as it comes; dropping it hangs up.
+/// An event stream; dropping it disconnects.
 pub struct EventStream {
     body: Incoming,
     received: String,
     rest: Vec<u8>,
 }
 
-/// One event of a run.
+/// One run event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// `id`.
@@ -26,21 +26,21 @@ pub struct Event {
 }
 
 impl Request {
-    /// Sends it and reads the answer as a stream of events.
+    /// Sends the request and reads the response as an event stream.
     ///
     /// # Panics
-    /// When no answer comes, or another one than a stream.
+    /// If the response is not an event stream.
     pub async fn events(self) -> EventStream {
         self.try_events().await.expect("an answer")
     }
 
-    /// Sends it to a service that may be gone, and reads the answer as a stream of events.
+    /// Like [`events`](Self::events), for a service that may be down.
     ///
     /// # Errors
-    /// The connection's, when no answer comes.
+    /// If no response arrives.
     ///
     /// # Panics
-    /// When another answer than a stream comes.
+    /// If the response is not an event stream.
     pub async fn try_events(self) -> Result<EventStream, Unanswered> {
         let response = self.header("accept", "text/event-stream").open().await?;
         assert_eq!(response.status().as_u16(), 200, "no stream");
@@ -58,10 +58,10 @@ impl Request {
 }
 
 impl EventStream {
-    /// The next event; `None` when the stream has ended as it should.
+    /// The next event; `None` at the end of the stream.
     ///
     /// # Panics
-    /// When the stream breaks off, or sends what is no event.
+    /// If the stream breaks off or is malformed.
     pub async fn next(&mut self) -> Option<Event> {
         let event = self.try_next().await.expect("the stream goes on");
         if event.is_none() {
@@ -70,13 +70,13 @@ impl EventStream {
         event
     }
 
-    /// The next event of a service that may be gone; `None` at the end of the stream.
+    /// Like [`next`](Self::next), for a service that may be down.
     ///
     /// # Errors
-    /// The connection's, when the stream breaks off.
+    /// If the stream breaks off.
     ///
     /// # Panics
-    /// When the service sends what is no event.
+    /// If the stream is malformed.
     pub async fn try_next(&mut self) -> Result<Option<Event>, Unanswered> {
         loop {
             if let Some((block, rest)) = self.received.split_once("\n\n") {
@@ -96,7 +96,7 @@ impl EventStream {
         }
     }
 
-    /// All events up to the end of the stream.
+    /// All remaining events.
     pub async fn rest(mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {
@@ -105,7 +105,7 @@ impl EventStream {
         events
     }
 
-    /// Takes whole characters; a frame may end within one.
+    /// Takes complete characters; a frame may end within one.
     fn take(&mut self, data: &[u8]) {
         self.rest.extend_from_slice(data);
         let whole = match std::str::from_utf8(&self.rest) {
@@ -117,7 +117,7 @@ impl EventStream {
     }
 }
 
-/// An event out of its lines; `None` for a comment.
+/// Parses an event; `None` for a comment.
 fn parse(block: &str) -> Option<Event> {
     let mut fields: Vec<(&str, &str)> = block
         .split('\n')

@@ -1,11 +1,11 @@
-//! What lies in folders.
+//! File listings.
 
 use std::path::Path;
 
-/// Every file below the folder, as a path from it, in order; none where there is no folder.
+/// Every file below the folder as a sorted relative path; empty if there is no folder.
 ///
 /// # Panics
-/// When a folder cannot be read.
+/// If a folder cannot be read.
 #[must_use]
 pub fn below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();

@@ -1,29 +1,29 @@
-//! Bodies of a size that nobody has a use for.
+//! Oversized request bodies.
 
-/// What they are.
+/// Kinds of oversized bodies.
 #[derive(Debug, Clone, Copy)]
 pub enum LargeBody {
-    /// A gigabyte, which says so.
+    /// A gigabyte with `Content-Length`.
     Announced,
     /// A gigabyte in chunks.
     Chunked,
-    /// 100,000 arrays, each in the next.
+    /// 100,000 nested arrays.
     Deep,
-    /// As many as a JSON body has room for.
+    /// As many nested arrays as a JSON body may hold.
     Nested,
     /// 1,000,000 keys.
     Keys,
-    /// A form of 10,000 parts, between which is `x`.
+    /// A multipart form of 10,000 parts with boundary `x`.
     Parts,
-    /// A form with a [boundary] of 10 KiB.
+    /// A multipart form with a [boundary] of 10 KiB.
     Boundary,
 }
 
 const GIGABYTE: usize = 1 << 30;
-/// How much of a gigabyte is offered in one piece.
+/// Piece size of a gigabyte body.
 const PIECE: usize = 16 * 1024;
 
-/// What is sent of a body.
+/// The bytes of a body.
 #[derive(Debug)]
 pub struct Content {
     piece: Vec<u8>,
@@ -31,7 +31,7 @@ pub struct Content {
 }
 
 impl LargeBody {
-    /// What is sent of it.
+    /// The bytes to send.
     #[must_use]
     pub fn content(self) -> Content {
         let text = match self {
@@ -59,7 +59,7 @@ impl LargeBody {
         }
     }
 
-    /// The header that tells how long it is, or that it does not say.
+    /// The header with its length or transfer encoding.
     #[must_use]
     pub fn length_header(self, content: &Content) -> String {
         match self {
@@ -77,19 +77,19 @@ impl Content {
         }
     }
 
-    /// It, piece by piece.
+    /// The body in pieces.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::repeat_n(self.piece.as_slice(), self.count)
     }
 
-    /// How many bytes it is.
+    /// Length in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         (self.piece.len() * self.count) as u64
     }
 }
 
-/// What is between the parts of [`LargeBody::Boundary`].
+/// The boundary of [`LargeBody::Boundary`].
 #[must_use]
 pub fn boundary() -> String {
     "x".repeat(10 * 1024)

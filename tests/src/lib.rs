@@ -1,4 +1,4 @@
-//! What the tests of several crates share. A failure in here is a failed test.
+//! Test support shared by several crates. Panics here fail the test.
 #![expect(
     clippy::expect_used,
     clippy::panic,

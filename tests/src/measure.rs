@@ -1,4 +1,4 @@
-//! What measuring the service takes, for the figures of `examples/measure` and for the bench.
+//! Measurement support for `examples/measure` and the bench.
 
 pub mod memory;
 pub mod scene;

@@ -1,5 +1,5 @@
-//! A chat model's server as a script: OpenAI's chat completions over plain sockets, so that a test
-//! has every byte, pause and broken connection in hand.
+//! A scripted chat-model server: OpenAI chat completions over plain sockets, so that tests control
+//! every byte, pause and broken connection.
 //!
 //! ```
 //! use colloquy_tests::model_server::{ModelServer, Reply};
@@ -32,7 +32,7 @@ pub use gate::Gate;
 pub use reply::Reply;
 pub use script::Script;
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// `POST` for every chat completion.
@@ -41,12 +41,12 @@ pub struct Request {
     pub path: String,
     /// In the order sent, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The JSON body; null when there is none.
+    /// The JSON body; null if empty.
     pub body: Value,
 }
 
 impl Request {
-    /// The first header of that name, given in lower case.
+    /// The first header of that (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
@@ -56,14 +56,14 @@ impl Request {
     }
 }
 
-/// A running server; dropping it closes its port and all its connections.
+/// A running server; dropping it closes its port and connections.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
     listening: JoinHandle<()>,
 }
 
-/// What the connections tell the test.
+/// State shared by connections and test.
 struct Shared {
     script: Mutex<Script>,
     requests: watch::Sender<Vec<Request>>,
@@ -72,8 +72,8 @@ struct Shared {
 }
 
 impl ModelServer {
-    /// Listens on a free port of this machine: `Reply` answers every request alike, an array or
-    /// `Vec` of replies in turn (the last one for ever), a [`Script`] whatever it decides.
+    /// Listens on a free local port. A `Reply` answers every request; an array or `Vec` answers in
+    /// turn and repeats its last reply; a [`Script`] decides per request.
     pub async fn start(script: impl Into<Script>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -91,12 +91,12 @@ impl ModelServer {
         }
     }
 
-    /// A server that says after `delay` how many messages it was sent: for load tests.
+    /// A server for load tests that answers after `delay` with the number of messages received.
     pub async fn echo(delay: Duration) -> Self {
         Self::start(Script::echo(delay)).await
     }
 
-    /// What an OpenAI-compatible provider is configured with: `http://127.0.0.1:<port>/v1`.
+    /// The base URL for an OpenAI-compatible provider: `http://127.0.0.1:<port>/v1`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("{}/v1", self.root_url())
@@ -108,26 +108,26 @@ impl ModelServer {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far, in the order in which they were complete.
+    /// The requests so far, in order of completion.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests.borrow().clone()
     }
 
-    /// How many connections there have been.
+    /// Number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// Waits until there have been `count` requests.
+    /// Waits until `count` requests were received.
     pub async fn received(&self, count: usize) {
         let mut requests = self.shared.requests.subscribe();
         let enough = requests.wait_for(|requests| requests.len() >= count);
         enough.await.expect("the server runs");
     }
 
-    /// Waits until `count` clients have gone before their reply was over.
+    /// Waits until `count` clients disconnected before their reply ended.
     pub async fn abandoned(&self, count: usize) {
         let mut abandoned = self.shared.abandoned.subscribe();
         let enough = abandoned.wait_for(|abandoned| *abandoned >= count);

@@ -1,4 +1,4 @@
-//! A collector of traces on the loopback address, spoken to in OTLP over HTTP.
+//! A local trace collector for OTLP over HTTP.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,28 +18,28 @@ use tokio::task::JoinSet;
 
 pub use opentelemetry_proto::tonic::{common, trace};
 
-/// The collector; it ends when dropped.
+/// The collector; stops on drop.
 pub struct OtlpCollector {
     address: String,
     batches: Batches,
     _serving: JoinSet<()>,
 }
 
-/// What was sent at once.
+/// One export request.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// To which path.
+    /// Path.
     pub path: String,
-    /// With these headers.
+    /// Headers.
     pub headers: HeaderMap,
-    /// As it came.
+    /// Raw body.
     pub body: Bytes,
 }
 
 type Batches = Arc<Mutex<Vec<Batch>>>;
 
 impl OtlpCollector {
-    /// A collector that has nothing yet.
+    /// Starts an empty collector.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -59,17 +59,17 @@ impl OtlpCollector {
         &self.address
     }
 
-    /// Everything it was sent so far.
+    /// The export requests so far.
     #[must_use]
     pub fn batches(&self) -> Vec<Batch> {
         let batches = self.batches.lock();
         batches.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The spans in it, with who sent them.
+    /// The spans of a batch with their resources.
     ///
     /// # Panics
-    /// When something else is in it.
+    /// If it holds anything else.
     #[must_use]
     pub fn resources(&self) -> Vec<ResourceSpans> {
         let batches = self.batches().into_iter();
@@ -90,7 +90,7 @@ async fn serve(listener: TcpListener, batches: Batches) {
 async fn take_all(stream: TcpStream, batches: Batches) {
     let service = service_fn(move |request| take(request, Arc::clone(&batches)));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // A client may hang up at any time.
+    // Clients may disconnect at any time.
     let _ = connection.await;
 }
 
@@ -107,6 +107,6 @@ async fn take(
     };
     let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
     batches.push(batch);
-    // An empty message: everything was taken.
+    // An empty message accepts everything.
     Ok(Response::new(Full::default()))
 }

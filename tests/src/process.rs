@@ -1,4 +1,4 @@
-//! The binary, and processes that run it.
+//! The binary and its processes.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
@@ -13,16 +13,16 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-/// How long any process of a test may take to do what it is waited for.
+/// Maximum time to wait for a process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The binary `colloquy`: that of `COLLOQUY_BIN`, or built now, once for all tests.
+/// The binary `colloquy`: `COLLOQUY_BIN`, or built once for all tests.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os("COLLOQUY_BIN").map_or_else(build, PathBuf::from))
 }
 
-/// Has Cargo build the binary in the profile of the tests and say where it is.
+/// Builds the binary in the tests' profile and returns its path.
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
@@ -37,8 +37,8 @@ fn build() -> PathBuf {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // What Cargo tells of the package that it runs; build scripts that look at it would run anew,
-    // and with them everything that depends on them be built again.
+    // Cargo's variables for this package; inherited, they would rerun build scripts and rebuild
+    // what depends on them.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -55,7 +55,7 @@ fn build() -> PathBuf {
     executable.expect("cargo names the binary")
 }
 
-/// The binary in that directory with these arguments, and no environment but `env`.
+/// The binary in a directory with these arguments and no environment except `env`.
 pub(crate) fn command<'a>(
     directory: &Path,
     arguments: &[&str],
@@ -71,10 +71,10 @@ pub(crate) fn command<'a>(
     command
 }
 
-/// Runs a command to its end with that standard input.
+/// Runs a command to its end with this standard input.
 ///
 /// # Panics
-/// When it does not end within a minute.
+/// If it takes longer than a minute.
 pub(crate) async fn run(mut command: Command, input: &str) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
@@ -83,24 +83,24 @@ pub(crate) async fn run(mut command: Command, input: &str) -> Output {
         .spawn()
         .expect("the binary runs");
     let mut stdin = child.stdin.take().expect("piped");
-    // A command that does not read may be gone already.
+    // A command that does not read may have exited.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
     output.expect("the command ends").expect("its output")
 }
 
-/// A process in the background, killed when dropped.
+/// A background process, killed on drop.
 pub struct Process {
     child: Child,
     log: watch::Receiver<String>,
 }
 
 impl Process {
-    /// Starts it; what it prints is collected.
+    /// Starts the process and collects its output.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
@@ -116,16 +116,16 @@ impl Process {
         Self { child, log: seen }
     }
 
-    /// Everything it has printed so far.
+    /// Its output so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.borrow().clone()
     }
 
-    /// Waits for a line that `wanted` makes something of.
+    /// Waits for a line that `wanted` accepts.
     ///
     /// # Panics
-    /// When the process ends without one, or takes more than a minute.
+    /// If the process exits first or a minute passes.
     pub async fn line<T>(&self, wanted: fn(&str) -> Option<T>) -> T {
         let mut log = self.log.clone();
         let has_it = |log: &String| log.lines().any(|line| wanted(line).is_some());
@@ -138,32 +138,32 @@ impl Process {
         }
     }
 
-    /// Asks it to stop (SIGTERM).
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal(Signal::SIGTERM);
     }
 
-    /// Ends it at once (SIGKILL), as a power cut would.
+    /// Sends SIGKILL, as sudden as a power cut.
     pub async fn kill9(&mut self) {
         self.signal(Signal::SIGKILL);
         self.wait().await;
     }
 
-    /// Waits for its end.
+    /// Waits for it to exit.
     ///
     /// # Panics
-    /// When that takes more than a minute.
+    /// If that takes longer than a minute.
     pub async fn wait(&mut self) -> ExitStatus {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         status.expect("the process ends").expect("a status")
     }
 
-    /// Whether it has ended.
+    /// Whether it has exited.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a status").is_some()
     }
 
-    /// How it ended, or that it runs.
+    /// Its exit status, or that it is running.
     pub(crate) fn status(&mut self) -> String {
         match self.child.try_wait() {
             Ok(Some(status)) => status.to_string(),
@@ -172,16 +172,16 @@ impl Process {
         }
     }
 
-    /// Its id; `None` once it has ended and was waited for.
+    /// Its process ID; `None` once it was waited for.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Lets no file of it grow beyond that many bytes, or any file again.
+    /// Limits the size of its files, or lifts the limit.
     ///
     /// # Panics
-    /// When the process has ended.
+    /// If the process has exited.
     pub fn limit_file_size(&self, bytes: Option<u64>) {
         let id = self.child.id().expect("the process runs");
         let id = rustix::process::Pid::from_raw(id.try_into().expect("a process id"));

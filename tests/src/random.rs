@@ -1,17 +1,17 @@
-//! Choices that look random and can be made again: a failed round names its seed.
+//! Deterministic pseudo-random choices; failed rounds name their seed.
 
-/// The generator known as `SplitMix64`.
+/// The `SplitMix64` generator.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The same seed makes the same choices.
+    /// Equal seeds make equal choices.
     #[must_use]
     pub const fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A number below `bound`, which is not 0.
+    /// A number below `bound`, which must not be 0.
     pub const fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -20,22 +20,22 @@ impl Random {
         (z ^ (z >> 31)) % bound
     }
 
-    /// One of the items, of which there is at least one.
+    /// One of the items, of which there must be at least one.
     pub const fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u64) as usize]
     }
 
-    /// Whether a coin falls on its face.
+    /// True or false with equal probability.
     pub const fn coin(&mut self) -> bool {
         self.below(2) == 0
     }
 
-    /// So many bytes of any value.
+    /// Random bytes.
     pub fn bytes(&mut self, count: u64) -> Vec<u8> {
         (0..count).map(|_| self.below(256) as u8).collect()
     }
 
-    /// Puts the items in another order.
+    /// Shuffles the items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let chosen = self.below(last as u64 + 1) as usize;

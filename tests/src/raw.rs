@@ -1,4 +1,4 @@
-//! Bytes over plain sockets, where no HTTP client would send them.
+//! Raw bytes over plain sockets.
 
 use std::time::Duration;
 
@@ -11,32 +11,32 @@ use tokio::time::{sleep, timeout};
 use crate::client::Response;
 use crate::server::Colloquy;
 
-/// The service has answered as far as it will when it says nothing for so long.
+/// The service has nothing more to say after this much silence.
 const QUIET: Duration = Duration::from_millis(100);
-/// How long the service may keep a connection that its client has left.
+/// How long the service may keep a connection that its client abandoned.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Colloquy {
     /// `127.0.0.1:<port>`.
     ///
     /// # Panics
-    /// Never: the service is not asked over TLS.
+    /// Never: tests do not use TLS.
     #[must_use]
     pub fn address(&self) -> &str {
         self.origin().strip_prefix("http://").expect("plain HTTP")
     }
 }
 
-/// Sends these very bytes; what comes back until the service closes the connection, or says no
-/// more and is left.
+/// Sends bytes and returns the response until the service closes the connection or falls silent.
 ///
 /// # Panics
-/// When the service takes no connection, or does not end it.
+/// If the service refuses or does not end the connection.
 pub async fn exchange(address: &str, bytes: &[u8]) -> Vec<u8> {
     let connection = TcpStream::connect(address).await.expect("a connection");
     let (mut reader, mut writer) = connection.into_split();
     let mut answer = Vec::new();
-    // Sent while the answer is read: it may come, and the connection end, before all is sent.
+    // Sends while reading: the response may come, and the connection end, before everything is
+    // sent.
     let mut sending = std::pin::pin!(writer.write_all(bytes));
     let mut is_sent = false;
     loop {
@@ -51,16 +51,16 @@ pub async fn exchange(address: &str, bytes: &[u8]) -> Vec<u8> {
     }
     let _ = writer.shutdown().await;
     let rest = timeout(PATIENCE, reader.read_to_end(&mut answer)).await;
-    // An error ends it as well.
+    // A connection error ends it as well.
     let _ = rest.expect("the service closes a connection that was left");
     answer
 }
 
-/// Sends a request as fast as the service takes it, until it has answered and lets nothing more in,
-/// or all is sent: how many bytes of the body went on their way, and what has come back.
+/// Sends a request as fast as the service accepts it, until it answers and stops reading or
+/// everything is sent. Returns the number of body bytes sent, and the response.
 ///
 /// # Panics
-/// When the service takes no connection, or neither answers nor closes.
+/// If the service refuses the connection, or neither answers nor closes.
 pub async fn upload<'a>(
     address: &str,
     head: &[u8],
@@ -79,7 +79,7 @@ pub async fn upload<'a>(
         std::io::Result::Ok(())
     };
     let receive = async {
-        // Whole once its body is as long as it says; all of them have one.
+        // Complete once the body has its announced length; every response announces one.
         while answers("", &answer).is_empty() {
             match reader.read_buf(&mut answer).await {
                 Ok(1..) => {}
@@ -99,10 +99,10 @@ pub async fn upload<'a>(
     (sent, answer)
 }
 
-/// The answers of HTTP/1 in what has come back; one that breaks off is none.
+/// Parses HTTP/1 responses; omits a truncated one.
 ///
 /// # Panics
-/// When it is something else.
+/// If the bytes are something else.
 #[must_use]
 pub fn answers(request: &str, bytes: &[u8]) -> Vec<Response> {
     let mut answers = Vec::new();
@@ -118,7 +118,7 @@ pub fn answers(request: &str, bytes: &[u8]) -> Vec<Response> {
             length.expect("a number")
         });
         let length = match length {
-            // Answers to HEAD have a length and nothing of it.
+            // A response to HEAD announces a length but has no body.
             _ if rest.starts_with(b"HTTP/1.") => 0,
             Some(length) if length > rest.len() => break,
             Some(length) => length,

@@ -1,4 +1,4 @@
-//! An S3 server on the loopback address that keeps its bucket in memory and checks signatures.
+//! A local S3 server that keeps its bucket in memory and verifies signatures.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -24,10 +24,10 @@ const BUCKET: &str = "colloquy";
 const PREFIX: &str = "some/prefix";
 const ACCESS_KEY: &str = "AKIACOLLOQUYTESTS";
 const SECRET_KEY: &str = "a secret of the tests";
-/// Few, so that a list of any length takes several requests.
+/// Few, so that most listings need several requests.
 const KEYS_PER_LIST: usize = 3;
 
-/// The server; it ends when dropped.
+/// The server; stops on drop.
 pub struct S3Server {
     address: String,
     bucket: Bucket,
@@ -35,7 +35,7 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// A server with an empty bucket.
+    /// Starts a server with an empty bucket.
     pub async fn start() -> Self {
         let bucket = Bucket::default();
         let mut builder = S3ServiceBuilder::new(bucket.clone());
@@ -51,13 +51,13 @@ impl S3Server {
         }
     }
 
-    /// Where blobs are to be kept: a prefix in the bucket.
+    /// The blob URL: a prefix in the bucket.
     #[must_use]
     pub fn url(&self) -> String {
         format!("s3://{BUCKET}/{PREFIX}")
     }
 
-    /// The variables by which an S3 client finds the server and signs its requests.
+    /// The `AWS_*` variables that give access.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
         let endpoint = format!("http://{}", self.address);
@@ -72,7 +72,7 @@ impl S3Server {
         .into()
     }
 
-    /// The keys below the prefix, in order.
+    /// Sorted keys below the prefix.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         let objects = self.bucket.objects();
@@ -87,7 +87,7 @@ async fn serve(listener: TcpListener, service: S3Service) {
         let service = service.clone();
         connections.spawn(async move {
             let builder = Builder::new(TokioExecutor::new());
-            // A client that goes away is no failure.
+            // A disconnecting client is no failure.
             let _ = builder
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -95,7 +95,7 @@ async fn serve(listener: TcpListener, service: S3Service) {
     }
 }
 
-/// One bucket; what its clients ask of others is refused.
+/// The only bucket; requests for others fail.
 #[derive(Clone, Default)]
 struct Bucket(Arc<Mutex<BTreeMap<String, Stored>>>);
 

@@ -1,4 +1,4 @@
-//! The real service on data of its own.
+//! The real service with its own data.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
@@ -13,30 +13,30 @@ use crate::client::{Client, text};
 use crate::database::{Backend, Database, sqlite_file};
 use crate::process::{self, Process};
 
-/// The first administrator's address.
+/// Email of the first administrator.
 pub const ADMIN_EMAIL: &str = "admin@example.org";
-/// The first administrator's password, and that of every user that the harness makes.
+/// Password of the first administrator and of every test user.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The setting that no two services share.
+/// The setting that services never share.
 const DATA_DIR: &str = "COLLOQUY_DATA_DIR";
 
-/// How much of the service's log a failed test shows.
+/// Log lines shown for a failed test.
 const LAST_LINES: usize = 20;
 
-/// How long the service may take to become ready.
+/// Maximum time to readiness.
 const START_TIME: Duration = Duration::from_secs(30);
-/// The wait between two looks whether it is.
+/// Readiness polling interval.
 const START_POLL: Duration = Duration::from_millis(10);
 
-/// Data and settings, on which the binary can be run; removed when dropped.
+/// Data and settings for running the binary; removed on drop.
 pub struct Installation {
     database: Arc<Database>,
     directory: Directory,
     env: Vec<(String, String)>,
 }
 
-/// A directory of its own, removed when dropped.
+/// A temporary directory, removed on drop.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -57,7 +57,7 @@ impl Drop for Directory {
 }
 
 impl Installation {
-    /// Nothing stored yet, and no settings but where to store.
+    /// No data, and no settings except where to store.
     pub async fn empty(backend: Backend) -> Self {
         let directory = Directory::create();
         let database = Database::create(backend, &directory.0).await;
@@ -75,7 +75,7 @@ impl Installation {
         }
     }
 
-    /// Another one on the same database, with the same settings and a data directory of its own.
+    /// Another installation on the same database with the same settings and its own data directory.
     #[must_use]
     pub fn neighbour(&self) -> Self {
         let directory = Directory::create();
@@ -88,7 +88,7 @@ impl Installation {
         neighbour.env(DATA_DIR, &data)
     }
 
-    /// Sets a setting, in the place of what it was.
+    /// Sets an environment variable, replacing any previous value.
     #[must_use]
     pub fn env(mut self, key: &str, value: &str) -> Self {
         self.env.retain(|(name, _)| name != key);
@@ -101,13 +101,13 @@ impl Installation {
         self.run_with_input(arguments, "").await
     }
 
-    /// Runs a command that reads its standard input.
+    /// Runs a command with standard input.
     pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let command = process::command(&self.directory.0, arguments, self.settings());
         process::run(command, input).await
     }
 
-    /// Starts a command of the binary that goes on by itself.
+    /// Starts a command in the background.
     #[must_use]
     pub fn spawn(&self, arguments: &[&str]) -> Process {
         let settings = self.settings();
@@ -126,7 +126,7 @@ impl Installation {
         }
     }
 
-    /// Where everything but PostgreSQL's data lies.
+    /// The directory of everything except PostgreSQL's data.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory.0
@@ -156,7 +156,7 @@ impl Installation {
             ("COLLOQUY_METRICS_LISTEN", "127.0.0.1:0"),
             ("COLLOQUY_LOG_FORMAT", "json"),
         ];
-        // Of two values the last one counts.
+        // The last of equal keys wins.
         let settings = usual.into_iter().chain(self.settings());
         let mut process = Process::spawn(process::command(&self.directory.0, &["serve"], settings));
         let origin = process.line(listening_at).await;
@@ -167,18 +167,18 @@ impl Installation {
     }
 }
 
-/// Finds in a line of the output where the service listens.
+/// The listening address in a line of output.
 fn listening_at(line: &str) -> Option<String> {
     let (_, origin) = line.strip_prefix("Colloquy ")?.split_once(" serves ")?;
     Some(origin.to_owned())
 }
 
-/// Finds the line behind which the output says no more of addresses.
+/// The line after which no more addresses are printed.
 fn how_to_sign_in(line: &str) -> Option<()> {
     line.starts_with("  sign in").then_some(())
 }
 
-/// Finds in a line of the output where the metrics are.
+/// The metrics address in a line of output.
 fn metrics_at(line: &str) -> Option<String> {
     let url = line.strip_prefix("  metrics:")?.trim_start();
     Some(url.strip_suffix("/metrics")?.to_owned())
@@ -202,9 +202,9 @@ async fn wait_until_ready(process: &mut Process, guest: &Client) {
     }
 }
 
-/// The service, running; killed when dropped.
+/// The running service; killed on drop.
 pub struct Colloquy {
-    // Before the installation: the process ends before its data goes.
+    // Declared before the installation: the process must exit before its data is removed.
     process: Process,
     origin: String,
     metrics: Option<String>,
@@ -213,12 +213,12 @@ pub struct Colloquy {
 }
 
 impl Colloquy {
-    /// A new service with an administrator.
+    /// Starts a new service with an administrator.
     pub async fn start(backend: Backend) -> Self {
         Self::installed(backend).await.serve().await
     }
 
-    /// The data and settings of a new service with an administrator, to add settings to.
+    /// A new installation with an administrator, to which settings can be added.
     pub async fn installed(backend: Backend) -> Installation {
         Installation::empty(backend)
             .await
@@ -238,28 +238,28 @@ impl Colloquy {
         &self.process
     }
 
-    /// `http://127.0.0.1:<port>`, another one after every start.
+    /// `http://127.0.0.1:<port>`; the port changes with every start.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Everything it has logged since its last start.
+    /// Its log since the last start.
     #[must_use]
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Somebody without a token.
+    /// A client without a token.
     #[must_use]
     pub fn guest(&self) -> Client {
         Client::guest(&self.origin)
     }
 
-    /// Whoever watches the service, on the address of its metrics.
+    /// A client for the metrics address.
     ///
     /// # Panics
-    /// When it has none.
+    /// If it has none.
     #[must_use]
     pub fn watcher(&self) -> Client {
         Client::guest(self.metrics.as_ref().expect("an address of metrics"))
@@ -275,7 +275,7 @@ impl Colloquy {
         guest.with_token(self.admin_token.get_or_init(sign_in).await)
     }
 
-    /// A new user `<name>@example.org`.
+    /// Creates the user `<name>@example.org`.
     pub async fn user(&self, name: &str) -> Client {
         let email = format!("{name}@example.org");
         let user = json!({"email": email, "password": PASSWORD});
@@ -283,37 +283,37 @@ impl Colloquy {
         self.guest().sign_in(&email, PASSWORD).await
     }
 
-    /// Makes a public assistant on the echo model; its id.
+    /// Creates a public assistant on the echo model; returns its ID.
     pub async fn assistant(&self, name: &str) -> String {
         let fields = json!({"name": name, "user_authentication": false});
         let assistant = self.admin().await.create_assistant(fields).await;
         text(&assistant["id"]).to_owned()
     }
 
-    /// Makes an assistant on that model; its id.
+    /// Creates an assistant on that model; returns its ID.
     pub async fn assistant_on(&self, model: &str) -> String {
         let fields = json!({"name": "Tested", "model": model});
         let assistant = self.admin().await.create_assistant(fields).await;
         text(&assistant["id"]).to_owned()
     }
 
-    /// Ends it at once, as a power cut would.
+    /// Sends SIGKILL, as sudden as a power cut.
     pub async fn kill9(&mut self) {
         self.process.kill9().await;
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Sends SIGTERM and waits for it to exit.
     pub async fn stop(&mut self) -> ExitStatus {
         self.process.terminate();
         self.ended().await
     }
 
-    /// Waits until it has ended.
+    /// Waits for it to exit.
     pub async fn ended(&mut self) -> ExitStatus {
         self.process.wait().await
     }
 
-    /// Starts it again on the same data, once it has ended.
+    /// Restarts an exited service on the same data.
     pub async fn restart(&mut self) {
         assert!(self.process.has_ended(), "it still runs");
         (self.process, self.origin, self.metrics) = self.installation.start().await;
@@ -321,7 +321,7 @@ impl Colloquy {
 }
 
 impl Drop for Colloquy {
-    /// Shows, where a test fails, what the service had to say.
+    /// Shows the last log lines when a test fails.
     #[expect(clippy::print_stderr, reason = "for whoever reads the test's output")]
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -334,7 +334,7 @@ impl Drop for Colloquy {
     }
 }
 
-/// Makes of each test function that takes a [`Backend`] two tests, `<name>::on_sqlite` and
+/// Turns each test function that takes a [`Backend`] into two tests, `<name>::on_sqlite` and
 /// `<name>::on_postgres`.
 #[macro_export]
 macro_rules! on_both_backends {
@@ -357,7 +357,8 @@ macro_rules! on_both_backends {
     )+};
 }
 
-/// Makes of each test function a test `<name>::on_postgres`, for what only PostgreSQL can do.
+/// Turns each test function into a test `<name>::on_postgres`, for behaviour that only PostgreSQL
+/// has.
 #[macro_export]
 macro_rules! on_postgres {
     ($($name:ident),+ $(,)?) => {$(

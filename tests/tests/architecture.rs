@@ -1,5 +1,5 @@
-//! The walls of the house: which crate may know which, where each technology lives, and how long a
-//! file may become.
+//! Architecture rules: dependencies between crates, where each technology may be used, file
+//! lengths.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -14,7 +14,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// What each crate may depend on of ours. The server composes; the tests may see everything.
+/// Allowed dependencies between our crates. The server composes; the tests may use everything.
 const EDGES: &[(&str, &[&str])] = &[
     ("colloquy-domain", &[]),
     ("colloquy-application", &["colloquy-domain"]),
@@ -53,13 +53,13 @@ const ADAPTER: &[&str] = &["colloquy-application", "colloquy-domain"];
 /// Adapters that requests come in by. They share `web` and do not know each other.
 const INBOUND: &[&str] = &["colloquy-application", "colloquy-domain", "colloquy-web"];
 
-/// What tests may use besides: fakes and contract suites, and scripted servers.
+/// Additional dependencies of tests: fakes, contract suites and scripted servers.
 const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
 
-/// These tests and the bench, which are free to use any tool.
+/// Test tools, which may use any dependency.
 const TOOLS: &[&str] = &["colloquy-bench", "colloquy-tests"];
 
-/// Families of crates, and who alone may depend on them.
+/// Dependency families and the crates that may use them.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("sea-orm", STORES),
     ("sea-query", STORES),
@@ -92,11 +92,11 @@ const WIRES: &[&str] = &[
     "colloquy-web",
 ];
 
-/// What does I/O or is asynchronous, and therefore not in the domain. JSON values are: an output
-/// schema is one.
+/// I/O and async dependencies, banned from the domain. `serde_json` is allowed: output schemas are
+/// JSON values.
 const NOT_IN_DOMAIN: &[&str] = &["async-", "futures", "tokio", "tracing"];
 
-/// A production file longer than this is two files.
+/// Maximum length of a production file.
 const MAX_LINES: usize = 600;
 
 struct Dependency {
@@ -133,7 +133,7 @@ fn name(value: &Value) -> String {
     value["name"].as_str().unwrap().to_owned()
 }
 
-/// What every crate but the tools declares.
+/// Dependencies declared by every crate except the tools.
 fn dependencies() -> Vec<Dependency> {
     let mut found = Vec::new();
     for package in packages() {
@@ -257,7 +257,7 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether the script takes the exceptions in that file on that day.
+/// Whether the script accepts the exceptions in that file on that day.
 fn admits(deny_toml: &Path, today: &str) -> bool {
     let mut script = Command::new(root().join("scripts/advisories.sh"));
     script.arg("dates").env("DENY_TOML", deny_toml);

@@ -1,5 +1,4 @@
-//! Fills tables by copying rows that the service itself has written, so that every column has the
-//! form that it expects.
+//! Fills tables by copying rows written by the service, so that every column is realistic.
 
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use uuid::Uuid;
@@ -7,25 +6,25 @@ use uuid::Uuid;
 use crate::stage::{Facts, Size};
 use crate::store::{Store, with_pool};
 
-/// Milliseconds that the ids of copies begin at: older than whatever is made during the bench.
+/// First timestamp of the copies' IDs, in milliseconds: older than anything made during the bench.
 const OLD: u64 = 0x0190_0000_0000;
-/// How far apart the ids of two sets of copies begin.
+/// Distance between the first IDs of two sets of copies.
 const APART: u64 = 100_000_000;
 
-/// Copies of the rows of a table, numbered `first` to `last`.
+/// Copies `first` to `last` of a table's row.
 struct Copies<'a> {
     table: &'a str,
-    /// Which row is copied; `i` is the copy's number.
+    /// Selects the row to copy; `i` is the copy's number.
     template: String,
     first: u64,
     last: u64,
-    /// Tells sets of copies in one table apart.
+    /// Distinguishes sets of copies in one table.
     set: u64,
-    /// The columns that differ, and what they are.
+    /// Columns that differ, with their SQL.
     changes: &'a [(&'a str, String)],
 }
 
-/// Adds what is missing from `old` to `new`.
+/// Adds rows to grow from `old` to `new`.
 pub(crate) async fn fill(store: &Store, facts: &Facts, old: &Size, new: &Size) {
     let id = |id: Uuid| literal(store, id);
     let (assistant, user) = (id(facts.assistant), id(facts.user));
@@ -65,7 +64,7 @@ pub(crate) async fn fill(store: &Store, facts: &Facts, old: &Size, new: &Size) {
             vec![("thread_id", long.clone())],
         ),
     ];
-    // A question and its answer in turn.
+    // Alternates question and answer.
     let said = format!("t.thread_id = {template} AND t.position = 2 - i % 2");
     for (thread, from, to) in [
         (&short, old.short_thread, new.short_thread),
@@ -94,7 +93,7 @@ pub(crate) async fn fill(store: &Store, facts: &Facts, old: &Size, new: &Size) {
         execute(store, placed).await;
     }
     if !store.is_sqlite() {
-        // What PostgreSQL would do by itself after some time.
+        // What autovacuum would do eventually.
         execute(store, "VACUUM ANALYZE".to_owned()).await;
     }
 }
@@ -126,7 +125,7 @@ impl Copies<'_> {
         }
     }
 
-    /// Fills in how the database at hand counts, and writes numbers and ids.
+    /// Fills in the database's way to generate numbers and IDs.
     fn translate(&self, store: &Store, statement: &str) -> String {
         let Self { first, last, .. } = self;
         let begin = OLD + self.set * APART;

@@ -1,4 +1,4 @@
-//! What a page of each list costs, and whether that depends on how much there is.
+//! The cost of one page of each list, and whether it depends on the amount of data.
 
 use std::time::{Duration, Instant};
 
@@ -9,22 +9,22 @@ use crate::load::Load;
 use crate::report::{Line, milliseconds};
 use crate::stage::{Size, Stage};
 
-/// How many pages are read of each list.
+/// Pages read per list.
 const PAGES: u64 = 200;
-/// How many of them only warm up.
+/// Of these, pages for warming up.
 const FIRST: usize = 20;
-/// How much more a page may cost when there is ten times as much: what noise makes of nothing.
+/// Maximum slowdown of a page at ten times the data; allows for noise.
 const FLAT: f64 = 1.5;
-/// How much more the last page of the longest list may cost than the first.
+/// Maximum slowdown of the longest list's last page against its first.
 const FAR: f64 = 2.0;
 
-/// So many assistants, for what is passed over.
+/// Assistants in the test of large offsets.
 const MANY: u64 = 100_000;
 
-/// What the first page of each list costs.
+/// Time of a first page, per list.
 pub(crate) struct Costs(Vec<(&'static str, Times)>);
 
-/// Reads the lists one page after the other.
+/// Reads the lists one page at a time.
 pub(crate) async fn costs(stage: &Stage) -> Costs {
     let (user, admin) = (&stage.scene.user, &stage.scene.server.admin().await);
     let facts = &stage.facts;
@@ -58,7 +58,7 @@ pub(crate) fn compare(usual: &Costs, tenfold: Costs) -> Vec<Line> {
         .collect()
 }
 
-/// What it costs to pass over nearly all of very many assistants.
+/// The cost of an offset close to the end of a very long list of assistants.
 pub(crate) async fn passed_over(stage: &mut Stage) -> Line {
     let size = Size {
         assistants: MANY,
@@ -87,7 +87,7 @@ fn line(name: String, before: Duration, after: &Times, limit: f64) -> Line {
     line.target(target, factor <= limit)
 }
 
-/// Pages of assistants from there on. No two are the same: pages are kept for some seconds.
+/// Reads pages from an offset; each is different because pages are cached for some seconds.
 async fn pages(client: &Client, skip: u64) -> Times {
     cost(client, |page| {
         format!("/assistants?limit=100&skip={}", skip + page)

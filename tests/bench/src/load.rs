@@ -1,4 +1,4 @@
-//! Drives one address with `oha`, over connections that are kept.
+//! Generates load on one URL with `oha` over keep-alive connections.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use tokio::process::Command;
 
 /// Enough to keep two cores busy.
 const CONNECTIONS: usize = 32;
-/// The program's way to say that its time was over: no fault of the server.
+/// `oha`'s error for requests cut off at the end; not a server error.
 const CUT: &str = "aborted due to deadline";
 
-/// What is asked for again and again.
+/// The request to repeat.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, String)>,
-    /// The only status that is no error.
+    /// Any other status is an error.
     pub(crate) status: u16,
 }
 
-/// How it went.
+/// Results of one or more slices.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Load {
     pub(crate) requests_per_second: f64,
@@ -71,7 +71,7 @@ fn all_but(counts: &Value, expected: &str) -> u64 {
 }
 
 impl Load {
-    /// Of several turns of the same length: the mean of everything, and all errors.
+    /// Combines slices of equal length: means, and the sum of errors.
     pub(crate) fn of(turns: &[Self]) -> Self {
         let count = turns.len() as u32;
         Self {

@@ -1,6 +1,6 @@
-//! How fast the service is, beside what the machine can do in the same minutes: `make bench`.
+//! `make bench`: the service's speed compared with what the machine can do in the same minutes.
 //!
-//! `docs/performance.md` says how to read what it prints.
+//! `docs/performance.md` explains the output.
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -1,28 +1,30 @@
+//! Command-line options of the bench.
+
 use std::time::Duration;
 
 use colloquy_tests::database::Backend;
 use colloquy_tests::measure::streams::Watch;
 
-/// What to measure, and for how long.
+/// What to measure and for how long.
 pub(crate) struct Options {
-    /// Also at ten times the data.
+    /// Also measures at ten times the data.
     pub(crate) is_full: bool,
-    /// Whether a missed target fails the bench.
+    /// A missed target fails the bench.
     pub(crate) is_strict: bool,
     pub(crate) backends: Vec<Backend>,
     pub(crate) has_reads: bool,
     pub(crate) has_posts: bool,
     pub(crate) has_streams: bool,
-    /// How long one side is driven before it is the other's turn.
+    /// How long one side runs before the other's turn.
     pub(crate) slice: Duration,
-    /// How many turns each side has.
+    /// Slices per side.
     pub(crate) rounds: usize,
     pub(crate) watch: Watch,
 }
 
 impl Options {
-    /// Reads the words `short` or `full`, `strict`, `sqlite` and `postgres`, `reads`, `posts` and
-    /// `streams`; without a database all that are at hand are meant, and without a part all parts.
+    /// Parses `short` or `full`, `strict`, `sqlite`, `postgres`, `reads`, `posts`, `streams`.
+    /// Defaults to every available database and every part.
     pub(crate) fn read(arguments: &[String]) -> Self {
         let has = |name: &str| arguments.iter().any(|argument| argument == name);
         let parts = ["reads", "posts", "streams"];

@@ -1,4 +1,4 @@
-//! Questions that are waited for, beside what the database needs for two transactions.
+//! Waiting posts, compared with two bare database transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,14 +17,14 @@ use crate::report::{Line, Ratio, milliseconds};
 use crate::stage::Stage;
 use crate::store::{Store, with_pool};
 
-/// How many ask at once where throughput is measured.
+/// Concurrent clients for throughput.
 const ASKERS: usize = 16;
-/// What a question may take beyond its two commits.
+/// Allowed latency beyond the two commits.
 const ALLOWANCE: Duration = Duration::from_millis(1);
-/// The share of the throughput of two bare transactions, on PostgreSQL.
+/// Required share of the throughput of two bare transactions, on PostgreSQL.
 const SHARE: f64 = 0.5;
 
-/// Questions in several threads, and bare transactions, each for a while in turn.
+/// Alternates questions in several threads and bare transactions.
 pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
     let url = stage.scene.server.installation().database().url();
     let bare = Arc::new(Bare {
@@ -33,7 +33,7 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
         count: AtomicU64::new(0),
     });
     let is_sqlite = bare.store.is_sqlite();
-    // The first ones open connections and fill caches.
+    // Warms up connections and caches.
     ask(stage, ASKERS, options.slice / 2).await;
     let mut lines = Vec::new();
     for askers in [1, ASKERS] {
@@ -80,7 +80,7 @@ fn line(
     line.target(target, ratio.whole >= SHARE && load.errors == 0)
 }
 
-/// So many people ask for so long, each in threads of their own.
+/// Runs `askers` clients for `time`, each with its own threads.
 async fn ask(stage: &Stage, askers: usize, time: Duration) -> Load {
     let end = Instant::now() + time;
     let jobs = (0..askers).map(|asker| {
@@ -91,7 +91,7 @@ async fn ask(stage: &Stage, askers: usize, time: Duration) -> Load {
     load(at_once(jobs).await, time)
 }
 
-/// How long each took; `None` when it was not answered as it should.
+/// Latency of each post; `None` for an unexpected response.
 async fn post_until(end: Instant, posts: Vec<Request>) -> Vec<Option<Duration>> {
     let mut times = Vec::new();
     for post in posts.iter().cycle() {
@@ -105,7 +105,7 @@ async fn post_until(end: Instant, posts: Vec<Request>) -> Vec<Option<Duration>> 
     times
 }
 
-/// So many write two bare transactions after each other for so long.
+/// Runs `writers` that each commit two bare transactions in sequence, for `time`.
 async fn write(bare: &Arc<Bare>, writers: usize, time: Duration) -> Load {
     let end = Instant::now() + time;
     let jobs = (0..writers).map(|_| {
@@ -138,7 +138,7 @@ fn load(times: Vec<Option<Duration>>, time: Duration) -> Load {
     }
 }
 
-/// Writes messages past the service.
+/// Writes messages without the service.
 struct Bare {
     store: Store,
     thread: Uuid,
@@ -146,7 +146,7 @@ struct Bare {
 }
 
 impl Bare {
-    /// One transaction that stores one message.
+    /// One transaction that inserts one message.
     async fn commit(&self) {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let begin = if self.store.is_sqlite() {

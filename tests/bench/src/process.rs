@@ -1,4 +1,4 @@
-//! The service as a process: how soon it is there and how much room it takes.
+//! Start time and memory of the service process.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::stage::Stage;
 
 const STARTS: usize = 5;
 const START_LIMIT: Duration = Duration::from_millis(150);
-/// How long nothing is asked of it before its memory is read.
+/// Idle time before memory is read.
 const REST: Duration = Duration::from_secs(1);
 const IDLE_LIMIT: u64 = 30 * 1_024;
 const BINARY_LIMIT: u64 = 40 * 1_024;
 
-/// Stops and starts the service on the data that it has.
+/// Restarts the service on its existing data.
 pub(crate) async fn measure(stage: &mut Stage) -> Vec<Line> {
     let mut starts = Vec::new();
     for _ in 0..STARTS {

@@ -1,4 +1,4 @@
-//! What is read, beside both ceilings in turn.
+//! Reads, compared with both ceilings.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use crate::options::Options;
 use crate::report::{Line, Ratio};
 use crate::stage::Stage;
 
-/// Before a side is measured.
+/// Warm-up before each slice.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// What is asked for, and how near to a ceiling it has to come.
+/// A request and its target share of a ceiling.
 struct Read {
     name: &'static str,
     client: Client,
     path: String,
     status: u16,
-    /// Where the bare query for the same bytes is.
+    /// URL of the equivalent bare query.
     query: Option<String>,
-    /// The share of the ceiling: of the query where there is one, of memory otherwise.
+    /// Target share: of the query if there is one, else of memory.
     share: f64,
     if_none_match: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Read {
         }
     }
 
-    /// The same by a client who has the answer already.
+    /// The conditional variant, for a client that has the response.
     async fn again(self, name: &'static str, share: f64) -> Self {
         let answer = self.client.get(&self.path).await;
         Self {
@@ -120,7 +120,7 @@ async fn reads(stage: &Stage) -> Vec<Read> {
     ]
 }
 
-/// Drives each in turn with its ceilings.
+/// Alternates each read with its ceilings.
 pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
     stage.upload_avatar().await;
     let reads = reads(stage).await;
@@ -156,8 +156,8 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
     lines
 }
 
-/// The turns of each side. Every other round goes the other way round, so that what disturbs the
-/// machine for a while disturbs all.
+/// Runs the sides in turn. Every other round reverses the order, so that temporary disturbances
+/// affect all sides.
 async fn in_turns(sides: &[Target], options: &Options) -> Vec<Vec<Load>> {
     let mut loads = vec![Vec::new(); sides.len()];
     for side in sides {

@@ -1,20 +1,22 @@
+//! The result table.
+
 use std::fmt;
 use std::time::Duration;
 
 use crate::load::Load;
 
-/// One row of the table. What does not apply is empty.
+/// One row. Fields that do not apply are empty.
 #[derive(Default)]
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) load: Load,
-    /// The service's resident memory, in KiB.
+    /// Resident memory of the service in KiB.
     pub(crate) memory: Option<u64>,
-    /// Beside the same bytes from memory.
+    /// Ratio to the same bytes from memory.
     pub(crate) of_memory: Option<Ratio>,
-    /// Beside the bare database.
+    /// Ratio to the bare database.
     pub(crate) of_database: Option<Ratio>,
-    /// What is to be reached, and with what.
+    /// Description of the target.
     pub(crate) target: String,
     pub(crate) is_met: Option<bool>,
 }
@@ -27,7 +29,7 @@ impl Line {
         }
     }
 
-    /// Sets what has to be reached and whether it is.
+    /// Sets the target and whether it is met.
     pub(crate) fn target(self, target: String, is_met: bool) -> Self {
         Self {
             target,
@@ -37,7 +39,7 @@ impl Line {
     }
 }
 
-/// How a side compares with another one, and how far the rounds differ in that.
+/// Ratio between two sides, with its spread over the rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) whole: f64,
@@ -46,7 +48,7 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// Of the rates of both sides, round by round.
+    /// Compares the rates of both sides round by round.
     pub(crate) fn of(rates: &[f64], others: &[f64]) -> Self {
         let rounds = || rates.iter().zip(others).map(|(one, other)| one / other);
         Self {
@@ -73,7 +75,7 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Prints the lines as a table in Markdown.
+/// Prints a Markdown table.
 pub(crate) fn print(lines: &[Line]) {
     let head = [
         "",

@@ -1,4 +1,4 @@
-//! The service with as much in it as is measured.
+//! The service filled with the data to measure.
 
 use colloquy_tests::client::{Client, Response, text};
 use colloquy_tests::database::Backend;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::fill::fill;
 use crate::store::Store;
 
-/// What people and models say: about as much as in a usual conversation.
+/// Question and answer text of typical length.
 const QUESTION: &str = "How do I reach the airport from the central station on a Sunday morning, \
      with two suitcases and about an hour to spare?";
 const ANSWER: &str = "Take the airport line from platform 3. It leaves every half hour, also on \
@@ -20,26 +20,26 @@ const ANSWER: &str = "Take the airport line from platform 3. It leaves every hal
      the machine before you board; the zone to choose is C. With an hour to spare you can let one \
      train go and still be there in time.";
 
-/// Of how many threads it takes turns to ask in: histories stay short.
+/// Threads that questions rotate through, to keep histories short.
 const POSTS: usize = 256;
 
-/// How much there is in all.
+/// Number of rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Size {
     pub(crate) assistants: u64,
     pub(crate) users: u64,
-    /// All of one user.
+    /// All owned by one user.
     pub(crate) threads: u64,
     /// All in the long thread.
     pub(crate) runs: u64,
-    /// Messages of the short thread.
+    /// Messages in the short thread.
     pub(crate) short_thread: u64,
-    /// Messages of the long one.
+    /// Messages in the long thread.
     pub(crate) long_thread: u64,
 }
 
 impl Size {
-    /// What [`Stage::set`] makes through the service: what is copied later.
+    /// What [`Stage::set`] creates through the service, to be copied later.
     const TEMPLATES: Self = Self {
         assistants: 1,
         users: 2,
@@ -49,7 +49,7 @@ impl Size {
         long_thread: 0,
     };
 
-    /// What the targets are about.
+    /// The size that targets refer to.
     pub(crate) const USUAL: Self = Self {
         assistants: 1_000,
         users: 1_000,
@@ -59,7 +59,7 @@ impl Size {
         long_thread: 100_000,
     };
 
-    /// Ten times as much, but for the short thread.
+    /// Ten times as much, except for the short thread.
     pub(crate) const TENFOLD: Self = Self {
         assistants: 10_000,
         users: 10_000,
@@ -70,7 +70,7 @@ impl Size {
     };
 }
 
-/// The ids of what the rows are about.
+/// IDs of the created records.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) assistant: Uuid,
@@ -79,9 +79,9 @@ pub(crate) struct Facts {
     pub(crate) template: Uuid,
     pub(crate) short: Uuid,
     pub(crate) long: Uuid,
-    /// The thread that is written to past the service.
+    /// The thread written to without the service.
     pub(crate) bare: Uuid,
-    /// The threads that questions are asked in.
+    /// The threads for questions.
     pub(crate) posts: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A new service with one of each, on a model that takes no time.
+    /// Starts a service with one record of each kind and an instant model.
     pub(crate) async fn set(backend: Backend) -> Self {
         let scene = Scene::with(backend, Reply::answer(ANSWER)).await;
         let admin = scene.server.admin().await;
@@ -122,8 +122,8 @@ impl Stage {
         }
     }
 
-    /// Fills the stopped service's database up to that size, starts it again and reads over HTTP
-    /// whether it is there.
+    /// Fills the stopped service's database up to `size`, restarts it and checks the counts over
+    /// HTTP.
     pub(crate) async fn fill(&mut self, size: &Size) {
         self.scene.server.stop().await;
         let url = self.scene.server.installation().database().url();
@@ -158,17 +158,17 @@ impl Stage {
         }
     }
 
-    /// How much there is.
+    /// Current size.
     pub(crate) const fn size(&self) -> &Size {
         &self.size
     }
 
-    /// Whether it keeps its data in SQLite.
+    /// Whether the database is SQLite.
     pub(crate) fn is_on_sqlite(&self) -> bool {
         self.scene.server.installation().database().backend() == Backend::Sqlite
     }
 
-    /// The path of the last hundred messages of the long thread.
+    /// Path of the last hundred messages of the long thread.
     pub(crate) async fn end_of_long_thread(&self) -> String {
         let (user, long) = (&self.scene.user, self.facts.long);
         let mut path = format!("/threads/{long}/messages?limit=1000");
@@ -186,7 +186,7 @@ impl Stage {
         }
     }
 
-    /// Gives the assistant a picture of about 50 KB.
+    /// Uploads an avatar of about 50 KB.
     pub(crate) async fn upload_avatar(&self) {
         let path = format!("/assistants/{}/avatar", self.facts.assistant);
         let admin = self.scene.server.admin().await;
@@ -232,7 +232,7 @@ async fn walk(client: &Client, path: &str) -> Walked {
     walked
 }
 
-/// A picture that no encoding makes smaller.
+/// An incompressible image.
 fn noise() -> Vec<u8> {
     const SIDE: u32 = 128;
     let mut random = Random::seeded(1);

@@ -1,3 +1,5 @@
+//! Direct connections to the benchmarked database.
+
 use std::str::FromStr;
 
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -8,14 +10,14 @@ use sqlx::sqlite::{
 /// As many connections as the service has.
 const CONNECTIONS: u32 = 10;
 
-/// A database, without anything of ours around it.
+/// A connection pool of either database.
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
 
-/// Does the same with the pool of either database.
+/// Runs the same code with either pool.
 macro_rules! with_pool {
     ($store:expr, $pool:ident => $work:expr) => {
         match $store {
@@ -28,17 +30,17 @@ macro_rules! with_pool {
 pub(crate) use with_pool;
 
 impl Store {
-    /// For reading, with the service's settings.
+    /// A pool for reading, with the service's settings.
     pub(crate) async fn reader(url: &str) -> Self {
         Self::open(url, CONNECTIONS, "ON").await
     }
 
-    /// For writing: SQLite has one writer, as in the service.
+    /// A pool for writing: one connection on SQLite, as in the service.
     pub(crate) async fn writer(url: &str) -> Self {
         Self::open(url, 1, "OFF").await
     }
 
-    /// Nothing is done at an exchange of connections: that would not be part of a bare query.
+    /// Disables checks when connections change hands; they are not part of a bare query.
     async fn open(url: &str, connections: u32, query_only: &'static str) -> Self {
         if url.starts_with("postgres") {
             let pool = PgPoolOptions::new()

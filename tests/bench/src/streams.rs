@@ -1,3 +1,5 @@
+//! Memory and delay of many concurrent streams.
+
 use std::time::Duration;
 
 use colloquy_tests::database::Backend;
@@ -8,17 +10,17 @@ use crate::report::{Line, milliseconds};
 
 const STREAMS: usize = 1_000;
 const DELAY_LIMIT: Duration = Duration::from_millis(50);
-/// Of one stream, in KiB.
+/// Per stream, in KiB.
 const MEMORY_LIMIT: f64 = 64.0;
 
-/// Many runs that stream at once, in a service of their own.
+/// Streams many runs at once in a separate service.
 pub(crate) async fn measure(backend: Backend, options: &Options) -> Vec<Line> {
     let watch = options.watch;
     let watching = tokio::spawn(async move {
         let scene = watch.scene(backend).await;
         watch.streams(&scene, STREAMS).await
     });
-    // What went wrong has been said then, and is no reason to lose the other rows.
+    // The failure has been reported; keep the other rows.
     let Ok(seen) = watching.await else {
         let failed = Line::new(format!("{STREAMS} streams"));
         return vec![failed.target("none refused, late or broken".to_owned(), false)];

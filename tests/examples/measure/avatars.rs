@@ -1,3 +1,5 @@
+//! Avatar rendering time and memory.
+
 use std::io::Cursor;
 use std::time::Instant;
 
@@ -9,8 +11,8 @@ use tokio::task::JoinSet;
 
 use colloquy_tests::measure::memory::{peak, resident};
 
-/// How long it takes to make an avatar from the largest pictures and to refuse a larger one, alone
-/// and eight at once, and the memory that takes.
+/// Time and memory to render the largest images and to reject a larger one, alone and eight at
+/// once.
 pub(crate) async fn avatars(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let admin = server.admin().await;
@@ -46,13 +48,13 @@ pub(crate) async fn avatars(backend: Backend) {
     }
 }
 
-/// As large as a file may be; what stands behind the picture is dropped.
+/// Pads to the maximum upload size; data after the image is dropped.
 fn padded(mut file: Vec<u8>) -> Vec<u8> {
     file.resize(5 * 1024 * 1024, 0);
     file
 }
 
-/// A picture with something to see, through which one sees in places where that is possible.
+/// An image with varied content, partly transparent where the format allows.
 fn picture(side: u32, format: ImageFormat) -> Vec<u8> {
     let pixel = |x: u32, y: u32| {
         let [red, green] = [x, y].map(|place| (place * 255 / side) as u8);

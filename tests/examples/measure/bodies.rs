@@ -1,3 +1,5 @@
+//! The cost of oversized bodies to other clients.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +14,11 @@ use colloquy_tests::measure::memory::{peak, resident};
 use colloquy_tests::measure::scene::at_once;
 use colloquy_tests::measure::times::Times;
 
-/// How many senders there are at once, and how long each of them rests: all run on the same
-/// processors as the service and whoever waits for it.
+/// Concurrent senders and the pause of each: they share the processors with the service and the
+/// reader.
 const SENDERS: usize = 8;
 const REST: Duration = Duration::from_millis(250);
-/// How long is watched each time, and how often somebody else asks meanwhile.
+/// Duration of each observation and interval of the other client's reads.
 const WATCHED: Duration = Duration::from_secs(15);
 const EVERY: Duration = Duration::from_millis(5);
 const KINDS: [LargeBody; 4] = [
@@ -26,8 +28,7 @@ const KINDS: [LargeBody; 4] = [
     LargeBody::Deep,
 ];
 
-/// What bodies of a size that nobody takes cost others: the time of their reads, before and
-/// meanwhile.
+/// Read latency of another client, without and during oversized uploads.
 pub(crate) async fn bodies(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let user = server.user("ada").await;
@@ -61,7 +62,7 @@ fn head(body: LargeBody, content: &Content, token: &str) -> String {
     )
 }
 
-/// Sends it again and again; how long each took to be refused.
+/// Sends repeatedly; returns the time to each rejection.
 async fn send_until(end: Instant, address: &str, head: &str, content: &Content) -> Vec<Duration> {
     let mut times = Vec::new();
     while Instant::now() < end {

@@ -1,3 +1,5 @@
+//! Time to the first token.
+
 use std::time::Duration;
 
 use colloquy_tests::client::Request;
@@ -7,9 +9,9 @@ use colloquy_tests::model_server::{Reply, Script};
 use colloquy_tests::measure::scene::{Scene, at_once, next_delta};
 use colloquy_tests::measure::times::{Times, now, since};
 
-/// How long a model thinks before its first token: all are asked before one is answered.
+/// Model time before the first token: long enough that all are asked before one answers.
 const THOUGHT: Duration = Duration::from_millis(500);
-/// Questions that are asked in all, one in a thread.
+/// Number of questions, each in its own thread.
 const QUESTIONS: usize = 512;
 
 /// From the model's first token to the client's first `message.delta`.

@@ -1,3 +1,5 @@
+//! Overload: behaviour under and after a flood of posts.
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,24 +23,24 @@ use colloquy_tests::measure::times::Times;
 
 use crate::reads::reads;
 
-/// How many ask at once, each in a thread of its own: no run waits for another.
+/// Clients in the flood, each with its own thread so that no run waits for another.
 const CLIENTS: usize = 2_500;
-/// How many keep the service busy. They go on to another thread each time, as many in all: what a
-/// thread holds is part of the next question.
+/// Clients that saturate the service. They rotate through as many threads as the flood uses,
+/// because history is part of each question.
 const FEW: usize = 32;
 const WARMING: Duration = Duration::from_secs(5);
 const CALM: Duration = Duration::from_secs(20);
 const FLOOD: Duration = Duration::from_secs(60);
 const RECOVERY: Duration = Duration::from_secs(10);
-/// How many times what the service can do is asked of it.
+/// Flood rate as a multiple of capacity.
 const TIMES: f64 = 10.0;
-/// How many reads show how the service is.
+/// Reads that sample the service's latency.
 const READS: usize = 500;
 
 type Asked = (u16, Duration);
 
-/// Ten times as many messages as the service can answer: how much it still does, how soon the
-/// others are refused, and how it is afterwards.
+/// Sends ten times as many messages as the service can answer: remaining throughput, time to
+/// rejection, and recovery.
 pub(crate) async fn flood(backend: Backend) {
     let server = Colloquy::installed(backend).await;
     let server = server.env("COLLOQUY_LOG", "warn").serve().await;
@@ -87,7 +89,7 @@ pub(crate) async fn flood(backend: Backend) {
     server.installation().database().check_integrity().await;
 }
 
-/// How many messages were answered in a second.
+/// Answered messages per second.
 fn print(title: &str, asked: &[Asked], time: Duration) -> f64 {
     let mut by_status: BTreeMap<u16, Vec<Duration>> = BTreeMap::new();
     for (status, took) in asked {
@@ -105,7 +107,7 @@ fn print(title: &str, asked: &[Asked], time: Duration) -> f64 {
     answered
 }
 
-/// When all clients together ask, whoever is free then.
+/// Schedules the clients' posts; whoever is free takes the next.
 struct Pace {
     began: Instant,
     apart: Duration,
@@ -126,11 +128,11 @@ impl Pace {
     }
 }
 
-/// Somebody with one connection. Costs less than any client that is made for more.
+/// One client on one raw connection; cheaper than a general HTTP client.
 #[derive(Clone)]
 struct Asker {
     address: SocketAddr,
-    /// Of the messages of the threads to ask in, in turn.
+    /// Message paths of its threads, used in turn.
     paths: Vec<Arc<str>>,
     token: Arc<str>,
     question: Bytes,
@@ -154,7 +156,7 @@ impl Asker {
         self.paths.push(path.into());
     }
 
-    /// Asks again when it is time and there is an answer; without a pace, at once.
+    /// Posts until `end`: paced, or back to back.
     async fn until(self, end: Instant, pace: Option<Arc<Pace>>) -> Vec<Asked> {
         let mut asked = Vec::new();
         let mut connection = None;
@@ -171,7 +173,7 @@ impl Asker {
         asked
     }
 
-    /// The status of the answer; 0 when none came.
+    /// The response status; 0 if none arrived.
     async fn ask(&self, path: &str, connection: &mut Option<SendRequest<Full<Bytes>>>) -> u16 {
         let open = match connection.take().filter(|it| !it.is_closed()) {
             Some(open) => Some(open),

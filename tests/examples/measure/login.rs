@@ -1,3 +1,5 @@
+//! Timing of rejected sign-ins.
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -7,11 +9,11 @@ use colloquy_tests::random::Random;
 use colloquy_tests::server::{Colloquy, PASSWORD};
 use serde_json::json;
 
-/// Tries per kind of account.
+/// Attempts per kind of account.
 const LOGINS: usize = 500;
 
-/// How long a refused sign-in takes by the kind of account, and how well the time alone tells the
-/// kinds apart: 0.5 is not at all.
+/// Duration of a rejected sign-in per kind of account, and how well it distinguishes the kinds: 0.5
+/// means not at all.
 pub(crate) async fn login(backend: Backend) {
     let site = Colloquy::installed(backend).await;
     let site = site.env("COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE", "0");

@@ -1,4 +1,4 @@
-//! Figures of the service on this machine, for whoever wants to compare: run with `--release`.
+//! Measurements of the service on this machine; run with `--release`.
 //!
 //! `cargo run --release -p colloquy-tests --example measure -- <figure> [sqlite|postgres]`
 #![expect(

@@ -1,3 +1,5 @@
+//! The service's share of a waiting post.
+
 use std::time::{Duration, Instant};
 
 use colloquy_tests::client::Request;
@@ -7,15 +9,15 @@ use colloquy_tests::model_server::{Reply, Script};
 use colloquy_tests::measure::scene::{Scene, at_once};
 use colloquy_tests::measure::times::Times;
 
-/// Each question but those of the few that wait for one another is in a thread of its own.
+/// Questions use separate threads, except for those few clients that measure waiting.
 const THREADS: usize = 256;
 
-/// How long a waiting POST takes beyond the model's own time.
+/// Latency of a waiting POST beyond the model's own time.
 pub(crate) async fn overhead(backend: Backend) {
     for delay in [0, 200].map(Duration::from_millis) {
         let script = Script::from(Reply::answer("Quite late.").delayed(delay));
         let scene = Scene::with(backend, script).await;
-        // The first ones open connections and fill caches.
+        // Warms up connections and caches.
         ask(&scene, 16, 64, delay).await;
         for (at_once, questions) in [(1, 100), (16, 1_600), (256, 2_560)] {
             let times = ask(&scene, at_once, questions, delay).await;
@@ -24,7 +26,7 @@ pub(crate) async fn overhead(backend: Backend) {
     }
 }
 
-/// Asks that many questions, so many of them at once; what each took beyond `delay`.
+/// Asks `questions` questions, `askers` at a time; returns the latency beyond `delay`.
 async fn ask(scene: &Scene, askers: usize, questions: usize, delay: Duration) -> Times {
     let threads = scene.threads(THREADS.min(questions)).await;
     let jobs = (0..askers).map(|asker| {

@@ -1,9 +1,11 @@
+//! Read latency.
+
 use std::time::Instant;
 
 use colloquy_tests::client::Client;
 use colloquy_tests::measure::times::Times;
 
-/// How long so many reads of somebody take, one after the other.
+/// Latency of `count` sequential reads.
 pub(crate) async fn reads(user: &Client, count: usize) -> Times {
     let mut times = Vec::new();
     for _ in 0..count {

@@ -1,3 +1,5 @@
+//! The cost of clients that stop reading.
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -13,21 +15,20 @@ use colloquy_tests::measure::scene::Scene;
 
 use crate::reads::reads;
 
-/// Readers that ask for a stream and never read from it.
+/// Clients that open a stream and never read.
 const CLIENTS: usize = 200;
-/// What their system takes for them.
+/// Their receive buffer.
 const RECEIVE_BUFFER: u32 = 4096;
-/// The length of each answer, in pieces and in bytes of a piece.
+/// Answer length: pieces, and bytes per piece.
 const PIECES: usize = 1024;
 const PIECE: usize = 1024;
-/// How long is watched: a stalled stream is cut after half a minute.
+/// Observation time; stalled streams are cut after 30 seconds.
 const WATCHED: Duration = Duration::from_secs(90);
 const BETWEEN: Duration = Duration::from_secs(10);
-/// How many reads of somebody else are timed each time.
+/// Timed reads of another client.
 const READS: usize = 100;
 
-/// What readers who do not read cost: memory, the time of others, and whether their answers are
-/// kept.
+/// Memory, latency of others, and whether the answers are stored.
 pub(crate) async fn stalled(backend: Backend) {
     let piece = "x".repeat(PIECE);
     let reply = Reply::events().saying(move || piece.clone(), PIECES, Duration::from_millis(1));
@@ -93,7 +94,7 @@ async fn ask(scene: &Scene, thread: &str) -> TcpStream {
     stream
 }
 
-/// Whether there is an end to what can be read, before all that was said.
+/// Whether the stream ends before the whole answer was received.
 async fn is_over(stream: &mut TcpStream) -> bool {
     let mut buffer = vec![0; 64 * 1024];
     let mut count = 0;

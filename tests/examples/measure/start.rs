@@ -1,3 +1,5 @@
+//! Start time.
+
 use std::time::Instant;
 
 use colloquy_tests::database::Backend;
@@ -5,8 +7,7 @@ use colloquy_tests::server::Colloquy;
 
 use colloquy_tests::measure::memory::resident;
 
-/// From the start of the process to readiness, on an empty database and on one in use, and the
-/// memory of the idle service.
+/// Time from process start to readiness, on an empty and a filled database, and idle memory.
 pub(crate) async fn start(backend: Backend) {
     let site = Colloquy::installed(backend).await;
     let began = Instant::now();

@@ -1,3 +1,5 @@
+//! Concurrent streams.
+
 use std::time::Duration;
 
 use colloquy_tests::database::Backend;
@@ -8,8 +10,7 @@ const WATCH: Watch = Watch {
     watched: Duration::from_secs(15),
 };
 
-/// Many runs that stream at once: the memory of each, how late a token arrives, and what they ask
-/// of PostgreSQL.
+/// Many concurrent runs: memory per stream, token delay, and PostgreSQL commits.
 pub(crate) async fn streams(backend: Backend) {
     for count in [1, 200, 1_000] {
         let scene = WATCH.scene(backend).await;

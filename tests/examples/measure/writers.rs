@@ -1,3 +1,5 @@
+//! Mixed readers and writers.
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -14,8 +16,8 @@ use colloquy_tests::measure::times::Times;
 const WRITERS: usize = 50;
 const WRITING_TIME: Duration = Duration::from_secs(90);
 
-/// Writers that read, then write, half of them in one thread and every other pair with a stream for
-/// an answer: how long each request takes, to the end of its answer, and how each is answered.
+/// Clients that read, then write; half in one thread, every other pair streaming. Reports latency
+/// to the end of each response, and the statuses.
 pub(crate) async fn writers(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let assistant = server.assistant("Echo").await;

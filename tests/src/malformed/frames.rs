@@ -1,4 +1,4 @@
-//! What is wrong with connections of HTTP/2.
+//! Malformed HTTP/2.
 
 use super::{Make, Maker};
 
@@ -31,10 +31,10 @@ pub(super) const KINDS: &[(&str, Make)] = &[
     ("a head that grows when it is read", bomb),
 ];
 
-/// What a client of HTTP/2 begins with.
+/// The client connection preface.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// `DATA`, `HEADERS` and so on by their numbers.
+/// A frame; `kind` is the frame type's number (`DATA` is 0, `HEADERS` 1, ...).
 #[must_use]
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
@@ -46,19 +46,19 @@ fn connection(frames: &[u8]) -> Vec<u8> {
     [PREFACE, &frame(4, 0, 0, &[]), frames].concat()
 }
 
-/// The streams that a client may open are odd.
+/// Streams opened by clients have odd numbers.
 const fn stream(number: u32) -> u32 {
     2 * number + 1
 }
 
-/// The head of `GET /api/v1/users/me`, its values plain and never indexed.
+/// The head of `GET /api/v1/users/me` with literal, never-indexed values.
 fn request(number: u32, token: &str, flags: u8) -> Vec<u8> {
     // `:method: GET` and `:scheme: http`.
     let mut head = vec![0x82, 0x86];
     // `:path` and `:authority`, indexed by name.
     head.extend(field(&[0x04], "/api/v1/users/me"));
     head.extend(field(&[0x01], "x"));
-    // `authorization` is 23, which takes a second byte.
+    // `authorization` has index 23, which needs a second byte.
     head.extend(field(&[0x0f, 8], &format!("Bearer {token}")));
     frame(1, flags, stream(number), &head)
 }
@@ -98,7 +98,7 @@ fn any_frames(maker: &mut Maker) -> Vec<u8> {
 fn empty_data(maker: &mut Maker) -> Vec<u8> {
     let token = maker.tokens.first().cloned().unwrap_or_default();
     flood(maker, |number| match number {
-        // Its end is to come.
+        // Without END_STREAM.
         0 => request(0, &token, 4),
         _ => frame(0, 0, 1, &[]),
     })
@@ -106,7 +106,7 @@ fn empty_data(maker: &mut Maker) -> Vec<u8> {
 
 fn continuations(maker: &mut Maker) -> Vec<u8> {
     flood(maker, |number| match number {
-        // Its head is to go on.
+        // Without END_HEADERS.
         0 => request(0, "", 1),
         _ => frame(9, 0, 1, &[]),
     })
@@ -171,7 +171,7 @@ fn heads(maker: &mut Maker) -> Vec<u8> {
     connection(&frames)
 }
 
-/// A header is indexed once and then named in one byte, again and again.
+/// Indexes a header once and repeats it, one byte each time.
 fn bomb(maker: &mut Maker) -> Vec<u8> {
     let value = "y".repeat(3_000);
     let mut head = vec![0x82, 0x86, 0x84, 0x40, 1, b'x', 0x7f];

@@ -1,4 +1,4 @@
-//! What is wrong with requests of HTTP/1.
+//! Malformed HTTP/1 requests.
 
 use super::{Make, Maker};
 
@@ -22,7 +22,7 @@ pub(super) const KINDS: &[(&str, Make)] = &[
     ("nothing but bytes", noise),
 ];
 
-/// Where a request may go: to a route, with a body where one is taken.
+/// Routes to send to, with a body where one is accepted.
 const ROUTES: &[(&str, &str)] = &[
     ("GET", "/health/live"),
     ("GET", "/metrics"),
@@ -43,7 +43,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/v1/threads/x"),
 ];
 
-/// What may stand in front of a body.
+/// Content types.
 const TYPES: &[&str] = &[
     "application/json",
     "application/x-www-form-urlencoded",
@@ -53,13 +53,13 @@ const TYPES: &[&str] = &[
     "\u{e9}",
 ];
 
-/// A request line without its end.
+/// A request line without its line ending.
 fn line(maker: &mut Maker) -> String {
     let (method, path) = maker.random.pick(ROUTES);
     format!("{method} {path} HTTP/1.1")
 }
 
-/// The headers of somebody, each with its end.
+/// Header lines with line endings.
 fn headers(maker: &mut Maker) -> String {
     let kind = maker.random.pick(TYPES);
     let headers = format!("host: x\r\ncontent-type: {kind}\r\n");
@@ -73,13 +73,13 @@ fn headers(maker: &mut Maker) -> String {
     }
 }
 
-/// A request without the end of its head.
+/// A request head without its final blank line.
 fn head(maker: &mut Maker) -> Vec<u8> {
     let line = line(maker);
     format!("{line}\r\n{}", headers(maker)).into_bytes()
 }
 
-/// A request to one of the routes that take a body.
+/// A request to a route that accepts a body.
 fn post(maker: &mut Maker) -> String {
     let posts: Vec<_> = ROUTES
         .iter()
@@ -89,7 +89,7 @@ fn post(maker: &mut Maker) -> String {
     format!("{method} {path} HTTP/1.1\r\n{}", headers(maker))
 }
 
-/// A whole request that nothing is wrong with but what it asks.
+/// A complete, well-formed request with odd content.
 fn whole(maker: &mut Maker) -> Vec<u8> {
     let body = r#"{"name": "x", "email": "x", "password": "y", "content": "z"}"#;
     if maker.random.coin() {

@@ -1,4 +1,4 @@
-//! Requests that no client should send, made at random and always the same for a seed.
+//! Malformed requests, generated deterministically from a seed.
 
 mod frames;
 mod heads;
@@ -7,26 +7,26 @@ use crate::random::Random;
 
 pub use frames::{PREFACE, frame};
 
-/// Something to send over a connection.
+/// Bytes to send over a connection.
 #[derive(Debug, Clone)]
 pub struct Malformed {
     /// What is wrong with it.
     pub kind: &'static str,
-    /// All of it.
+    /// The bytes.
     pub bytes: Vec<u8>,
 }
 
-/// Makes one of them.
+/// Generates one request.
 type Make = fn(&mut Maker) -> Vec<u8>;
 
-/// Makes them.
+/// The generator.
 pub struct Maker {
     random: Random,
     tokens: Vec<String>,
 }
 
 impl Maker {
-    /// The same seed makes the same ones. Some are sent with one of these tokens.
+    /// Equal seeds generate equal requests. Some requests carry one of the tokens.
     #[must_use]
     pub const fn seeded(seed: u64, tokens: Vec<String>) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Maker {
         }
     }
 
-    /// The next one.
+    /// The next request.
     pub fn make(&mut self) -> Malformed {
         let kinds = heads::KINDS.len() + frames::KINDS.len();
         let chosen = self.random.below(kinds as u64) as usize;

@@ -1,29 +1,29 @@
-//! The memory of the service's process, as Linux counts it.
+//! Memory of the service process, as reported by Linux.
 
 use crate::server::Colloquy;
 
-/// The resident memory of the process in KiB.
+/// Resident memory in KiB.
 ///
 /// # Panics
-/// Elsewhere than on Linux, or when the service has ended.
+/// If not on Linux, or the service has exited.
 #[must_use]
 pub fn resident(server: &Colloquy) -> u64 {
     memory(server, "VmRSS")
 }
 
-/// Has [`peak`] begin anew.
+/// Resets [`peak`].
 ///
 /// # Panics
-/// As [`resident`].
+/// Like [`resident`].
 pub fn reset_peak(server: &Colloquy) {
     let id = server.process().id().expect("the service runs");
     std::fs::write(format!("/proc/{id}/clear_refs"), "5").expect("Linux");
 }
 
-/// The most that it ever was, or was since [`reset_peak`].
+/// Maximum resident memory in KiB since the start or [`reset_peak`].
 ///
 /// # Panics
-/// As [`resident`].
+/// Like [`resident`].
 #[must_use]
 pub fn peak(server: &Colloquy) -> u64 {
     memory(server, "VmHWM")

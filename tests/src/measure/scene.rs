@@ -1,4 +1,4 @@
-//! The service on a scripted model.
+//! The service with a scripted model.
 
 use hyper::Method;
 use serde_json::json;
@@ -10,20 +10,20 @@ use crate::events::{Event, EventStream};
 use crate::model_server::{ModelServer, Script};
 use crate::server::Colloquy;
 
-/// A service on a scripted model, and somebody who asks.
+/// A service with a scripted model, and a user.
 pub struct Scene {
-    /// The service; it logs only what goes wrong.
+    /// The service; logs warnings and errors only.
     pub server: Colloquy,
-    /// The id of the assistant on the model.
+    /// ID of the assistant on the scripted model.
     pub assistant: String,
-    /// Somebody who is no administrator.
+    /// A user without administrator rights.
     pub user: Client,
-    // Listens for as long as it is there.
+    // Kept alive with the scene.
     _models: ModelServer,
 }
 
 impl Scene {
-    /// A new service whose model follows that script.
+    /// Starts a service whose model follows the script.
     pub async fn with(backend: Backend, script: impl Into<Script>) -> Self {
         let models = ModelServer::start(script).await;
         let site = Colloquy::installed(backend).await;
@@ -38,13 +38,13 @@ impl Scene {
         }
     }
 
-    /// Starts the service again, on the same data, once it has ended.
+    /// Restarts an exited service on the same data.
     pub async fn restart(&mut self) {
         self.server.restart().await;
         self.user = self.user.at(self.server.origin());
     }
 
-    /// Opens so many threads; their ids.
+    /// Creates threads; returns their IDs.
     pub async fn threads(&self, count: usize) -> Vec<String> {
         let mut threads = Vec::new();
         for _ in 0..count {
@@ -53,7 +53,7 @@ impl Scene {
         threads
     }
 
-    /// A question in that thread.
+    /// A question in a thread.
     #[must_use]
     pub fn question(&self, thread: &str) -> Request {
         let body = json!({"assistant_id": self.assistant, "content": "How late is it?"});
@@ -62,10 +62,10 @@ impl Scene {
     }
 }
 
-/// The next piece of an answer; `None` when it is over.
+/// The next piece of an answer; `None` at its end.
 ///
 /// # Panics
-/// When the run fails.
+/// If the run fails.
 pub async fn next_delta(stream: &mut EventStream) -> Option<String> {
     loop {
         let Event { kind, data, .. } = stream.next().await?;
@@ -77,7 +77,7 @@ pub async fn next_delta(stream: &mut EventStream) -> Option<String> {
     }
 }
 
-/// Has each of `jobs` done at the same time; everything that came of them.
+/// Runs the jobs concurrently and returns their results.
 pub async fn at_once<J, T>(jobs: impl IntoIterator<Item = J>) -> Vec<T>
 where
     J: Future<Output = Vec<T>> + Send + 'static,

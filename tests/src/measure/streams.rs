@@ -1,4 +1,4 @@
-//! Many runs that stream at once.
+//! Many concurrent streaming runs.
 
 use std::time::{Duration, Instant};
 
@@ -11,35 +11,35 @@ use crate::client::Request;
 use crate::database::Backend;
 use crate::model_server::{Reply, Script};
 
-/// From one token of a run to the next.
+/// Interval between tokens of a run.
 const EVERY: Duration = Duration::from_millis(200);
-/// How much longer than it is watched the model speaks.
+/// How much longer than the observation the model keeps streaming.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How streams are watched.
+/// Observation schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Within which all streams are open; they are asked for evenly over the first half of it.
+    /// Time to open all streams; requests are spread over its first half.
     pub opening: Duration,
-    /// How long is watched, once they are.
+    /// Observation time afterwards.
     pub watched: Duration,
 }
 
-/// What was seen.
+/// Results.
 #[derive(Debug)]
 pub struct Watched {
-    /// How late each token arrived while all were streaming.
+    /// Delay of each token while all runs stream.
     pub delays: Times,
-    /// The service's resident memory in KiB before the first stream was opened.
+    /// Resident memory in KiB before the first stream.
     pub before: u64,
-    /// The same while all were streaming.
+    /// Resident memory in KiB while all runs stream.
     pub during: u64,
-    /// How many transactions were committed in a second; 0 on SQLite, which does not count them.
+    /// Commits per second; 0 on SQLite, which does not count them.
     pub commits: f64,
 }
 
 impl Watch {
-    /// A new service on a model that speaks for as long as is watched.
+    /// Starts a service whose model streams throughout the observation.
     pub async fn scene(self, backend: Backend) -> Scene {
         let spoken = self.opening + self.watched + SLACK;
         let times = spoken.as_millis() / EVERY.as_millis();
@@ -47,10 +47,10 @@ impl Watch {
         Scene::with(backend, Script::from(reply.finish("stop").done())).await
     }
 
-    /// Has so many runs stream in it at once.
+    /// Streams `count` runs at once.
     ///
     /// # Panics
-    /// When one of them fails, or opens too late.
+    /// If one fails or opens too late.
     pub async fn streams(self, scene: &Scene, count: usize) -> Watched {
         let threads = scene.threads(count).await;
         let before = resident(&scene.server);

@@ -1,10 +1,10 @@
-//! Times, and moments that can travel as text.
+//! Durations, and timestamps that travel as text.
 
 use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// Times of one kind, shown by their percentiles.
+/// Durations of one kind, displayed as percentiles.
 #[derive(Debug, Clone, Default)]
 pub struct Times(Vec<Duration>);
 
@@ -16,16 +16,16 @@ impl From<Vec<Duration>> for Times {
 }
 
 impl Times {
-    /// The time that `share` of them do not exceed.
+    /// The percentile at `share` (0 to 1).
     ///
     /// # Panics
-    /// When there are none.
+    /// If there are none.
     #[must_use]
     pub fn at(&self, share: f64) -> Duration {
         self.0[((self.0.len() - 1) as f64 * share) as usize]
     }
 
-    /// How many they are.
+    /// Number of durations.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
@@ -40,19 +40,19 @@ impl fmt::Display for Times {
     }
 }
 
-/// What all moments of this process are counted from.
+/// Origin of this process's timestamps.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Now, as a text that a model can say.
+/// The current time as text that a model can stream.
 #[must_use]
 pub fn now() -> String {
     format!("{} ", ORIGIN.elapsed().as_micros())
 }
 
-/// How long ago that was said.
+/// Time since a timestamp of [`now`].
 ///
 /// # Panics
-/// When it is not what [`now`] gave.
+/// If the text is not such a timestamp.
 #[must_use]
 pub fn since(said: &str) -> Duration {
     let said = said.trim().parse().expect("a moment");

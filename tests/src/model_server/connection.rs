@@ -1,3 +1,5 @@
+//! One connection of the scripted model server.
+
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -77,7 +79,7 @@ async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> Result<(), Stopped> {
     Ok(())
 }
 
-/// Waits for `done` as long as the client is there.
+/// Waits for `done` unless the client disconnects.
 async fn unless_gone(stream: &TcpStream, done: impl Future<Output = ()>) -> Result<(), Stopped> {
     let mut byte = [0];
     let gone = async {
@@ -91,7 +93,7 @@ async fn unless_gone(stream: &TcpStream, done: impl Future<Output = ()>) -> Resu
     }
 }
 
-/// The next request of the connection; `None` when the client has closed it.
+/// The next request; `None` if the client closed the connection.
 async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Request>> {
     let mut received = Vec::new();
     let head_len = loop {

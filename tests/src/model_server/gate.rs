@@ -1,8 +1,10 @@
+//! A gate that holds replies back.
+
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Holds a reply back until the test opens it; open once, open for ever. Clones are the same gate.
+/// Holds replies back until the test opens it; then stays open. Clones share the gate.
 #[derive(Debug, Clone, Default)]
 pub struct Gate(Arc<watch::Sender<bool>>);
 
@@ -13,7 +15,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets every reply pass.
+    /// Lets all replies pass.
     pub fn open(&self) {
         self.0.send_replace(true);
     }

@@ -1,3 +1,5 @@
+//! Scripted replies.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Gate, Request};
 
-/// What a request is answered with. Either a whole response ([`answer`](Self::answer),
-/// [`status`](Self::status), [`body`](Self::body)), or a stream that begins with
-/// [`events`](Self::events) or [`silence`](Self::silence), is continued step by step and ends
-/// with the connection, properly unless [`reset`](Self::reset).
+/// A reply. Either a whole response ([`answer`](Self::answer), [`status`](Self::status),
+/// [`body`](Self::body)), or a stream that begins with [`events`](Self::events) or
+/// [`silence`](Self::silence), continues step by step and ends with the connection, cleanly unless
+/// [`reset`](Self::reset).
 #[derive(Debug, Clone)]
 pub struct Reply {
     before: Vec<Step>,
@@ -33,11 +35,11 @@ pub(super) enum Step {
     Send(Vec<u8>),
     Repeat {
         bytes: Vec<u8>,
-        /// `None` is for ever.
+        /// `None`: endless.
         times: Option<usize>,
         every: Duration,
     },
-    /// Pieces of text that are made when they are sent.
+    /// Pieces of text generated when sent.
     Say {
         text: Saying,
         times: usize,
@@ -48,7 +50,7 @@ pub(super) enum Step {
     Reset,
 }
 
-/// Makes a piece of text at the moment when it is sent.
+/// Generates a piece of text when it is sent.
 #[derive(Clone)]
 pub(super) struct Saying(Arc<dyn Fn() -> String + Send + Sync>);
 
@@ -66,13 +68,13 @@ impl fmt::Debug for Saying {
 
 /// Whole responses.
 impl Reply {
-    /// The text as a complete answer, streamed or not as the request asks.
+    /// A complete answer, streamed or not as requested.
     #[must_use]
     pub fn answer(text: &str) -> Self {
         Self::of(Content::Answer(text.to_owned()))
     }
 
-    /// An error as OpenAI words it.
+    /// An error in OpenAI's format.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let error = json!({"error": {"message": "scripted failure", "type": "scripted"}});
@@ -111,7 +113,7 @@ impl Reply {
         whole.finish("stop").usage(7, pieces.len()).done()
     }
 
-    /// The head of an event stream, and no event yet.
+    /// The head of an event stream without events yet.
     #[must_use]
     pub fn events() -> Self {
         Self::silence().bytes(
@@ -119,20 +121,20 @@ impl Reply {
         )
     }
 
-    /// Nothing at all, not even a status line: with [`wait`](Self::wait) a server that never
-    /// answers, with [`reset`](Self::reset) one that hangs up.
+    /// Nothing, not even a status line: with [`wait`](Self::wait) a server that never answers, with
+    /// [`reset`](Self::reset) one that hangs up.
     #[must_use]
     pub fn silence() -> Self {
         Self::of(Content::Steps(Vec::new()))
     }
 
-    /// A piece of text.
+    /// A text delta.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.data(&chunk(&json!({"content": text}), None))
     }
 
-    /// A complete streamed answer that calls these tools: id, name and arguments of each.
+    /// A complete streamed answer with these tool calls: ID, name and arguments.
     #[must_use]
     pub fn calls(calls: &[(&str, &str, &str)]) -> Self {
         let calls = (0..).zip(calls);
@@ -142,7 +144,7 @@ impl Reply {
         reply.finish("tool_calls").usage(7, 1).done()
     }
 
-    /// A call of a tool, in two pieces: its name, then its arguments.
+    /// A tool call in two deltas: name, then arguments.
     #[must_use]
     pub fn call(self, index: usize, (id, name, arguments): (&str, &str, &str)) -> Self {
         let function = json!({"name": name, "arguments": ""});
@@ -152,13 +154,13 @@ impl Reply {
             .data(&chunk(&json!({"tool_calls": [rest]}), None))
     }
 
-    /// The model's own end, such as `stop`, `length` or `content_filter`.
+    /// The finish reason, such as `stop`, `length` or `content_filter`.
     #[must_use]
     pub fn finish(self, reason: &str) -> Self {
         self.data(&chunk(&json!({}), Some(reason)))
     }
 
-    /// The count of tokens, as an event without choices.
+    /// Token usage, as an event without choices.
     #[must_use]
     pub fn usage(self, input: usize, output: usize) -> Self {
         let usage = json!({
@@ -169,7 +171,7 @@ impl Reply {
         self.data(&json!({"object": "chat.completion.chunk", "choices": [], "usage": usage}))
     }
 
-    /// The end mark.
+    /// The end marker.
     #[must_use]
     pub fn done(self) -> Self {
         self.bytes("data: [DONE]\n\n")
@@ -181,19 +183,19 @@ impl Reply {
         self.bytes(format!("data: {data}\n\n"))
     }
 
-    /// An event with a name.
+    /// A named event.
     #[must_use]
     pub fn event(self, name: &str, data: &Value) -> Self {
         self.bytes(format!("event: {name}\ndata: {data}\n\n"))
     }
 
-    /// These very bytes.
+    /// Raw bytes.
     #[must_use]
     pub fn bytes(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.step(Step::Send(bytes.into()))
     }
 
-    /// These very bytes, so many times.
+    /// Raw bytes, repeated.
     #[must_use]
     pub fn repeated(self, bytes: impl Into<Vec<u8>>, times: usize) -> Self {
         self.step(Step::Repeat {
@@ -203,7 +205,7 @@ impl Reply {
         })
     }
 
-    /// This text for ever, a piece each time that `every` has passed.
+    /// Repeats the text endlessly at this interval.
     #[must_use]
     pub fn endless(self, text: &str, every: Duration) -> Self {
         self.step(Step::Repeat {
@@ -213,7 +215,7 @@ impl Reply {
         })
     }
 
-    /// So many pieces of text, each made when it is sent and followed by a pause of `every`.
+    /// Sends pieces of text generated when sent, at this interval.
     #[must_use]
     pub fn saying(
         self,
@@ -225,19 +227,19 @@ impl Reply {
         self.step(Step::Say { text, times, every })
     }
 
-    /// Stands still until the test opens the gate.
+    /// Waits until the test opens the gate.
     #[must_use]
     pub fn wait(self, gate: &Gate) -> Self {
         self.step(Step::Wait(gate.clone()))
     }
 
-    /// Stands still for good, the connection open.
+    /// Waits forever with the connection open.
     #[must_use]
     pub fn hang(self) -> Self {
         self.wait(&Gate::new())
     }
 
-    /// Breaks the connection off, as a crashed peer does.
+    /// Resets the connection, as a crashed peer does.
     #[must_use]
     pub fn reset(self) -> Self {
         self.step(Step::Reset)
@@ -246,14 +248,14 @@ impl Reply {
 
 /// Before the first byte.
 impl Reply {
-    /// Begins when the gate is open.
+    /// Starts when the gate opens.
     #[must_use]
     pub fn held(mut self, gate: &Gate) -> Self {
         self.before.push(Step::Wait(gate.clone()));
         self
     }
 
-    /// Begins after this time.
+    /// Starts after a delay.
     #[must_use]
     pub fn delayed(mut self, delay: Duration) -> Self {
         self.before.push(Step::Pause(delay));
@@ -277,7 +279,7 @@ impl Reply {
         self
     }
 
-    /// The steps to take, and whether the connection serves another request after them.
+    /// The steps to take, and whether the connection serves another request afterwards.
     pub(super) fn into_steps(self, request: &Request) -> (Vec<Step>, bool) {
         let (rest, reusable) = match self.content {
             Content::Steps(steps) => (steps, false),

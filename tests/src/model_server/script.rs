@@ -1,3 +1,5 @@
+//! Scripts that decide how requests are answered.
+
 use std::time::Duration;
 
 use super::{Reply, Request};
@@ -6,12 +8,12 @@ use super::{Reply, Request};
 pub struct Script(Box<dyn FnMut(&Request) -> Reply + Send>);
 
 impl Script {
-    /// Asks `decide` for each request, in the order in which they come in.
+    /// Calls `decide` for each request in order of arrival.
     pub fn new(decide: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         Self(Box::new(decide))
     }
 
-    /// Says after `delay` how many messages it was sent.
+    /// Answers after `delay` with the number of messages received.
     #[must_use]
     pub fn echo(delay: Duration) -> Self {
         Self::new(move |request| {

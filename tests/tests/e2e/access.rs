@@ -1,5 +1,5 @@
-//! Who may do what: every operation of the API's document, as everybody, on what is theirs, what
-//! is another's and what is nobody's.
+//! The permission matrix: every API operation as every kind of caller, on their own, others' and
+//! absent resources.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ on_both_backends![
     what_is_foreign_looks_like_what_is_missing,
 ];
 
-/// Everything that answers without a token.
+/// Operations that answer without a token.
 const OPEN_TO_GUESTS: &[&str] = &[
     "GET /assistants",
     "GET /assistants/{}",
@@ -32,11 +32,11 @@ const OPEN_TO_GUESTS: &[&str] = &[
     "POST /auth/login",
 ];
 
-/// What does not look at tokens.
+/// Operations that ignore tokens.
 const BLIND_TO_TOKENS: &[&str] = &["GET /health/live", "GET /health/ready", "POST /auth/login"];
 
-/// What an operation answers to whom. The thread, message, run and key in its path are the
-/// owner's, the assistant is public, the user a bystander.
+/// Expected results of an operation. The thread, message, run and key in its path belong to the
+/// owner, the assistant is public, the user is a bystander.
 struct Row {
     operation: &'static str,
     guest: u16,
@@ -55,7 +55,7 @@ const fn row(operation: &'static str, [guest, stranger, owner, admin]: [u16; 4])
     }
 }
 
-/// Every operation of the document; one without a row fails the test.
+/// Every documented operation; one without a row fails the test.
 const MATRIX: &[Row] = &[
     row("GET /health/live", [200, 200, 200, 200]),
     row("GET /health/ready", [200, 200, 200, 200]),
@@ -97,7 +97,7 @@ const MATRIX: &[Row] = &[
     row("POST /threads/{}/runs/{}/cancel", [401, 404, 200, 200]),
 ];
 
-/// Signed-in people, and where they have been.
+/// The signed-in users and what they created.
 struct World {
     server: Colloquy,
     owner: Client,
@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// Revokes the keys of a step: a user may have no more than a hundred.
+    /// Revokes the keys of a step: a user may have at most a hundred.
     async fn end_step(&self) {
         for person in [&self.owner, &self.stranger, &self.admin] {
             let keys = person.get("/users/me/tokens").await.expect(200);
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    /// A token of its own for one request, which may be the last.
+    /// A fresh token for one request, which may revoke it.
     async fn once(&self, person: &Client) -> Client {
         let key = person
             .post("/users/me/tokens", json!({"name": "once"}))
@@ -145,17 +145,17 @@ impl World {
     }
 }
 
-/// Things for one request to be tried on, which may change them.
+/// Resources for one request, which may change them.
 struct Things {
     thread: String,
     message: String,
     run: String,
     token: String,
     assistant: String,
-    /// The tag of the assistant's picture.
+    /// ETag of the assistant's avatar.
     picture: String,
     user: String,
-    /// For names that must be new.
+    /// For unique names.
     number: usize,
 }
 
@@ -205,7 +205,7 @@ impl Things {
         .clone()
     }
 
-    /// A valid body for the operation, where it takes one.
+    /// A valid body, if the operation takes one.
     fn body(&self, operation: &str) -> Option<Value> {
         let number = self.number;
         let email = format!("new{number}@example.org");
@@ -248,7 +248,7 @@ async fn only_what_is_listed_answers_without_a_token(backend: Backend) {
     let guest = server.guest();
     let mut operations: BTreeSet<Operation> =
         documented(&document(&guest).await).into_iter().collect();
-    // Not about the API itself, and therefore not in its document.
+    // Not in the document because they are not part of the API.
     operations.insert(Operation::parse("GET /docs"));
     operations.insert(Operation::parse("GET /openapi.json"));
     let mut open = Vec::new();
@@ -311,7 +311,7 @@ async fn every_operation_lets_in_whom_it_should(backend: Backend) {
     }
 }
 
-/// Holds that a refused request left everything as it was.
+/// Asserts that a rejected request changed nothing.
 async fn assert_unchanged(world: &World, things: &Things, operation: &str, who: &str) {
     let about = format!("{operation} as {who}");
     let thread = format!("/threads/{}", things.thread);

@@ -1,4 +1,4 @@
-//! Repeated questions.
+//! The answer cache.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
@@ -20,7 +20,7 @@ on_both_backends![
 
 on_postgres![what_was_deleted_on_another_instance_is_not_given_again];
 
-/// A model that says `answer 1`, then `answer 2`, and so on.
+/// A model that answers `answer 1`, `answer 2`, ...
 pub(crate) fn numbered_answers() -> Script {
     let mut asked = 0;
     Script::new(move |_| {
@@ -29,7 +29,7 @@ pub(crate) fn numbered_answers() -> Script {
     })
 }
 
-/// A scene whose assistant keeps answers; the model numbers its own.
+/// A scene whose assistant caches answers and whose model numbers them.
 async fn cached(backend: Backend, change: Value) -> Scene {
     let scene = Scene::with(backend, numbered_answers()).await;
     scene.edit(json!({"use_semantic_cache": true})).await;
@@ -44,7 +44,7 @@ impl Scene {
         admin.patch(&path, change).await.expect(200);
     }
 
-    /// Asks in a new thread: the answer, and how it was found in the cache.
+    /// Asks in a new thread; returns the answer and its cache hit.
     pub(crate) async fn asked_by(&self, user: &Client) -> (String, Value) {
         let thread = user.create_thread().await;
         let said = user
@@ -116,7 +116,7 @@ async fn a_failed_answer_is_not_given_again(backend: Backend) {
     assert_eq!(scene.asked_by(&scene.user).await, cache("Paris."));
 }
 
-/// What can be deleted of a question that was answered.
+/// What can be deleted of an answered question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deleted {
     Thread,
@@ -132,7 +132,7 @@ const DELETED: [Deleted; 4] = [
     Deleted::User,
 ];
 
-/// A question that a new person has asked.
+/// A question by a new user.
 struct Asked {
     user: Client,
     thread: String,
@@ -148,13 +148,13 @@ impl Asked {
         Self { user, thread, said }
     }
 
-    /// The answer, and how it was found in the cache.
+    /// The answer and its cache hit.
     fn answer(&self) -> (String, Value) {
         let hit = self.said["run"]["cache"]["hit"].clone();
         (text(&self.said["output"]).to_owned(), hit)
     }
 
-    /// Has it deleted through that server.
+    /// Deletes through that server.
     async fn delete(&self, what: Deleted, server: &Colloquy) {
         let message = |place: usize| {
             let id = text(&self.said["messages"][place]["id"]);
@@ -181,12 +181,12 @@ async fn what_was_deleted_is_not_given_again(backend: Backend) {
         assert_eq!(asked.answer(), model(&format!("answer {}", round + 1)));
         asked.delete(what, &scene.server).await;
     }
-    // None of them is kept.
+    // Nothing is cached.
     let admin = scene.server.admin().await;
     let path = format!("/assistants/{}/cache", scene.assistant);
     let purged = admin.delete(&path).await.expect(200);
     assert_eq!(purged, json!({"deleted_count": 0}));
-    // A copy that is deleted leaves what it was copied from.
+    // Deleting a copy leaves the original.
     assert_eq!(scene.asked_by(&scene.user).await, model("answer 5"));
     let copy = Asked::by(&scene, "copier").await;
     assert_eq!(copy.answer(), cache("answer 5"));

@@ -1,4 +1,4 @@
-//! The catalogue of assistants.
+//! Assistants.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
@@ -372,7 +372,7 @@ async fn a_refused_assistant_names_the_wrong_field(backend: Backend) {
     assert_eq!(admin.get(&path(&assistant)).await.expect(200), assistant);
 }
 
-/// The object that has this value at that path; an array's place is in the value already.
+/// An object with the value at that path; array indexes are already in the value.
 fn nested(field: &str, value: &Value) -> Value {
     let field = field.split('[').next().unwrap();
     match field.split_once('.') {

@@ -1,5 +1,4 @@
-//! The pictures of assistants, from a file to what a browser is sent, and what is left of them
-//! when the process is killed.
+//! Avatars from upload to delivery, and after a kill.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ on_both_backends![
     pictures_on_s3_survive_a_kill,
 ];
 
-/// A GIF of one pixel.
+/// A one-pixel GIF.
 pub(crate) fn gif([red, green, blue]: [u8; 3]) -> Vec<u8> {
     let mut gif = b"GIF89a\x01\0\x01\0\x80\0\0".to_vec();
     gif.extend([red, green, blue, 255, 255, 255]);
@@ -42,7 +41,7 @@ async fn upload(admin: &Client, assistant: &str, file: &[u8]) -> Response {
     request.file("file", file).send().await
 }
 
-/// Where the service keeps its blobs, and where it looks for them.
+/// Where the service stores blobs, and how to inspect them.
 enum Blobs {
     Folder(PathBuf),
     S3(S3Server),
@@ -146,18 +145,18 @@ async fn a_picture_goes_with_its_assistant(backend: Backend) {
     gone.problem(404, "entity_not_found");
 }
 
-/// Assistants whose pictures are replaced at once.
+/// Assistants whose avatars are replaced concurrently.
 const ASSISTANTS: usize = 8;
-/// What a sweep may take to find what a crash has left.
+/// Maximum time for the sweep to remove what a crash left.
 const SWEPT: Duration = Duration::from_secs(60);
 
-/// Set for more rounds than CI has time for.
+/// Raises the number of rounds above what CI has time for.
 fn rounds() -> u64 {
     let rounds = std::env::var("COLLOQUY_KILL_ROUNDS").ok();
     rounds.map_or(4, |rounds| rounds.parse().unwrap())
 }
 
-/// Two files, and what the service makes of them.
+/// Two files and their rendered avatars.
 struct Pictures {
     files: [Vec<u8>; 2],
     shown: [Bytes; 2],
@@ -189,11 +188,11 @@ async fn picture_of(client: &Client, assistant: &str) -> Bytes {
     answer.body
 }
 
-/// Which of the two pictures an assistant may show.
+/// Which of the two avatars an assistant may show.
 struct Ledger {
     assistant: String,
     acknowledged: usize,
-    /// Sent without an answer.
+    /// Sent without receiving a response.
     unknown: Option<usize>,
 }
 
@@ -265,7 +264,7 @@ async fn replace_until_killed(
     clients.join_all().await
 }
 
-/// Replaces one picture by the other until no answer comes any more.
+/// Replaces the avatar until the service stops answering.
 async fn replace(
     client: &Client,
     pictures: &Pictures,
@@ -286,7 +285,7 @@ async fn replace(
     }
 }
 
-/// Holds the picture to the ledger, then enters into it which one it turned out to be.
+/// Checks the avatar against the ledger and records which one it is.
 async fn compare(admin: &Client, pictures: &Pictures, ledger: &mut Ledger, about: &str) {
     let shown = picture_of(admin, &ledger.assistant).await;
     let found = pictures.shown.iter().position(|picture| *picture == shown);
@@ -297,7 +296,7 @@ async fn compare(admin: &Client, pictures: &Pictures, ledger: &mut Ledger, about
     ledger.unknown = None;
 }
 
-/// Looks again and again until each assistant has one blob and nothing else is left.
+/// Polls until each assistant has one blob and nothing else is left.
 async fn assert_is_swept(blobs: &Blobs) {
     let deadline = Instant::now() + SWEPT;
     while blobs.keys().len() != ASSISTANTS {

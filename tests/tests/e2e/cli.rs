@@ -134,7 +134,7 @@ async fn a_configured_administrator_is_made_once(backend: Backend) {
     admin.patch(&path, change).await.expect(200);
     assert!(server.stop().await.success());
     server.restart().await;
-    // The password of the configuration is the first one, not the one that counts for ever.
+    // The configured password only sets the first one.
     let old = server.guest().log_in(ADMIN_EMAIL, PASSWORD).await;
     old.problem(401, "invalid_credentials");
     let admin = server
@@ -219,7 +219,7 @@ async fn operators_manage_accounts(backend: Backend) {
     }
 }
 
-/// The password that a command made up and told.
+/// The generated password in a command's output.
 fn generated(told: &str) -> String {
     let password = told
         .lines()

@@ -1,4 +1,4 @@
-//! What is deleted is gone at once, wherever one asks, and removed soon after.
+//! Deleted resources disappear at once everywhere, and their rows soon after.
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +21,10 @@ on_both_backends![
     what_is_left_is_removed_by_the_next_process,
 ];
 
-/// How long rows may be left.
+/// Maximum time until rows are removed.
 const REMOVAL: Duration = Duration::from_secs(60);
 
-/// Waits until the query, which counts rows, counts so many.
+/// Waits until the query returns the expected count.
 async fn counts(database: &Database, query: &str, expected: i64) {
     let deadline = Instant::now() + REMOVAL;
     loop {
@@ -37,7 +37,7 @@ async fn counts(database: &Database, query: &str, expected: i64) {
     }
 }
 
-/// What is asked of a thread, a message and a run of it.
+/// Reads of a thread, a message and a run.
 fn questions(thread: &str, message: &str, run: &str) -> Vec<(Method, String)> {
     let path = |rest: &str| format!("/threads/{thread}{rest}");
     vec![
@@ -132,7 +132,7 @@ async fn a_deleted_users_threads_have_no_owner(backend: Backend) {
     assert_eq!(admin.delete(&format!("/users/{id}")).await.status, 204);
     let users = admin.get("/users").await;
     assert_eq!(users.header("x-total-count"), Some("1"));
-    // The address is free.
+    // The email is free again.
     server.user("ada").await;
     let owned = admin.get(&format!("/threads?owner={id}")).await.expect(200);
     assert_eq!(owned, json!([]));
@@ -166,7 +166,7 @@ async fn a_deleted_assistants_threads_have_no_assistant(backend: Backend) {
     assert_eq!(user.get(&opened_for).await.expect(200), json!([]));
     let list = user.get("/assistants").await;
     assert_eq!(list.header("x-total-count"), Some("0"));
-    // The slug is free.
+    // The slug is free again.
     server.assistant("Echo").await;
     let named = "SELECT count(*) FROM threads WHERE assistant_id IS NOT NULL";
     counts(server.installation().database(), named, 0).await;

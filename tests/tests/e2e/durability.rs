@@ -1,4 +1,4 @@
-//! What was acknowledged is kept, whatever happens to the process.
+//! Acknowledged writes survive a killed process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,22 +18,22 @@ on_both_backends![
     a_restart_changes_nothing,
 ];
 
-/// Clients that post at once, each in a thread of its own.
+/// Concurrent clients, each with its own thread.
 const CLIENTS: usize = 64;
 
-/// Set for more rounds than CI has time for.
+/// Raises the number of rounds above what CI has time for.
 fn rounds() -> u64 {
     let rounds = std::env::var("COLLOQUY_KILL_ROUNDS").ok();
     rounds.map_or(3, |rounds| rounds.parse().unwrap())
 }
 
-/// Set to repeat a failed round; each failure names its own.
+/// Repeats a failed round; each failure names its seed.
 fn first_seed() -> u64 {
     let seed = std::env::var("COLLOQUY_KILL_SEED").ok();
     seed.map_or(1, |seed| seed.parse().unwrap())
 }
 
-/// Counts what was acknowledged in a round, until it is enough.
+/// Counts the acknowledged messages of a round until there are enough.
 struct Acknowledged {
     count: AtomicUsize,
     enough: usize,
@@ -48,24 +48,24 @@ impl Acknowledged {
     }
 }
 
-/// How a client learns that its message is kept.
+/// How a client learns that its message is stored.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     /// By the whole answer.
     Waiting,
-    /// By the first event of the run, which bears the message.
+    /// By the first event of the run, which contains the message.
     Streaming,
 }
 
-/// One client's thread and what it knows of it.
+/// One client's thread and what the client knows about it.
 struct Ledger {
     way: Way,
     thread: String,
-    /// What was acknowledged, in that order.
+    /// Acknowledged messages, in order.
     posted: Vec<String>,
-    /// What of that has not been answered before the service was gone.
+    /// Acknowledged messages without an answer before the kill.
     unanswered: Vec<String>,
-    /// What was sent without an answer: it may be there or not.
+    /// Messages sent without a response; they may or may not be stored.
     unknown: Vec<String>,
 }
 
@@ -120,7 +120,7 @@ async fn post_until_killed(
     clients.join_all().await
 }
 
-/// Posts numbered messages until no answer comes any more.
+/// Posts numbered messages until the service stops answering.
 async fn post(
     client: &Client,
     assistant: &str,
@@ -151,7 +151,7 @@ async fn post(
     }
 }
 
-/// What a client knows of a message that it has posted.
+/// What a client knows about a message it posted.
 enum Outcome {
     Answered,
     Acknowledged,
@@ -185,7 +185,7 @@ async fn stream(request: Request, acknowledged: &Acknowledged) -> Outcome {
     outcome
 }
 
-/// Holds the thread to the ledger, then enters into it what turned out to be there.
+/// Checks the thread against the ledger and records what is stored.
 async fn compare(user: &Client, ledger: &mut Ledger, about: &str) {
     let path = format!("/threads/{}/messages?limit=1000", ledger.thread);
     let response = user.get(&path).await;

@@ -1,4 +1,4 @@
-//! What goes wrong at a model's provider, and what its user sees of that.
+//! Model provider faults as users see them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,29 +24,29 @@ on_both_backends![
     a_slow_drip_ends_at_the_runs_limit,
 ];
 
-/// What the scripted provider says of itself in its errors; nobody but the operator may read it.
+/// Text in the provider's errors that only operators may see.
 const UPSTREAM: &str = "upstream words";
 
-/// The connection breaks off within the answer. That may overtake what was sent before: some text
-/// or, in which case the service asks again, even the answer's beginning.
+/// A reset within the answer. It may overtake sent bytes: some text or, in which case the service
+/// retries, even the response head.
 const RESET: &str = "reset";
 
-/// Set for more rounds than CI has time for.
+/// Raises the number of rounds above what CI has time for.
 fn rounds() -> usize {
     let rounds = std::env::var("COLLOQUY_FAULT_ROUNDS").ok();
     rounds.map_or(1, |rounds| rounds.parse().unwrap())
 }
 
-/// One way to fail: how the provider behaves in turn, and how the run ends.
+/// A fault: the provider's successive replies, and how the run ends.
 struct Fault {
-    /// Also the model's name, by which the script knows which one is asked.
+    /// Also the model's name, from which the script knows which fault to play.
     name: &'static str,
     replies: Vec<Reply>,
     status: u16,
     code: &'static str,
-    /// How often the provider is asked.
+    /// Expected number of model calls.
     attempts: usize,
-    /// What is kept of the answer.
+    /// The part of the answer that is kept.
     partial: &'static str,
 }
 
@@ -144,7 +144,7 @@ fn silences() -> Vec<Fault> {
     ]
 }
 
-/// Answers each model as its fault says, in turn.
+/// Plays each model's fault.
 fn script(faults: &[Fault]) -> Script {
     let replies: HashMap<&str, Vec<Reply>> = faults
         .iter()
@@ -204,7 +204,7 @@ async fn a_failure_keeps_the_message_and_says_no_more_than_it_should(backend: Ba
     );
 }
 
-/// How a run is asked for.
+/// How a run is requested.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Waiting,
@@ -212,7 +212,7 @@ enum Way {
 }
 
 impl Way {
-    /// Asks, and sees how the run fails: the path of the run, and what is said of the failure.
+    /// Asks and waits for the failure; returns the run's path and the error.
     async fn fail(
         self,
         user: &Client,

@@ -46,7 +46,7 @@ async fn a_start_on_a_taken_address_writes_nothing(backend: Backend) {
         "{told}"
     );
     assert!(!data.exists());
-    // The next start is the first one, and tells the password.
+    // The next start counts as the first and prints the password.
     drop(taken);
     let server = site.serve().await;
     assert!(
@@ -56,7 +56,7 @@ async fn a_start_on_a_taken_address_writes_nothing(backend: Backend) {
     );
 }
 
-/// What the log says behind that label.
+/// The log's text after a label.
 fn row<'a>(log: &'a str, label: &str) -> &'a str {
     let mut rows = log
         .lines()
@@ -77,7 +77,7 @@ async fn the_first_start_says_how_to_reset_the_password(backend: Backend) {
     let (_, arguments) = reset.split_once(' ').unwrap();
     let arguments: Vec<&str> = arguments.split(' ').collect();
     assert_eq!(arguments[..3], ["user", "set-password", "admin@localhost"]);
-    // As a shell runs it that has none of the server's variables.
+    // Runs as from a shell without the server's variables.
     let bare = Installation::empty(backend).await;
     let reset = bare.run(&arguments).await;
     assert!(reset.status.success(), "{}", err(&reset));
@@ -127,14 +127,14 @@ async fn a_terminal_shows_short_lines_without_repetition(backend: Backend) {
     }
 }
 
-/// An address at which nothing listens, held so that nobody else takes it.
+/// An address where nothing listens, reserved so that nothing else can.
 fn nowhere() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     socket
 }
 
-/// The database's URL with a password, by way of that address.
+/// The database URL with a password, redirected to that address.
 fn by_way_of(site: &Installation, address: std::net::SocketAddr) -> String {
     let mut url: Url = site.database().url().parse().unwrap();
     url.set_host(Some("127.0.0.1")).unwrap();
@@ -170,7 +170,7 @@ async fn a_start_waits_for_the_database_and_says_so() {
             });
         }
     });
-    // The password in the URL is not to be printed; the variable is named instead.
+    // The message must name the variable, not the URL with its password.
     let tells_how = |line: &str| {
         line.contains("with COLLOQUY_DATABASE_URL set as for this server")
             .then_some(())
@@ -249,7 +249,7 @@ async fn a_second_server_on_a_sqlite_database_is_refused(backend: Backend) {
     ] {
         assert!(told.contains(&word), "{word}: {told}");
     }
-    // Its commands may run beside it, and whoever comes after it serves.
+    // Its commands may run beside it, and the next server can start after it.
     let list = server.installation().run(&["user", "list"]).await;
     assert!(list.status.success(), "{}", err(&list));
     server.kill9().await;

@@ -1,4 +1,4 @@
-//! A disk without room, and then with room again. A limit on the size of files stands for it.
+//! A full disk and recovery, simulated by a file size limit.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use colloquy_tests::server::{Colloquy, PASSWORD};
 use hyper::Method;
 use serde_json::json;
 
-/// How soon writes have to work again once there is room.
+/// Maximum time until writes work again once there is space.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// More writes than there can be room for below the limit.
+/// More writes than fit below the limit.
 const MANY: usize = 3_000;
 
-/// A service on SQLite that somebody uses, and what they were told.
+/// A service on SQLite with users, and what they were told.
 struct Scene {
     server: Colloquy,
     ada: Client,
     assistant: String,
     threads: Vec<String>,
-    /// An API key, and the client that uses it.
+    /// ID and client of an API key.
     key: (String, Client),
-    /// Somebody else, to be disabled.
+    /// ID and client of a user to disable.
     bob: (String, Client),
 }
 
@@ -46,7 +46,7 @@ impl Scene {
         }
     }
 
-    /// Lets the write-ahead log grow no further, and writes until nothing fits any more.
+    /// Stops the write-ahead log from growing and writes until nothing fits.
     async fn fill_disk(&mut self) {
         let log = self.server.installation().sqlite_file();
         let log = log.with_extension("db-wal");
@@ -113,7 +113,7 @@ async fn a_full_disk_loses_nothing_and_writes_work_again_once_there_is_room() {
         assert_no_room(answer);
         assert!(began.elapsed() < RECOVERY, "writes do not work again");
     }
-    // A small write that succeeds does not end the outage; none that fails for a while does.
+    // One small successful write does not end the outage; a while without failures does.
     while scene.readiness().await != 200 {
         assert!(began.elapsed() < RECOVERY, "not ready again");
     }
@@ -152,7 +152,7 @@ async fn assert_reads_work(scene: &Scene) {
     for path in ["/threads", "/assistants", "/users/me"] {
         scene.ada.get(path).await.expect(200);
     }
-    // What could not be revoked still works, as was said.
+    // The key that could not be revoked still works, as reported.
     scene.key.1.get("/users/me").await.expect(200);
     let thread = format!("/threads/{}", scene.threads[0]);
     let thread = scene.ada.get(&thread).await.expect(200);

@@ -1,5 +1,4 @@
-//! Clients that hold what others need: unfinished requests, answers that they do not take, and
-//! sign-ins that they have given up.
+//! Clients that hold shared resources: unfinished requests, unread responses, abandoned sign-ins.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -29,15 +28,15 @@ on_both_backends![
     sign_ins_that_were_given_up_count_for_nothing,
 ];
 
-/// Longer than anything here may take.
+/// Longer than any step may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The streams that a connection of HTTP/2 may have.
+/// Maximum concurrent streams per HTTP/2 connection.
 const STREAMS: usize = 100;
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 type Http2 = http2::SendRequest<Body>;
 
-/// A connection from the n-th address of this machine.
+/// Connects from the n-th local address.
 async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -> TcpStream {
     let [_, _, high, low] = u32::try_from(n + 256).unwrap().to_be_bytes();
     let from = Ipv4Addr::new(127, 1, high, low);
@@ -52,7 +51,7 @@ async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -> Tc
         .unwrap()
 }
 
-/// A client of HTTP/2 that takes so many bytes of each answer before it is read.
+/// An HTTP/2 client with this flow-control window.
 async fn http2(stream: TcpStream, window: u32) -> Http2 {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(window);
@@ -61,15 +60,15 @@ async fn http2(stream: TcpStream, window: u32) -> Http2 {
     client
 }
 
-/// The beginning of a body that never ends.
+/// The beginning of an endless body.
 fn endless() -> Body {
     let beginning = Ok(Frame::data(Bytes::from_static(b"{")));
     let frames = stream::iter([beginning]).chain(stream::pending());
     Body::new(StreamBody::new(frames))
 }
 
-/// Begins so many requests over HTTP/1 and as many over HTTP/2, from so many addresses; what keeps
-/// them.
+/// Begins `count` requests over HTTP/1 and as many over HTTP/2 from `addresses` addresses; the
+/// result keeps them open.
 async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> JoinSet<()> {
     let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\n\
                 content-type: application/json\r\ncontent-length: 90\r\n\r\n{";
@@ -96,7 +95,7 @@ async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> Jo
     kept
 }
 
-/// How many streams each connection has, and from which address it comes.
+/// Streams per connection, and the address it comes from.
 fn shares(count: usize, addresses: usize) -> impl Iterator<Item = (usize, usize)> {
     let connections = count.div_ceil(STREAMS).max(addresses.min(count));
     let each = count.div_ceil(connections);
@@ -129,7 +128,7 @@ async fn others_are_served(user: &Client) {
     }
 }
 
-/// What is large and needs no more than an account.
+/// Large responses available to any account.
 fn large_answers(thread: &str) -> [String; 4] {
     [
         "/docs/swagger-ui-bundle.js".to_owned(),
@@ -172,7 +171,7 @@ async fn answers_that_nobody_takes_hold_little_memory(backend: Backend) {
             answers.push(tokio::spawn(ask(&mut client, path, user.token())));
         }
     }
-    // All of them are answered, and some cut already.
+    // All have responses, some already cut off.
     for answer in answers {
         let _ = timeout(PATIENCE, answer).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What comes over a connection that no client should send.
+//! Malformed and hostile requests.
 
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,20 @@ use futures_util::stream;
 
 on_both_backends![malformed_requests_harm_nobody];
 
-/// How many come at once.
+/// Concurrent connections.
 const AT_ONCE: usize = 16;
-/// How much more memory the service may hold once it has seen some of everything, in KiB.
+/// Allowed memory growth, in KiB, once every kind was seen.
 const GROWTH: u64 = 16 * 1024;
-/// What answers before there is a request for the service to answer, in no words.
+/// Statuses sent by the HTTP library, without a problem document.
 const OF_THE_PROTOCOL: [u16; 3] = [400, 414, 431];
 
-/// Set for more requests than CI has time for.
+/// Raises the number of requests above what CI has time for.
 fn count() -> usize {
     let count = std::env::var("COLLOQUY_HOSTILE_REQUESTS").ok();
     count.map_or(200, |count| count.parse().unwrap())
 }
 
-/// Set to repeat failed requests; a failure names its own.
+/// Repeats failed requests; a failure names its seed.
 fn seed() -> u64 {
     let seed = std::env::var("COLLOQUY_HOSTILE_SEED").ok();
     seed.map_or(1, |seed| seed.parse().unwrap())
@@ -41,7 +41,7 @@ async fn malformed_requests_harm_nobody(backend: Backend) {
     ];
     let mut maker = Maker::seeded(seed(), tokens);
     let mut tally = Tally::default();
-    // What is held from then on has been held before: buffers, caches, the statements of pools.
+    // Warm-up: buffers, caches and prepared statements are allocated now.
     tally
         .attack(&server, &mut maker, count().max(400) / 2)
         .await;
@@ -54,14 +54,14 @@ async fn malformed_requests_harm_nobody(backend: Backend) {
     let log = server.log();
     let faults: Vec<&str> = log.lines().filter(|it| it.contains("\"ERROR\"")).collect();
     assert!(faults.is_empty(), "{faults:#?}");
-    // Those of HTTP/2 too, which nobody has read here.
+    // Includes HTTP/2 responses, which are not parsed here.
     let figures = server.watcher().root().get("/metrics").await.text();
     let mut figures = figures.lines();
     let fault = figures.find(|it| it.contains("status=\"5"));
     assert_eq!(fault, None);
 }
 
-/// What has come back.
+/// Responses seen.
 #[derive(Debug, Default)]
 struct Tally {
     sent: usize,
@@ -69,7 +69,7 @@ struct Tally {
     answered: usize,
     problems: usize,
     of_the_protocol: usize,
-    /// The longest that a good request has waited.
+    /// Slowest well-formed request.
     slowest: Duration,
 }
 
@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    /// Somebody else has a good request.
+    /// Sends a well-formed request of another client.
     async fn ask(&mut self, server: &Colloquy) {
         let begin = Instant::now();
         server.guest().get("/assistants").await.expect(200);
@@ -103,7 +103,7 @@ impl Tally {
             attack.kind,
             attack.bytes[..attack.bytes.len().min(300)].escape_ascii()
         );
-        // HTTP/2 begins with a frame of settings; what it answers is counted by the service.
+        // HTTP/2 responses begin with a settings frame; the service counts them.
         let is_http1 = back.starts_with(b"HTTP/");
         let answers = if is_http1 {
             answers(&about, back)

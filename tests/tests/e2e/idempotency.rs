@@ -1,4 +1,4 @@
-//! Requests that are sent again.
+//! Idempotent retries.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;

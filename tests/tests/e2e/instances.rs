@@ -1,4 +1,4 @@
-//! Two instances of the service on one database.
+//! Two instances on one database.
 
 use std::time::{Duration, Instant};
 
@@ -26,16 +26,16 @@ on_postgres![
     a_disabled_user_counts_on_neither_instance,
 ];
 
-/// How soon a run has ended whose instance is gone: its lease, and a round of the others.
+/// Maximum time until a dead instance's runs end: the lease plus one sweep.
 const INTERRUPTION: Duration = Duration::from_secs(30);
-/// Runs that are under way on each instance when one of them dies.
+/// Active runs per instance when one dies.
 const RUNS: usize = 4;
 
-/// The scene on one instance, and another instance beside it.
+/// The scene on one instance, with another instance beside it.
 pub(crate) struct Pair {
     pub(crate) one: Scene,
     pub(crate) other: Colloquy,
-    /// The same person there.
+    /// The same user on the other instance.
     pub(crate) there: Client,
 }
 
@@ -47,8 +47,7 @@ impl Pair {
         Self { one, other, there }
     }
 
-    /// Runs under way on both instances: those on the first speak for ever, those on the other
-    /// end when the gate is open.
+    /// Starts runs on both instances: endless on the first, held by the gate on the other.
     async fn at_work(gate: &Gate) -> (Self, Vec<UnderWay>, Vec<UnderWay>) {
         let gate = gate.clone();
         let script = Script::new(move |request| match asked(request) {
@@ -71,7 +70,7 @@ impl Pair {
         (pair, lost, kept)
     }
 
-    /// Opens the gate and sees that every one of these runs of the other instance completes.
+    /// Opens the gate and checks that each of the other instance's runs completes.
     async fn assert_complete(&self, kept: Vec<UnderWay>, gate: &Gate) {
         for run in &kept {
             assert_eq!(run.read(&self.there).await["status"], "in_progress");
@@ -85,7 +84,7 @@ impl Pair {
     }
 }
 
-/// What the model is asked last.
+/// The last message sent to the model.
 fn asked(request: &Request) -> &str {
     let messages = request.body["messages"].as_array().unwrap();
     text(&messages[messages.len() - 1]["content"])
@@ -95,7 +94,7 @@ fn endless() -> Reply {
     Reply::events().endless("on and on ", Duration::from_millis(5))
 }
 
-/// A run in a thread of its own, and the stream of who asked, two events behind its start.
+/// A run in its own thread and the poster's stream, two events in.
 struct UnderWay {
     thread: String,
     path: String,
@@ -130,7 +129,7 @@ impl UnderWay {
         request.events().await
     }
 
-    /// What there is of it behind an event, to its end.
+    /// The events after `after`, to the end.
     async fn follow(&self, client: &Client, after: u64) -> Vec<Event> {
         self.events(client, after).await.rest().await
     }
@@ -142,7 +141,7 @@ impl UnderWay {
     }
 }
 
-/// Numbered upwards, with one end, which is the last.
+/// Ascending numbers and one end, which is last.
 fn assert_ends_once(events: &[Event], kind: &str) {
     assert!(events.is_sorted_by(|a, b| a.number < b.number));
     let is_end = |event: &&Event| event.kind.starts_with("run.") && event.kind != "run.started";
@@ -160,7 +159,7 @@ async fn runs_of_a_killed_instance_are_ended_by_the_other() {
     }
     pair.one.server.kill9().await;
     let killed = Instant::now();
-    // As if the clients had been told more than was stored.
+    // As if clients had seen more than was stored.
     let ends = lost.iter().map(|run| run.follow(&pair.there, 1_000));
     for rest in join_all(ends).await {
         assert_ends_once(&rest, "run.failed");
@@ -226,14 +225,14 @@ async fn a_run_is_cancelled_through_the_other_instance() {
     let run = UnderWay::ask(&pair.one.user, &pair.one.assistant, "endless");
     let mut run = run.await;
     let stream = tokio::spawn(run.stream.take().unwrap().rest());
-    // Some of it has been stored.
+    // Part of it has been stored.
     let mut seen_there = run.events(&pair.there, 1).await;
     assert_eq!(seen_there.next().await.unwrap().kind, "message.delta");
     let cancel = format!("{}/cancel", run.path);
     let cancel = || pair.there.request(Method::POST, &cancel).send();
     let ended = cancel().await.expect(200);
     assert_eq!(ended["status"], "cancelled");
-    // Its reader may have been told more than was kept, and learns of the end all the same.
+    // The reader may have seen more than was stored and still gets the end.
     pair.one.models.abandoned(1).await;
     let rest = stream.await.unwrap();
     assert_ends_once(&rest, "run.cancelled");
@@ -298,7 +297,7 @@ async fn a_thread_is_busy_on_both_instances() {
     assert_eq!(scene.messages().await.len(), 4);
 }
 
-/// A stream on the other instance, of a run on the first, up to where it waits.
+/// A stream on the other instance of a run on the first, read until it waits.
 async fn watched(pair: &Pair, watcher: &Client) -> EventStream {
     let mut here = pair.one.stream("Hi").await;
     let run = run_of(&here.next().await.unwrap());
@@ -338,7 +337,7 @@ async fn a_disabled_user_counts_on_neither_instance() {
     let disabled = Instant::now();
     let refused = answer_soon(&pair.there, "/users/me", 401).await;
     refused.problem(401, "authentication_required");
-    // The run of a disabled user ends too; its stream may tell so before it is closed.
+    // A disabled user's run ends too; the stream may report that before it closes.
     for event in stream.rest().await {
         let is_end = ["message.completed", "run.failed"].contains(&event.kind.as_str());
         assert!(is_end, "{event:?}");

@@ -1,4 +1,4 @@
-//! Runs whose process ends before they do.
+//! Runs whose process stops before they end.
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +21,10 @@ on_both_backends![
     an_idle_service_stops_at_once,
 ];
 
-/// How long a service that is asked to stop may go on saying that it is ready.
+/// How long a stopping service may still report readiness.
 const READINESS_LAG: Duration = Duration::from_secs(1);
 
-/// A thread with a question that the model is still at.
+/// A thread with an unanswered question.
 struct Question {
     server: Colloquy,
     models: ModelServer,
@@ -62,7 +62,7 @@ impl Question {
         self.user.get(&path).await.expect(200)
     }
 
-    /// The one run there is.
+    /// The only run.
     async fn run(&self) -> Value {
         let path = format!("/threads/{}/runs", self.thread);
         let runs = self.user.get(&path).await.expect(200);
@@ -116,7 +116,7 @@ async fn a_stopping_service_lets_runs_end(backend: Backend) {
                 response.problem(503, "service_unavailable");
                 break;
             }
-            // Not even listening any more is not ready either.
+            // A closed port counts as not ready.
             Err(_) => break,
         }
     }
@@ -148,7 +148,7 @@ async fn a_stopping_service_interrupts_runs_that_take_too_long(backend: Backend)
     let messages = question.messages().await;
     let messages = messages.as_array().unwrap();
     assert_eq!(messages[0]["content"], "question");
-    // The text may or may not have arrived before the end; a part of it is never whole.
+    // The text may or may not have arrived; a partial message is never complete.
     for partial in &messages[1..] {
         assert_eq!(text(&partial["content"]), "half an");
         assert_eq!(partial["status"], "incomplete");
@@ -172,7 +172,7 @@ async fn an_idle_service_stops_at_once(backend: Backend) {
     let mut server = Colloquy::start(backend).await;
     let user = server.user("ada").await;
     user.get("/users/me").await.expect(200);
-    // A kept-alive connection is open and must not be waited for.
+    // An idle keep-alive connection must not delay shutdown.
     assert!(server.stop().await.success());
     server.restart().await;
     let user = user.at(server.origin());

@@ -1,4 +1,4 @@
-//! Bodies of a size that nobody has a use for.
+//! Oversized request bodies.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ use serde_json::json;
 on_both_backends![what_is_too_much_is_refused_and_not_held];
 
 const KIB: u64 = 1024;
-/// How many come at once.
+/// Concurrent requests.
 const AT_ONCE: u64 = 8;
-/// What the service may take besides, in KiB.
+/// Additional memory the service may use, in KiB.
 const SLACK: u64 = 16 * KIB;
-/// What is read of a body that nobody wants, so that its sender learns why, and what the system
-/// holds of it on its way.
+/// Bytes drained from a rejected body so that its sender can read the response, plus socket
+/// buffers.
 const DRAINED: u64 = (16 + 16) * KIB * KIB;
 
 const BODIES: [LargeBody; 7] = [
@@ -34,7 +34,7 @@ const BODIES: [LargeBody; 7] = [
     LargeBody::Boundary,
 ];
 
-/// Where it is sent.
+/// Target of a request.
 struct Route {
     method: &'static str,
     path: String,
@@ -73,7 +73,7 @@ fn routes(assistant: &str) -> [Route; 4] {
 }
 
 impl Takes {
-    /// The largest that is taken, in KiB.
+    /// Largest accepted body, in KiB.
     const fn limit(self) -> u64 {
         match self {
             Self::Json => KIB,
@@ -82,7 +82,7 @@ impl Takes {
         }
     }
 
-    /// How it is refused. Who has not signed in is told so before the body is looked at.
+    /// Expected rejection. Guests are rejected before the body is examined.
     const fn refusal(self, body: LargeBody, is_signed_in: bool) -> (u16, &'static str) {
         const UNKNOWN: (u16, &str) = (401, "authentication_required");
         const MALFORMED: (u16, &str) = (400, "malformed_request");
@@ -101,7 +101,7 @@ impl Takes {
     }
 }
 
-/// Its type, where the route takes it.
+/// Its content type, as far as the route accepts it.
 fn media_type(body: LargeBody, takes: Takes) -> String {
     match (body, takes) {
         (LargeBody::Announced | LargeBody::Chunked, Takes::Login) => {
@@ -121,7 +121,7 @@ async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
     let assistant = server.assistant("Guide").await;
     let thread = admin.create_thread().await;
     let routes = routes(&assistant);
-    // What is held from then on has been held before.
+    // Warm-up: allocations made from here on were made before.
     for route in &routes {
         send_at_once(&server, &admin, route, LargeBody::Keys).await;
     }
@@ -138,7 +138,7 @@ async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
     assert_eq!(text(&threads[1]["id"]), thread);
 }
 
-/// Half of them by an administrator, half by nobody, and somebody else meanwhile.
+/// Sends half as administrator and half as guest, with another client reading meanwhile.
 async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: LargeBody) -> Seen {
     let before = resident(server);
     reset_peak(server);
@@ -176,13 +176,13 @@ async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: La
     sent.into_iter().fold(seen, Seen::and)
 }
 
-/// The most that was seen.
+/// Maximum values seen.
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
-    /// Bytes of a body.
+    /// Body bytes.
     sent: u64,
     answered_within: Duration,
-    /// KiB more than before.
+    /// Additional KiB.
     memory: u64,
 }
 

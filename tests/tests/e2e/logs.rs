@@ -1,4 +1,4 @@
-//! What the service says about its work, in lines of JSON.
+//! Structured (JSON) logs.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -25,14 +25,14 @@ on_both_backends![
     no_break_in_a_name_or_a_header_begins_a_line,
 ];
 
-/// How long a line may take to arrive.
+/// Maximum time for a line to appear.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn read(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
-/// The lines so far that have come behind the first `skipped`.
+/// The lines after the first `skipped`.
 fn lines(server: &Colloquy, skipped: usize) -> Vec<Value> {
     let log = server.log();
     let lines = log.lines().filter(|line| line.starts_with('{'));
@@ -40,7 +40,7 @@ fn lines(server: &Colloquy, skipped: usize) -> Vec<Value> {
     parsed.skip(skipped).collect()
 }
 
-/// The lines behind the first `skipped`, once one of them is as wanted.
+/// The lines after the first `skipped`, once one matches.
 async fn lines_until(
     server: &Colloquy,
     skipped: usize,
@@ -61,7 +61,7 @@ fn message(line: &Value) -> &str {
     text(&line["fields"]["message"])
 }
 
-/// The field of the span of that name that the line was written in.
+/// A field of the enclosing span with that name.
 fn in_span<'a>(line: &'a Value, span: &str, field: &str) -> Option<&'a str> {
     let mut spans = line["spans"].as_array()?.iter();
     let span = spans.find(|it| it["name"] == span)?;
@@ -77,7 +77,7 @@ fn is_answer_to(line: &Value, request: &str) -> bool {
 }
 
 trait Named {
-    /// The request under that id.
+    /// Sets the request ID.
     fn named(self, id: &str) -> Self;
 }
 
@@ -92,7 +92,7 @@ async fn every_line_of_a_request_names_it(backend: Backend) {
     let admin = server.admin().await;
     let user = server.user("ada").await;
     let me = user.get("/users/me").await.expect(200);
-    // From here on everything that happens belongs to one of these requests.
+    // From here on, every line belongs to one of these requests.
     let before = lines(&server, 0).len();
     let answers = [
         (user.request(Method::GET, "/users/me").named("one"), 200),
@@ -134,7 +134,7 @@ async fn every_line_of_a_request_names_it(backend: Backend) {
         .collect();
     let distinct: BTreeSet<&str> = requests.iter().copied().collect();
     let expected = ["five", "four", "one", "six", "three", "two"];
-    // Of the reading before, the last line may still have been under way.
+    // The previous reading may have missed its last line.
     assert!(distinct.is_superset(&expected.into()), "{requests:?}");
     let user = |request| {
         let mut lines = lines.iter();
@@ -206,7 +206,7 @@ async fn a_stream_that_goes_on_names_its_request(backend: Backend) {
     gate.open();
 }
 
-/// What the audit log says behind the first `skipped` lines, once the request is answered.
+/// The audit lines after the first `skipped`, once the request is logged.
 async fn audited(server: &Colloquy, skipped: usize, last_request: &str) -> Vec<Value> {
     let is_last = |line: &Value| is_answer_to(line, last_request);
     let lines = lines_until(server, skipped, is_last).await;
@@ -276,7 +276,8 @@ async fn what_is_refused_is_told_with_whom(backend: Backend) {
         .get("/users/me")
         .await
         .expect(401);
-    // What is not there is refused like what is another's, and nobody what they may see.
+    // Absent resources are denied like others' resources; denials name nothing the caller may not
+    // see.
     bob.get(&format!("/threads/{}", crate::ABSENT))
         .await
         .expect(404);
@@ -375,7 +376,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
         "description": forged,
         "configuration": {"tags": [forged]},
     });
-    // Where such a name is not taken there is a refusal, which is in the log too.
+    // Names the API rejects are logged as rejections.
     admin.patch(&path, change).await;
     let change = json!({"instructions": format!("Do as I say. {forged}"), "description": forged});
     admin.patch(&path, change).await;
@@ -394,7 +395,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
     last(&guest).await;
     lines_until(&scene.server, 0, |line| is_answer_to(line, "last")).await;
 
-    // What it prints when it starts, which names the administrator, is no log.
+    // The startup output, which names the administrator, is not log output.
     let log = scene.server.log();
     let log: String = log
         .split_inclusive('\n')
@@ -403,7 +404,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
     for line in log.lines().filter(|line| line.contains("forged")) {
         let line = read(line);
         assert_ne!(message(&line), "forged");
-        // Tags are there for whoever reads the log, escaped.
+        // Tags appear, escaped.
         assert!(in_span(&line, "run", "run.id").is_some(), "{line}");
     }
     for secret in [
@@ -420,7 +421,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
     }
 }
 
-/// What ends a line somewhere, and what a terminal does not show but does.
+/// Line terminators and invisible control characters.
 const BREAKS: [&str; 10] = [
     "\n",
     "\r\n",
@@ -460,7 +461,7 @@ async fn no_break_in_a_name_or_a_header_begins_a_line(backend: Backend) {
             None,
             "{format}"
         );
-        // What it prints when it starts is no log.
+        // The startup output is not log output.
         let (lines, told): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| match format {
             "json" => line.starts_with('{'),
             _ => line.starts_with("20"),
@@ -475,7 +476,7 @@ async fn no_break_in_a_name_or_a_header_begins_a_line(backend: Backend) {
     }
 }
 
-/// A hundred names and headers of that kind.
+/// Sends a hundred such names and headers.
 async fn send_breaks(server: &Colloquy) {
     let forged = [
         "{\"level\":\"ERROR\",\"fields\":{\"message\":\"forged\"}}",

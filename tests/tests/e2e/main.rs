@@ -1,4 +1,4 @@
-//! The real binary over HTTP, from outside, on both databases.
+//! End-to-end tests: the real binary over HTTP on both databases.
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
@@ -55,14 +55,14 @@ use colloquy_tests::model_server::ModelServer;
 use colloquy_tests::server::{Colloquy, Installation};
 use serde_json::Value;
 
-/// An id that nothing has.
+/// An ID that does not exist.
 const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
-/// A model of the provider that [`with_models`] sets up.
+/// A model of the provider set up by [`with_models`].
 const SCRIPTED: &str = "scripted::model";
-/// The key that the service has for that provider.
+/// The service's key for that provider.
 const SCRIPTED_KEY: &str = "sk-scripted-0123456789";
 
-/// A new service with that server as its provider `scripted`.
+/// An installation with that server as its provider `scripted`.
 async fn with_models(backend: Backend, models: &ModelServer) -> Installation {
     Colloquy::installed(backend)
         .await
@@ -70,15 +70,15 @@ async fn with_models(backend: Backend, models: &ModelServer) -> Installation {
         .env("COLLOQUY_PROVIDERS__SCRIPTED__API_KEY", SCRIPTED_KEY)
 }
 
-/// How long what an account was allowed may still count after it was taken away.
+/// Maximum time until a revoked permission stops working.
 const REVOCATION_LAG: Duration = Duration::from_secs(5);
 
-/// Reads again and again until the answer has that status, for as long as [`REVOCATION_LAG`].
+/// Polls until the response has that status, at most [`REVOCATION_LAG`].
 async fn answer_soon(client: &Client, path: &str, status: u16) -> Response {
     seen_soon(client, path, |answer| answer.status == status).await
 }
 
-/// Reads again and again until the answer is as it should be, for as long as [`REVOCATION_LAG`].
+/// Polls until the response matches, at most [`REVOCATION_LAG`].
 async fn seen_soon(client: &Client, path: &str, is_it: impl Fn(&Response) -> bool) -> Response {
     let deadline = Instant::now() + REVOCATION_LAG;
     loop {
@@ -91,7 +91,7 @@ async fn seen_soon(client: &Client, path: &str, is_it: impl Fn(&Response) -> boo
     }
 }
 
-/// The names of an object's members, in alphabetical order.
+/// Sorted member names of an object.
 fn members(object: &Value) -> Vec<&str> {
     let members = object.as_object().unwrap().keys();
     let mut names: Vec<&str> = members.map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! What is said in threads.
+//! Messages.
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;

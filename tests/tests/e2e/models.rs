@@ -1,4 +1,4 @@
-//! What models are asked, and which can be.
+//! Model selection and requests.
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;

@@ -1,5 +1,4 @@
-//! Models and providers that are not what one would expect: the answer is whole, and the next
-//! message works.
+//! Unusual models and providers: the answer is complete and the next message works.
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
@@ -47,7 +46,7 @@ async fn a_fraction_of_a_second_is_waited_for(backend: Backend) {
     }
 }
 
-/// Answers as the replies say, and refuses what strict providers refuse.
+/// Plays the replies and rejects what strict providers reject.
 fn strict(replies: Vec<Reply>) -> Script {
     let mut replies = replies.into_iter();
     Script::new(move |request: &Request| match complaint(&request.body) {

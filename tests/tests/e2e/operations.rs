@@ -1,4 +1,4 @@
-//! The operations of the API, as its own document lists them.
+//! The API's operations as documented by OpenAPI.
 
 use colloquy_tests::client::{API, Client, Request, text};
 use hyper::Method;
@@ -10,12 +10,12 @@ use crate::ABSENT;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Operation {
     pub(crate) method: String,
-    /// With `{}` for every parameter, without the API's base; outside the API a full path.
+    /// Relative to the API's base, with `{}` for each parameter; full path outside the API.
     pub(crate) path: String,
 }
 
 impl Operation {
-    /// `GET /threads/{}`.
+    /// Parses `GET /threads/{}`.
     pub(crate) fn parse(text: &str) -> Self {
         let (method, path) = text.split_once(' ').unwrap();
         Self {
@@ -24,7 +24,7 @@ impl Operation {
         }
     }
 
-    /// The request, every parameter replaced by what `id` gives for the resource before it.
+    /// The request with each parameter set to `id` of the preceding resource name.
     pub(crate) fn request(&self, client: &Client, id: impl Fn(&str) -> String) -> Request {
         let mut resource = "";
         let segments = self.path.split('/').map(|segment| match segment {
@@ -43,7 +43,7 @@ impl Operation {
         }
     }
 
-    /// The request with ids that nothing has.
+    /// The request with IDs that do not exist.
     pub(crate) fn of_nothing(&self, client: &Client) -> Request {
         self.request(client, |_| ABSENT.to_owned())
     }
@@ -60,7 +60,7 @@ fn is_in_api(path: &str) -> bool {
     !outside.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// Every operation of the document, in order.
+/// Every documented operation, in order.
 pub(crate) fn documented(document: &Value) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -79,7 +79,7 @@ pub(crate) fn documented(document: &Value) -> Vec<Operation> {
     operations
 }
 
-/// The document that the service shows.
+/// The served document.
 pub(crate) async fn document(client: &Client) -> Value {
     let document = client.root().get("/openapi.json").await.expect(200);
     assert!(text(&document["openapi"]).starts_with("3."));

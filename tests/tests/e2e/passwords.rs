@@ -1,4 +1,4 @@
-//! Changing passwords, one's own and others', and what ends with it.
+//! Password changes and what they revoke.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
@@ -32,7 +32,7 @@ async fn account_path(client: &Client) -> String {
     format!("/users/{}", text(&me(client).await["id"]))
 }
 
-/// A program with an API key of that person.
+/// A client with an API key of that user.
 async fn program(person: &Client) -> Client {
     let key = person.post("/users/me/tokens", json!({"name": "ci"})).await;
     person.with_token(text(&key.expect(201)["token"]))
@@ -58,7 +58,7 @@ async fn people_change_their_own_account(backend: Backend) {
     assert_eq!(renamed, account);
     assert_eq!(me(&user).await, account);
 
-    // What was read can be sent back, and what is not one's own to change stays as it is.
+    // A document read can be sent back; read-only members are unaffected.
     let mut sent = account.clone();
     sent["role"] = "admin".into();
     sent["email"] = "eve@example.org".into();
@@ -177,7 +177,7 @@ async fn an_operator_gives_a_password_and_ends_the_keys(backend: Backend) {
     answer_soon(&program, "/users/me", 401).await;
 }
 
-/// Sign-ins with the old password, while it is changed: whoever got in is out afterwards.
+/// Sign-ins with the old password race the change: whoever got in is signed out afterwards.
 async fn no_sign_in_under_way_survives_a_new_password(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let admin = server.admin().await;

@@ -1,4 +1,4 @@
-//! What a run may cost, and whom it may go on for.
+//! Limits on the cost of a run, and on whose behalf it continues.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ on_both_backends![
 ];
 on_postgres![a_run_ends_on_every_instance_when_its_user_is_disabled];
 
-/// Each of the 40 definitions applies the next one twice.
+/// 40 definitions, each applying the next twice.
 fn doubled() -> Value {
     let mut definitions = Map::new();
     for level in 0..40 {
@@ -71,7 +71,7 @@ async fn an_output_schema_that_would_take_for_ever_is_refused_by_its_name(backen
 async fn an_answer_that_would_take_for_ever_is_not_checked(backend: Backend) {
     let nested = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let scene = Scene::with(backend, Reply::answer(&nested)).await;
-    // Two types that lead to one another: three times as much at each level.
+    // Two types that refer to each other: growth by three at each level.
     let to = |name: &str| json!({"items": {"$ref": format!("#/$defs/{name}")}});
     let schema = json!({
         "$ref": "#/$defs/a",
@@ -83,14 +83,14 @@ async fn an_answer_that_would_take_for_ever_is_not_checked(backend: Backend) {
     scene.change(json!({"output_schema": schema})).await;
     let said = scene.user.say(&scene.thread, &scene.assistant, "Go").await;
     said.problem(502, "output_invalid");
-    // Asked once more, and told why.
+    // Retried once with the reason.
     let requests = scene.models.requests();
     assert_eq!(requests.len(), 2);
     let told = requests[1].body["messages"].to_string();
     assert!(told.contains("too large to be checked"), "{told}");
 }
 
-/// Calls every tool eight times, as long as it is told of any.
+/// Calls every offered tool eight times.
 fn eager(request: &Request) -> Reply {
     let tools = request.body["tools"]
         .as_array()
@@ -150,13 +150,13 @@ async fn assistants_that_ask_one_another_stay_within_one_budget(backend: Backend
     assert!(problem["run_id"].is_string(), "{problem}");
 }
 
-/// The run of a stream that has begun to answer.
+/// The run of a stream that has begun.
 async fn under_way(stream: &mut EventStream) -> String {
     let started = stream.next().await.unwrap();
     text(&started.data["run"]["id"]).to_owned()
 }
 
-/// Waits until the run has ended because of whom it was for.
+/// Waits until the run ended because its user lost access.
 async fn assert_revoked(reader: &Client, thread: &str, run: &str, since: Instant) {
     let path = format!("/threads/{thread}/runs/{run}");
     let ended = seen_soon(reader, &path, |run| run.json()["status"] == "failed").await;
@@ -188,7 +188,7 @@ async fn a_run_ends_when_its_user_is_disabled_demoted_or_deleted(backend: Backen
             None => admin.delete(&path).await.expect(204),
         };
         assert_revoked(&admin, &thread, &run, since).await;
-        // The thread is free, with what was said.
+        // The thread is free and keeps the messages.
         let kept = admin.get(&messages).await.expect(200);
         assert_eq!(kept[1]["content"], "so far");
         assert_eq!(kept[1]["status"], "incomplete");
@@ -214,7 +214,7 @@ async fn deleting_a_busy_thread_is_no_error(backend: Backend) {
     under_way(&mut stream).await;
     scene.user.delete(&scene.path("")).await.expect(204);
     while stream.next().await.is_some() {}
-    // The run has ended when the model was left alone.
+    // The run has ended once the model call was dropped.
     scene.models.abandoned(1).await;
     seen_soon(&scene.user, "/threads", |_| {
         scene.server.log().contains("run is gone, with its thread")

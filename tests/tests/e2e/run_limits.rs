@@ -1,4 +1,4 @@
-//! How many runs there may be at once.
+//! Limits on concurrent runs.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ on_both_backends![
 ];
 on_postgres![the_runs_of_a_user_count_on_all_instances];
 
-/// A service on a model that never answers, and an assistant on it.
+/// A service with a model that never answers, and an assistant on it.
 async fn with(backend: Backend, setting: (&str, &str)) -> (Colloquy, ModelServer, String) {
     let models = ModelServer::start(Reply::silence().hang()).await;
     let site = with_models(backend, &models).await;
@@ -30,7 +30,7 @@ async fn with(backend: Backend, setting: (&str, &str)) -> (Colloquy, ModelServer
     (server, models, assistant)
 }
 
-/// Asks in a thread of its own, and does not wait for the answer.
+/// Posts in a new thread without waiting for the answer.
 async fn ask(client: &Client, assistant: &str) -> Response {
     ask_in(&client.create_thread().await, client, assistant).await
 }
@@ -42,7 +42,7 @@ async fn ask_in(thread: &str, client: &Client, assistant: &str) -> Response {
     post.header("prefer", "respond-async").send().await
 }
 
-/// How many requests are worked on at once, and how many runs start.
+/// Concurrent requests and starting runs.
 const AT_WORK: usize = 24;
 const STARTING: usize = 12;
 
@@ -69,7 +69,7 @@ async fn runs_that_cannot_start_soon_are_refused_and_the_others_start_late() {
     assert_eq!(counts(&begun), BTreeMap::from([(202, STARTING)]));
 }
 
-/// How many answers there are of each status.
+/// Number of responses per status.
 fn counts(answers: &[Response]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {

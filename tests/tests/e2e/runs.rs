@@ -1,4 +1,4 @@
-//! How messages are answered, as runs show it.
+//! Runs.
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
@@ -124,7 +124,7 @@ async fn a_run_goes_its_way_without_a_listener(backend: Backend) {
     listener.abort();
     listener.await.unwrap_err();
     gate.open();
-    // The engine says in its log when a run has ended.
+    // The log line at the end of a run.
     let ended = |line: &str| line.contains("run ended").then_some(());
     server.process().line(ended).await;
 

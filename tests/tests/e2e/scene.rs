@@ -1,3 +1,5 @@
+//! A service with a scripted model, a user and a thread.
+
 use colloquy_tests::client::{Client, Request, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::events::{Event, EventStream};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{SCRIPTED, with_models};
 
-/// A service with a scripted model, somebody, and a thread of theirs.
+/// A service with a scripted model, a user and a thread.
 pub(crate) struct Scene {
     pub(crate) server: Colloquy,
     pub(crate) models: ModelServer,
@@ -43,33 +45,33 @@ impl Scene {
         json!({"assistant_id": self.assistant, "content": content})
     }
 
-    /// What stands in the thread.
+    /// The thread's messages.
     pub(crate) async fn messages(&self) -> Vec<Value> {
         let messages = self.user.get(&self.path("/messages")).await.expect(200);
         messages.as_array().unwrap().clone()
     }
 
-    /// Changes the scene's assistant.
+    /// Updates the assistant.
     pub(crate) async fn change(&self, change: Value) {
         let admin = self.server.admin().await;
         let path = format!("/assistants/{}", self.assistant);
         admin.patch(&path, change).await.expect(200);
     }
 
-    /// Asks, and waits for the answer.
+    /// Posts and waits for the answer.
     pub(crate) async fn ask(&self, content: &str) -> Value {
         let said = self.user.say(&self.thread, &self.assistant, content);
         said.await.expect(201)
     }
 
-    /// Asks, and follows the run that answers.
+    /// Posts and streams the run.
     pub(crate) async fn stream(&self, content: &str) -> EventStream {
         let path = self.path("/messages");
         let post = self.user.request(Method::POST, &path);
         post.json(&self.body(content)).events().await
     }
 
-    /// Follows a run from behind that event.
+    /// Streams a run's events after `after`.
     pub(crate) async fn follow(&self, client: &Client, run: &str, after: u64) -> EventStream {
         let path = self.path(&format!("/runs/{run}/events"));
         let request = client.request(Method::GET, &path);
@@ -77,7 +79,7 @@ impl Scene {
         request.events().await
     }
 
-    /// A post under an idempotency key.
+    /// A post with an idempotency key.
     pub(crate) fn post(&self, client: &Client, thread: &str, content: &str, key: &str) -> Request {
         let path = format!("/threads/{thread}/messages");
         let post = client.request(Method::POST, &path);
@@ -85,13 +87,13 @@ impl Scene {
         post.header("idempotency-key", key)
     }
 
-    /// Starts the service again, which has ended, for the same person.
+    /// Restarts the exited service for the same user.
     pub(crate) async fn restart(&mut self) {
         self.server.restart().await;
         self.user = self.user.at(self.server.origin());
     }
 
-    /// Makes the person's account inactive.
+    /// Deactivates the user.
     pub(crate) async fn disable_user(&self) {
         let me = self.user.get("/users/me").await.expect(200);
         let path = format!("/users/{}", text(&me["id"]));
@@ -101,19 +103,19 @@ impl Scene {
     }
 }
 
-/// What was said in an answer, piece by piece.
+/// The concatenated text of an answer.
 pub(crate) fn said(events: &[Event]) -> String {
     let deltas = events.iter().filter(|event| event.kind == "message.delta");
     deltas.map(|event| text(&event.data["text"])).collect()
 }
 
-/// What happened but what was said.
+/// The kinds of all events except deltas.
 pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     let kinds = events.iter().map(|event| event.kind.as_str());
     kinds.filter(|kind| *kind != "message.delta").collect()
 }
 
-/// The id of the run that has started.
+/// The ID of the started run.
 pub(crate) fn run_of(started: &Event) -> String {
     assert_eq!(started.kind, "run.started");
     text(&started.data["run"]["id"]).to_owned()

@@ -1,5 +1,5 @@
-//! What nobody may find again: secrets that the operator sets and people send are planted, all is
-//! done with them that can be done, and what comes out of the service is searched.
+//! No secret leaks: plants secrets of operators and users, exercises the service and searches all
+//! its output.
 
 use std::process::Output;
 
@@ -38,15 +38,15 @@ const COMMAND_PASSWORD: &str = "planted password of a command";
 const WRONG_PASSWORD: &str = "planted wrong password";
 const PASSWORD_AS_EMAIL: &str = "planted-password-as@email";
 const LOST_TOKEN: &str = "clq_planted-token-in-a-wrong-place";
-/// All of them begin so, but for what the service makes itself.
+/// Prefix of every secret that the service does not generate itself.
 const PLANTED: &str = "planted";
-/// What people and models say: kept, and in no log.
+/// Message text: stored, but never logged.
 const PRIVATE: &str = "entre nous";
 
-/// How the providers fail, each for a model of this name.
+/// Provider failures, each played for the model of that name.
 const FAILURES: [&str; 7] = ["401", "400", "500", "html", "html-200", "event", "cut"];
 
-/// A provider that gives back what it was sent, wherever it can.
+/// A provider that echoes what it received wherever it can.
 fn parrot() -> Script {
     Script::new(|request| {
         let heard = heard(request);
@@ -64,7 +64,7 @@ fn parrot() -> Script {
             "event" => Reply::events().text(PRIVATE).data(&error).done(),
             "cut" => Reply::events().bytes(format!("data: {{{heard}\n\n")),
             "good" => Reply::answer(PRIVATE),
-            // Those of other wires.
+            // Error formats of other providers.
             "claude-event" => Reply::events().event("error", &error).done(),
             _ if request.path.contains("gemini-event") => Reply::events().data(&error).done(),
             _ => Reply::body(403, "application/json", &error.to_string()),
@@ -72,7 +72,7 @@ fn parrot() -> Script {
     })
 }
 
-/// The credentials that a provider was sent, in one line.
+/// The credentials sent to a provider, in one line.
 fn heard(request: &model_server::Request) -> String {
     let names = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
     let headers = names.iter().filter_map(|name| request.header(name));
@@ -80,7 +80,7 @@ fn heard(request: &model_server::Request) -> String {
     heard.join(" ")
 }
 
-/// All that has come out, each with where.
+/// All output, labelled with its source.
 #[derive(Default)]
 struct Found(Vec<(String, Vec<u8>)>);
 
@@ -109,7 +109,7 @@ impl Found {
 
     fn add_files(&mut self, site: &Installation) {
         for path in files::below(site.directory()) {
-            // SQLite may have taken its log back meanwhile.
+            // SQLite may have removed its write-ahead log.
             if let Ok(bytes) = std::fs::read(site.directory().join(&path)) {
                 self.add(&path, bytes);
             }
@@ -159,7 +159,7 @@ async fn site(backend: Backend, models: &ModelServer, s3: &S3Server) -> Installa
         ("GEMINI_API_KEY", GEMINI_KEY.to_owned()),
         ("COLLOQUY_PROVIDERS__GEMINI__BASE_URL", models.base_url()),
         ("MISTRAL_API_KEY", MISTRAL_KEY.to_owned()),
-        // Nobody is there.
+        // No account with this email.
         (
             "COLLOQUY_PROVIDERS__MISTRAL__BASE_URL",
             "http://127.0.0.1:1/v1".to_owned(),
@@ -173,7 +173,7 @@ async fn site(backend: Backend, models: &ModelServer, s3: &S3Server) -> Installa
     }
     if backend == Backend::Postgres {
         let mut url: url::Url = site.database().url().parse().unwrap();
-        // The server of the tests takes any.
+        // The test server accepts any password.
         url.set_password(Some(DATABASE_PASSWORD)).unwrap();
         site = site.env("COLLOQUY_DATABASE_URL", url.as_str());
     }
@@ -219,14 +219,14 @@ async fn no_secret_comes_out_again(backend: Backend) {
     let log = server.log();
     found.add("the log", log.clone());
     found.lacks(&secrets);
-    // `me:planted-...` as a client sends it.
+    // Base64 of `me:planted-...`, as clients send it.
     found.lacks(&["bWU6cGxhbnRlZC"]);
     assert!(log.contains("\"TRACE\""), "it was not told all");
     assert!(!log.contains(PRIVATE), "what was said is in the log");
 }
 
-/// Right, wrong and with everything in the wrong place: the administrator, somebody, and the same
-/// one by an API key.
+/// Signs in correctly, wrongly and with everything in the wrong place. Returns the administrator, a
+/// user, and the user by API key.
 async fn sign_in_everyhow(found: &mut Found, server: &Colloquy) -> (Client, Client, Client) {
     let guest = server.guest();
     let admin = guest.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await;
@@ -327,7 +327,7 @@ async fn lose_tokens(found: &mut Found, server: &Colloquy, tokens: &[&str]) {
             let request = guest.request(Method::GET, "/users/me");
             found.send(request.header(header, &value)).await;
         }
-        // What the libraries below make of it is for the log.
+        // The HTTP libraries' errors go to the log.
         for bytes in [
             format!("GET / HTTP/1.1\r\nhost: x\r\nauthorization Bearer {token}\r\n\r\n")
                 .into_bytes(),
@@ -348,7 +348,7 @@ async fn lose_tokens(found: &mut Found, server: &Colloquy, tokens: &[&str]) {
     }
 }
 
-/// A request of HTTP/2 with the token, and what else is to be in its head.
+/// An HTTP/2 request with the token and additional header bytes.
 fn http2(token: &str, rest: &[u8]) -> Vec<u8> {
     let authorization = field(b"\x0f\x08", &format!("Bearer {token}"));
     let path = field(b"\x04", "/api/v1/users/me");
@@ -361,7 +361,7 @@ fn field(name: &[u8], value: &str) -> Vec<u8> {
     [name, &[value.len() as u8], value.as_bytes()].concat()
 }
 
-/// Asks every provider for everything that can go wrong, and what goes well.
+/// Exercises every provider failure, and success.
 async fn ask_models(found: &mut Found, admin: &Client, user: &Client) {
     let failures = FAILURES.map(|failure| format!("scripted::{failure}"));
     let others = [
@@ -414,7 +414,7 @@ async fn ask_model(admin: &Client, user: &Client, model: &str) -> Found {
     found
 }
 
-/// While the store is there, and once it is gone.
+/// With the store available, then without it.
 async fn show_pictures(found: &mut Found, admin: &Client, s3: S3Server) {
     let assistant = admin.create_assistant(json!({"name": "Seen"})).await;
     let path = format!("/assistants/{}/avatar", text(&assistant["id"]));

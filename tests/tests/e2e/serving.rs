@@ -1,4 +1,4 @@
-//! What every answer has in common, and what is around the API.
+//! Properties of every response, and routes outside the API.
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
@@ -144,8 +144,8 @@ async fn no_body_breaks_an_operation(backend: Backend) {
             &many,
         ] {
             for media_type in ["application/json", "application/x-www-form-urlencoded"] {
-                // A body that nobody reads may end the connection, a large one even before the
-                // answer: each has a connection of its own.
+                // An unread body may end the connection, a large one even before the response, so
+                // each request has its own connection.
                 let is_read = operation.method != "DELETE" && media_type == "application/json";
                 if !is_read && body.len() > 10 {
                     continue;

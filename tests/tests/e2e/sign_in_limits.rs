@@ -1,4 +1,4 @@
-//! How often somebody may be wrong about a password.
+//! Limits on failed sign-ins.
 
 use colloquy_tests::client::{Client, Response};
 use colloquy_tests::database::Backend;
@@ -17,10 +17,10 @@ on_both_backends![
 ];
 on_postgres![three_instances_count_as_one];
 
-/// What the service is told to trust: everybody here is a proxy.
+/// Trusted proxies: every local client is one.
 const PROXIES: (&str, &str) = ("COLLOQUY_HTTP__TRUSTED_PROXIES", "127.0.0.0/8, ::1");
 const LIMIT: &str = "COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE";
-/// From where the owner signs in.
+/// The owner's address.
 const HOME: &str = "198.51.100.1";
 
 async fn behind_a_proxy(backend: Backend) -> Colloquy {
@@ -28,14 +28,14 @@ async fn behind_a_proxy(backend: Backend) -> Colloquy {
     site.env(PROXIES.0, PROXIES.1).serve().await
 }
 
-/// Signs in from that address, as the proxy in front of the service tells.
+/// Signs in from that address, as reported by a proxy.
 async fn log_in(guest: &Client, from: &str, email: &str, password: &str) -> Response {
     let fields = [("username", email), ("password", password)];
     let request = guest.request(Method::POST, "/auth/login").form(&fields);
     request.header("x-forwarded-for", from).send().await
 }
 
-/// How many of the answers are those to a wrong password; the others are to have been stopped.
+/// Number of responses to a wrong password; the others must be rate-limited.
 fn looked_at(answers: Vec<Response>) -> usize {
     let mut count = 0;
     for answer in answers {
@@ -56,7 +56,7 @@ async fn an_attack_from_one_address_is_stopped_and_the_owner_is_not(backend: Bac
     let server = behind_a_proxy(backend).await;
     let guest = server.guest();
     let attack = (0..100).map(|_| log_in(&guest, "203.0.113.1", ADMIN_EMAIL, "wrong"));
-    // The tenth is kept for others.
+    // The tenth is reserved for other addresses.
     assert_eq!(looked_at(join_all(attack).await), 9);
     let right = log_in(&guest, "203.0.113.1", ADMIN_EMAIL, PASSWORD).await;
     right.problem(429, "rate_limit_exceeded");

@@ -1,4 +1,4 @@
-//! Lists are bounded in bytes, not only in number.
+//! Lists are bounded in bytes as well as in number.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
@@ -11,10 +11,10 @@ on_both_backends![
     a_list_of_large_assistants_is_whole,
 ];
 
-/// The most text of a page.
+/// Maximum text of a page.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a page has, and where the list goes on.
+/// The items of a page, and its next page.
 async fn page(client: &Client, path: &str) -> (Vec<Value>, Option<String>) {
     let answer = client.get(path).await;
     let next = answer.next_page();
@@ -27,7 +27,7 @@ async fn a_page_of_large_messages_ends_early_and_says_where_it_goes_on(backend: 
     let assistant = server.assistant("Echo").await;
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    // Each with its answer has 800,006 bytes.
+    // With its answer, 800,006 bytes.
     let longest = "🦀".repeat(100_000);
     for _ in 0..7 {
         user.say(&thread, &assistant, &longest).await.expect(201);
@@ -42,7 +42,7 @@ async fn a_page_of_large_messages_ends_early_and_says_where_it_goes_on(backend: 
         sizes.push(items.len());
         ids.extend(items.iter().map(|it| text(&it["id"]).to_owned()));
         next = way_on;
-        // What is said meanwhile comes at the end.
+        // Messages posted meanwhile come at the end.
         if ids.len() < 14 {
             user.say(&thread, &assistant, "more").await.expect(201);
         }

@@ -1,4 +1,4 @@
-//! Following runs, leaving them and ending them.
+//! Following, leaving and cancelling runs.
 
 use std::time::{Duration, Instant};
 
@@ -206,7 +206,7 @@ async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
     let disabled = Instant::now();
     let rest = stream.rest().await;
     assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
-    // The run ends as well; its stream may tell so before it is closed.
+    // The run ends as well; its stream may report that before it closes.
     for kind in kinds(&rest) {
         assert!(
             ["message.completed", "run.failed"].contains(&kind),
@@ -239,7 +239,7 @@ async fn a_stream_ends_soon_after_its_reader_is_no_administrator_any_more(backen
     assert_eq!(kinds(&seen), ["run.started"]);
     let refused = second.get(&scene.path("")).await;
     refused.problem(404, "entity_not_found");
-    // Nobody else's stream ends with it.
+    // Nobody else's stream ends.
     own.next().await.unwrap();
     let cancel = scene.path(&format!("/runs/{run}/cancel"));
     let cancelled = scene.user.request(Method::POST, &cancel).send().await;
@@ -276,7 +276,7 @@ async fn a_killed_services_stream_is_resumed_to_an_interruption(backend: Backend
     let last = &all[all.len() - 1];
     assert_eq!(last.kind, "run.failed");
     assert_eq!(last.data["error"]["code"], "interrupted");
-    // What the last batch before the end held is there, and marked.
+    // The last stored batch is there, marked incomplete.
     let stored = scene.messages().await;
     assert_eq!(stored[0]["content"], "Hi");
     for partial in &stored[1..] {

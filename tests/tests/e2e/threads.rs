@@ -1,4 +1,4 @@
-//! The conversations that people hold.
+//! Threads.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;

@@ -1,4 +1,4 @@
-//! API keys, as users make them for their programs.
+//! API keys.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_tests::client::text;
@@ -74,7 +74,7 @@ async fn a_key_may_expire(backend: Backend) {
     let key = user.post(TOKENS, body).await.expect(201);
     let time = |member: &str| -> DateTime<Utc> { text(&key[member]).parse().unwrap() };
     let lifetime = time("expires_at") - time("created_at");
-    // The two times may be taken one after the other.
+    // The two times may be read one after the other.
     let difference = (lifetime - TimeDelta::days(1)).abs();
     assert!(difference < TimeDelta::seconds(1), "{key}");
 }
@@ -139,7 +139,7 @@ async fn keys_of_others_do_not_exist(backend: Backend) {
     assert!(!listed.contains(text(&key["id"])));
 }
 
-/// The most API keys that a user may have.
+/// Maximum number of API keys per user.
 const MAX_KEYS: usize = 100;
 
 async fn a_user_has_a_hundred_keys_and_no_more(backend: Backend) {

@@ -1,4 +1,4 @@
-//! Assistants that use tools and answer in schemas.
+//! Tools and structured output.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
@@ -28,7 +28,7 @@ impl Scene {
         messages.as_array().unwrap().clone()
     }
 
-    /// What the model was told by its tools at its n-th request.
+    /// Tool results in the model's n-th request.
     fn results(&self, request: usize) -> Vec<String> {
         let body = &self.models.requests()[request].body;
         let messages = body["messages"].as_array().unwrap().iter();
@@ -77,7 +77,7 @@ async fn an_assistant_calculates_and_its_thread_tells_how(backend: Backend) {
         .unwrap();
     assert_eq!(calculated["content"], "42");
     assert_eq!(calculated["tool_call"]["arguments"], SUM);
-    // The whole of it is told again from the store.
+    // Replays everything from the store.
     scene.server.stop().await;
     scene.restart().await;
     assert_eq!(scene.messages_with_tools().await, all);
@@ -171,7 +171,7 @@ async fn an_assistant_asks_another_with_the_users_rights(backend: Backend) {
     let tool = &scene.models.requests()[0].body["tools"][0]["function"];
     assert!(text(&tool["description"]).contains("Knows."));
     assert_eq!(kinds(&scene.messages().await), ["human", "ai"]);
-    // A disabled assistant does not exist for its users, by whichever way.
+    // Disabled assistants do not exist for users, by any route.
     let path = format!("/assistants/{}", text(&expert["id"]));
     admin
         .patch(&path, json!({"is_enabled": false}))
@@ -239,7 +239,7 @@ async fn a_killed_run_keeps_what_its_tools_had_answered(backend: Backend) {
         .rest()
         .await;
     assert_eq!(log.last().unwrap().data["error"]["code"], "interrupted");
-    // How much the last batch before the end held is a matter of chance; the thread has as much.
+    // How much the last batch held varies; the thread has the same amount.
     let returned = log.iter().filter(|event| event.kind == "tool.returned");
     let returned: Vec<_> = returned
         .map(|event| event.data["content"].clone())

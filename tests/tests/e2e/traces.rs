@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them.
+//! Traces as received by a collector.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
 
 const ENDPOINT: &str = "COLLOQUY_OTLP__ENDPOINT";
-/// A word that everything says that nobody but the people and the model may know.
+/// A word in all private content; only users and the model may see it.
 const PRIVATE: &str = "Rosalind";
-/// What a tool is given and gives back.
+/// A tool's input.
 const SUM: &str = r#"{"expression": "61 * 73"}"#;
 const RESULT: &str = "4453";
 
-/// Somebody who asks, and what answers them.
+/// A user and everything that answers them.
 struct Scene {
     server: Colloquy,
     user: Client,
@@ -44,7 +44,7 @@ impl Scene {
         let models = ModelServer::start(replies).await;
         let installation = with_models(Backend::Sqlite, &models).await;
         let installation = installation
-            // What is logged does not decide over what is traced.
+            // The log filter does not affect tracing.
             .env("COLLOQUY_LOG", "warn,colloquy_application=info")
             .env(ENDPOINT, endpoint)
             .env("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=of-the-tests")
@@ -84,7 +84,7 @@ impl Scene {
     }
 }
 
-/// The spans that were sent, but for those of requests, by their names, each name at most once.
+/// Exported spans by name, without request spans; each name at most once.
 fn spans(collector: &OtlpCollector) -> BTreeMap<String, Span> {
     let scopes = collector.resources().into_iter();
     let scopes = scopes.flat_map(|resource| resource.scope_spans);
@@ -122,7 +122,7 @@ fn has_failed(span: &Span) -> bool {
     status.is_some_and(|status| status.code() == StatusCode::Error)
 }
 
-/// Nothing that was sent holds anything private.
+/// Asserts that no private content was exported.
 fn assert_discreet(collector: &OtlpCollector, user: &Client) {
     let secrets = [
         PRIVATE,
@@ -142,7 +142,7 @@ fn assert_discreet(collector: &OtlpCollector, user: &Client) {
     }
 }
 
-/// A run with a tool that is there and one that the model makes up, sent when the service stops.
+/// A run with an existing and an invented tool, exported at shutdown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_a_tree_of_spans_that_keep_what_was_said_to_themselves() {
     let collector = OtlpCollector::start().await;
@@ -258,7 +258,7 @@ async fn a_run_is_a_tree_of_spans_that_keep_what_was_said_to_themselves() {
     assert_log_is_the_same(&scene.server.log());
 }
 
-/// The lines of a run name the run as ever, and no span of its trace.
+/// Log lines name the run but no trace span.
 fn assert_log_is_the_same(log: &str) {
     let lines = log.lines().filter(|line| line.starts_with('{'));
     let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -268,7 +268,7 @@ fn assert_log_is_the_same(log: &str) {
     assert_eq!(ended.len(), 1, "{log}");
     let spans = ended[0]["spans"].as_array().unwrap();
     let names: Vec<&str> = spans.iter().map(|span| text(&span["name"])).collect();
-    // The filter keeps the request's own span out of this log.
+    // The filter removes the request's span from this log.
     assert_eq!(names, ["run"]);
     assert!(!log.contains("gen_ai"), "{log}");
 }
@@ -343,7 +343,7 @@ async fn of_a_share_of_nothing_nothing_is_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_that_is_away_is_told_of_once_and_harms_nobody() {
-    // A port that nobody listens on any more.
+    // A port on which nothing listens.
     let endpoint = {
         let gone = OtlpCollector::start().await;
         format!("http://who:pass@{}", gone.address())

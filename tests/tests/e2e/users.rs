@@ -1,4 +1,4 @@
-//! Accounts, as administrators manage them.
+//! User management by administrators.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;

@@ -1,3 +1,5 @@
+//! Replays recorded responses from memory.
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -5,10 +7,10 @@ use axum::routing::get;
 use colloquy_tests::client::Response;
 use serde::{Deserialize, Serialize};
 
-/// What the connection itself adds to an answer.
+/// Headers that the connection adds itself.
 const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
 
-/// An answer of the service, to be given again from memory.
+/// A recorded response of the service.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
     status: u16,
@@ -34,7 +36,7 @@ pub(super) fn path(row: usize) -> String {
     format!("/memory/{row}")
 }
 
-/// Each answer under the path of its place.
+/// Serves each response under its index as path.
 pub(super) fn routes(answers: Vec<Answer>) -> Router {
     let answers = answers.into_iter().enumerate();
     answers.fold(Router::new(), |router, (row, answer)| {

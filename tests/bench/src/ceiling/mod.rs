@@ -1,5 +1,4 @@
-//! What the machine can do: a bare axum server in a process of its own, with the runtime and the
-//! profile of the service.
+//! The ceilings: a bare axum server in its own process, with the service's runtime and profile.
 
 mod memory;
 mod queries;
@@ -16,22 +15,22 @@ pub(crate) use memory::Answer;
 
 use crate::store::Store;
 
-/// What the process is told to serve.
+/// What the process serves.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Program {
     pub(crate) database_url: String,
     pub(crate) answers: Vec<Answer>,
 }
 
-/// The running process, seen from the bench.
+/// Handle to the running process.
 pub(crate) struct Ceiling {
     origin: String,
-    // Runs for as long as it is there.
+    // Kept alive with the handle.
     _process: Process,
 }
 
 impl Ceiling {
-    /// Starts it; the program goes through a file.
+    /// Starts the process; the program is passed through a file.
     pub(crate) async fn start(program: &Program, file: PathBuf) -> Self {
         let json = serde_json::to_vec(program).expect("JSON");
         std::fs::write(&file, json).expect("a file");
@@ -47,22 +46,22 @@ impl Ceiling {
         }
     }
 
-    /// Where the row's answer comes from memory.
+    /// URL of a row's response from memory.
     pub(crate) fn memory(&self, row: usize) -> String {
         format!("{}{}", self.origin, memory::path(row))
     }
 
-    /// Where a bare query is answered.
+    /// URL of a bare query.
     pub(crate) fn query(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }
 }
 
-/// Makes the bench's own program the ceiling.
+/// Runs the bench binary as the ceiling server.
 pub(crate) const ARGUMENT: &str = "ceiling";
 const LISTENS: &str = "listens at ";
 
-/// Serves the program in the file until the process is killed.
+/// Serves the program in the file until killed.
 pub(crate) async fn serve(file: &str) {
     let json = std::fs::read(file).expect("a program");
     let program: Program = serde_json::from_slice(&json).expect("a program");

@@ -1,3 +1,5 @@
+//! Bare SQL queries for the responses that the service gives.
+
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -10,7 +12,7 @@ use crate::store::{Store, with_pool};
 
 const PAGE: usize = 100;
 
-/// The statements of the service for the same answers, straight from sqlx through serde.
+/// The service's statements, run by sqlx and serialized by serde.
 pub(super) fn routes(store: Store) -> Router {
     Router::new()
         .route("/messages/{thread}/{after}", get(messages))
@@ -120,7 +122,7 @@ async fn threads(State(store): State<Store>, Path(owner): Path<Uuid>) -> Json<Ve
     Json(rows.into_iter().take(PAGE).map(thread).collect())
 }
 
-/// Whose the thread is has to be looked up too: only its owner may read it.
+/// Also looks up the thread's owner, as the service must.
 async fn messages(
     State(store): State<Store>,
     Path((thread, after)): Path<(Uuid, i64)>,

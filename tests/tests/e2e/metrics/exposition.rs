@@ -1,10 +1,10 @@
-//! Reads Prometheus's text format, strictly.
+//! A strict parser of Prometheus's text format.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use colloquy_tests::server::Colloquy;
 
-/// Everything that was exposed at one moment.
+/// One scrape.
 pub(super) struct Figures {
     pub(super) text: String,
     /// By name.
@@ -12,16 +12,16 @@ pub(super) struct Figures {
     samples: BTreeMap<Series, f64>,
 }
 
-/// What is said of a metric.
+/// Metadata of a metric.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Family {
     pub(super) kind: String,
     pub(super) help: String,
-    /// The names of its labels.
+    /// Label names.
     pub(super) labels: BTreeSet<String>,
 }
 
-/// The name of a sample and its labels.
+/// Sample name and labels.
 type Series = (String, BTreeMap<String, String>);
 
 impl Figures {
@@ -82,7 +82,7 @@ impl Figures {
         assert!(before.is_none(), "twice: {line}");
     }
 
-    /// The sample of exactly these labels; 0 when there is none yet.
+    /// The sample with exactly these labels; 0 if absent.
     pub(super) fn get(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let labels = labels.iter();
         let labels = labels.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -90,19 +90,19 @@ impl Figures {
         self.samples.get(&series).copied().unwrap_or_default()
     }
 
-    /// Of all samples of that name, whatever their labels.
+    /// The sum of all samples of that name.
     pub(super) fn sum(&self, name: &str) -> f64 {
         let samples = self.samples.iter().filter(|((found, _), _)| found == name);
         samples.map(|(_, value)| value).sum()
     }
 
-    /// How many samples there are.
+    /// Number of samples.
     pub(super) fn len(&self) -> usize {
         self.samples.len()
     }
 }
 
-/// `a="b",c="d"`; no value of ours holds a quotation mark.
+/// Parses `a="b",c="d"`; our values contain no quotation marks.
 fn parse(labels: &str) -> BTreeMap<String, String> {
     let labels = labels.split_inclusive("\",").map(|label| {
         let (name, value) = found(label.trim_end_matches(',').split_once("=\""), label);
@@ -112,7 +112,7 @@ fn parse(labels: &str) -> BTreeMap<String, String> {
     labels.collect()
 }
 
-/// What the line must have.
+/// Unwraps a required part of the line.
 #[track_caller]
 fn found<T>(part: Option<T>, line: &str) -> T {
     part.unwrap_or_else(|| panic!("not in the format: {line}"))

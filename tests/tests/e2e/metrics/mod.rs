@@ -1,4 +1,4 @@
-//! The figures that the service shows to whoever watches it.
+//! Metrics.
 
 mod exposition;
 
@@ -33,11 +33,10 @@ on_both_backends![
 ];
 
 const SUM: &str = r#"{"expression": "6 * 7"}"#;
-/// How long a level may take to be as expected.
+/// Maximum time for a gauge to reach its expected value.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A scene in which everything happens that is counted: a run that uses a tool and may be given
-/// again.
+/// A scene that produces everything counted: a run that uses a tool and can be cached.
 async fn eventful(backend: Backend) -> Scene {
     let replies = [
         Reply::calls(&[("a", "calculator", SUM), ("b", "calculator", "{}")]),
@@ -123,7 +122,7 @@ async fn the_operators_table_lists_exactly_what_is_shown(backend: Backend) {
     assert_eq!(listed, shown, "docs/operating.md should say:\n{expected}");
 }
 
-/// Whether the row is of a figure that only Linux has.
+/// Whether the metric exists only on Linux.
 fn is_of_linux(line: &str) -> bool {
     line.starts_with("| `process_") && !line.contains("process_start_time_seconds")
 }
@@ -283,13 +282,13 @@ async fn tools_and_repeated_questions_are_counted(backend: Backend) {
     assert_eq!(lookups("bypassed"), 1.0);
     assert_eq!(figures.get("colloquy_answer_cache_entries", &[]), 1.0);
     assert!(figures.get("colloquy_answer_cache_bytes", &[]) > 0.0);
-    // An answer that was given before comes from no model.
+    // Cached answers do not come from a model.
     let name = "colloquy_run_first_token_seconds_count";
     assert_eq!(figures.sum("colloquy_runs_total"), 5.0);
     assert_eq!(figures.get(name, &[("provider", "scripted")]), 4.0);
 }
 
-/// Looks until the level is as expected.
+/// Polls until the gauge has the expected value.
 async fn stands(server: &Colloquy, name: &str, expected: f64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -319,7 +318,7 @@ async fn what_is_under_way_is_shown_while_it_lasts(backend: Backend) {
     stands(watcher, "colloquy_event_streams", 1.0).await;
     let figures = Figures::of(watcher).await;
     assert!(figures.get("colloquy_http_connections", &[]) >= 1.0);
-    // The stream has begun to be answered, and a look at the figures is none.
+    // The stream has its response head, and scrapes are not counted.
     assert_eq!(figures.get("colloquy_http_requests_in_progress", &[]), 0.0);
     gate.open();
     stream.rest().await;
