@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the JavaScript and Python clients against a server of their own, and packs both. Needs Node.js,
-# Python 3 and their package registries; the browser's test also needs Chromium.
+# Tests the JavaScript and Python clients against a temporary server and packages both. Needs Node.js,
+# Python 3 and their package registries; the browser test also needs Chromium.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/server.sh
@@ -11,7 +11,7 @@ case ${CARGO_TARGET_DIR:-} in /*) OUT=$CARGO_TARGET_DIR/clients ;; esac
 say() { printf '\n== %s\n' "$*"; }
 
 mkdir -p "$OUT"
-# Where the browser's page is served from: another origin, which the service has to allow by name.
+# The browser's page has another origin, which the service must allow.
 PAGE_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 start_server --demo --http-cors-origins "http://127.0.0.1:$PAGE_PORT"
 export BASE EMAIL PASSWORD PAGE_PORT

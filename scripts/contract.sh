@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Holds a running server to its own OpenAPI document: schemathesis sends what the document allows
-# and what it forbids, as guest, user and administrator, and a TypeScript client made from the
-# document has to compile. Needs Python 3, Node.js and their package registries.
+# Tests a server against its OpenAPI document: schemathesis sends valid and invalid requests as guest,
+# user and administrator, and a generated TypeScript client must compile. Needs Python 3, Node.js and
+# their package registries.
 #
-#   scripts/contract.sh               # some 7,400 requests, a minute or two
+#   scripts/contract.sh               # about 7,400 requests, a minute or two
 #   EXAMPLES=40 scripts/contract.sh   # over 10,000, before a release
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,9 +21,8 @@ token_of() {
         grep --only-matching '"access_token":"[^"]*"' | cut -d '"' -f 4
 }
 
-# Tries the document as somebody, who sends these headers. Where a new thread is changed or written in,
-# and the assistant that the body names is missing, one check would take the answer for the thread's: a
-# hidden assistant and a missing one are the same 404. It can only be left out for all.
+# Runs schemathesis with these headers. ensure_resource_availability is excluded: it takes the 404 for a
+# missing or hidden assistant in the body for one about the thread in the path.
 try_as() {
     local who=$1 seed=$2
     shift 2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A tour of the API with curl. Without BASE it starts a server of its own on data that goes away:
+# A tour of the API with curl. Without BASE it starts a temporary server:
 #
 #   scripts/demo.sh
 #   BASE=http://127.0.0.1:8080 EMAIL=admin@localhost PASSWORD=... scripts/demo.sh
@@ -11,7 +11,7 @@ TOKEN=""
 
 step() { printf '\n== %s\n' "$*"; }
 
-# Sends a request, shows it and its answer, and leaves the answer in $ANSWER.
+# Sends a request, shows it and its response, and stores the response in $ANSWER.
 call() {
     local method=$1 path=$2 body=${3:-} arguments=()
     [ -z "$TOKEN" ] || arguments+=(--header "Authorization: Bearer $TOKEN")
@@ -29,61 +29,61 @@ show() {
     if command -v jq >/dev/null; then jq . <<<"$2"; else echo "$2"; fi
 }
 
-# The first member of that name in the answer.
+# The first member of that name in the response.
 member() { grep --only-matching "\"$1\":\"[^\"]*\"" <<<"$ANSWER" | head -n 1 | cut -d '"' -f 4; }
 
 [ -n "${BASE:-}" ] || start_server
 : "${EMAIL:?set EMAIL and PASSWORD of an administrator}" "${PASSWORD:?set EMAIL and PASSWORD of an administrator}"
 echo "the server is at $BASE"
 
-step "Sign in: an opaque token, good for a day"
+step "Sign in: an opaque token, valid for a day"
 ANSWER=$(curl --silent --show-error --fail-with-body "$BASE/api/v1/auth/login" \
     --data-urlencode "username=$EMAIL" --data-urlencode "password=$PASSWORD")
 TOKEN=$(member access_token)
 echo "signed in as $EMAIL: ${TOKEN:0:12}..."
 
-step "Define an assistant (administrators do)"
+step "Create an assistant (as an administrator)"
 call POST /assistants '{"name": "Echo of the tour", "model": "echo::echo", "instructions": "Say it again.", "use_semantic_cache": true}'
 ASSISTANT=$(member id)
 
-step "Give it a picture"
+step "Upload an avatar"
 PICTURE=$(mktemp)
-# A GIF of one red pixel.
+# A one-pixel red GIF.
 base64 --decode >"$PICTURE" <<<"R0lGODlhAQABAIAAAMgeHv///ywAAAAAAQABAAACAkQBADs="
-echo "> POST /assistants/$ASSISTANT/avatar (a form with the file)"
+echo "> POST /assistants/$ASSISTANT/avatar (multipart form with the file)"
 ANSWER=$(curl --silent --show-error --fail-with-body "$BASE/api/v1/assistants/$ASSISTANT/avatar" \
     --header "Authorization: Bearer $TOKEN" --form "file=@$PICTURE")
 rm "$PICTURE"
 echo "it is at $(member avatar_image)"
 curl --silent --show-error --head "$BASE$(member avatar_image)" | grep -iE '^(HTTP|content-type|etag|cache-control)'
 
-step "Open a thread with it"
+step "Create a thread"
 call POST /threads "{\"name\": \"A tour\", \"assistant_id\": \"$ASSISTANT\"}"
 THREAD=$(member id)
 
-step "Say something, and wait for the answer"
+step "Post a message and wait for the answer"
 call POST "/threads/$THREAD/messages" "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"Is anybody there?\"}"
 
-step "Say something, and hear the answer as it comes"
+step "Post a message and stream the answer"
 echo "> POST /threads/$THREAD/messages (Accept: text/event-stream)"
 curl --silent --show-error --no-buffer "$BASE/api/v1/threads/$THREAD/messages" \
     --header "Authorization: Bearer $TOKEN" --header "Accept: text/event-stream" \
     --header "Content-Type: application/json" \
     --data "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"And still?\"}"
 
-step "Ask the first question again, in another thread: the answer is there already"
+step "Repeat the first question in another thread: answered from the cache"
 call POST /threads '{"name": "Another one"}'
 OTHER=$(member id)
 call POST "/threads/$OTHER/messages" "{\"assistant_id\": \"$ASSISTANT\", \"content\": \"is anybody there\"}"
 
-step "Purge the answers that were kept"
+step "Purge the answer cache"
 call DELETE "/assistants/$ASSISTANT/cache"
 
 step "Everything is stored"
 call GET "/threads/$THREAD/messages"
 call GET "/threads/$THREAD/runs"
 
-step "What is wrong is said field by field"
+step "Validation errors name each field"
 call POST /assistants '{"name": "", "model": "nobody::home", "configuration": {"temperature": 9}}'
 
 step "A guest has no threads"
@@ -91,7 +91,7 @@ SIGNED_IN=$TOKEN TOKEN=""
 call GET /threads
 TOKEN=$SIGNED_IN
 
-step "Tidy up"
+step "Clean up"
 call DELETE "/threads/$THREAD"
 call DELETE "/threads/$OTHER"
 call DELETE "/assistants/$ASSISTANT"

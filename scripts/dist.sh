@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes what a release consists of, in target/dist: a tarball with the binary, its systemd unit, the
-# licences and the list of parts; a Python wheel that carries the binary; checksums of both. Then
-# installs both in clean folders, where no cargo is on the path, and asks each for an answer.
+# Builds a release in target/dist: a tarball (binary, systemd unit, licences, SBOM), a Python wheel with
+# the binary, and checksums. Then installs each in a clean folder without cargo on the PATH and posts a
+# message to it.
 #
 #   scripts/dist.sh                 # the release profile
-#   PROFILE=dev scripts/dist.sh     # tries the packing with a debug build
+#   PROFILE=dev scripts/dist.sh     # tests the packaging with a debug build
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/server.sh
@@ -18,12 +18,12 @@ print(next(p["version"] for p in json.load(sys.stdin)["packages"] if p["name"] =
 DIST=$TARGET/dist
 NAME=colloquy-$VERSION-$(rustc --print host-tuple)
 TRIAL=$(mktemp -d)
-# Where nothing of a Rust toolchain is found.
+# Has no Rust toolchain.
 CLEAN_PATH=/usr/bin:/bin
 
 say() { printf '\n== %s\n' "$*"; }
 
-# The folder in which cargo leaves what it builds with the profile.
+# Cargo's output folder for the profile.
 profile_folder() { case $PROFILE in dev) echo debug ;; *) echo "$PROFILE" ;; esac; }
 
 make_tarball() {
@@ -34,7 +34,7 @@ make_tarball() {
         make --silent parts
         cp "$TARGET/colloquy-parts.json" "$folder/parts.json"
     else
-        echo "list of parts: not run (cargo install cargo-cyclonedx --locked)"
+        echo "SBOM: not run (cargo install cargo-cyclonedx --locked)"
     fi
     tar --directory "$DIST" --create --gzip --owner 0 --group 0 --file "$DIST/$NAME.tar.gz" "$NAME"
     rm -r "$folder"
@@ -46,7 +46,7 @@ make_wheel() {
     (cd packaging/wheel && "$TARGET/dist-tools/bin/maturin" build --quiet --locked --profile "$PROFILE" --out "$DIST")
 }
 
-# Signs in to the program at $1, found on a path without cargo, and talks to the demo assistant.
+# Starts the program at $1 without cargo on the PATH, signs in and posts to the demo assistant.
 try_program() {
     say "trying $1"
     (
@@ -64,7 +64,7 @@ ask() {
         --data '{"assistant_id": "demo", "content": "Is anybody there?"}' | grep '^Echo: Is anybody there?$'
 }
 
-# The member of that name in the JSON object that curl, called with the rest, gets.
+# A member of the JSON object that curl fetches with the remaining arguments.
 member() {
     local name=$1
     shift

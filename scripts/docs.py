@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Runs the shell blocks of README.md and of docs/*.md as a newcomer types them.
+"""Runs the shell blocks of README.md and docs/*.md.
 
     scripts/docs.py target/debug/colloquy
 
-Each file's blocks are run in order, in one shell, against a new server with the demo assistant. Its
-address, its initial password and its directories stand in for those that the text names. A block
-that is not run says why not, in a comment on the line above it:
+Each file's blocks run in order in one shell against a fresh server with the demo assistant, whose
+address, initial password and directories replace those in the text. A block that is not run has a
+comment with the reason on the line above:
 
     <!-- not run: reason -->
 
-A block whose answer is a problem is broken. A block of JSON or plain text that follows one that was run is compared with what that one printed
-last: the members of JSON and their types, "..." standing for anything; of an event stream the events.
+A block that prints a problem document fails. A JSON or plain-text block after a shell block is
+compared with the end of its output: members and types of JSON, where "..." matches anything; event
+names of an event stream.
 """
 
 import json
@@ -32,7 +33,7 @@ class Broken(Exception):
 
 
 def blocks(path):
-    """The fenced blocks of a file: line, language, text, and why it is not run."""
+    """The fenced blocks of a file: line, language, text, and reason for not running."""
     text = path.read_text()
     for fence in FENCE.finditer(text):
         reason = NOT_RUN.search(text, 0, fence.start())
@@ -41,7 +42,7 @@ def blocks(path):
 
 
 class Server:
-    """A new server, and the directories that its users know."""
+    """A fresh server and its directories."""
 
     def __init__(self, program, folder):
         self.data, self.backup = folder / "data", folder / "backup"
@@ -62,7 +63,7 @@ class Server:
         raise Broken(f"the server does not say {pattern!r}")
 
     def in_place(self, text):
-        """The text with this server in the place of the one that it tells of."""
+        """Replaces the documented address, password and directories by this server's."""
         return (
             text.replace("http://127.0.0.1:8080", self.origin)
             .replace("the initial password", self.password)
@@ -76,7 +77,7 @@ class Server:
 
 
 def run(server, texts):
-    """What each of the blocks prints, run in one shell."""
+    """Runs the blocks in one shell; returns the output of each."""
     script = "set -euo pipefail\n" + "".join(f"printf '{NEXT}'\n{text}\n" for text in texts)
     done = subprocess.run(
         ["bash", "-c", server.in_place(script)],
@@ -89,7 +90,7 @@ def run(server, texts):
     outputs = done.stdout.split(NEXT)[1:]
     for number, output in enumerate(outputs, 1):
         if "about:blank" in output:
-            raise Broken(f"block {number} is answered with a problem\n{output}")
+            raise Broken(f"block {number} printed a problem document\n{output}")
     if done.returncode != 0:
         raise Broken(f"block {len(outputs)}: exit code {done.returncode}\n{outputs[-1]}{done.stderr}")
     return outputs
@@ -107,15 +108,15 @@ def last_json(text):
 
 
 def without_dots(text):
-    """JSON from which something was left out."""
+    """Parses JSON with omissions."""
     text = re.sub(r",?\s*\.\.\.(?=\s*[\]}])", "", text)
     return json.loads(re.sub(r"\.\.\.,", "", text))
 
 
 def compare(expected, actual, where="it"):
-    """Whether all that is expected is there, and of its type."""
+    """Raises unless everything expected is present with the same type."""
     if type(expected) is not type(actual):
-        raise Broken(f"{where} is {actual!r}, and no {type(expected).__name__}")
+        raise Broken(f"{where} is {actual!r}, not a {type(expected).__name__}")
     if isinstance(expected, dict):
         for name, value in expected.items():
             if name not in actual:
@@ -141,7 +142,7 @@ def check_output(language, expected, actual):
 
 def check_file(program, path):
     shell, outputs, skipped = [], [], 0
-    follows = False  # whether a block that is run comes right before
+    follows = False  # whether the previous block is run
     for line, language, text, reason in blocks(path):
         if language == "sh":
             follows = reason is None

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How many instructions a request takes, and where: the same number each time, whatever else the
-# machine does. Needs valgrind, and a program with line tables (docs/performance.md).
+# Counts the instructions of a request, and where they are spent. Independent of machine load. Needs
+# valgrind and a binary with line tables (docs/performance.md).
 #
 #   scripts/instructions.sh                     # a public assistant, as an administrator
 #   scripts/instructions.sh '/assistants?limit=100'
@@ -32,7 +32,7 @@ api /assistants --header 'Content-Type: application/json' --output /dev/null \
     --data '{"name": "Measured", "slug": "measured", "model": "echo::echo", "user_authentication": false}'
 
 path=${1:-/assistants/measured}
-# What stands behind # is not sent: one connection, the same request again and again.
+# curl does not send the fragment: this repeats one request on one connection.
 api "$path#[1-50]" --output /dev/null
 callgrind_control --instr=on >/dev/null 2>&1
 api "$path#[1-$REQUESTS]" --output /dev/null
@@ -41,4 +41,4 @@ callgrind_control --dump >/dev/null 2>&1
 
 callgrind_annotate --inclusive=yes "$OUT.1" | sed -n 1,60p
 total=$(callgrind_annotate "$OUT.1" | sed -n 's/,//g; s/^ *\([0-9]*\) .*PROGRAM TOTALS.*/\1/p')
-echo "instructions a request: $((total / REQUESTS))"
+echo "instructions per request: $((total / REQUESTS))"

@@ -1,7 +1,7 @@
-# For other scripts: a server of their own, on data that goes away with them.
+# Sourced by other scripts: a temporary server.
 
-# Starts it with these flags and sets BASE, and EMAIL and PASSWORD of an administrator. The program is
-# COLLOQUY_BIN, or built now.
+# Starts a server with these flags; sets BASE, and EMAIL and PASSWORD of an administrator. Runs
+# COLLOQUY_BIN, or builds the program. The server and its data go away when the script exits.
 start_server() {
     local data log program=${COLLOQUY_BIN:-}
     data=$(mktemp -d)
@@ -9,11 +9,11 @@ start_server() {
     EMAIL=admin@example.org PASSWORD=$(od -An -N 16 -t x1 /dev/urandom | tr -d ' \n')
     if [ -z "$program" ]; then
         echo "building..."
-        # As `make run` does.
+        # Same features as `make run`.
         cargo build --quiet --locked --package colloquy-server --no-default-features
         program=${CARGO_TARGET_DIR:-target}/debug/colloquy
     fi
-    # None of the caller's settings, nor of the tests'.
+    # Drops the caller's settings.
     # shellcheck disable=SC2046 # one word each
     env $(env | sed -n 's/^\(COLLOQUY_[A-Z0-9_]*\)=.*/--unset=\1/p') \
         COLLOQUY_DATA_DIR="$data" COLLOQUY_ADMIN_EMAIL="$EMAIL" COLLOQUY_ADMIN_PASSWORD="$PASSWORD" \

@@ -18,7 +18,7 @@ interface Event<Type extends string, Data> {
   data: Data;
 }
 
-/** What happens in a run, told apart by `type`. Ignore types that you do not know. */
+/** A run event, discriminated by `type`. Ignore unknown types. */
 export type RunEvent =
   | Event<'run.started', Schemas['RunStarted']>
   | Event<'message.delta', Schemas['MessageDelta']>
@@ -29,15 +29,15 @@ export type RunEvent =
   | Event<'run.failed', Schemas['RunFailed']>
   | Event<'run.cancelled', Schemas['RunCancelled']>;
 
-/** An answer with a status of 400 or more, or a server that cannot be reached (status 0). */
+/** A response with a status of 400 or more, or an unreachable server (status 0). */
 export class ColloquyError extends Error {
   status: number;
-  /** Stable code of the problem, for example `thread_busy`. */
+  /** Stable problem code, for example `thread_busy`. */
   code: Schemas['Problem']['code'] | 'unknown';
-  /** What is wrong with which field. */
+  /** Validation errors per field. */
   errors: FieldError[];
   requestId?: string;
-  /** The run that failed; its message is stored. */
+  /** The failed run; its message is stored. */
   runId?: string;
   /** Seconds. */
   retryAfter?: number;
@@ -49,14 +49,14 @@ export interface Options {
   /** Session token or API key. */
   token?: string;
   fetch?: typeof globalThis.fetch;
-  /** Attempts in a row that may fail before a call gives up; 8 unless set. */
+  /** Consecutive failures before a call gives up; default 8. */
   retries?: number;
 }
 
 export interface Submission {
-  /** New for each message unless set; the same key and message are answered by the same run. */
+  /** Generated per message by default. The same key and message return the same run. */
   idempotencyKey?: string;
-  /** Asks the model even if the answer cache has an answer. */
+  /** Bypasses the answer cache. */
   bypassCache?: boolean;
   signal?: AbortSignal;
 }

@@ -1,6 +1,6 @@
 // Client of the Colloquy API for browsers and Node 20 or later. No dependencies; types in colloquy.d.ts.
 
-/** An answer with a status of 400 or more, or a server that cannot be reached (status 0). */
+/** A response with a status of 400 or more, or an unreachable server (status 0). */
 export class ColloquyError extends Error {
   /** @param {number} status @param {object} problem RFC 9457 problem details @param {unknown} [cause] */
   constructor(status, problem, cause) {
@@ -16,7 +16,7 @@ export class ColloquyError extends Error {
 }
 
 const FINAL_EVENTS = new Set(['run.completed', 'run.failed', 'run.cancelled']);
-/** Statuses after which the same request may succeed, unless the problem names a run that has failed. */
+/** Retryable statuses, unless the problem names a failed run. */
 const TRANSIENT = new Set([429, 502, 503, 504]);
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
@@ -32,7 +32,7 @@ export class Colloquy {
    * @param {string} options.baseUrl origin of the service, for example `https://assistants.example.org`
    * @param {string} [options.token] session token or API key
    * @param {typeof fetch} [options.fetch]
-   * @param {number} [options.retries] attempts in a row that may fail before a call gives up
+   * @param {number} [options.retries] consecutive failures before a call gives up
    */
   constructor({ baseUrl, token, fetch = globalThis.fetch, retries = 8 }) {
     this.#api = `${baseUrl.replace(/\/+$/, '')}/api/v1`;
@@ -41,12 +41,12 @@ export class Colloquy {
     this.#retries = retries;
   }
 
-  /** The token in use, to keep or to hand to another client. */
+  /** The current token, to store or to pass to another client. */
   get token() {
     return this.#token;
   }
 
-  /** Signs in and uses the session's token from then on. */
+  /** Signs in and uses the session's token from now on. */
   async signIn(email, password) {
     const session = await this.request('POST', '/auth/login', { body: { username: email, password } });
     this.#token = session.access_token;
@@ -72,7 +72,7 @@ export class Colloquy {
     return this.request('GET', `/assistants/${encodeURIComponent(assistant)}`);
   }
 
-  /** Every thread of the caller, newest first, fetched page by page. */
+  /** The caller's threads, newest first, fetched page by page. */
   threads({ assistantId, limit = 100 } = {}) {
     return this.#pages(`/threads${query({ assistant_id: assistantId, limit })}`);
   }
@@ -93,7 +93,7 @@ export class Colloquy {
     return this.request('DELETE', `/threads/${thread}`);
   }
 
-  /** Every message of the thread, oldest first, fetched page by page. */
+  /** The thread's messages, oldest first, fetched page by page. */
   messages(thread, { include, limit = 100 } = {}) {
     return this.#pages(`/threads/${thread}/messages${query({ include, limit })}`);
   }
@@ -102,7 +102,7 @@ export class Colloquy {
     return this.request('DELETE', `/threads/${thread}/messages/${message}`);
   }
 
-  /** Every run of the thread, newest first, fetched page by page. */
+  /** The thread's runs, newest first, fetched page by page. */
   runs(thread, { limit = 100 } = {}) {
     return this.#pages(`/threads/${thread}/runs${query({ limit })}`);
   }
@@ -111,25 +111,25 @@ export class Colloquy {
     return this.request('GET', `/threads/${thread}/runs/${run}`);
   }
 
-  /** Ends the run; returns it as it ended. */
+  /** Cancels the run and returns its final state. */
   cancel(thread, run) {
     return this.request('POST', `/threads/${thread}/runs/${run}/cancel`);
   }
 
-  /** Posts a message and waits for the answer. Throws when the run fails. */
+  /** Posts a message and waits for the answer. Throws if the run fails. */
   post(thread, message, options) {
     return this.#submit(thread, message, options, {});
   }
 
-  /** Posts a message and returns its run at once. */
+  /** Posts a message and returns its run without waiting. */
   async start(thread, message, options) {
     const { run } = await this.#submit(thread, message, options, { Prefer: 'respond-async' });
     return run;
   }
 
   /**
-   * Posts a message and yields every event of its run once, over broken connections too. Leaving the
-   * loop or aborting ends the reading, not the run.
+   * Posts a message and yields each event of its run once, reconnecting as needed. Leaving the loop or
+   * aborting stops reading, not the run.
    */
   async *stream(thread, message, options = {}) {
     const headers = { ...submission(options), Accept: 'text/event-stream' };
@@ -138,13 +138,13 @@ export class Colloquy {
     yield* this.#events(thread, { open, signal });
   }
 
-  /** Yields the events of a run behind number `after`: what there is, then what comes. */
+  /** Yields a run's events after number `after`: stored ones, then live ones. */
   async *follow(thread, run, { after = 0, signal } = {}) {
     yield* this.#events(thread, { run, after, signal });
   }
 
   /**
-   * Any route of the API, for what has no method here.
+   * Calls any route of the API.
    * @param {string} path below `/api/v1`
    */
   async request(method, path, options = {}) {
@@ -156,7 +156,7 @@ export class Colloquy {
     return this.#persist(options.signal, () => this.request('POST', `/threads/${thread}/messages`, request));
   }
 
-  /** Follows the run from event to event; opens the stream again behind the last event when it breaks. */
+  /** Follows the run; reopens a broken stream after the last event. */
   async *#events(thread, { open, run, after = 0, signal }) {
     let last = after;
     const resume = () => {
@@ -190,7 +190,7 @@ export class Colloquy {
     }
   }
 
-  /** Waits before the next attempt; throws `error` when there must not be one. */
+  /** Waits before the next attempt; throws `error` if there must be none. */
   async #pause(error, failures, signal) {
     if (signal?.aborted) throw signal.reason;
     const isTransient =
@@ -221,7 +221,7 @@ export class Colloquy {
   }
 }
 
-/** Turns what `fetch` and its readers throw when a connection breaks into a `ColloquyError`. */
+/** Converts connection errors of `fetch` and its readers into a `ColloquyError`. */
 async function reached(attempt) {
   try {
     return await attempt();
@@ -259,7 +259,7 @@ function query(parameters) {
   return set.length === 0 ? '' : `?${new URLSearchParams(set)}`;
 }
 
-/** The events of an SSE body. Comments and events without data are skipped. */
+/** The events of an SSE body. Skips comments and events without data. */
 async function* parse(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = '';

@@ -1,4 +1,4 @@
-// The client in a real browser, on a page of another origin.
+// The client in a real browser, on a page with another origin.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

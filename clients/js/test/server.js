@@ -1,4 +1,4 @@
-// What the tests need around the client.
+// Test support.
 import { connect, createServer } from 'node:net';
 
 const { BASE, EMAIL, PASSWORD } = process.env;
@@ -7,8 +7,8 @@ if (!BASE) throw new Error('run scripts/clients.sh: it starts a server');
 export const server = { baseUrl: BASE, email: EMAIL, password: PASSWORD };
 
 /**
- * A TCP proxy in front of the service. It cuts the first `cuts` connections whose answer is as long as
- * `bytes` at that byte.
+ * A TCP proxy in front of the service. Cuts the first `cuts` connections whose response reaches `bytes`
+ * at that byte.
  */
 export async function cuttingProxy({ bytes, cuts }) {
   const { hostname, port } = new URL(BASE);

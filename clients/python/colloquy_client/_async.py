@@ -29,8 +29,8 @@ from ._protocol import (
 class AsyncColloquy:
     """Use as ``async with AsyncColloquy(url) as client``.
 
-    ``token`` is a session token or an API key; ``retries`` says how many attempts in a row may fail
-    before a call gives up.
+    ``token`` is a session token or an API key; ``retries`` limits consecutive failures before a call
+    gives up.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class AsyncColloquy:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections; the session stays."""
+        """Closes the connections; the session stays valid."""
         await self._http.aclose()
 
     async def sign_in(self, email: str, password: str) -> Json:
-        """Begins a session and uses its token from then on."""
+        """Signs in and uses the session's token from now on."""
         session: Json = await self.request("POST", "/auth/login", {"username": email, "password": password})
         self.token = session["access_token"]
         return session
@@ -77,18 +77,18 @@ class AsyncColloquy:
         return user
 
     async def assistants(self, *, skip: int = 0, limit: int = 100) -> list[Json]:
-        """A page of the assistants that the caller may see, by name."""
+        """A page of the assistants visible to the caller, sorted by name."""
         params = {"skip": skip, "limit": limit}
         page: list[Json] = await self.request("GET", "/assistants", params=params)
         return page
 
     async def assistant(self, assistant: str) -> Json:
-        """By id or slug."""
+        """By ID or slug."""
         found: Json = await self.request("GET", f"/assistants/{assistant}")
         return found
 
     async def create_thread(self, **fields: Any) -> Json:
-        """Takes ``name`` and ``assistant_id``."""
+        """Accepts ``name`` and ``assistant_id``."""
         thread: Json = await self.request("POST", "/threads", fields)
         return thread
 
@@ -104,16 +104,16 @@ class AsyncColloquy:
         await self.request("DELETE", f"/threads/{thread}")
 
     def threads(self, *, assistant_id: str | None = None, limit: int = 100) -> AsyncIterator[Json]:
-        """Every thread of the caller, newest first, fetched page by page."""
+        """The caller's threads, newest first, fetched page by page."""
         return self._pages(Request("GET", "/threads", params={"assistant_id": assistant_id, "limit": limit}))
 
     def messages(self, thread: str, *, include: str | None = None, limit: int = 100) -> AsyncIterator[Json]:
-        """Every message of the thread, oldest first, fetched page by page."""
+        """The thread's messages, oldest first, fetched page by page."""
         params = {"include": include, "limit": limit}
         return self._pages(Request("GET", f"/threads/{thread}/messages", params=params))
 
     def runs(self, thread: str, *, limit: int = 100) -> AsyncIterator[Json]:
-        """Every run of the thread, newest first, fetched page by page."""
+        """The thread's runs, newest first, fetched page by page."""
         return self._pages(Request("GET", f"/threads/{thread}/runs", params={"limit": limit}))
 
     async def run(self, thread: str, run: str) -> Json:
@@ -121,7 +121,7 @@ class AsyncColloquy:
         return found
 
     async def cancel(self, thread: str, run: str) -> Json:
-        """Ends the run; returns it as it ended."""
+        """Cancels the run and returns its final state."""
         ended: Json = await self.request("POST", f"/threads/{thread}/runs/{run}/cancel")
         return ended
 
@@ -134,7 +134,7 @@ class AsyncColloquy:
         idempotency_key: str | None = None,
         bypass_cache: bool = False,
     ) -> Json:
-        """Posts a message and waits for the answer. Raises when the run fails."""
+        """Posts a message and waits for the answer. Raises if the run fails."""
         return await self._submit(submission(thread, content, assistant_id, idempotency_key, bypass_cache, {}))
 
     async def start(
@@ -146,7 +146,7 @@ class AsyncColloquy:
         idempotency_key: str | None = None,
         bypass_cache: bool = False,
     ) -> Json:
-        """Posts a message and returns its run at once."""
+        """Posts a message and returns its run without waiting."""
         prefer = {"Prefer": "respond-async"}
         accepted = await self._submit(
             submission(thread, content, assistant_id, idempotency_key, bypass_cache, prefer)
@@ -163,17 +163,17 @@ class AsyncColloquy:
         idempotency_key: str | None = None,
         bypass_cache: bool = False,
     ) -> AsyncIterator[Event]:
-        """Posts a message and yields every event of its run once, over broken connections too."""
+        """Posts a message and yields each event of its run once, reconnecting as needed."""
         accept = {"Accept": "text/event-stream"}
         first = submission(thread, content, assistant_id, idempotency_key, bypass_cache, accept)
         return self._events(Progress(thread, first))
 
     def follow(self, thread: str, run: str, *, after: int = 0) -> AsyncIterator[Event]:
-        """The events of a run behind number ``after``: what there is, then what comes."""
+        """A run's events after number ``after``: stored ones, then live ones."""
         return self._events(Progress(thread, None, run, after))
 
     async def request(self, method: str, path: str, body: Any = None, params: Json | None = None) -> Any:
-        """Any route below ``/api/v1``, for what has no method here."""
+        """Calls any route below ``/api/v1``."""
         async with self._send(Request(method, path, body, params or {})) as response:
             return await _decoded(response)
 

@@ -1,4 +1,4 @@
-"""What both clients share: requests, events, errors and when to try again. No I/O."""
+"""Shared by both clients: requests, events, errors and retries. No I/O."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FINAL_EVENTS = frozenset({"run.completed", "run.failed", "run.cancelled"})
 _TRANSIENT = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 8.0
-#: Longer than the service waits between two signs of life on a stream (15 s).
+#: Longer than the interval of the service's keep-alive comments on streams (15 s).
 _READ_TIMEOUT = 60.0
 
 
 class ColloquyError(Exception):
-    """An answer with a status of 400 or more, or a service that cannot be reached (status 0)."""
+    """A response with a status of 400 or more, or an unreachable service (status 0)."""
 
     def __init__(self, status: int, problem: Json, retry_after: float | None = None) -> None:
         super().__init__(problem.get("detail") or f"HTTP status {status}")
@@ -29,7 +29,7 @@ class ColloquyError(Exception):
         self.code: str = problem.get("code", "unknown")
         self.errors: list[Json] = problem.get("errors", [])
         self.request_id: str | None = problem.get("request_id")
-        #: The run that failed; its message is stored.
+        #: The failed run; its message is stored.
         self.run_id: str | None = problem.get("run_id")
         #: Seconds.
         self.retry_after = retry_after
@@ -37,7 +37,7 @@ class ColloquyError(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a run. Ignore types that you do not know."""
+    """A run event. Ignore unknown types."""
 
     #: Counts from 1 within the run.
     number: int
@@ -56,7 +56,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
 
     def arguments(self, token: str | None) -> Json:
-        """What httpx is called with."""
+        """Arguments for httpx."""
         headers = {"Accept": "application/json", **self.headers}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -67,7 +67,7 @@ class Request:
 
 
 def options(base_url: str) -> Json:
-    """Of an httpx client."""
+    """Arguments for an httpx client."""
     return {
         "base_url": f"{base_url.rstrip('/')}/api/v1",
         "timeout": httpx.Timeout(10.0, read=_READ_TIMEOUT),
@@ -82,7 +82,7 @@ def submission(
     bypass_cache: bool,
     headers: dict[str, str],
 ) -> Request:
-    """A post, under one key for all attempts, so that the message is stored once."""
+    """A post with one key for all attempts, so that the message is stored once."""
     headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **headers}
     if bypass_cache:
         headers["Cache-Control"] = "no-cache"
@@ -92,7 +92,7 @@ def submission(
 
 
 def resumption(thread: str, run: str, last: int) -> Request:
-    """The events of a run behind number ``last``."""
+    """The events of a run after number ``last``."""
     headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
     return Request("GET", f"/threads/{thread}/runs/{run}/events", headers=headers)
 
@@ -102,7 +102,7 @@ def unreachable(cause: httpx.TransportError) -> ColloquyError:
 
 
 def refusal(response: httpx.Response) -> ColloquyError:
-    """The error that an answer, read to its end, stands for."""
+    """The error for a completely read response."""
     try:
         problem = response.json()
     except ValueError:
@@ -113,7 +113,7 @@ def refusal(response: httpx.Response) -> ColloquyError:
 
 
 def pause(error: ColloquyError, failures: int, retries: int) -> float:
-    """Seconds to wait before the next attempt; raises ``error`` when there must not be one."""
+    """Seconds to wait before the next attempt; raises ``error`` if there must be none."""
     is_transient = (error.status == 0 or error.status in _TRANSIENT) and error.run_id is None
     if not is_transient or failures >= retries:
         raise error
@@ -122,7 +122,7 @@ def pause(error: ColloquyError, failures: int, retries: int) -> float:
 
 
 def next_page(response: httpx.Response) -> Request | None:
-    """The page that ``Link: </api/v1/...>; rel="next"`` names."""
+    """The page in ``Link: </api/v1/...>; rel="next"``."""
     link = re.search(r'<([^>]*)>\s*;\s*rel="?next"?', response.headers.get("Link", ""))
     if link is None:
         return None
@@ -130,14 +130,14 @@ def next_page(response: httpx.Response) -> Request | None:
 
 
 class Decoder:
-    """Takes the text of an SSE body piece by piece and gives events."""
+    """Incremental parser of an SSE body."""
 
     def __init__(self) -> None:
         self._buffer = ""
 
     def feed(self, text: str) -> list[Event]:
-        """The events that end in this piece."""
-        # Not ``splitlines``, which also splits at line separators inside of JSON strings.
+        """The events completed by this piece."""
+        # Not ``splitlines``: it also splits at line separators inside JSON strings.
         *frames, self._buffer = (self._buffer + text).split("\n\n")
         events = map(_event, frames)
         return [event for event in events if event is not None]
@@ -155,7 +155,7 @@ def _event(frame: str) -> Event | None:
 
 
 class Progress:
-    """How far a stream of events has come, and what to ask for next."""
+    """Position in an event stream, and the next request."""
 
     def __init__(self, thread: str, first: Request | None, run: str | None = None, after: int = 0) -> None:
         self._thread, self._first, self._run, self._last = thread, first, run, after
@@ -168,7 +168,7 @@ class Progress:
         return self._first
 
     def advance(self, event: Event) -> bool:
-        """Notes the event; whether it is the last one."""
+        """Records the event; returns whether it is the last."""
         if self._run is None:
             self._run = event.data["run"]["id"]
         self._last, self.failures = event.number, 0

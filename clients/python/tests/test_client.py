@@ -40,7 +40,7 @@ def thread(client: Colloquy) -> str:
 
 
 class CuttingProxy:
-    """Cuts the first ``cuts`` connections whose answer is as long as ``size`` at that byte."""
+    """Cuts the first ``cuts`` connections whose response reaches ``size`` at that byte."""
 
     def __init__(self, size: int, cuts: int) -> None:
         self._size, self.left = size, cuts
