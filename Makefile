@@ -1,7 +1,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test traces check format lint deny docs contract clients guides parts dist demo compose bench cache-report
+.PHONY: help run test traces check format lint deny docs contract clients embedding guides parts dist demo compose bench cache-report
 
 CARGO ?= cargo
 
@@ -59,6 +59,9 @@ contract: ## test a server against its OpenAPI document and compile a generated 
 guides: ## run the shell blocks of README and docs
 	$(CARGO) build --locked --package colloquy-server --no-default-features
 	./scripts/docs.py "$${CARGO_TARGET_DIR:-target}/debug/colloquy"
+
+embedding: ## build and try the crate of docs/embedding.md as it is written there
+	./scripts/embedding.sh
 
 clients: ## test and package the JavaScript and Python clients
 	./scripts/clients.sh

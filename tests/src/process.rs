@@ -16,9 +16,15 @@ use tokio::sync::watch;
 /// Maximum time to wait for a process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Runs this program instead of `colloquy`, in all tests of this process.
+pub fn use_binary(program: &str) {
+    BINARY.get_or_init(|| program.into());
+}
+
 /// The binary `colloquy`: `COLLOQUY_BIN`, or built once for all tests.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os("COLLOQUY_BIN").map_or_else(build, PathBuf::from))
 }
 

@@ -56,8 +56,8 @@ const INBOUND: &[&str] = &["colloquy-application", "colloquy-domain", "colloquy-
 /// Additional dependencies of tests: fakes, contract suites and scripted servers.
 const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
 
-/// Test tools, which may use any dependency.
-const TOOLS: &[&str] = &["colloquy-bench", "colloquy-tests"];
+/// Test tools and examples, which may use any dependency.
+const TOOLS: &[&str] = &["colloquy-bench", "colloquy-tests", "weather-assistant"];
 
 /// Dependency families and the crates that may use them.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[

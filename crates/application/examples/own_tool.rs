@@ -21,12 +21,12 @@ use colloquy_application::tools::{ToolContext, ToolError, Toolbox, TypedTool};
 use colloquy_application::{Settings, UseCases};
 use colloquy_domain::{
     Actor, AssistantName, AssistantRef, Email, FinishReason, MessageContent, ModelName, ToolName,
-    ToolRef,
+    ToolRef, tool_name,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-const ORDERS: ToolName = ToolName::constant("orders");
+const ORDERS: ToolName = tool_name!("orders");
 
 /// Looks up the orders of whoever asks.
 struct Orders {

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use colloquy_domain::{Actor, Assistant, AssistantRef, Thread, ThreadId};
 
 use crate::Error;
+use crate::assistants::{CodeAssistants, RequestContext};
 use crate::audit;
 use crate::permissions::{Decision, PermissionPolicy};
-use crate::ports::{AssistantRepository, AssistantScope, ThreadRepository};
+use crate::ports::{AssistantRepository, AssistantScope, Clock, ThreadRepository};
 
 /// The one way from an id to a thread or an assistant: through the policy. What is absent and
 /// what the actor may not know of give the same error.
@@ -14,6 +15,8 @@ pub struct Access {
     policy: Arc<dyn PermissionPolicy>,
     assistants: Arc<dyn AssistantRepository>,
     threads: Arc<dyn ThreadRepository>,
+    code: CodeAssistants,
+    clock: Arc<dyn Clock>,
 }
 
 /// What the actor wants with a thread.
@@ -58,17 +61,41 @@ impl AssistantAction {
 
 impl Access {
     /// Guards these stores with that policy.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         policy: Arc<dyn PermissionPolicy>,
         assistants: Arc<dyn AssistantRepository>,
         threads: Arc<dyn ThreadRepository>,
+        code: CodeAssistants,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             policy,
             assistants,
             threads,
+            code,
+            clock,
         }
+    }
+
+    /// The assistants that are defined in code.
+    pub(crate) const fn code(&self) -> &CodeAssistants {
+        &self.code
+    }
+
+    /// The assistant as it answers this request: one that is defined in code may have instructions
+    /// of its own for it.
+    pub(crate) async fn instructed(
+        &self,
+        assistant: Arc<Assistant>,
+        actor: &Actor,
+        thread_id: ThreadId,
+    ) -> Result<Arc<Assistant>, Error> {
+        let request = RequestContext {
+            actor: actor.clone(),
+            thread_id,
+            now: self.clock.now(),
+        };
+        self.code.instruct(assistant, &request).await
     }
 
     pub(crate) fn policy(&self) -> &dyn PermissionPolicy {

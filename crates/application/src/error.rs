@@ -38,6 +38,9 @@ pub enum Error {
     /// Another record has this field's value already.
     #[error("duplicate {0}")]
     Duplicate(&'static str),
+    /// The assistant is defined in code, and changed there.
+    #[error("the assistant is defined in code")]
+    DefinedInCode,
     /// No active administrator would be left.
     #[error("the last active administrator")]
     LastAdministrator,

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod assistants;
 pub mod audit;
 pub mod avatars;
+mod composition;
 pub mod deletions;
 mod error;
 mod fair_queue;
@@ -31,9 +32,10 @@ mod use_cases;
 pub mod users;
 
 pub use access::Access;
+pub use composition::{Ports, PortsBuilder, Stores};
 pub use error::{Error, RunFailure};
 pub use password_check::PasswordCheck;
-pub use use_cases::{Ports, Settings, UseCases};
+pub use use_cases::{Operator, Settings, UseCases};
 
 /// A stretch of a list, and whether there is more behind it.
 #[derive(Debug, Clone, PartialEq)]

@@ -113,6 +113,7 @@ impl Messages {
             .access
             .assistant(actor, &post.assistant, action)
             .await?;
+        let assistant = self.access.instructed(assistant, actor, thread.id).await?;
         let idempotency = post.idempotency_key.map(|key| Idempotency {
             key,
             fingerprint: fingerprint(thread.id, assistant.id, &post.content),

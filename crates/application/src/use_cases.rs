@@ -3,74 +3,27 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use colloquy_domain::ModelName;
 
-use crate::Access;
+use crate::access::Access;
 use crate::accounts::Accounts;
 use crate::answers::{AnswerSources, Answers, Meaning};
-use crate::assistants::Assistants;
+use crate::assistants::{Assistants, CodeAssistant, CodeAssistantError, CodeAssistants};
 use crate::avatars::{AvatarBlobs, Avatars};
+use crate::composition::{Ports, Stores};
 use crate::deletions::Deletions;
 use crate::messages::Messages;
 use crate::password_check::PasswordCheck;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
-use crate::ports::{
-    AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock,
-    DeletionRepository, Embedder, IdGenerator, InstanceId, MessageRepository, Observer,
-    QuestionMatcher, Reading, Readings, RunEventRepository, RunRepository, SecretGenerator,
-    SignInRepository, ThreadRepository, TokenRepository, UserRepository,
-};
+use crate::ports::{InstanceId, Reading, Readings};
 use crate::profile::Profile;
 use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
 use crate::schemas::SchemaChecker;
 use crate::sign_in_limits::{SignInGuard, SignInLimits};
+use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
 use crate::threads::Threads;
 use crate::tokens::Tokens;
 use crate::tools::Toolbox;
 use crate::users::Users;
-
-/// Every port that the use cases need, filled.
-#[derive(Clone)]
-pub struct Ports {
-    /// Keeps the accounts.
-    pub users: Arc<dyn UserRepository>,
-    /// Keeps the access tokens.
-    pub tokens: Arc<dyn TokenRepository>,
-    /// Keeps count of wrong passwords.
-    pub sign_ins: Arc<dyn SignInRepository>,
-    /// Keeps the assistants.
-    pub assistants: Arc<dyn AssistantRepository>,
-    /// Keeps the threads.
-    pub threads: Arc<dyn ThreadRepository>,
-    /// Reads the messages.
-    pub messages: Arc<dyn MessageRepository>,
-    /// Keeps the runs.
-    pub runs: Arc<dyn RunRepository>,
-    /// Keeps their event logs.
-    pub events: Arc<dyn RunEventRepository>,
-    /// Finishes deletions.
-    pub deletions: Arc<dyn DeletionRepository>,
-    /// Keeps the bytes of avatars.
-    pub blobs: Arc<dyn BlobStore>,
-    /// Makes avatars from files.
-    pub renderer: Arc<dyn AvatarRenderer>,
-    /// Answers.
-    pub model: Arc<dyn ChatModel>,
-    /// Keeps answers.
-    pub answers: Arc<dyn AnswerCache>,
-    /// Tells which questions are alike, if anything does.
-    pub embedder: Option<Arc<dyn Embedder>>,
-    /// Tells which of those ask the same. Without either, an answer is found by the very same
-    /// question only.
-    pub matcher: Option<Arc<dyn QuestionMatcher>>,
-    /// Counts what happens.
-    pub observer: Arc<dyn Observer>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-    /// Makes ids.
-    pub ids: Arc<dyn IdGenerator>,
-    /// Makes secrets.
-    pub secrets: Arc<dyn SecretGenerator>,
-}
 
 /// What an operator may set of the use cases.
 #[derive(Debug, Clone)]
@@ -89,6 +42,8 @@ pub struct Settings {
     pub password_slots: usize,
     /// What assistants may list as tools.
     pub toolbox: Toolbox,
+    /// Assistants that are defined in code.
+    pub code_assistants: CodeAssistants,
 }
 
 impl Settings {
@@ -104,7 +59,20 @@ impl Settings {
             api_key_lifetime: None,
             password_slots: 1,
             toolbox: Toolbox::new(),
+            code_assistants: CodeAssistants::default(),
         }
+    }
+
+    /// Defines an assistant in code and registers its tools in the toolbox. One that others use as
+    /// a tool is added before them.
+    ///
+    /// # Errors
+    /// Its definition is invalid, its slug is taken, or one of its tools is refused.
+    pub fn add_assistant(
+        &mut self,
+        assistant: impl CodeAssistant + 'static,
+    ) -> Result<(), CodeAssistantError> {
+        self.code_assistants.add(assistant, &mut self.toolbox)
     }
 }
 
@@ -142,12 +110,14 @@ impl UseCases {
     pub fn new(ports: Ports, policy: Arc<dyn PermissionPolicy>, settings: Settings) -> Self {
         let access = Access::new(
             Arc::clone(&policy),
-            Arc::clone(&ports.assistants),
-            Arc::clone(&ports.threads),
+            Arc::clone(&ports.stores.assistants),
+            Arc::clone(&ports.stores.threads),
+            settings.code_assistants.clone(),
+            Arc::clone(&ports.clock),
         );
         let hasher = PasswordHasher::new(settings.password_slots, Arc::clone(&ports.secrets));
         let accounts = Accounts::new(
-            Arc::clone(&ports.users),
+            Arc::clone(&ports.stores.users),
             hasher.clone(),
             Arc::clone(&ports.clock),
             Arc::clone(&ports.ids),
@@ -156,7 +126,7 @@ impl UseCases {
         let check = password_check(&ports, hasher, &settings);
         let assistants = Assistants {
             access: access.clone(),
-            assistants: Arc::clone(&ports.assistants),
+            assistants: Arc::clone(&ports.stores.assistants),
             avatars: AvatarBlobs::new(Arc::clone(&ports.blobs)),
             answers: Arc::clone(&ports.answers),
             models: Arc::clone(&ports.model),
@@ -167,31 +137,31 @@ impl UseCases {
             ids: Arc::clone(&ports.ids),
         };
         let avatars = avatars(&ports, &assistants);
-        let tokens = Tokens::new(check.clone(), ports.tokens, ports.secrets)
+        let tokens = Tokens::new(check.clone(), ports.stores.tokens, ports.secrets)
             .with_key_lifetime(settings.api_key_lifetime);
         Self {
             avatars,
             assistants,
             threads: Threads {
                 access: access.clone(),
-                threads: Arc::clone(&ports.threads),
+                threads: Arc::clone(&ports.stores.threads),
                 answers: Arc::clone(&ports.answers),
                 clock: Arc::clone(&ports.clock),
                 ids: Arc::clone(&ports.ids),
             },
             messages: Messages {
                 access: access.clone(),
-                messages: Arc::clone(&ports.messages),
+                messages: Arc::clone(&ports.stores.messages),
                 answers: Arc::clone(&ports.answers),
                 engine: engine.clone(),
             },
             runs: Runs {
                 access,
-                runs: Arc::clone(&ports.runs),
+                runs: Arc::clone(&ports.stores.runs),
                 engine: engine.clone(),
             },
             deletions: Deletions {
-                deletions: Arc::clone(&ports.deletions),
+                deletions: Arc::clone(&ports.stores.deletions),
             },
             users: Users::new(
                 accounts.clone(),
@@ -219,23 +189,54 @@ impl Readings for UseCases {
     }
 }
 
+/// Accounts and tokens for the machine's operator, who is asked no questions: what a command line
+/// needs.
+#[derive(Clone)]
+pub struct Operator {
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Their tokens.
+    pub tokens: Tokens,
+}
+
+impl Operator {
+    /// Works on these stores, with the system's clock, ids and secrets.
+    #[must_use]
+    pub fn new(stores: Stores) -> Self {
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));
+        let secrets = Arc::new(OsSecretGenerator);
+        let hasher = PasswordHasher::new(1, secrets.clone());
+        let check = PasswordCheck {
+            users: Arc::clone(&stores.users),
+            guard: SignInGuard::new(stores.sign_ins, SignInLimits::default(), 1),
+            hasher: hasher.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
+        Self {
+            accounts: Accounts::new(stores.users, hasher, clock, ids),
+            tokens: Tokens::new(check, stores.tokens, secrets),
+        }
+    }
+}
+
 fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
     let alike = ports.embedder.clone().zip(ports.matcher.clone());
     let answers = Answers::new(
         Arc::clone(&ports.answers),
         alike.map(|(embedder, matcher)| Meaning { embedder, matcher }),
         AnswerSources {
-            threads: Arc::clone(&ports.threads),
-            messages: Arc::clone(&ports.messages),
-            users: Arc::clone(&ports.users),
+            threads: Arc::clone(&ports.stores.threads),
+            messages: Arc::clone(&ports.stores.messages),
+            users: Arc::clone(&ports.stores.users),
         },
         Arc::clone(&ports.clock),
     );
     let ports = RunEnginePorts {
-        runs: Arc::clone(&ports.runs),
-        events: Arc::clone(&ports.events),
-        users: Arc::clone(&ports.users),
-        messages: Arc::clone(&ports.messages),
+        runs: Arc::clone(&ports.stores.runs),
+        events: Arc::clone(&ports.stores.events),
+        users: Arc::clone(&ports.stores.users),
+        messages: Arc::clone(&ports.stores.messages),
         model: Arc::clone(&ports.model),
         observer: Arc::clone(&ports.observer),
         clock: Arc::clone(&ports.clock),
@@ -262,9 +263,9 @@ fn avatars(ports: &Ports, assistants: &Assistants) -> Avatars {
 
 fn password_check(ports: &Ports, hasher: PasswordHasher, settings: &Settings) -> PasswordCheck {
     PasswordCheck {
-        users: Arc::clone(&ports.users),
+        users: Arc::clone(&ports.stores.users),
         guard: SignInGuard::new(
-            Arc::clone(&ports.sign_ins),
+            Arc::clone(&ports.stores.sign_ins),
             settings.sign_in_limits,
             settings.password_slots,
         ),

@@ -9,11 +9,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use colloquy_application::Stores;
 use colloquy_application::answers::{
     AnswerHit, AnswerSources, Answers, Fill, Lookup, Meaning, NewAnswer,
 };
 use colloquy_application::ports::SavedRun;
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
     KnownParaphrases, LetterEmbedder, ManualClock, Memory, MemoryAnswers, Mood,
 };

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use colloquy_application::Stores;
 use colloquy_application::assistants::{AssistantChanges, Expected};
 use colloquy_application::avatars::ShownAvatar;
 use colloquy_application::permissions::DefaultPolicy;
@@ -18,15 +19,11 @@ use colloquy_application::ports::{
     AssistantChange, AssistantRepository, AssistantScope, AvatarRenderer, BlobKey, BlobStore,
     ImageError, InstanceId, OffsetList, OffsetPage, PortError, RenderedAvatar,
 };
-use colloquy_application::runs::RunLimits;
-use colloquy_application::sign_in_limits::SignInLimits;
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
-    CountingSecrets, ManualClock, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
-    ScriptedModel, SequentialIds,
+    CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, ScriptedModel,
+    SequentialIds,
 };
 use colloquy_application::testing::samples::{GIF, PNG, Samples};
-use colloquy_application::tools::Toolbox;
 use colloquy_application::{Error, Ports, Settings, UseCases};
 use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, AvatarImage, AvatarKind};
 use futures_util::future::{BoxFuture, join_all};
@@ -133,36 +130,14 @@ impl Scene {
 }
 
 fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>) -> UseCases {
-    let ports = Ports {
-        users: stores.users,
-        tokens: stores.tokens,
-        sign_ins: stores.sign_ins,
-        assistants: stores.assistants,
-        threads: stores.threads,
-        messages: stores.messages,
-        runs: stores.runs,
-        events: stores.events,
-        deletions: stores.deletions,
-        blobs: Arc::<Blobs>::clone(blobs),
-        renderer,
-        answers: Arc::new(MemoryAnswers::default()),
-        embedder: None,
-        matcher: None,
-        model: Arc::new(ScriptedModel::new([])),
-        observer: Arc::new(()),
-        clock: Arc::new(ManualClock::default()),
-        ids: Arc::new(SequentialIds::default()),
-        secrets: Arc::new(CountingSecrets::default()),
-    };
-    let settings = Settings {
-        instance: InstanceId(Uuid::nil()),
-        run_limits: RunLimits::default(),
-        default_model: None,
-        sign_in_limits: SignInLimits::default(),
-        api_key_lifetime: None,
-        password_slots: 1,
-        toolbox: Toolbox::default(),
-    };
+    let blobs: Arc<Blobs> = Arc::clone(blobs);
+    let ports = Ports::builder(stores, Arc::new(ScriptedModel::new([])))
+        .avatars(blobs, renderer)
+        .clock(Arc::new(ManualClock::default()))
+        .ids(Arc::new(SequentialIds::default()))
+        .secrets(Arc::new(CountingSecrets::default()))
+        .build();
+    let settings = Settings::new(InstanceId(Uuid::nil()));
     UseCases::new(ports, Arc::new(DefaultPolicy), settings)
 }
 

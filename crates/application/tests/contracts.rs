@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{
     AnswerCache, AvatarRenderer, BlobStore, Embedder, QuestionMatcher,
 };
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{
     KnownParaphrases, LetterEmbedder, Memory, MemoryAnswers, MemoryBlobs, PretendedAvatars,
 };

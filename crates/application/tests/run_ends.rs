@@ -103,7 +103,7 @@ async fn a_run_whose_end_cannot_be_stored_is_ended_as_interrupted_and_its_thread
         runs: service.memory.stores().runs,
         tries: AtomicUsize::new(0),
     });
-    service.use_cases = changed(&service, |ports| ports.runs = endless.clone());
+    service.use_cases = changed(&service, |ports| ports.stores.runs = endless.clone());
     let started = service.post("Hi").await.unwrap();
     let run = started.run.id;
     let mut follower = started.follow(0);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{Duration, TimeDelta};
+use colloquy_application::Stores;
 use colloquy_application::accounts::{AccountChanges, Accounts, NewAccount};
 use colloquy_application::passwords::{Password, PasswordHash, PasswordHasher};
 use colloquy_application::ports::{
@@ -19,7 +20,6 @@ use colloquy_application::ports::{
 use colloquy_application::profile::{OwnPassword, Profile, ProfileChanges};
 use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
 use colloquy_application::system::OsSecretGenerator;
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{ManualClock, Memory, SequentialIds};
 use colloquy_application::tokens::{SESSION_LIFETIME, Tokens};
 use colloquy_application::{Error, PasswordCheck};

@@ -20,7 +20,7 @@ use colloquy_application::tools::{
 };
 use colloquy_domain::{
     Assistant, FinishReason, MessageKind, MessageStatus, RunEventKind, RunStatus, Slug, ToolName,
-    ToolRef, ToolResult, ToolRounds, Usage,
+    ToolRef, ToolResult, ToolRounds, Usage, tool_name,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -160,7 +160,7 @@ impl TypedTool for Recorder {
     type Arguments = Note;
 
     fn name(&self) -> ToolName {
-        ToolName::constant("note")
+        tool_name!("note")
     }
 
     fn description(&self) -> String {
@@ -244,7 +244,7 @@ impl TypedTool for Slow {
     type Arguments = Nothing;
 
     fn name(&self) -> ToolName {
-        ToolName::constant("slow")
+        tool_name!("slow")
     }
 
     fn description(&self) -> String {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use colloquy_application::Stores;
 use colloquy_application::ports::BlobStore;
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::fakes::{Memory, MemoryBlobs};
 use colloquy_cache::{
     CachedAssistantRepository, CachedBlobStore, CachedTokenRepository,

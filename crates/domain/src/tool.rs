@@ -29,13 +29,11 @@ impl ToolName {
         }
     }
 
-    /// A name known at compile time.
-    ///
-    /// # Panics
-    /// If the pattern does not match; in a `const`, compilation fails.
+    /// For [`tool_name!`](crate::tool_name), which checks the name when it is compiled.
+    #[doc(hidden)]
     #[must_use]
-    pub const fn constant(text: &'static str) -> Self {
-        assert!(is_name(text), "not a tool's name");
+    pub const fn checked(text: &'static str, complaint: &'static str) -> Self {
+        assert!(is_name(text), "{}", complaint);
         Self(Cow::Borrowed(text))
     }
 
@@ -44,6 +42,28 @@ impl ToolName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A [`ToolName`] from a literal. A text that is no tool name does not compile, and the compiler's
+/// message quotes it:
+///
+/// ```compile_fail
+/// colloquy_domain::tool_name!("get weather");
+/// ```
+#[macro_export]
+macro_rules! tool_name {
+    ($name:literal) => {
+        const {
+            $crate::ToolName::checked(
+                $name,
+                concat!(
+                    "`",
+                    $name,
+                    "` is no tool name: 1 to 64 ASCII letters, digits, hyphens or underscores"
+                ),
+            )
+        }
+    };
 }
 
 const fn is_name(text: &str) -> bool {

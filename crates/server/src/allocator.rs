@@ -1,6 +1,8 @@
-//! The allocator of the program: requests make many small blocks, on all cores at once, for which
-//! jemalloc takes half the time of glibc's. `.cargo/config.toml` says how it keeps memory.
+//! The allocator of the binary. Many small blocks on all cores at once take jemalloc half the time
+//! that glibc needs.
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub use std::alloc::System as Allocator;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+pub use tikv_jemallocator::Jemalloc as Allocator;

@@ -49,6 +49,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Tools(#[from] colloquy_application::tools::ToolboxError),
     #[error(transparent)]
+    CodeAssistant(#[from] colloquy_application::assistants::CodeAssistantError),
+    #[error(transparent)]
     UseCase(#[from] colloquy_application::Error),
     #[error(transparent)]
     Port(#[from] colloquy_application::ports::PortError),

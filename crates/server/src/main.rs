@@ -1,93 +1,10 @@
-//! The program `colloquy`: reads the configuration, composes the service and serves it.
-
-mod address;
-mod allocator;
-mod changes;
-mod cli;
-mod commands;
-mod config;
-mod descriptors;
-mod failure;
-mod first_steps;
-mod instance;
-mod invocation;
-mod json_lines;
-mod log_lines;
-mod logging;
-mod password;
-mod process;
-mod service;
-mod signals;
-mod sole_server;
-mod store;
-mod supervision;
-mod terminal;
-mod traces;
-mod welcome;
+//! The program `colloquy`: the server without extensions.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use crate::cli::Task;
-use crate::config::{Configuration, Environment, Logging, TraceSettings};
-use crate::failure::Failure;
-use crate::traces::Traces;
+#[global_allocator]
+static ALLOCATOR: colloquy_server::Allocator = colloquy_server::Allocator;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            terminal::complain(&failure);
-            failure.exit_code()
-        }
-    }
-}
-
-/// How long work on threads of its own may still take at the end.
-const BLOCKING_TIME: Duration = Duration::from_secs(1);
-
-fn run() -> Result<(), Failure> {
-    let (cli, flags) = cli::read()?;
-    let environment = Environment::new(std::env::vars_os())?;
-    let configuration = Configuration::load(&environment, &flags)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let traces = Traces::open(traces_for(&cli.task, &configuration), runtime.handle())?;
-    logging::start(&logging_for(&cli.task, &configuration), traces.listener());
-    let done = runtime.block_on(carry_out(cli.task, &configuration));
-    traces.close();
-    // Work on threads of its own that was abandoned, a picture or a schema, is not waited for.
-    runtime.shutdown_timeout(BLOCKING_TIME);
-    done
-}
-
-async fn carry_out(task: Task, configuration: &Configuration) -> Result<(), Failure> {
-    match task {
-        Task::Serve => commands::serve(configuration).await,
-        Task::Migrate => commands::migrate(configuration).await,
-        Task::User(task) => commands::user(configuration, task).await,
-        Task::Token(task) => commands::token(configuration, task).await,
-        Task::Openapi => commands::openapi(),
-        Task::Config => commands::config(configuration),
-        Task::Healthcheck => commands::healthcheck(configuration).await,
-    }
-}
-
-/// Only what is served is traced.
-fn traces_for<'a>(task: &Task, configuration: &'a Configuration) -> Option<&'a TraceSettings> {
-    let traces = configuration.settings.traces.as_ref();
-    traces.filter(|_| matches!(task, Task::Serve))
-}
-
-/// Commands other than `serve` have their output; unless told to, they log only what goes wrong.
-fn logging_for(task: &Task, configuration: &Configuration) -> Logging {
-    let logging = configuration.settings.logging.clone();
-    if matches!(task, Task::Serve) || configuration.is_set("log") {
-        return logging;
-    }
-    Logging {
-        directives: "warn".to_owned(),
-        ..logging
-    }
+    colloquy_server::builder().run()
 }

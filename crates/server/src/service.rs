@@ -1,29 +1,27 @@
 //! The service, composed from its settings: the one place that knows every adapter.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::{ChatModel, Embedder, HealthCheck, Readings};
+use colloquy_application::ports::{ChatModel, Embedder, HealthCheck, InstanceId, Readings};
 use colloquy_application::tools::Toolbox;
-use colloquy_application::{Ports, Settings as UseCaseSettings, UseCases};
+use colloquy_application::{Ports, Settings as UseCaseSettings, Stores, UseCases};
 use colloquy_blob::{ImageAvatarRenderer, ObjectBlobStore};
 use colloquy_cache::{
     CachedAssistantRepository, CachedBlobStore, CachedTokenRepository, MemoryAnswerCache,
     TokenForgettingUserRepository,
 };
 use colloquy_matcher::EnglishMatcher;
-use colloquy_persistence::{
-    Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
-    SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,
-    SeaTokenRepository, SeaUserRepository,
-};
+use colloquy_persistence::Database;
 use colloquy_web::metrics::Metrics;
 
+use crate::builder::Extensions;
 use crate::config::{Configuration, Settings};
 use crate::failure::Failure;
 use crate::instance::InstanceSlot;
+use crate::model_router::ModelRouter;
 use crate::process::ThisProcess;
 use crate::sole_server::SoleServer;
 use crate::store::{Sources, Store, make_data_dir};
@@ -39,7 +37,7 @@ pub(crate) struct Service {
     pub(crate) readings: Vec<Arc<dyn Readings>>,
     pub(crate) sources: Sources,
     pub(crate) assistants: Arc<CachedAssistantRepository>,
-    pub(crate) database: Database,
+    pub(crate) database: Option<Database>,
     /// Held for as long as the service works on runs.
     _slot: InstanceSlot,
     /// Held for as long as a SQLite database is served.
@@ -47,53 +45,57 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Opens the stores and puts the use cases on top of them, to be served at that address.
+    /// Opens the stores and composes the use cases, to be served at that address.
     pub(crate) async fn open(
         settings: &Settings,
         models: Models,
         sources: Sources,
+        extensions: Extensions,
         address: SocketAddr,
     ) -> Result<Self, Failure> {
         make_data_dir(&settings.data_dir)?;
         let now = sources.clock.now();
         let sole_server = colloquy_persistence::sqlite_file(settings.database_url.expose())
+            .filter(|_| extensions.stores.is_none())
             .map(|file| SoleServer::take(&file, now, address))
             .transpose()?;
-        let store = Store::open(settings).await?;
+        let Store { stores, database } = Store::open(settings, extensions.stores).await?;
         let blobs = ObjectBlobStore::open(settings.blob_url.as_str())?;
         let slot = InstanceSlot::take(&settings.data_dir, &*sources.ids)?;
-        let database = store.database;
-        let caches = Caches::new(&database, &blobs, settings.answers_max_bytes);
+        let caches = Caches::new(&stores, &blobs, settings.answers_max_bytes);
         let metrics = Metrics::new();
-        let use_cases = UseCases::new(
-            ports(&database, &caches, models, &metrics, &sources),
-            Arc::new(DefaultPolicy),
-            UseCaseSettings {
-                instance: slot.id(),
-                run_limits: settings.run_limits,
-                default_model: settings.default_model.clone(),
-                sign_in_limits: settings.sign_in_limits,
-                api_key_lifetime: settings
-                    .api_key_days
-                    .map(|days| TimeDelta::days(days.into())),
-                password_slots: password_slots(),
-                toolbox: Toolbox::built_in(Arc::clone(&sources.clock))?,
-            },
-        );
+        let mut ports = ports(stores, &caches, models, &metrics, &sources);
+        if let Some(change) = extensions.ports {
+            ports = change(ports);
+        }
+        let mut use_case_settings = use_case_settings(settings, slot.id());
+        use_case_settings.toolbox = Toolbox::built_in(Arc::clone(&sources.clock))?;
+        for tool in extensions.tools {
+            use_case_settings.toolbox.add(tool)?;
+        }
+        for add in extensions.assistants {
+            add(&mut use_case_settings)?;
+        }
+        let use_cases = UseCases::new(ports, extensions.policy, use_case_settings);
+        let mut health: Vec<Arc<dyn HealthCheck>> = Vec::new();
+        health.extend(database.clone().map(|it| Arc::new(it) as _));
+        health.push(Arc::new(blobs));
+        health.extend(extensions.health);
+        let mut readings: Vec<Arc<dyn Readings>> = vec![
+            Arc::new(ThisProcess {
+                started_at: sources.clock.now(),
+            }),
+            Arc::clone(&caches.tokens) as _,
+            Arc::clone(&caches.assistants) as _,
+            Arc::clone(&caches.blobs) as _,
+            caches.answers,
+        ];
+        readings.extend(database.clone().map(|it| Arc::new(it) as _));
         Ok(Self {
             use_cases,
-            health: vec![Arc::new(database.clone()), Arc::new(blobs)],
+            health,
             metrics,
-            readings: vec![
-                Arc::new(ThisProcess {
-                    started_at: sources.clock.now(),
-                }),
-                Arc::new(database.clone()),
-                Arc::clone(&caches.tokens) as _,
-                Arc::clone(&caches.assistants) as _,
-                Arc::clone(&caches.blobs) as _,
-                caches.answers,
-            ],
+            readings,
             sources,
             assistants: caches.assistants,
             database,
@@ -104,7 +106,9 @@ impl Service {
 
     /// Closes the stores, once nothing works with them any more.
     pub(crate) async fn close(self) {
-        self.database.close().await;
+        if let Some(database) = self.database {
+            database.close().await;
+        }
     }
 }
 
@@ -115,10 +119,19 @@ pub(crate) struct Models {
 }
 
 impl Models {
-    /// Sets them up as the settings say.
-    pub(crate) fn load(configuration: &Configuration, sources: &Sources) -> Result<Self, Failure> {
-        let chat = configuration.models(&sources.clock)?;
-        let embedder = tokio::task::block_in_place(|| configuration.embedder(&chat))?;
+    /// Sets up the models of the settings, beside those that are `registered` by provider.
+    pub(crate) fn load(
+        configuration: &Configuration,
+        sources: &Sources,
+        registered: BTreeMap<String, Arc<dyn ChatModel>>,
+    ) -> Result<Self, Failure> {
+        let providers = Arc::new(configuration.providers(&sources.clock)?);
+        let chat = ModelRouter {
+            registered,
+            configured: Arc::clone(&providers) as _,
+        };
+        configuration.check_default_model(&chat)?;
+        let embedder = tokio::task::block_in_place(|| configuration.embedder(&providers))?;
         if embedder.is_none() {
             tracing::info!("no embedding model is set: the answer cache serves only exact answers");
         }
@@ -142,16 +155,17 @@ struct Caches {
 const BLOB_COPIES_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 impl Caches {
-    fn new(database: &Database, blobs: &ObjectBlobStore, answers_max_bytes: usize) -> Self {
-        let tokens = SeaTokenRepository::new(database.clone());
-        let assistants = SeaAssistantRepository::new(database.clone());
-        let tokens = Arc::new(CachedTokenRepository::new(Arc::new(tokens)));
-        let users = Arc::new(SeaUserRepository::new(database.clone()));
-        let users = TokenForgettingUserRepository::new(users, Arc::clone(&tokens));
+    fn new(stores: &Stores, blobs: &ObjectBlobStore, answers_max_bytes: usize) -> Self {
+        let tokens = Arc::new(CachedTokenRepository::new(Arc::clone(&stores.tokens)));
+        let users = Arc::clone(&stores.users);
+        let assistants = Arc::clone(&stores.assistants);
         Self {
-            users: Arc::new(users),
+            users: Arc::new(TokenForgettingUserRepository::new(
+                users,
+                Arc::clone(&tokens),
+            )),
             tokens,
-            assistants: Arc::new(CachedAssistantRepository::new(Arc::new(assistants))),
+            assistants: Arc::new(CachedAssistantRepository::new(assistants)),
             blobs: Arc::new(CachedBlobStore::new(
                 Arc::new(blobs.clone()),
                 BLOB_COPIES_MAX_BYTES,
@@ -162,32 +176,42 @@ impl Caches {
 }
 
 fn ports(
-    database: &Database,
+    stores: Stores,
     caches: &Caches,
     models: Models,
     metrics: &Metrics,
     sources: &Sources,
 ) -> Ports {
-    Ports {
+    let stores = Stores {
         users: Arc::clone(&caches.users) as _,
         tokens: Arc::clone(&caches.tokens) as _,
-        sign_ins: Arc::new(SeaSignInRepository::new(database.clone())),
         assistants: Arc::clone(&caches.assistants) as _,
-        threads: Arc::new(SeaThreadRepository::new(database.clone())),
-        messages: Arc::new(SeaMessageRepository::new(database.clone())),
-        runs: Arc::new(SeaRunRepository::new(database.clone())),
-        events: Arc::new(SeaRunEventRepository::new(database.clone())),
-        deletions: Arc::new(SeaDeletionRepository::new(database.clone())),
-        blobs: Arc::clone(&caches.blobs) as _,
-        renderer: Arc::new(ImageAvatarRenderer),
-        model: models.chat,
-        answers: Arc::clone(&caches.answers) as _,
-        embedder: models.embedder,
-        matcher: Some(Arc::new(EnglishMatcher)),
-        observer: Arc::new(metrics.clone()),
-        clock: Arc::clone(&sources.clock),
-        ids: Arc::clone(&sources.ids),
-        secrets: Arc::clone(&sources.secrets),
+        ..stores
+    };
+    let blobs: Arc<CachedBlobStore> = Arc::clone(&caches.blobs);
+    let mut ports = Ports::builder(stores, models.chat)
+        .avatars(blobs, Arc::new(ImageAvatarRenderer))
+        .answers(Arc::clone(&caches.answers) as _)
+        .observer(Arc::new(metrics.clone()))
+        .clock(Arc::clone(&sources.clock))
+        .ids(Arc::clone(&sources.ids))
+        .secrets(Arc::clone(&sources.secrets));
+    if let Some(embedder) = models.embedder {
+        ports = ports.similar_questions(embedder, Arc::new(EnglishMatcher));
+    }
+    ports.build()
+}
+
+fn use_case_settings(settings: &Settings, instance: InstanceId) -> UseCaseSettings {
+    UseCaseSettings {
+        run_limits: settings.run_limits,
+        default_model: settings.default_model.clone(),
+        sign_in_limits: settings.sign_in_limits,
+        api_key_lifetime: settings
+            .api_key_days
+            .map(|days| TimeDelta::days(days.into())),
+        password_slots: password_slots(),
+        ..UseCaseSettings::new(instance)
     }
 }
 

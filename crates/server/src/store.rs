@@ -1,4 +1,4 @@
-//! The open database and what stands on it.
+//! Opening the stores.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -6,36 +6,40 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_application::PasswordCheck;
-use colloquy_application::accounts::Accounts;
-use colloquy_application::passwords::PasswordHasher;
-use colloquy_application::ports::{Clock, IdGenerator, SecretGenerator, UserRepository};
-use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
+use colloquy_application::ports::{Clock, IdGenerator, SecretGenerator};
 use colloquy_application::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
-use colloquy_application::tokens::Tokens;
+use colloquy_application::{Operator, Stores};
 use colloquy_persistence::{
-    ConnectError, Database, DatabaseOptions, MigrationReport, SeaSignInRepository,
-    SeaTokenRepository, SeaUserRepository,
+    ConnectError, Database, DatabaseOptions, MigrationReport, SeaAssistantRepository,
+    SeaDeletionRepository, SeaMessageRepository, SeaRunEventRepository, SeaRunRepository,
+    SeaSignInRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
 };
-
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
 use crate::failure::Failure;
 
-/// A database with the schema that this program needs.
+/// The stores of the service: the configured database, or those of the embedding program.
 pub(crate) struct Store {
-    pub(crate) database: Database,
-    /// What bringing the schema up to date took.
-    pub(crate) migration: MigrationReport,
+    pub(crate) stores: Stores,
+    /// `None` with stores of the embedding program.
+    pub(crate) database: Option<Database>,
 }
 
 impl Store {
-    /// Makes the data directory, opens the database and brings its schema up to date.
-    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
+    /// Opens the stores. Makes the data directory; the database is migrated.
+    pub(crate) async fn open(
+        settings: &Settings,
+        embedded: Option<Stores>,
+    ) -> Result<Self, Failure> {
         make_data_dir(&settings.data_dir)?;
-        let database = connect(settings).await?;
-        let migration = database.migrate().await?;
+        if let Some(stores) = embedded {
+            return Ok(Self {
+                stores,
+                database: None,
+            });
+        }
+        let (database, migration) = open_database(settings).await?;
         if !migration.applied.is_empty() {
             tracing::info!(
                 migrations = migration.applied.len(),
@@ -43,35 +47,38 @@ impl Store {
             );
         }
         Ok(Self {
-            database,
-            migration,
+            stores: stores(&database),
+            database: Some(database),
         })
     }
 
-    /// The accounts, for the machine's operator.
-    pub(crate) fn accounts(&self) -> Accounts {
-        let sources = Sources::default();
-        let hasher = sources.hasher(1);
-        Accounts::new(self.users(), hasher, sources.clock, sources.ids)
+    /// Accounts and tokens for the command line.
+    pub(crate) fn operator(self) -> Operator {
+        Operator::new(self.stores)
     }
+}
 
-    /// The tokens, for the machine's operator.
-    pub(crate) fn tokens(&self) -> Tokens {
-        let sources = Sources::default();
-        let attempts = Arc::new(SeaSignInRepository::new(self.database.clone()));
-        let check = PasswordCheck {
-            users: self.users(),
-            guard: SignInGuard::new(attempts, SignInLimits::default(), 1),
-            hasher: sources.hasher(1),
-            clock: sources.clock,
-            ids: sources.ids,
-        };
-        let tokens = Arc::new(SeaTokenRepository::new(self.database.clone()));
-        Tokens::new(check, tokens, sources.secrets)
-    }
+/// Opens and migrates the database.
+pub(crate) async fn open_database(
+    settings: &Settings,
+) -> Result<(Database, MigrationReport), Failure> {
+    make_data_dir(&settings.data_dir)?;
+    let database = connect(settings).await?;
+    let migration = database.migrate().await?;
+    Ok((database, migration))
+}
 
-    fn users(&self) -> Arc<dyn UserRepository> {
-        Arc::new(SeaUserRepository::new(self.database.clone()))
+fn stores(database: &Database) -> Stores {
+    Stores {
+        users: Arc::new(SeaUserRepository::new(database.clone())),
+        tokens: Arc::new(SeaTokenRepository::new(database.clone())),
+        sign_ins: Arc::new(SeaSignInRepository::new(database.clone())),
+        assistants: Arc::new(SeaAssistantRepository::new(database.clone())),
+        threads: Arc::new(SeaThreadRepository::new(database.clone())),
+        messages: Arc::new(SeaMessageRepository::new(database.clone())),
+        runs: Arc::new(SeaRunRepository::new(database.clone())),
+        events: Arc::new(SeaRunEventRepository::new(database.clone())),
+        deletions: Arc::new(SeaDeletionRepository::new(database.clone())),
     }
 }
 
@@ -116,12 +123,6 @@ impl Default for Sources {
             ids: Arc::new(UuidV7Generator),
             secrets: Arc::new(OsSecretGenerator),
         }
-    }
-}
-
-impl Sources {
-    fn hasher(&self, slots: usize) -> PasswordHasher {
-        PasswordHasher::new(slots, Arc::clone(&self.secrets))
     }
 }
 

@@ -4,12 +4,21 @@ use colloquy_domain::{
     AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
 };
 
-use super::Assistants;
+use super::{Assistants, NewAssistant};
 use crate::Error;
 use crate::ports::AssistantScope;
 
 impl Assistants {
-    pub(super) fn model_or_default(&self, model: Option<ModelName>) -> Result<ModelName, Error> {
+    /// Checks what only this service knows: its models, tools and the schemas it supports. Returns
+    /// the model to use.
+    pub(super) async fn check_new(&self, new: &NewAssistant) -> Result<ModelName, Error> {
+        let model = self.model_or_default(new.model.clone())?;
+        self.check_tools(&new.tools).await?;
+        self.check_schema(new.output_schema.as_ref()).await?;
+        Ok(model)
+    }
+
+    fn model_or_default(&self, model: Option<ModelName>) -> Result<ModelName, Error> {
         let model = model
             .or_else(|| self.default_model.clone())
             .ok_or_else(|| Violation::new("required", "is required").at("model"))?;

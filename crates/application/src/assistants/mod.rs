@@ -2,15 +2,18 @@
 
 mod available;
 mod changes;
+mod in_code;
 mod new;
+mod stored_from_code;
 
 use std::sync::Arc;
 
-use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, Avatar, ModelName, Slug};
+use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, ModelName, Slug};
 
 pub use self::changes::{
     AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges, Expected,
 };
+pub use self::in_code::{CodeAssistant, CodeAssistantError, CodeAssistants, RequestContext};
 pub use self::new::NewAssistant;
 use crate::Error;
 use crate::access::{Access, AssistantAction};
@@ -56,6 +59,8 @@ pub struct AssistantView {
     /// Whether the reader manages assistants. Others are not shown the instructions, the model
     /// and its settings.
     pub can_manage: bool,
+    /// Whether it is defined in code, and so cannot be changed over the API.
+    pub is_defined_in_code: bool,
 }
 
 /// A page of assistants, and how much of them the reader may be shown.
@@ -65,6 +70,8 @@ pub struct AssistantPage {
     pub list: Arc<OffsetList<Assistant>>,
     /// See [`AssistantView::can_manage`].
     pub can_manage: bool,
+    /// Those of the page that are defined in code.
+    pub defined_in_code: Vec<AssistantId>,
 }
 
 /// How many derived slugs are tried: `name`, `name-2`, ...
@@ -77,8 +84,11 @@ impl Assistants {
     /// Only the store's own.
     pub async fn list(&self, actor: &Actor, page: OffsetPage) -> Result<AssistantPage, Error> {
         let scope = self.access.policy().assistant_scope(actor).await;
+        let list = self.assistants.list(&scope, page).await?;
+        let in_code = list.items.iter().filter(|it| self.is_defined_in_code(it));
         Ok(AssistantPage {
-            list: self.assistants.list(&scope, page).await?,
+            defined_in_code: in_code.map(|it| it.id).collect(),
+            list,
             can_manage: self.can_manage(actor).await,
         })
     }
@@ -97,6 +107,7 @@ impl Assistants {
             .assistant(actor, reference, AssistantAction::View)
             .await?;
         Ok(AssistantView {
+            is_defined_in_code: self.is_defined_in_code(&assistant),
             assistant,
             can_manage: self.can_manage(actor).await,
         })
@@ -119,9 +130,7 @@ impl Assistants {
     /// # Errors
     /// Those of [`Assistants::create`] but the policy's.
     pub async fn define(&self, new: NewAssistant) -> Result<Assistant, Error> {
-        let model = self.model_or_default(new.model.clone())?;
-        self.check_tools(&new.tools).await?;
-        self.check_schema(new.output_schema.as_ref()).await?;
+        let model = self.check_new(&new).await?;
         match new.slug.clone() {
             Some(slug) => Ok(self.add(new, slug, model).await?),
             None => self.add_with_derived_slug(new, model).await,
@@ -164,28 +173,8 @@ impl Assistants {
         slug: Slug,
         model: ModelName,
     ) -> Result<Assistant, PortError> {
-        let now = self.clock.now();
-        let assistant = Assistant {
-            id: AssistantId::from_uuid(self.ids.next_id()),
-            slug,
-            name: new.name,
-            description: new.description,
-            instructions: new.instructions,
-            model,
-            configuration: new.configuration,
-            tools: new.tools,
-            tool_max_concurrency: new.tool_max_concurrency,
-            max_tool_rounds: new.max_tool_rounds,
-            budget: new.budget,
-            output_schema: new.output_schema,
-            user_authentication: new.user_authentication,
-            caching: new.caching,
-            is_enabled: new.is_enabled,
-            avatar: new.avatar.applied_to(Avatar::default()),
-            revision: 1,
-            created_at: now,
-            updated_at: now,
-        };
+        let id = AssistantId::from_uuid(self.ids.next_id());
+        let assistant = new.into_assistant(id, slug, model, self.clock.now());
         self.assistants.add(&assistant).await?;
         Ok(assistant)
     }
@@ -194,7 +183,7 @@ impl Assistants {
     /// both kept, one after the other.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `RevisionConflict` when it is not as expected, `Invalid`
+    /// The policy's refusal, `NotFound`, `DefinedInCode`, `RevisionConflict` when it is not as expected, `Invalid`
     /// when the new model or a tool is not to be had here, `Duplicate("slug")`.
     pub async fn update(
         &self,
@@ -203,7 +192,7 @@ impl Assistants {
         changes: AssistantChanges,
         expected: &Expected,
     ) -> Result<Assistant, Error> {
-        self.require_manager(actor).await?;
+        self.editable(actor, reference).await?;
         if let Some(model) = &changes.model {
             self.check_model(model)?;
         }
@@ -243,9 +232,9 @@ impl Assistants {
     /// Removes an assistant and its picture; the threads opened for it stay.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`.
+    /// The policy's refusal, `NotFound`, `DefinedInCode`.
     pub async fn delete(&self, actor: &Actor, reference: &AssistantRef) -> Result<(), Error> {
-        let assistant = self.managed(actor, reference).await?;
+        let assistant = self.editable(actor, reference).await?;
         self.assistants.delete(assistant.id).await?;
         audit::assistant_deleted(actor.into(), assistant.id);
         self.avatars.discard_all(assistant.id).await;
@@ -284,6 +273,19 @@ impl Assistants {
         self.access
             .assistant(actor, reference, AssistantAction::View)
             .await
+    }
+
+    /// The assistant, for somebody who manages assistants, unless its definition is in code.
+    async fn editable(
+        &self,
+        actor: &Actor,
+        reference: &AssistantRef,
+    ) -> Result<Arc<Assistant>, Error> {
+        let assistant = self.managed(actor, reference).await?;
+        if self.is_defined_in_code(&assistant) {
+            return Err(Error::DefinedInCode);
+        }
+        Ok(assistant)
     }
 
     async fn can_manage(&self, actor: &Actor) -> bool {

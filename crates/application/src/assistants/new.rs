@@ -1,6 +1,9 @@
+//! What a new assistant is made from.
+
+use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    AnswerCaching, AssistantName, Configuration, Description, Instructions, ModelName,
-    OutputSchema, RunBudget, Slug, ToolConcurrency, ToolRef, ToolRounds,
+    AnswerCaching, Assistant, AssistantId, AssistantName, Avatar, Configuration, Description,
+    Instructions, ModelName, OutputSchema, RunBudget, Slug, ToolConcurrency, ToolRef, ToolRounds,
 };
 
 use crate::avatars::AvatarChanges;
@@ -60,6 +63,37 @@ impl NewAssistant {
             user_authentication: false,
             is_enabled: true,
             avatar: AvatarChanges::default(),
+        }
+    }
+
+    /// The assistant at its first revision.
+    pub(super) fn into_assistant(
+        self,
+        id: AssistantId,
+        slug: Slug,
+        model: ModelName,
+        now: DateTime<Utc>,
+    ) -> Assistant {
+        Assistant {
+            id,
+            slug,
+            name: self.name,
+            description: self.description,
+            instructions: self.instructions,
+            model,
+            configuration: self.configuration,
+            tools: self.tools,
+            tool_max_concurrency: self.tool_max_concurrency,
+            max_tool_rounds: self.max_tool_rounds,
+            budget: self.budget,
+            output_schema: self.output_schema,
+            user_authentication: self.user_authentication,
+            caching: self.caching,
+            is_enabled: self.is_enabled,
+            avatar: self.avatar.applied_to(Avatar::default()),
+            revision: 1,
+            created_at: now,
+            updated_at: now,
         }
     }
 }

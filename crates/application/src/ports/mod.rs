@@ -15,6 +15,7 @@ mod images;
 mod matcher;
 mod messages;
 mod models;
+mod none;
 mod observer;
 mod page;
 mod readings;

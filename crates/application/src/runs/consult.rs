@@ -85,6 +85,14 @@ impl TypedTool for Consultation {
             .assistant(&context.actor, &reference, AssistantAction::Run)
             .await
             .map_err(|_| ToolError::new("The assistant cannot be asked."))?;
+        let assistant = access
+            .instructed(assistant, &context.actor, context.thread_id)
+            .await
+            .map_err(|error| {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "instructions failed");
+                ToolError::new("The assistant cannot be asked.")
+            })?;
         let talk = Talk {
             engine: &self.engine,
             assistant: &assistant,

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use colloquy_domain::ToolName;
+use colloquy_domain::{ToolName, tool_name};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,7 +28,7 @@ impl TypedTool for Calculator {
     type Arguments = Calculation;
 
     fn name(&self) -> ToolName {
-        ToolName::constant("calculator")
+        tool_name!("calculator")
     }
 
     fn description(&self) -> String {

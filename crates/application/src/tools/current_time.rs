@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::TZ_VARIANTS;
-use colloquy_domain::ToolName;
+use colloquy_domain::{ToolName, tool_name};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,7 +37,7 @@ impl TypedTool for CurrentTime {
     type Arguments = TimeQuery;
 
     fn name(&self) -> ToolName {
-        ToolName::constant("current_time")
+        tool_name!("current_time")
     }
 
     fn description(&self) -> String {

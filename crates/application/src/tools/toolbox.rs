@@ -57,8 +57,17 @@ impl Toolbox {
     /// Adds a tool.
     ///
     /// # Errors
-    /// When there is one of its name, or its schema is none.
+    /// See [`add`](Self::add).
     pub fn with(mut self, tool: impl Tool + 'static) -> Result<Self, ToolboxError> {
+        self.add(Arc::new(tool))?;
+        Ok(self)
+    }
+
+    /// Adds a tool.
+    ///
+    /// # Errors
+    /// Another tool has its name, or its parameters are no valid JSON Schema.
+    pub fn add(&mut self, tool: Arc<dyn Tool>) -> Result<(), ToolboxError> {
         let definition = tool.definition();
         let name = definition.name.clone();
         if self.tools.contains_key(&name) {
@@ -69,13 +78,13 @@ impl Toolbox {
             Err(violation) => return Err(ToolboxError::InvalidSchema { name, violation }),
         };
         let registered = Registered {
-            tool: Arc::new(tool),
+            tool,
             definition,
             arguments,
             is_assistant: false,
         };
         self.tools.insert(name, Arc::new(registered));
-        Ok(self)
+        Ok(())
     }
 
     /// The names of all tools, in order.

@@ -19,8 +19,13 @@ pub trait TypedTool: Send + Sync {
     /// The tool's name; see [`ToolName`].
     fn name(&self) -> ToolName;
 
-    /// What it does and when to use it, for the model to read.
-    fn description(&self) -> String;
+    /// What it does and when to use it, for the model to read; by default the doc comment of
+    /// [`Self::Arguments`].
+    fn description(&self) -> String {
+        let schema = schemars::schema_for!(Self::Arguments);
+        let description = schema.get("description").and_then(Value::as_str);
+        description.unwrap_or_default().to_owned()
+    }
 
     /// See [`Tool::time_limit`].
     fn time_limit(&self) -> Duration {

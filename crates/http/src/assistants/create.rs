@@ -123,5 +123,5 @@ pub(crate) async fn create_assistant(
 ) -> Result<Response, Problem> {
     let assistant = assistants.create(&caller.actor, new).await?;
     let location = format!("{BASE}/assistants/{}", assistant.id);
-    Ok(created(location, AssistantView::whole(&assistant)))
+    Ok(created(location, AssistantView::whole(&assistant, false)))
 }

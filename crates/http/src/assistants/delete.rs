@@ -18,6 +18,7 @@ use crate::assistants::AssistantPath;
     responses(
         (status = 204, description = "Deleted"),
         (status = 403, description = "The caller is no administrator"),
+        (status = 409, description = "The assistant is defined in code"),
     ),
 )]
 pub(crate) async fn delete_assistant(

@@ -35,9 +35,10 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// What a client may send back of an assistant, to no effect.
-const READ_ONLY: [&str; 6] = [
+const READ_ONLY: [&str; 7] = [
     "id",
     "avatar_image",
+    "defined_in_code",
     "model_provider",
     "revision",
     "created_at",

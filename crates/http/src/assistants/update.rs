@@ -103,7 +103,10 @@ pub(super) fn model_schema() -> ObjectBuilder {
             ("ETag" = String, description = "Names the assistant's revision"),
         )),
         (status = 403, description = "The caller is no administrator"),
-        (status = 409, description = "Another assistant has the slug"),
+        (
+            status = 409,
+            description = "Another assistant has the slug, or the assistant is defined in code",
+        ),
         (status = 412, description = "The assistant is not the one that `If-Match` names"),
     ),
 )]
@@ -117,5 +120,5 @@ pub(crate) async fn update_assistant(
     let assistant = assistants
         .update(&caller.actor, &reference, changes, &expected)
         .await?;
-    Ok(tagged(&assistant))
+    Ok(tagged(&assistants, &assistant))
 }

@@ -3,6 +3,7 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
 use axum::response::{IntoResponse, IntoResponseParts, Response};
+use colloquy_application::assistants::Assistants;
 use colloquy_domain::{
     Assistant, ModelCallLimit, OutputSchema, RunTokenLimit, ToolCallLimit, ToolRef,
 };
@@ -93,6 +94,10 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, required = false)]
     output_schema: Option<Option<Value>>,
+    /// Defined in the service's code: it cannot be changed or deleted over the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    defined_in_code: Option<bool>,
     /// Counts the changes, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
@@ -116,7 +121,7 @@ pub(crate) struct AssistantView {
 
 impl AssistantView {
     /// All of it, for those who manage assistants.
-    pub(crate) fn whole(assistant: &Assistant) -> Self {
+    pub(crate) fn whole(assistant: &Assistant, is_defined_in_code: bool) -> Self {
         let budget = assistant.budget;
         Self {
             instructions: Some(assistant.instructions.as_str().to_owned()),
@@ -135,6 +140,7 @@ impl AssistantView {
                     .clone()
                     .map(OutputSchema::into_value),
             ),
+            defined_in_code: Some(is_defined_in_code),
             revision: Some(assistant.revision),
             use_semantic_cache: Some(assistant.caching.is_on),
             cache_similarity_threshold: Some(assistant.caching.threshold.get()),
@@ -176,6 +182,7 @@ impl AssistantView {
             max_tool_calls: None,
             max_run_tokens: None,
             output_schema: None,
+            defined_in_code: None,
             revision: None,
             use_semantic_cache: None,
             cache_similarity_threshold: None,
@@ -186,9 +193,11 @@ impl AssistantView {
 }
 
 /// All of the assistant, with its tag.
-pub(crate) fn tagged(assistant: &Assistant) -> Response {
+pub(crate) fn tagged(assistants: &Assistants, assistant: &Assistant) -> Response {
     let tag = revision::tag(assistant.revision, true);
-    (validity(tag), Json(AssistantView::whole(assistant))).into_response()
+    let is_defined_in_code = assistants.is_defined_in_code(assistant);
+    let view = AssistantView::whole(assistant, is_defined_in_code);
+    (validity(tag), Json(view)).into_response()
 }
 
 /// For whom and how long an answer of this tag is good: it depends on who asks, each time.
@@ -208,9 +217,9 @@ pub(super) fn json(body: impl Into<Body>) -> impl IntoResponse {
 
 impl AssistantView {
     /// As much of it as a reader may be shown.
-    pub(super) fn shown(assistant: &Assistant, can_manage: bool) -> Self {
+    pub(super) fn shown(assistant: &Assistant, can_manage: bool, is_defined_in_code: bool) -> Self {
         if can_manage {
-            Self::whole(assistant)
+            Self::whole(assistant, is_defined_in_code)
         } else {
             Self::public(assistant)
         }

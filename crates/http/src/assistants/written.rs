@@ -21,7 +21,8 @@ pub(crate) struct WrittenAssistants {
 impl WrittenAssistants {
     /// The assistant as JSON, for those who may be shown what this reader may.
     pub(super) fn assistant(&self, shown: &ShownAssistant) -> Result<Bytes, serde_json::Error> {
-        let write = || AssistantView::shown(&shown.assistant, shown.can_manage);
+        let write =
+            || AssistantView::shown(&shown.assistant, shown.can_manage, shown.is_defined_in_code);
         self.single.body(&shown.assistant, shown.can_manage, write)
     }
 
@@ -29,7 +30,10 @@ impl WrittenAssistants {
     pub(super) fn page(&self, page: &AssistantPage) -> Result<Bytes, serde_json::Error> {
         let write = || -> Vec<AssistantView> {
             let items = page.list.items.iter();
-            let views = items.map(|assistant| AssistantView::shown(assistant, page.can_manage));
+            let views = items.map(|assistant| {
+                let is_defined_in_code = page.defined_in_code.contains(&assistant.id);
+                AssistantView::shown(assistant, page.can_manage, is_defined_in_code)
+            });
             views.collect()
         };
         self.pages.body(&page.list, page.can_manage, write)

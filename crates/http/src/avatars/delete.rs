@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use colloquy_application::assistants::Assistants;
 use colloquy_application::avatars::Avatars;
 use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::SignedIn;
@@ -27,8 +28,9 @@ use crate::assistants::{AssistantView, tagged};
 pub(crate) async fn delete_avatar(
     caller: SignedIn,
     State(avatars): State<Arc<Avatars>>,
+    State(assistants): State<Arc<Assistants>>,
     AssistantPath(reference): AssistantPath,
 ) -> Result<Response, Problem> {
     let assistant = avatars.remove(&caller.actor, &reference).await?;
-    Ok(tagged(&assistant))
+    Ok(tagged(&assistants, &assistant))
 }

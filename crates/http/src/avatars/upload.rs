@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use colloquy_application::assistants::Assistants;
 use colloquy_application::avatars::Avatars;
 use colloquy_web::concurrency_limit::Permit;
 use colloquy_web::input::FileForm;
@@ -36,6 +37,7 @@ use crate::assistants::{AssistantView, tagged};
 pub(crate) async fn upload_avatar(
     caller: SignedIn,
     State(avatars): State<Arc<Avatars>>,
+    State(assistants): State<Arc<Assistants>>,
     AssistantPath(reference): AssistantPath,
     permit: Permit,
     form: FileForm,
@@ -47,5 +49,5 @@ pub(crate) async fn upload_avatar(
     let file = form.file().await?;
     permit.pause();
     let assistant = upload.finish(file).await?;
-    Ok(tagged(&assistant))
+    Ok(tagged(&assistants, &assistant))
 }

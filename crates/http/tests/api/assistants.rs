@@ -1,4 +1,8 @@
+use async_trait::async_trait;
 use axum::http::Method;
+use colloquy_application::assistants::{CodeAssistant, NewAssistant};
+use colloquy_application::ports::BoxError;
+use colloquy_domain::{AssistantName, ModelName};
 use serde_json::json;
 
 use crate::support::{Api, members};
@@ -41,6 +45,7 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
         "max_tool_calls": null,
         "max_run_tokens": null,
         "output_schema": null,
+        "defined_in_code": false,
         "revision": 1,
         "use_semantic_cache": false,
         "cache_similarity_threshold": 0.9,
@@ -51,6 +56,40 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
     for path in [&format!("/assistants/{id}"), "/assistants/travel-guide"] {
         assert_eq!(api.get(path).by(&admin).send().await.ok(200), expected);
     }
+}
+
+struct Clerk;
+
+#[async_trait]
+impl CodeAssistant for Clerk {
+    fn definition(&self) -> Result<NewAssistant, BoxError> {
+        Ok(NewAssistant {
+            model: Some(ModelName::parse("fake::one")?),
+            ..NewAssistant::new(AssistantName::parse("Clerk")?)
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_assistant_from_code_is_shown_as_such_and_cannot_be_changed() {
+    let api = Api::set(|settings| settings.add_assistant(Clerk).unwrap());
+    api.use_cases.assistants.store_from_code().await.unwrap();
+    let admin = api.admin().await;
+    let clerk = api.get("/assistants/clerk").by(&admin).send().await.ok(200);
+    assert_eq!(clerk["defined_in_code"], true);
+    let list = api.get("/assistants").by(&admin).send().await.ok(200);
+    assert_eq!(list[0]["defined_in_code"], true);
+    let public = api.get("/assistants/clerk").send().await.ok(200);
+    assert_eq!(public.get("defined_in_code"), None);
+    for method in [Method::PATCH, Method::PUT] {
+        let change = api.call(method, "/assistants/clerk").by(&admin);
+        let refused = change.json(&json!({"name": "Boss"})).send().await;
+        refused.problem(409, "defined_in_code");
+    }
+    let deletion = api.call(Method::DELETE, "/assistants/clerk").by(&admin);
+    deletion.send().await.problem(409, "defined_in_code");
+    let after = api.get("/assistants/clerk").by(&admin).send().await.ok(200);
+    assert_eq!(after, clerk);
 }
 
 #[tokio::test]

@@ -195,7 +195,7 @@ impl ThreadRepository for Hangs {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_takes_too_long_is_given_up() {
-    let api = Api::with(|ports| ports.threads = Arc::new(Hangs), |_| {});
+    let api = Api::with(|ports| ports.stores.threads = Arc::new(Hangs), |_| {});
     let user = api.user("ada@example.org").await;
     let answer = api.get("/threads").by(&user).send().await;
     answer.problem(503, "service_unavailable");

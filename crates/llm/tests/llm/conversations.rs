@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use colloquy_application::ports::{ChatMessage, ChatRequest, ToolDefinition};
-use colloquy_domain::{ToolCall, ToolName, ToolResult};
+use colloquy_domain::{ToolCall, ToolName, ToolResult, tool_name};
 use colloquy_llm::ProviderKind;
 use colloquy_tests::model_server::{ModelServer, Reply};
 use serde_json::{Map, Value, json};
@@ -128,7 +128,7 @@ impl Dice {
                 .map(|_| self.message(&mut open))
                 .collect(),
             tools: vec![ToolDefinition {
-                name: ToolName::constant("add"),
+                name: tool_name!("add"),
                 description: "Adds.".to_owned(),
                 parameters: json!({"type": "object", "properties": {}}),
             }],

@@ -1,7 +1,7 @@
 //! What servers that call themselves compatible send, and OpenAI's own Python client takes.
 
 use colloquy_application::ports::{ChatModel as _, ModelErrorKind, ToolDefinition};
-use colloquy_domain::{FinishReason, ToolName, Usage};
+use colloquy_domain::{FinishReason, Usage, tool_name};
 use colloquy_tests::model_server::Reply;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -271,7 +271,7 @@ async fn a_name_in_every_piece_of_a_call_is_said_once() {
     let (_server, models) = scripted(reply.finish("tool_calls").done()).await;
     let mut request = request();
     request.tools = vec![ToolDefinition {
-        name: ToolName::constant("calculator"),
+        name: tool_name!("calculator"),
         description: "Calculates.".to_owned(),
         parameters: json!({"type": "object"}),
     }];

@@ -1,7 +1,7 @@
 //! Tools and schemas on every wire.
 
 use colloquy_application::ports::{ChatMessage, ChatRequest, ToolDefinition};
-use colloquy_domain::{FinishReason, ToolCall, ToolName, ToolResult};
+use colloquy_domain::{FinishReason, ToolCall, ToolResult, tool_name};
 use colloquy_llm::{ModelProviders, ProviderKind};
 use colloquy_tests::model_server::{ModelServer, Reply};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::{ask_for, providers, request, scripted, settings};
 fn with_tools() -> ChatRequest {
     let mut request = request();
     request.tools = vec![ToolDefinition {
-        name: ToolName::constant("add"),
+        name: tool_name!("add"),
         description: "Adds.".to_owned(),
         parameters: json!({"type": "object", "properties": {"a": {"type": "number"}}}),
     }];

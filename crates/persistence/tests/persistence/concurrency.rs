@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{Constraint, MessageScope, PortError};
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::Samples;
 use colloquy_domain::Thread;
 use tokio::task::JoinSet;

@@ -3,7 +3,7 @@
 macro_rules! contracts {
     ($database:ident) => {
         mod $database {
-            use colloquy_application::testing::contracts::Stores;
+            use colloquy_application::Stores;
 
             use crate::places::{self, Place};
 

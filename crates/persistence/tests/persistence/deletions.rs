@@ -1,7 +1,7 @@
 //! What deletions leave goes in small transactions, to the last row.
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{Grounds, RunStart};
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, token_hash};
 use colloquy_domain::{Thread, ThreadId, TokenKind};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, query_scalar};

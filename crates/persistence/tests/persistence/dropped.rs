@@ -4,13 +4,13 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{
     AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, Grounds, MessageScope, OffsetPage,
     PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart, SignInAttempt, ThreadChanges,
     ThreadQuery, ThreadScope, TokenHash, UserChanges,
 };
 use colloquy_application::sign_in_limits::SignInLimits;
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, moment, password_hash, second};
 use colloquy_domain::{
     AccessToken, Assistant, AssistantRef, RunEvent, RunEventKind, Thread, ThreadName, TokenKind,

@@ -1,7 +1,7 @@
 //! Tables that grow beyond what PostgreSQL's statistics say of them.
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{RunEvents, RunStart};
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, second};
 use colloquy_domain::{RunEvent, RunEventKind, User};
 use colloquy_persistence::{Database, DatabaseOptions};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{
     AbandonedRuns, Constraint, ForcedEnd, InstanceId, PortError, RunEnd, RunEvents, RunStart,
 };
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, moment, second};
 use colloquy_domain::{MessageId, RunEvent, RunEventKind, UserId};
 use tokio::task::JoinSet;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use colloquy_application::testing::contracts::Stores;
+use colloquy_application::Stores;
 use colloquy_persistence::{
     Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
     SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,

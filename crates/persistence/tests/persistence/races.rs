@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use colloquy_application::Stores;
 use colloquy_application::ports::{
     AbandonedRuns, Constraint, ForcedEnd, MessageScope, PortError, RunStart, SavedRun,
 };
-use colloquy_application::testing::contracts::Stores;
 use colloquy_application::testing::samples::{Samples, moment};
 use colloquy_domain::{RunStatus, Thread};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};

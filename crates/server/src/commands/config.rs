@@ -1,16 +1,23 @@
+//! `colloquy config`.
+
 use std::sync::Arc;
 
 use colloquy_application::ports::Clock;
 use colloquy_application::system::SystemClock;
 
+use crate::builder::Extensions;
 use crate::config::Configuration;
 use crate::failure::Failure;
+use crate::model_router::ModelRouter;
 use crate::terminal::print;
 
-/// Prints the effective settings, after the same checks that `serve` makes of them.
-pub(crate) fn config(configuration: &Configuration) -> Result<(), Failure> {
+/// Prints the effective settings, after the checks that `serve` makes of them.
+pub(crate) fn config(configuration: &Configuration, extensions: Extensions) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    configuration.models(&clock)?;
+    configuration.check_default_model(&ModelRouter {
+        configured: Arc::new(configuration.providers(&clock)?),
+        registered: extensions.models,
+    })?;
     print(configuration.report().trim_end())?;
     Ok(())
 }

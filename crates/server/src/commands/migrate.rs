@@ -1,16 +1,25 @@
+//! `colloquy migrate`.
+
+use crate::builder::Extensions;
 use crate::config::Configuration;
 use crate::failure::Failure;
-use crate::store::Store;
+use crate::store::open_database;
 use crate::terminal::print;
 
-/// Brings the schema up to date and says what that took.
-pub(crate) async fn migrate(configuration: &Configuration) -> Result<(), Failure> {
-    let store = Store::open(&configuration.settings).await?;
-    let applied = &store.migration.applied;
-    if applied.is_empty() {
+/// Migrates the database and prints what was applied.
+pub(crate) async fn migrate(
+    configuration: &Configuration,
+    extensions: Extensions,
+) -> Result<(), Failure> {
+    if extensions.stores.is_some() {
+        let why = "this program has stores of its own, which it migrates itself";
+        return Err(Failure::Refused(why.to_owned()));
+    }
+    let (_database, migration) = open_database(&configuration.settings).await?;
+    if migration.applied.is_empty() {
         print("the schema is up to date")?;
     }
-    for migration in applied {
+    for migration in &migration.applied {
         print(&format!("applied {migration}"))?;
     }
     Ok(())

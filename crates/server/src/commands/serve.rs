@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::builder::Extensions;
 use crate::changes::hear_changes;
 use crate::config::{Configuration, Settings};
 use crate::descriptors;
@@ -31,20 +32,24 @@ const METRICS_CONNECTIONS: usize = 64;
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Serves until a signal says stop, then lets runs end within the grace.
-pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> {
+pub(crate) async fn serve(
+    configuration: &Configuration,
+    mut extensions: Extensions,
+) -> Result<(), Failure> {
     let settings = &configuration.settings;
     let stop = signals::stop_token()?;
     signals::survive_file_size_limit()?;
     descriptors::raise();
     let sources = Sources::default();
     // Before anything is touched: a wrong model is a wrong setting.
-    let models = Models::load(configuration, &sources)?;
+    let registered = std::mem::take(&mut extensions.models);
+    let models = Models::load(configuration, &sources, registered)?;
     // Before anything is written: a start that fails here leaves nothing behind.
     let listener = listen(settings.listen)?;
     let metrics = settings.metrics_listen.map(listen).transpose()?;
     let address = listener.local_addr()?;
     let service = tokio::select! {
-        opened = Service::open(settings, models, sources, address) => opened?,
+        opened = Service::open(settings, models, sources, extensions, address) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
     let first_sign_in = prepare(&service, settings).await?;
@@ -72,6 +77,7 @@ pub(crate) async fn serve(configuration: &Configuration) -> Result<(), Failure> 
 async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstSignIn>, Failure> {
     let use_cases = &service.use_cases;
     use_cases.engine.recover().await?;
+    use_cases.assistants.store_from_code().await?;
     if settings.demo {
         create_demo_assistant(&use_cases.assistants).await?;
     }
@@ -88,17 +94,13 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     colloquy_web::serve::listen(address).map_err(|source| Failure::Listen { address, source })
 }
 
-fn start_background(service: &Service) -> [AbortHandle; 6] {
+fn start_background(service: &Service) -> Vec<AbortHandle> {
     let use_cases = &service.use_cases;
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
     let avatars = use_cases.avatars.clone();
     let deletions = use_cases.deletions.clone();
     let sign_ins = tokens.clone();
-    let (database, assistants) = (service.database.clone(), Arc::clone(&service.assistants));
-    [
-        supervise("hear changes", move || {
-            hear_changes(database.clone(), Arc::clone(&assistants))
-        }),
+    let mut tasks = vec![
         supervise("keep leases", move || {
             let engine = engine.clone();
             async move { engine.keep().await }
@@ -115,7 +117,14 @@ fn start_background(service: &Service) -> [AbortHandle; 6] {
             let deletions = deletions.clone();
             async move { deletions.keep_finishing().await }
         }),
-    ]
+    ];
+    if let Some(database) = service.database.clone() {
+        let assistants = Arc::clone(&service.assistants);
+        tasks.push(supervise("hear changes", move || {
+            hear_changes(database.clone(), Arc::clone(&assistants))
+        }));
+    }
+    tasks
 }
 
 /// When told to stop: not ready at once, no more connections, and runs have the grace to end.

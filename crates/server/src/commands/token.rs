@@ -1,21 +1,26 @@
 //! `colloquy token`: API keys, without the question who asks.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use colloquy_application::Error;
 use colloquy_application::ports::{MAX_API_KEYS, OffsetPage};
 use colloquy_application::tokens::Tokens;
+use colloquy_application::{Error, Operator};
 use colloquy_domain::{AccessToken, TokenId, TokenName, User, UserId};
 
 use super::user::{PAGE, find};
+use crate::builder::Extensions;
 use crate::cli::TokenTask;
 use crate::config::Configuration;
 use crate::failure::Failure;
 use crate::store::Store;
 use crate::terminal::{print, visible};
 
-pub(crate) async fn token(configuration: &Configuration, task: TokenTask) -> Result<(), Failure> {
-    let store = Store::open(&configuration.settings).await?;
-    let (accounts, tokens) = (store.accounts(), store.tokens());
+pub(crate) async fn token(
+    configuration: &Configuration,
+    extensions: Extensions,
+    task: TokenTask,
+) -> Result<(), Failure> {
+    let store = Store::open(&configuration.settings, extensions.stores).await?;
+    let Operator { accounts, tokens } = store.operator();
     match task {
         TokenTask::Create {
             email,

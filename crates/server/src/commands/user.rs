@@ -8,6 +8,7 @@ use colloquy_application::ports::OffsetPage;
 use colloquy_application::system::OsSecretGenerator;
 use colloquy_domain::{Email, Role, User};
 
+use crate::builder::Extensions;
 use crate::cli::{NewUser, UserTask};
 use crate::config::Configuration;
 use crate::failure::Failure;
@@ -18,8 +19,13 @@ use crate::terminal::{print, visible};
 /// How many accounts, or keys of one, are read at once.
 pub(super) const PAGE: u32 = 500;
 
-pub(crate) async fn user(configuration: &Configuration, task: UserTask) -> Result<(), Failure> {
-    let accounts = Store::open(&configuration.settings).await?.accounts();
+pub(crate) async fn user(
+    configuration: &Configuration,
+    extensions: Extensions,
+    task: UserTask,
+) -> Result<(), Failure> {
+    let store = Store::open(&configuration.settings, extensions.stores).await?;
+    let accounts = store.operator().accounts;
     match task {
         UserTask::Create(new) => create(&accounts, new).await,
         UserTask::List => list(&accounts).await,

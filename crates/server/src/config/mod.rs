@@ -26,7 +26,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use colloquy_application::ports::{ChatModel as _, Clock, Embedder};
+use colloquy_application::ports::{ChatModel, Clock, Embedder};
 use colloquy_domain::ModelName;
 use colloquy_llm::{ModelProviders, SettingsError};
 
@@ -77,13 +77,11 @@ impl Configuration {
         report::report(&self.values)
     }
 
-    /// Sets up the model providers and checks that every configured one, and the default model,
-    /// can be asked.
-    pub(crate) fn models(&self, clock: &Arc<dyn Clock>) -> Result<ModelProviders, ConfigError> {
+    /// Sets up the model providers and checks that each of them can be asked.
+    pub(crate) fn providers(&self, clock: &Arc<dyn Clock>) -> Result<ModelProviders, ConfigError> {
         let Settings {
             providers,
             connect_timeout,
-            default_model,
             ..
         } = &self.settings;
         let models = ModelProviders::new(providers.clone(), *connect_timeout, clock)
@@ -91,11 +89,16 @@ impl Configuration {
         for provider in providers {
             self.check_provider(&models, &provider.name)?;
         }
-        if let Some(model) = default_model {
-            let refused = |why| self.values.wrong("default_model", format!("{why}"));
-            models.check(model).map_err(refused)?;
-        }
         Ok(models)
+    }
+
+    /// Checks that the default model can be asked.
+    pub(crate) fn check_default_model(&self, models: &dyn ChatModel) -> Result<(), ConfigError> {
+        let Some(model) = &self.settings.default_model else {
+            return Ok(());
+        };
+        let refused = |why| self.values.wrong("default_model", format!("{why}"));
+        models.check(model).map_err(refused)
     }
 
     /// Sets up what tells which questions are alike, if anything shall. Reading a model from a

@@ -257,10 +257,9 @@ fn a_model_must_be_one_that_can_be_asked() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let problem = |variables: &[(&str, &str)]| {
         let configuration = load("", variables, &[]).unwrap();
-        configuration
-            .models(&clock)
-            .err()
-            .map(|error| error.to_string())
+        let providers = configuration.providers(&clock);
+        let checked = providers.and_then(|models| configuration.check_default_model(&models));
+        checked.err().map(|error| error.to_string())
     };
     assert_eq!(problem(&[("COLLOQUY_DEFAULT_MODEL", "echo::echo")]), None);
     for (variable, value) in [

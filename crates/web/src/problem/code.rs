@@ -39,6 +39,7 @@ problem_codes! {
     EntityNotFound = "entity_not_found", NOT_FOUND;
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
     ThreadBusy = "thread_busy", CONFLICT;
+    DefinedInCode = "defined_in_code", CONFLICT;
     LastAdministrator = "last_administrator", CONFLICT;
     TooManyApiKeys = "too_many_api_keys", CONFLICT;
     IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY;

@@ -28,6 +28,10 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found(),
             Error::Invalid(error) => Self::invalid(error),
             Error::Duplicate(field) => Self::duplicate(field),
+            Error::DefinedInCode => Self::new(
+                ProblemCode::DefinedInCode,
+                "The assistant is defined in the service's code and can only be changed there.",
+            ),
             Error::LastAdministrator => Self::new(
                 ProblemCode::LastAdministrator,
                 "This is the last active administrator. Make another one first.",

@@ -21,17 +21,13 @@
 )]
 
 use std::future::Future;
-use std::sync::Arc;
 
 use colloquy_domain::{AccessToken, Assistant, Message, Thread, User};
 use futures_util::future::join_all;
 
 use super::samples::{Samples, password_hash, token_hash};
-use crate::ports::{
-    AssistantRepository, Constraint, DeletionRepository, Grounds, MessageRepository, PortError,
-    RunEventRepository, RunRepository, RunStart, SavedRun, SignInRepository, ThreadRepository,
-    TokenRepository, UserRepository,
-};
+use crate::Stores;
+use crate::ports::{Constraint, Grounds, PortError, RunStart, SavedRun};
 
 pub mod administrators;
 pub mod answers;
@@ -57,29 +53,6 @@ pub mod threads;
 pub mod tokens;
 pub mod tool_events;
 pub mod users;
-
-/// Every repository port over one store.
-#[derive(Clone)]
-pub struct Stores {
-    /// The accounts.
-    pub users: Arc<dyn UserRepository>,
-    /// The access tokens.
-    pub tokens: Arc<dyn TokenRepository>,
-    /// The attempts to sign in.
-    pub sign_ins: Arc<dyn SignInRepository>,
-    /// The assistants.
-    pub assistants: Arc<dyn AssistantRepository>,
-    /// The threads.
-    pub threads: Arc<dyn ThreadRepository>,
-    /// The messages.
-    pub messages: Arc<dyn MessageRepository>,
-    /// The runs.
-    pub runs: Arc<dyn RunRepository>,
-    /// The runs' event logs.
-    pub events: Arc<dyn RunEventRepository>,
-    /// What deletions have left.
-    pub deletions: Arc<dyn DeletionRepository>,
-}
 
 impl Stores {
     async fn has_user(&self, make: &Samples, email: &str) -> User {

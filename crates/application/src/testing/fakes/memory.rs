@@ -10,14 +10,12 @@ use colloquy_domain::{
 use uuid::Uuid;
 
 use super::{MemoryAnswers, MemoryBlobs, PretendedAvatars};
-use crate::Ports;
 use crate::passwords::PasswordHash;
 use crate::ports::{
     AccountKey, ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PastAttempt,
     PlaceKey, PortError, TokenHash,
 };
-use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
-use crate::testing::contracts::Stores;
+use crate::{Ports, Stores};
 
 /// One store behind all repository ports. Clones share it.
 #[derive(Clone, Default)]
@@ -103,28 +101,10 @@ impl Memory {
     /// machine's own clock, ids and secrets.
     #[must_use]
     pub fn ports(&self, model: Arc<dyn ChatModel>) -> Ports {
-        let stores = self.stores();
-        Ports {
-            users: stores.users,
-            tokens: stores.tokens,
-            sign_ins: stores.sign_ins,
-            assistants: stores.assistants,
-            threads: stores.threads,
-            messages: stores.messages,
-            runs: stores.runs,
-            events: stores.events,
-            deletions: stores.deletions,
-            blobs: Arc::new(MemoryBlobs::default()),
-            renderer: Arc::new(PretendedAvatars),
-            answers: Arc::new(MemoryAnswers::default()),
-            embedder: None,
-            matcher: None,
-            model,
-            observer: Arc::new(()),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(UuidV7Generator),
-            secrets: Arc::new(OsSecretGenerator),
-        }
+        Ports::builder(self.stores(), model)
+            .avatars(Arc::new(MemoryBlobs::default()), Arc::new(PretendedAvatars))
+            .answers(Arc::new(MemoryAnswers::default()))
+            .build()
     }
 
     /// Takes the store away, or gives it back with all that it held: while it is down, every

@@ -1,0 +1,33 @@
+//! Chat models of the embedding program beside those of the configured providers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use colloquy_application::ports::{ChatModel, ChatRequest, ChatStream, ModelError};
+use colloquy_domain::{ModelName, Violation};
+
+/// Sends a request to the model that is registered for the provider in the model's name.
+pub(crate) struct ModelRouter {
+    pub(crate) registered: BTreeMap<String, Arc<dyn ChatModel>>,
+    /// Everything else.
+    pub(crate) configured: Arc<dyn ChatModel>,
+}
+
+impl ModelRouter {
+    fn of(&self, model: &ModelName) -> &dyn ChatModel {
+        let registered = self.registered.get(model.provider());
+        &**registered.unwrap_or(&self.configured)
+    }
+}
+
+#[async_trait]
+impl ChatModel for ModelRouter {
+    fn check(&self, model: &ModelName) -> Result<(), Violation> {
+        self.of(model).check(model)
+    }
+
+    async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
+        self.of(&request.model).stream(request).await
+    }
+}
