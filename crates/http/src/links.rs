@@ -1,11 +1,10 @@
-//! Where what an answer names can be used next. The document says so with links, by which people
-//! find their way and tools go from one operation to another.
+//! OpenAPI links from responses to operations that accept their values.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::Operation;
 
-/// An answer, what it names as which parameters, and the operations that take them.
+/// A response, its values and the operations that accept them as parameters.
 struct Links {
     operation: &'static str,
     status: &'static str,
@@ -79,7 +78,7 @@ const LINKS: &[Links] = &[
     },
 ];
 
-/// Adds the links to the answers of an operation.
+/// Adds the links to an operation's responses.
 pub(crate) fn add(operation: &mut Operation) {
     let id = operation.operation_id.as_deref();
     for links in LINKS.iter().filter(|links| id == Some(links.operation)) {

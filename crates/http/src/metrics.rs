@@ -1,4 +1,4 @@
-//! The figures of the service, to be served on an address of their own.
+//! The metrics route, for a separate listener.
 
 use std::sync::Arc;
 
@@ -12,17 +12,16 @@ use colloquy_application::ports::Readings;
 use colloquy_web::metrics::{CONTENT_TYPE as TEXT_FORMAT, Metrics};
 use colloquy_web::problem::Problem;
 
-/// What is shown of the service's figures.
+/// Sources of metrics.
 #[derive(Clone)]
 struct Figures {
     metrics: Metrics,
-    /// What is read besides.
+    /// Sampled on each scrape.
     readings: Arc<[Arc<dyn Readings>]>,
 }
 
-/// `/metrics`, to be served on an address of its own: the service's figures, and those of its use
-/// cases and of `readings`, in the text format of Prometheus. They name no user, no assistant and
-/// nothing that anybody has written.
+/// `/metrics` for a separate listener: the counters of service and use cases, and `readings`, in
+/// Prometheus's text format. Contains no user data.
 pub fn metrics_router(
     use_cases: &UseCases,
     metrics: Metrics,

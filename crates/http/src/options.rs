@@ -1,4 +1,4 @@
-//! The options of the API.
+//! Options of the API.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use colloquy_web::cors::Origin;
 use colloquy_web::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
 
-/// What an operator may set of the API, and what it takes from its surroundings.
+/// Generates IDs for requests without a valid `x-request-id`.
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// Names the requests that bring no usable `x-request-id`.
+    /// Allowed web origins; none by default.
     pub ids: Arc<dyn IdGenerator>,
-    /// Web origins whose pages may call the API; without one no page of another origin may.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub cors_origins: Vec<Origin>,
-    /// Proxies whose word counts on where a request comes from.
+    /// Maximum number of running and queued requests; excess ones get 503. Requests that wait for a
+    /// model and event streams do not count.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// How many requests are worked on or wait for that; further ones are refused until some are
-    /// answered. One that waits for a model does not count, nor does a stream of events.
+    /// Cancelled at the start of shutdown; the service is then not ready.
     pub max_requests: usize,
-    /// Cancelled when the service is about to stop: from then on it is not ready any more.
-    pub draining: CancellationToken,
     /// Counts the requests.
+    pub draining: CancellationToken,
+    /// No cross-origin access, no proxies, 1,024 requests, never draining, separate metrics.
     pub metrics: Metrics,
 }
 

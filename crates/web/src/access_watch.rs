@@ -1,4 +1,4 @@
-//! Re-checks, while a response is streamed, that its reader may still see the thread.
+//! Re-checks during a streamed response that its reader may still see the thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,12 @@ use tokio::time::sleep;
 use crate::problem::Problem;
 use crate::sign_in::presented;
 
-/// How often a caller's token is looked at. What is known of one may be four seconds old; together
-/// they stay below five.
+/// Interval of token checks. Token lookups may be four seconds old; together they stay below five.
 const ROUND: Duration = Duration::from_millis(750);
-/// In every how many rounds the thread is looked at too, which asks the store: after 3.75 s.
+/// Re-checks thread access, which queries the store, every fifth tick: every 3.75 s.
 const THREAD_ROUNDS: usize = 5;
 
-/// What a caller's rights rest on, to look at them again while an answer goes on.
+/// The caller's token and access rights, to be re-checked while a response is streamed.
 pub struct AccessWatch {
     tokens: Arc<Tokens>,
     threads: Arc<Threads>,
@@ -45,22 +44,22 @@ where
 }
 
 impl AccessWatch {
-    /// Waits until the caller may not see the thread any more, or the thread is gone.
+    /// Waits until the caller may no longer see the thread, or the thread is gone.
     pub async fn lost(self, thread: ThreadId) {
         let mut known = None;
         for round in (0..THREAD_ROUNDS).cycle() {
             sleep(ROUND).await;
             let is_due = round + 1 == THREAD_ROUNDS;
             match self.look(thread, &mut known, is_due).await {
-                // A store that is away says nothing about the caller.
+                // An unavailable store says nothing about the caller.
                 Ok(()) | Err(Error::Port(_)) => {}
                 Err(_) => return,
             }
         }
     }
 
-    /// Whether the token still counts; and, when it is due or the user is not the `known` one any
-    /// more, whether they may see the thread.
+    /// Whether the token is still valid and, if due or if the user is no longer `known`, whether
+    /// they may see the thread.
     async fn look(
         &self,
         thread: ThreadId,

@@ -15,14 +15,14 @@ use crate::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
 use crate::paging::X_TOTAL_COUNT;
 use crate::request_id::X_REQUEST_ID;
 
-/// How long a browser may remember what it may send.
+/// How long browsers may cache a preflight response.
 const PREFLIGHT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A web origin, such as `https://chat.example.org` or `http://localhost:3000`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
-/// The text is not a web origin.
+/// Not a web origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a web origin is http:// or https://, a host and perhaps a port, and nothing else")]
 pub struct InvalidOrigin;
@@ -36,7 +36,7 @@ impl FromStr for Origin {
         let authority = uri.authority().ok_or(InvalidOrigin)?.as_str();
         let is_bare = !authority.contains('@') && text.ends_with(authority);
         if is_web && is_bare {
-            // As browsers write it.
+            // Browsers send it in lower case.
             HeaderValue::from_str(&text.to_ascii_lowercase())
                 .map(Self)
                 .map_err(|_| InvalidOrigin)
@@ -46,8 +46,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Lets pages of these origins call the API. Nothing is sent along by browsers on their own: the
-/// API knows no cookies.
+/// Allows these origins, without credentials: the API uses no cookies.
 pub(crate) fn layer(origins: Vec<Origin>) -> CorsLayer {
     let origins: Vec<HeaderValue> = origins.into_iter().map(|origin| origin.0).collect();
     CorsLayer::new()

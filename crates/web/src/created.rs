@@ -6,7 +6,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// The answer to a request that has made something: what it is like, and where.
+/// 201 with the created resource and its location.
 pub fn created(location: String, view: impl Serialize) -> Response {
     (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response()
 }

@@ -1,4 +1,4 @@
-//! Requests that may be sent again without being done again.
+//! Idempotency keys of requests.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -11,12 +11,12 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use crate::problem::Problem;
 use crate::schema;
 
-/// What the client calls the request.
+/// `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that the answer is that of an earlier request.
+/// Marks a response to a repeated request.
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The idempotency key that came with the request, if one did.
+/// The request's idempotency key, if any.
 pub struct KeyHeader(pub Option<IdempotencyKey>);
 
 impl<S: Sync> FromRequestParts<S> for KeyHeader {
@@ -58,7 +58,7 @@ impl IntoParams for KeyHeader {
     }
 }
 
-/// Says of an answer that it is that of an earlier request.
+/// Marks the response as that of an earlier request.
 pub fn mark_replayed(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

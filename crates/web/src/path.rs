@@ -1,4 +1,4 @@
-//! Ids in paths.
+//! IDs in paths.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -6,8 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// The ids in a path: one, or a tuple in their order. What cannot be an id names nothing, and is
-/// answered like an id that nothing has.
+/// The IDs in a path: one, or a tuple in order. Invalid IDs give the same 404 as absent ones.
 pub struct Ids<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {

@@ -1,4 +1,4 @@
-//! Sends the events of a run to a client, for as long as they may see the run's thread.
+//! Streams a run's events to a client for as long as it may see the thread.
 
 use std::future::{pending, ready};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::sse;
 
-/// How long a service that stops still looks for events of a run that another instance works on.
-/// Shorter than the pause between two looks for new ones: what is there is found at once.
+/// At shutdown, how long to wait for events of another instance's run. Shorter than the polling
+/// interval, so only stored events are sent.
 const LAST_LOOK: Duration = Duration::from_millis(200);
-/// Cancelled when the service is about to stop.
+/// Cancelled at the start of shutdown.
 #[derive(Debug, Clone)]
 pub struct Draining(pub CancellationToken);
 
-/// Sends the events of runs to the caller of this request, for as long as they may see them.
+/// Streams runs' events to the caller of this request while they may see them.
 pub struct RunStreams {
     watch: AccessWatch,
     draining: Draining,
@@ -55,8 +55,8 @@ where
 }
 
 impl RunStreams {
-    /// The events from where the follower stands, of a run in that thread, each as `frame` writes
-    /// it. They are read as fast as the connection takes them, a page at a time.
+    /// The events from the follower's position, written by `frame`. Read page by page, as fast as
+    /// the connection takes them.
     pub fn response(
         self,
         thread: ThreadId,
@@ -85,8 +85,8 @@ fn events(
     pages.flatten()
 }
 
-/// The next page; none behind the last event, when the store fails and when nobody should be kept
-/// waiting any more. The client may go on from where it is.
+/// The next page; `None` after the last event, on a store failure and at shutdown. The client can
+/// resume.
 async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Option<Vec<RunEvent>> {
     let is_local = follower.is_local();
     tokio::select! {
@@ -104,7 +104,7 @@ async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Optio
     }
 }
 
-/// A service that stops ends its own runs; those of others it waits for no longer.
+/// At shutdown local runs are ended; runs of other instances are not waited for.
 async fn dismissal(is_local: bool, draining: &CancellationToken) {
     if is_local {
         pending::<()>().await;

@@ -1,4 +1,4 @@
-//! Who calls: the extractors of the caller.
+//! Extractors of the caller.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use colloquy_domain::Actor;
 use crate::logging;
 use crate::problem::Problem;
 
-/// Who asks: a guest without a token, the user of a token that verifies. A token that does not is
-/// refused here too; it never turns into a guest.
+/// The caller: a guest without token, or the token's user. Invalid tokens are rejected, never
+/// treated as guests.
 pub struct CurrentActor(pub Actor);
 
 impl<S: Sync> FromRequestParts<S> for CurrentActor
@@ -33,12 +33,12 @@ where
     }
 }
 
-/// The user who asks; a guest is sent to sign in. Comes before a handler's other extractors, so
-/// that a guest learns nothing else.
+/// The signed-in user; guests get 401. Put it before other extractors, so that guests learn nothing
+/// else.
 pub struct SignedIn {
-    /// The user, as use cases know them.
+    /// The user as use cases know them.
     pub actor: Actor,
-    /// The user and the token that was presented.
+    /// The user and the presented token.
     pub session: Authenticated,
 }
 
@@ -74,13 +74,13 @@ async fn authenticate(
     Ok(Some(found))
 }
 
-/// Nobody whom we know.
+/// The response to unknown callers.
 fn refused() -> Problem {
     audit::access_denied(&Actor::Guest, "authenticate", "unauthenticated");
     Problem::unauthenticated()
 }
 
-/// The token in the `Authorization` header; a header of another form is refused.
+/// The token in `Authorization`; other schemes are rejected.
 pub(crate) fn presented(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {

@@ -9,17 +9,17 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::Stream;
 use http_body_util::BodyExt as _;
 
-/// The longest silence; then a comment is sent, so that no proxy closes the connection as dead.
+/// Interval of keep-alive comments, which stop proxies from closing the connection.
 const SILENCE: Duration = Duration::from_secs(15);
-/// Frames from this size on are copied to drop their spare capacity.
+/// Frames from this size on are copied to drop spare capacity.
 const LARGE: usize = 16 * 1024;
-/// Neither cached nor buffered by proxies.
+/// Prevents caching and proxy buffering.
 const HEADERS: [(HeaderName, &str); 2] = [
     (CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
-/// The response that sends these events.
+/// A response that sends these events.
 pub fn response(
     events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static,
 ) -> Response {
@@ -28,8 +28,7 @@ pub fn response(
     response.map(|body| Body::new(body.map_frame(|frame| frame.map_data(fitted))))
 }
 
-/// A large frame without its spare capacity, which may be as much again: it may wait for a reader
-/// that takes nothing.
+/// Drops a large frame's spare capacity, up to half its memory: it may wait for a stalled reader.
 fn fitted(frame: Bytes) -> Bytes {
     if frame.len() < LARGE {
         return frame;

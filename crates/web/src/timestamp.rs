@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A moment as the API writes it: RFC 3339 in UTC with microseconds, `2026-01-01T00:00:00.000000Z`.
+/// RFC 3339 in UTC with microseconds, `2026-01-01T00:00:00.000000Z`.
 #[derive(Debug, Clone, Copy)]
 pub struct Timestamp(DateTime<Utc>);
 

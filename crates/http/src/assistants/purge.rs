@@ -1,3 +1,5 @@
+//! `DELETE /assistants/{id}/cache`.
+
 use std::sync::Arc;
 
 use axum::Json;

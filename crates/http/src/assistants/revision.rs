@@ -1,4 +1,4 @@
-//! Entity tags of assistants, made from their revisions.
+//! Entity tags of assistants, derived from revisions.
 
 use std::convert::Infallible;
 
@@ -12,14 +12,13 @@ use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-/// The tag of an assistant's revision. What administrators are shown is another representation
-/// than what others are.
+/// The tag of a revision. Administrators get a different representation, hence a different tag.
 pub(crate) fn tag(revision: u32, is_whole: bool) -> String {
     let suffix = if is_whole { "" } else { "-public" };
     format!("\"{revision}{suffix}\"")
 }
 
-/// On which revisions of an assistant a change is meant to be based: `If-Match`.
+/// `If-Match`: the revisions that a change may be based on.
 pub(crate) struct IfMatch(pub(crate) Expected);
 
 impl IfMatch {
@@ -30,7 +29,7 @@ impl IfMatch {
         if members(headers.get_all(IF_MATCH)).any(|member| member == "*") {
             return Expected::Any;
         }
-        // A tag that we did not make, and a weak one, match nothing.
+        // Foreign and weak tags match nothing.
         Expected::Revisions(
             members(headers.get_all(IF_MATCH))
                 .filter_map(revision)
@@ -59,7 +58,7 @@ impl IntoParams for IfMatch {
     }
 }
 
-/// The revision of one of our tags.
+/// The revision in one of our tags.
 fn revision(tag: &str) -> Option<u32> {
     let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
     let number = inner.strip_suffix("-public").unwrap_or(inner);

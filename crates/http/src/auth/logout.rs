@@ -1,3 +1,5 @@
+//! `POST /auth/logout`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

@@ -1,8 +1,10 @@
+//! Schema of avatar bytes.
+
 use colloquy_web::schema;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The bytes of a picture, as the document has them.
+/// The bytes of an avatar.
 pub(super) struct Picture;
 
 impl PartialSchema for Picture {

@@ -1,3 +1,5 @@
+//! `GET /health/live`.
+
 use axum::Json;
 
 use super::{Health, OK};

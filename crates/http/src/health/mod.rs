@@ -1,4 +1,4 @@
-//! Signs of life, for whoever runs the service.
+//! Health checks.
 
 mod live;
 mod ready;
@@ -24,7 +24,7 @@ struct Readiness {
     /// Always `ok`.
     #[schema(schema_with = statuses)]
     status: &'static str,
-    /// Limits at which clients were refused or cut within the last ten seconds.
+    /// Limits at which clients were rejected or cut within the last ten seconds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(schema_with = limits, required = false)]
     limits_reached: Vec<&'static str>,

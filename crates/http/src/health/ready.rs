@@ -1,3 +1,5 @@
+//! `GET /health/ready`.
+
 use std::time::Duration;
 
 use axum::Json;
@@ -11,7 +13,7 @@ use tokio::time::timeout;
 use super::OK;
 use crate::state::Readiness;
 
-/// How long everything that is checked may take to answer.
+/// Time limit for all checks.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether the service can do its work and goes on doing it.

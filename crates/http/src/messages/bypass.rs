@@ -1,3 +1,5 @@
+//! Bypassing the answer cache.
+
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -8,7 +10,7 @@ use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-/// Whether the client wants an answer of its own: `Cache-Control: no-cache` or `no-store`.
+/// Whether the client wants a fresh answer: `Cache-Control: no-cache` or `no-store`.
 pub(super) struct CacheBypass(pub(super) bool);
 
 impl<S: Sync> FromRequestParts<S> for CacheBypass {

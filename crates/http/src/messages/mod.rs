@@ -1,4 +1,4 @@
-//! What is said in threads.
+//! Routes of messages.
 
 mod bypass;
 mod delete;

@@ -1,3 +1,5 @@
+//! A message in responses.
+
 use colloquy_domain::{AnsweredCall, Message, MessageKind, MessageStatus};
 use colloquy_web::schema;
 use colloquy_web::timestamp::Timestamp;

@@ -1,3 +1,5 @@
+//! `POST /threads/{id}/runs/{id}/cancel`.
+
 use std::sync::Arc;
 
 use axum::Json;

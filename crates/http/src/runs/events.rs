@@ -1,3 +1,5 @@
+//! `GET /threads/{id}/runs/{id}/events`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

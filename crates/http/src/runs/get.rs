@@ -1,3 +1,5 @@
+//! `GET /threads/{id}/runs/{id}`.
+
 use std::sync::Arc;
 
 use axum::Json;

@@ -1,3 +1,5 @@
+//! `GET /threads/{id}/runs`.
+
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};

@@ -1,4 +1,4 @@
-//! How messages were answered.
+//! Routes of runs.
 
 mod cancel;
 mod event;

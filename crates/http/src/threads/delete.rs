@@ -1,3 +1,5 @@
+//! `DELETE /threads/{id}`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

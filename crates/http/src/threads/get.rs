@@ -1,3 +1,5 @@
+//! `GET /threads/{id}`.
+
 use std::sync::Arc;
 
 use axum::Json;

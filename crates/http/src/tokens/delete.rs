@@ -1,3 +1,5 @@
+//! `DELETE /users/me/tokens/{id}`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

@@ -1,3 +1,5 @@
+//! `GET /users/me/tokens`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! API keys of the caller.
+//! Routes of the caller's API keys.
 
 mod create;
 mod delete;

@@ -1,3 +1,5 @@
+//! A token in responses.
+
 use colloquy_domain::{AccessToken, TokenKind};
 use colloquy_web::schema;
 use colloquy_web::timestamp::Timestamp;

@@ -1,3 +1,5 @@
+//! `DELETE /users/{id}`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

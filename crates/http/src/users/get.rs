@@ -1,3 +1,5 @@
+//! `GET /users/{id}`.
+
 use std::sync::Arc;
 
 use axum::Json;

@@ -1,3 +1,5 @@
+//! `GET /users`.
+
 use std::sync::Arc;
 
 use axum::extract::State;

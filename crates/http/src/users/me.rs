@@ -1,3 +1,5 @@
+//! `GET /users/me`.
+
 use axum::Json;
 use colloquy_web::sign_in::SignedIn;
 

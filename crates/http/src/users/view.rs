@@ -1,3 +1,5 @@
+//! A user in responses.
+
 use colloquy_domain::User;
 use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;

@@ -1,10 +1,10 @@
-//! The answer cache of an assistant: its settings, what a run says of it, and its purge.
+//! The answer cache: settings, hits reported on runs, purges.
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Api, Caller};
 
-/// Asks in a thread of its own; the run.
+/// Asks in a new thread; returns the run.
 async fn ask(api: &Api, caller: &Caller, text: &str) -> Value {
     let thread = api.thread(caller).await;
     run(&api.ask(caller, &thread, "guide", text).await)
@@ -84,7 +84,7 @@ async fn a_run_says_that_its_answer_was_given_before() {
     assert_eq!(api.model.requests().len(), 1);
     let path = format!("/threads/{thread}/runs/{}", second["id"].as_str().unwrap());
     assert_eq!(api.get(&path).by(&user).send().await.ok(200), second);
-    // What comes later in a thread means what it means because of what came before.
+    // Later messages depend on the earlier ones.
     let later = api.ask(&user, &thread, "guide", "How do I begin?").await;
     assert_eq!(run(&later)["cache"], Value::Null);
 }

@@ -1,3 +1,5 @@
+//! Signing in and out.
+
 use axum::http::Method;
 use serde_json::json;
 
@@ -95,7 +97,7 @@ async fn a_sign_in_names_what_is_wrong_with_its_form() {
     );
 }
 
-/// A password where a name belongs, as programs do that mistake one encoding for another.
+/// A password in place of a field name, as sent by clients that confuse encodings.
 #[tokio::test]
 async fn no_answer_to_a_sign_in_repeats_what_was_sent() {
     let api = Api::new();

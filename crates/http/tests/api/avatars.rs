@@ -1,4 +1,4 @@
-//! Avatars: the fields that say how an assistant looks, and its picture.
+//! Avatar fields and images.
 
 use axum::body::{Body, Bytes};
 use axum::http::Method;
@@ -26,7 +26,7 @@ fn form(parts: &[Vec<u8>]) -> Vec<u8> {
     [parts.concat(), b"--b--\r\n".to_vec()].concat()
 }
 
-/// An API with the assistant `guide`, and an administrator.
+/// Creates the assistant `guide`; returns an administrator.
 async fn with_guide(api: &Api) -> Caller {
     let admin = api.admin().await;
     api.assistant(&admin, "guide").await;
@@ -38,7 +38,7 @@ fn upload(api: &Api, caller: &Caller, file: &[u8]) -> Call {
     api.post(AVATAR).by(caller).body(FORM, body)
 }
 
-/// What everybody should be shown of that file.
+/// The expected avatar for the file.
 fn rendered(file: &[u8]) -> Bytes {
     PretendedAvatars.render(file).unwrap().bytes
 }
@@ -114,7 +114,7 @@ async fn a_picture_is_nothing_but_a_picture() {
         shown.header("content-security-policy"),
         Some("default-src 'none'; sandbox")
     );
-    // Ranges are not offered, so they change nothing.
+    // Ranges are not supported and ignored.
     let part = api.get(AVATAR).header("range", "bytes=0-3").send().await;
     assert_eq!(part.status, 200);
     assert_eq!(part.body, shown.body);
@@ -179,7 +179,7 @@ async fn there_is_no_picture_for_who_may_not_see_the_assistant() {
         let call = api.patch("/assistants/guide").by(&admin).json(&body);
         call.send().await.ok(200)
     };
-    // All of these look the same to whoever may not see it.
+    // These all look the same to callers who may not see it.
     let missing = async |call: Call| {
         let answer: Answer = call.send().await;
         answer.problem(404, "entity_not_found");
@@ -318,7 +318,7 @@ async fn a_form_that_is_refused_changes_nothing() {
 }
 
 trait Replaced {
-    /// The same with another boundary than is announced.
+    /// Replaces the boundary in the body only.
     fn replace_boundary(self) -> Vec<u8>;
 }
 

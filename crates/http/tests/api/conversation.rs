@@ -1,4 +1,4 @@
-//! A person, their thread, and an assistant to talk to.
+//! A user, a thread and an assistant.
 
 use colloquy_application::testing::fakes::Script;
 use serde_json::json;
@@ -37,7 +37,7 @@ impl Conversation {
         format!("/threads/{}/messages", self.thread)
     }
 
-    /// A request that says hello.
+    /// A request that posts "hello".
     pub(crate) fn hello(&self) -> Call {
         let body = json!({"assistant_id": "guide", "content": "hello"});
         self.api.post(&self.path()).by(&self.user).json(&body)
@@ -48,7 +48,7 @@ impl Conversation {
         self.hello().send().await
     }
 
-    /// Says hello and follows the run.
+    /// Posts and follows the run.
     pub(crate) async fn stream(&self, script: Script) -> Events {
         self.api.model.add(script);
         self.hello()
@@ -57,7 +57,7 @@ impl Conversation {
             .await
     }
 
-    /// Says hello and does not wait for the answer; the run's id.
+    /// Posts without waiting; returns the run's ID.
     pub(crate) async fn start(&self, script: Script) -> String {
         self.api.model.add(script);
         let accepted = self.hello().header("prefer", "respond-async").send().await;
@@ -72,7 +72,7 @@ impl Conversation {
         format!("{}/events", self.run_path(run))
     }
 
-    /// All events of the run, from the first to the last.
+    /// All events of the run.
     pub(crate) async fn events(&self, run: &str) -> Vec<Event> {
         let call = self.api.get(&self.events_path(run)).by(&self.user);
         call.open().await.rest().await

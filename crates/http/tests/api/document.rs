@@ -1,4 +1,4 @@
-//! The document that describes the API, and the page that renders it.
+//! The OpenAPI document and the page that renders it.
 
 use std::path::Path;
 
@@ -87,7 +87,7 @@ fn the_events_of_a_run_are_a_union_told_apart_by_their_names() {
     }
 }
 
-/// The JSON body that an operation takes, as the document describes it.
+/// The documented JSON body of an operation.
 fn body_of<'a>(document: &'a Value, operation: &Value) -> Option<&'a Value> {
     let content = &operation["requestBody"]["content"]["application/json"];
     let reference = content["schema"]["$ref"].as_str()?;
@@ -104,7 +104,7 @@ async fn every_example_of_a_body_is_accepted() {
     let mut untried: Vec<_> = operations(&document)
         .filter(|(.., it)| body_of(&document, it).is_some())
         .collect();
-    // Whoever signs in must have an account by then.
+    // The account to sign in must exist first.
     untried.sort_by_key(|(.., it)| it["operationId"] != "create_user");
     let mut user = String::new();
     for (path, method, operation) in untried {
@@ -121,7 +121,7 @@ async fn every_example_of_a_body_is_accepted() {
             .replace("{user_id}", &user)
             .replace("{assistant_id}", "demo");
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-        // The models of this test have nothing to say.
+        // This test's models have no scripts.
         let call = api.raw(method, &path).header("prefer", "respond-async");
         let answer = call.by(&admin).json(example).send().await;
         assert!(answer.status.is_success(), "{path}: {answer:?}");
@@ -145,7 +145,7 @@ fn no_body_has_fields_that_only_the_service_sets() {
     }
 }
 
-/// A request of each operation, with ids that nothing has.
+/// A request per operation, with IDs that do not exist.
 fn requests(document: &Value) -> impl Iterator<Item = (Method, String)> {
     operations(document).map(|(path, method, _)| {
         let id = "01900000-0000-7000-8000-000000000000";
@@ -180,7 +180,7 @@ async fn a_query_parameter_that_is_not_known_is_refused_everywhere() {
             refused("%6Cimti=1&%0A").await,
             ["\n unknown_field", "limti unknown_field"]
         );
-        // Nothing is asked with these.
+        // Empty query strings.
         for nothing in ["", "&", "&&"] {
             if method == Method::GET {
                 let path = format!("{path}?{nothing}");
@@ -222,7 +222,7 @@ async fn a_query_parameter_is_given_once() {
     assert_eq!(form.send().await.invalid_fields(), ["username repeated"]);
 }
 
-/// Every operation of the document with its path and method.
+/// Every documented operation with path and method.
 fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     paths.iter().flat_map(|(path, item)| {

@@ -1,3 +1,5 @@
+//! Health checks.
+
 use std::future::pending;
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use crate::support::{Answer, Call, members};
 const KEY: &str = "idempotency-key";
 const REPLAYED: &str = "idempotent-replayed";
 
-/// The forms in which an answer is asked for: the status, and the request's header.
+/// The forms of an answer: status and request header.
 const FORMS: [(u16, &str, &str); 3] = [
     (201, "accept", "application/json"),
     (202, "prefer", "respond-async"),
@@ -22,7 +22,7 @@ fn hello(c: &Conversation, key: &str) -> Call {
     c.hello().header(KEY, key)
 }
 
-/// The run that the answer is about, in whichever form it is.
+/// The run of a response in any form.
 fn run_of(answer: &Answer) -> Value {
     match answer.status.as_u16() {
         200 => {
@@ -92,7 +92,7 @@ async fn a_message_that_is_posted_again_meanwhile_joins_its_run() {
 #[tokio::test]
 async fn a_failed_run_is_replayed_as_the_problem_that_it_was() {
     let c = Conversation::new().await;
-    // The model has no script: it refuses.
+    // The model has no script and fails.
     let first = hello(&c, "k").send().await;
     let problem = first.problem(502, "model_error");
     assert_eq!(first.header(REPLAYED), None);

@@ -1,4 +1,4 @@
-//! Who does too much is told to wait.
+//! Rate and concurrency limits.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use tokio::time::timeout;
 use crate::conversation::Conversation;
 use crate::support::{Answer, Api, Caller};
 
-/// Longer than anything here may take.
+/// Longer than any step may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "correct horse battery";
 
-/// With an account, behind a proxy at 10.0.0.1.
+/// An API with one account behind a trusted proxy at 10.0.0.1.
 async fn behind_a_proxy() -> Api {
     let proxies = vec!["10.0.0.1".parse().unwrap()];
     let api = Api::with(|_| {}, |options| options.trusted_proxies = proxies);
@@ -29,7 +29,7 @@ async fn behind_a_proxy() -> Api {
     api
 }
 
-/// Signs in over a connection from `peer` that claims to speak for `client`.
+/// Signs in over a connection from `peer` on behalf of `client`.
 async fn sign_in(api: &Api, peer: &str, client: &str, password: &str) -> Answer {
     let body = json!({"username": "ada@example.org", "password": password});
     let call = api.post("/auth/login").from(peer).json(&body);
@@ -59,7 +59,7 @@ async fn many_wrong_passwords_from_one_address_are_not_looked_at() {
 async fn a_trusted_proxy_says_who_the_client_is() {
     let api = behind_a_proxy().await;
     for n in 0..9 {
-        // What the client itself has written stands before what the proxy adds.
+        // The client's own entry precedes the proxy's.
         let client = format!("198.51.100.{n}, 203.0.113.1");
         let refused = sign_in(&api, "10.0.0.1:1", &client, "wrong").await;
         refused.problem(401, "invalid_credentials");
@@ -104,7 +104,7 @@ async fn without_a_limit_every_password_is_looked_at() {
     }
 }
 
-/// Asks the assistant, which says nothing, and does not wait for it.
+/// Asks the silent assistant without waiting.
 async fn ask(c: &Conversation, caller: &Caller, thread: &str) -> Answer {
     c.api.model.add(Script::new().hang());
     let body = json!({"assistant_id": "guide", "content": "hello"});
@@ -113,7 +113,7 @@ async fn ask(c: &Conversation, caller: &Caller, thread: &str) -> Answer {
     call.header("prefer", "respond-async").send().await
 }
 
-/// Begins a run in a new thread of the caller's; its path.
+/// Starts a run in a new thread; returns its path.
 async fn begin_a_run(c: &Conversation, caller: &Caller) -> String {
     let thread = c.api.thread(caller).await;
     let accepted = ask(c, caller, &thread).await.ok(202);
@@ -156,7 +156,7 @@ async fn an_instance_with_too_many_runs_refuses_the_next_before_anything_is_writ
     assert_eq!(kept.ok(200), json!([]));
     let cancel = c.api.post(&format!("{first}/cancel")).by(&c.user);
     cancel.send().await.ok(200);
-    // The end of a run is told before its place is free.
+    // The end of a run is reported before its slot is free.
     let begun = async {
         while ask(&c, &other, &thread).await.status != 202 {
             yield_now().await;
@@ -190,14 +190,14 @@ async fn who_waits_for_a_model_takes_nobodys_room() {
     waiting.abort();
 }
 
-/// Bodies of which some has come, and the rest never does.
+/// Bodies that begin and never end.
 fn unfinished(beginning: &[u8]) -> Body {
     let beginning = Ok::<_, Infallible>(beginning.to_vec());
     let beginning = futures_util::stream::iter([beginning]);
     Body::from_stream(beginning.chain(futures_util::stream::pending()))
 }
 
-/// Sends requests with unfinished bodies, the n-th from the n-th address; those that are answered.
+/// Sends requests with unfinished bodies, the n-th from the n-th address; returns those answered.
 async fn send_unfinished(api: &Api, addresses: usize, count: usize) -> JoinSet<Answer> {
     let mut waiting = JoinSet::new();
     for n in 0..count {
@@ -219,7 +219,7 @@ async fn bodies_that_take_their_time_take_nobodys_room() {
         let mut waiting = send_unfinished(&api, addresses, 2_000).await;
         let ask = api.get("/users/me").by(&user).send();
         timeout(PATIENCE, ask).await.unwrap().ok(200);
-        // Somebody else's body, which comes in two pieces.
+        // Another client's body in two pieces.
         let (more, pieces) = tokio::sync::mpsc::channel(1);
         let body = Body::from_stream(received(pieces));
         let call = api.post("/threads").by(&user).from("192.0.2.1:1");
@@ -234,7 +234,7 @@ async fn bodies_that_take_their_time_take_nobodys_room() {
 
         let ready = api.raw(Method::GET, "/health/ready").send().await;
         assert_eq!(ready.ok(200)["limits_reached"], json!(["request_bodies"]));
-        // At 32 KiB each, in 42 MiB of one address and 56 MiB in all.
+        // At 32 KiB each: 42 MiB per address, 56 MiB in total.
         let most = if addresses == 1 { 1_344 } else { 1_792 };
         for _ in 0..2_000 - most {
             let cut = timeout(PATIENCE, waiting.join_next()).await.unwrap();
@@ -267,7 +267,7 @@ async fn what_has_come_of_unfinished_bodies_is_limited_in_bytes() {
         waiting.spawn(call.body("application/json", unfinished(&half)).send());
         yield_now().await;
     }
-    // With 32 KiB each besides, 79 of them fit into 42 MiB.
+    // With 32 KiB each in addition, 79 fit into 42 MiB.
     for _ in 0..5 {
         let cut = timeout(PATIENCE, waiting.join_next()).await.unwrap();
         let cut = cut.unwrap().unwrap();
@@ -291,6 +291,6 @@ async fn a_body_that_does_not_arrive_in_time_is_not_waited_for() {
         .body("application/json", unfinished(b"{"));
     let begin = tokio::time::Instant::now();
     call.send().await.problem(400, "malformed_request");
-    // And a second for the rest of it.
+    // Plus a second for draining the rest.
     assert_eq!(begin.elapsed().as_secs(), 31);
 }

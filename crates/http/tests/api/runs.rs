@@ -1,3 +1,5 @@
+//! Runs.
+
 use serde_json::json;
 
 use crate::support::{Api, members};

@@ -24,7 +24,7 @@ use crate::conversation::Conversation;
 use crate::sse::names;
 use crate::support::Api;
 
-/// Longer than anything here may take.
+/// Longer than any step may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: test\r\n\r\n";
 const SLOW: &str = "GET /slow HTTP/1.1\r\nhost: test\r\n\r\n";
@@ -99,7 +99,7 @@ impl Connection {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// Reads until the text has come.
+    /// Reads until the text arrives.
     async fn read_until(&mut self, end: &str) -> String {
         let mut text = String::new();
         while !text.ends_with(end) {
@@ -115,7 +115,7 @@ impl Connection {
     async fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();
         let read = timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await;
-        // A reset is an end as well.
+        // A reset counts as an end.
         let _ = read.expect("the connection is still open");
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -179,7 +179,7 @@ async fn a_request_under_way_is_not_idle() {
     let mut slow = server.connect().await;
     slow.send(SLOW).await;
     server.begun.notified().await;
-    // Other connections are found idle meanwhile, twice one after the other.
+    // Meanwhile other connections are found idle twice.
     server.connect().await.read_to_end().await;
     server.connect().await.read_to_end().await;
     server.released.notify_one();
@@ -197,7 +197,7 @@ async fn heads_beyond_the_limits_are_refused() {
     let many = format!("GET /hello HTTP/1.1\r\n{many}\r\n");
     for head in [long, many] {
         let mut connection = server.connect().await;
-        // The server may close before it has taken all of it.
+        // The server may close before reading everything.
         let _ = connection.0.write_all(head.as_bytes()).await;
         let answer = connection.read_to_end().await;
         assert!(
@@ -321,7 +321,7 @@ async fn stopping_lets_a_stream_come_to_its_end() {
     connection.read_until("event: message.delta\n").await;
     let mut idle = server.connect().await;
     server.shutdown.cancel();
-    // Closed once the service has begun to stop.
+    // Closed at the start of shutdown.
     idle.read_to_end().await;
     gate.open();
     let rest = connection.read_to_end().await;
@@ -356,7 +356,7 @@ async fn a_reader_who_takes_nothing_is_cut_and_delays_nobody() {
         .map(|event| event.data.to_string().len())
         .sum();
     assert!(sent > 5 * 1024 * 1024, "more than sockets hold: {sent}");
-    // The stream is under way until it is cut, and well before the grace is over.
+    // The stream is active until cut, well before the grace period ends.
     server.shutdown.cancel();
     server.ended().await;
     assert!(!connection.read_to_end().await.contains("run.completed"));
@@ -439,7 +439,7 @@ async fn one_address_leaves_a_quarter_of_the_connections_to_others() {
 
 type Http2 = hyper::client::conn::http2::SendRequest<Empty<Bytes>>;
 
-/// A client of HTTP/2 that takes so many bytes of each answer before it is read.
+/// An HTTP/2 client with this flow-control window.
 async fn http2(server: &Server, window: u32) -> Http2 {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
@@ -458,7 +458,7 @@ async fn ask(client: &mut Http2, path: &str) -> hyper::Response<hyper::body::Inc
         .unwrap()
 }
 
-/// Whether the answer is cut, and does not come to its end.
+/// Whether the response is cut off.
 async fn is_cut(answer: hyper::Response<hyper::body::Incoming>) -> bool {
     let body = timeout(PATIENCE, answer.into_body().collect());
     body.await.unwrap().is_err()
@@ -497,7 +497,7 @@ async fn an_answer_that_is_not_taken_is_cut_without_the_others_on_its_connection
     let server = Server::of(Api::new().router, impatient()).await;
     let mut client = http2(&server, 64 * 1024).await;
     let left = ask(&mut client, "/docs/swagger-ui-bundle.js").await;
-    // Nothing of it is read meanwhile, and so nothing more granted.
+    // Nothing is read meanwhile, so no window is granted.
     let begin = Instant::now();
     while begin.elapsed() < STALL * 5 {
         let answer = ask(&mut client, "/hello").await;

@@ -1,4 +1,4 @@
-//! Reads streams of server-sent events, by the rules of their format alone.
+//! A parser of server-sent events, written from their specification.
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -6,7 +6,7 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-/// An event as it was sent.
+/// An event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -14,18 +14,18 @@ pub(crate) struct Event {
     pub(crate) data: Value,
 }
 
-/// What a stream is made of.
+/// An element of a stream.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Block {
     Event(Event),
     Comment(String),
 }
 
-/// A stream of events that is being read.
+/// A stream being read.
 pub(crate) struct Events {
     pub(crate) headers: HeaderMap,
     body: Body,
-    /// What has arrived, but was not read yet.
+    /// Received but unparsed bytes.
     arrived: Vec<u8>,
 }
 
@@ -41,7 +41,7 @@ impl Events {
         }
     }
 
-    /// The next event or comment; `None` at the stream's end.
+    /// The next event or comment; `None` at the end.
     pub(crate) async fn block(&mut self) -> Option<Block> {
         loop {
             let end = self.arrived.windows(2).position(|pair| pair == b"\n\n");
@@ -67,7 +67,7 @@ impl Events {
         }
     }
 
-    /// The next so many events.
+    /// The next `count` events.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<Event> {
         let mut events = Vec::new();
         for _ in 0..count {
@@ -76,7 +76,7 @@ impl Events {
         events
     }
 
-    /// Every event until the stream ends.
+    /// All events to the end.
     pub(crate) async fn rest(mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {
@@ -86,7 +86,7 @@ impl Events {
     }
 }
 
-/// Reads the lines up to a blank one. CR, LF and both together end a line.
+/// Parses the lines up to a blank one. Lines end in CR, LF or CRLF.
 fn read(block: &str) -> Block {
     let (mut id, mut name, mut data, mut comment) = (None, None, Vec::new(), None);
     for line in block.replace("\r\n", "\n").split(['\r', '\n']) {
@@ -113,12 +113,12 @@ fn read(block: &str) -> Block {
     })
 }
 
-/// The names of the events.
+/// Event names.
 pub(crate) fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
 }
 
-/// What was said in deltas.
+/// The concatenated deltas.
 pub(crate) fn said(events: &[Event]) -> String {
     let deltas = events.iter().filter(|event| event.name == "message.delta");
     deltas

@@ -1,4 +1,4 @@
-//! What ends streams, and what does not.
+//! What ends streams.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::sse::{Block, Events, names, said};
 use crate::streams::{WHOLE, gated, run};
 use crate::support::Api;
 
-/// How long rights that were taken away may still count.
+/// Maximum time until revoked rights take effect.
 const LOSS: Duration = Duration::from_secs(5);
 
-/// Waits for the stream's end, which comes without a last event.
+/// Waits for the end of the stream, without a last event.
 async fn lost(mut stream: Events) {
     let end = timeout(LOSS, stream.next()).await;
     assert_eq!(end.expect("the stream goes on"), None);

@@ -24,7 +24,7 @@ fn hello() -> Script {
         .end(FinishReason::Stop)
 }
 
-/// Says something, then waits for the gate.
+/// Sends text, then waits for the gate.
 pub(crate) fn gated(gate: &Gate) -> Script {
     Script::new()
         .text("Hello ")
@@ -73,7 +73,7 @@ async fn the_events_of_a_run_are_sent_as_they_happen() {
     assert_eq!(events, expected.collect::<Vec<_>>());
 }
 
-/// The run as it was in the beginning.
+/// The run as it was at the start.
 fn started_run(ended: &Value) -> Value {
     let mut run = ended.clone();
     run["status"] = json!("in_progress");
@@ -93,7 +93,7 @@ async fn a_stream_goes_on_behind_any_event() {
         let number = after.to_string();
         let by_header = c.api.get(&path).header("last-event-id", &number);
         let by_query = c.api.get(&format!("{path}?after={after}"));
-        // The header is the newer one when a browser reconnects.
+        // On reconnect, browsers send the newer value in the header.
         let by_both = c.api.get(&format!("{path}?after=1"));
         let by_both = by_both.header("last-event-id", &number);
         for call in [by_header, by_query, by_both] {

@@ -1,4 +1,4 @@
-//! The API under test, and people who call it.
+//! The API under test and its callers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::sse::Events;
 
-/// The API over a store of its own.
+/// The API over its own store.
 pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) store: Memory,
@@ -34,7 +34,7 @@ pub(crate) struct Api {
     pub(crate) use_cases: UseCases,
 }
 
-/// Somebody with a token.
+/// A caller with a token.
 pub(crate) struct Caller {
     pub(crate) user: User,
     pub(crate) token: String,
@@ -45,7 +45,7 @@ impl Api {
         Self::with(|_| {}, |_| {})
     }
 
-    /// Over other ports, or with other options.
+    /// With other ports or options.
     pub(crate) fn with(
         change_ports: impl FnOnce(&mut Ports),
         change_options: impl FnOnce(&mut HttpOptions),
@@ -58,7 +58,7 @@ impl Api {
         Self::over(Memory::new(), |_| {}, |_| {}, change_settings)
     }
 
-    /// Another instance of the service on the same store.
+    /// Another instance on the same store.
     pub(crate) fn neighbour(&self, change_options: impl FnOnce(&mut HttpOptions)) -> Self {
         Self::over(self.store.clone(), |_| {}, change_options, |_| {})
     }
@@ -114,7 +114,7 @@ impl Api {
         Caller { user, token }
     }
 
-    /// An assistant that answers with what the test adds as scripts; its id.
+    /// Creates an assistant whose answers the test scripts; returns its ID.
     pub(crate) async fn assistant(&self, admin: &Caller, slug: &str) -> String {
         self.assistant_with(
             admin,
@@ -127,7 +127,7 @@ impl Api {
         self.make(admin, "/assistants", body).await
     }
 
-    /// A thread of the caller's; its id.
+    /// Creates a thread of the caller; returns its ID.
     pub(crate) async fn thread(&self, owner: &Caller) -> String {
         self.make(owner, "/threads", json!({})).await
     }
@@ -138,7 +138,7 @@ impl Api {
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// A question that is answered; the whole answer to the post.
+    /// Asks and returns the full response.
     pub(crate) async fn ask(
         &self,
         caller: &Caller,
@@ -200,7 +200,7 @@ fn ports(store: &Memory, model: &Arc<ScriptedModel>) -> Ports {
     }
 }
 
-/// A request on its way.
+/// A request being built.
 pub(crate) struct Call {
     router: Router,
     request: Request<Body>,
@@ -218,7 +218,7 @@ impl Call {
         self
     }
 
-    /// Over a connection from that address.
+    /// Sets the peer address.
     pub(crate) fn from(mut self, address: &str) -> Self {
         let peer: SocketAddr = address.parse().unwrap();
         self.request.extensions_mut().insert(ConnectInfo(peer));
@@ -234,7 +234,7 @@ impl Call {
         self.header(CONTENT_TYPE.as_str(), media_type)
     }
 
-    /// Sends the request and reads the answer's body as events.
+    /// Sends the request and reads the body as events.
     pub(crate) async fn open(self) -> Events {
         Events::new(self.router.oneshot(self.request).await.unwrap())
     }
@@ -250,7 +250,7 @@ impl Call {
     }
 }
 
-/// A response, read to its end.
+/// A complete response.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -272,19 +272,19 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The body of a successful answer.
+    /// The body of a successful response.
     pub(crate) fn ok(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         self.json()
     }
 
-    /// Nothing, successfully.
+    /// Asserts an empty success.
     pub(crate) fn no_content(&self) {
         assert_eq!(self.status, StatusCode::NO_CONTENT, "{self:?}");
         assert!(self.body.is_empty());
     }
 
-    /// A problem of that code, in the shape that all have; its body.
+    /// The problem document, after checking code and shape.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(
@@ -309,7 +309,7 @@ impl Answer {
         problem
     }
 
-    /// The fields that a validation problem names, as `path code`, sorted.
+    /// The fields of a validation problem as `path code`, sorted.
     pub(crate) fn invalid_fields(&self) -> Vec<String> {
         let problem = self.problem(422, "validation_error");
         let mut fields: Vec<String> = problem["errors"]
@@ -326,7 +326,7 @@ impl Answer {
         fields
     }
 
-    /// What is the same for two callers who must not tell two answers apart.
+    /// What must be equal for indistinguishable responses.
     pub(crate) fn without_request_id(mut self) -> (StatusCode, HeaderMap, Value) {
         let mut body = self.json();
         body["request_id"].take();
@@ -335,7 +335,7 @@ impl Answer {
     }
 }
 
-/// The values of one member of the objects in a list.
+/// The values of one member in a list of objects.
 pub(crate) fn members<'a>(list: &'a Value, name: &str) -> Vec<&'a str> {
     let items = list.as_array().unwrap().iter();
     items.map(|item| item[name].as_str().unwrap()).collect()

@@ -1,4 +1,4 @@
-//! Assistants with tools and output schemas, and what clients see of them.
+//! Tools and output schemas.
 
 use colloquy_application::testing::fakes::Script;
 use colloquy_domain::FinishReason;

@@ -1,3 +1,5 @@
+//! Accounts.
+
 use serde_json::json;
 
 use crate::support::{Api, members};

@@ -1,17 +1,17 @@
-//! Parsing JSON bodies.
+//! Parses JSON bodies.
 
 use serde_json::Value;
 
 use crate::problem::Problem;
 
-/// The most values that a body may consist of. Each takes a multiple of its bytes in memory, so
-/// that a small body of nothing but brackets would be a large one once it is read.
+/// Maximum number of JSON values. Each takes a multiple of its bytes in memory, so a small body of
+/// brackets would become large.
 const MAX_VALUES: usize = 10_000;
 
-/// The byte order mark of UTF-8, which some programs write before a text.
+/// UTF-8 byte order mark, written by some programs.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a JSON text, perhaps behind a byte order mark (RFC 8259, section 8.1, lets us).
+/// Parses a JSON text, skipping a byte order mark (allowed by RFC 8259, section 8.1).
 pub(super) fn parse(text: &[u8]) -> Result<Value, Problem> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if separators(text) > MAX_VALUES {
@@ -20,8 +20,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(text).map_err(|_| Problem::malformed("The body is not valid JSON."))
 }
 
-/// How often the text begins an array or object or goes on to another value: at least as often,
-/// but for one, as there are values in it.
+/// Counts array and object starts and commas: an upper bound, less one, of the number of values.
 fn separators(text: &[u8]) -> usize {
     let mut count = 0;
     let mut in_string = false;

@@ -1,5 +1,5 @@
-//! Limits on what clients hold without getting on: connections, unfinished bodies, answers that
-//! nobody takes. Whoever holds the most yields first, so that nobody is shut out by others.
+//! Limits on what idle clients hold: connections, unfinished bodies, unread responses. The largest
+//! holder yields first, so that nobody can lock others out.
 
 mod budget;
 
@@ -12,26 +12,26 @@ use tokio::time::Instant;
 
 pub(crate) use budget::{Budget, Holder, Room, Share};
 
-/// How long a limit counts as reached after the last time.
+/// How long a limit counts as recently reached.
 const LATELY: Duration = Duration::from_secs(10);
-/// At most one log line for each limit in this time.
+/// At most one log line per limit in this interval.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Something that is limited in number or bytes.
+/// A limit on number or bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// Open connections.
     Connections,
-    /// Requests that are worked on or wait for that.
+    /// Running and queued requests.
     Requests,
-    /// Requests whose bodies have not arrived.
+    /// Requests with unfinished bodies.
     RequestBodies,
-    /// Answers that are being sent.
+    /// Responses being sent.
     Answers,
 }
 
 impl Limit {
-    /// Each of them.
+    /// Every limit.
     pub const ALL: [Self; 4] = [
         Self::Connections,
         Self::Requests,
@@ -39,7 +39,7 @@ impl Limit {
         Self::Answers,
     ];
 
-    /// Its name in metrics and health reports.
+    /// Name in metrics and health reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Limit {
     }
 }
 
-/// Counts how often each limit was reached, and says so in the log. Clones count the same.
+/// Counts and logs how often each limit is reached. Clones share their counts.
 #[derive(Debug, Clone, Default)]
 pub struct Limits(Arc<[Record; Limit::ALL.len()]>);
 
@@ -68,7 +68,7 @@ struct Times {
 }
 
 impl Limits {
-    /// Somebody was refused or cut for the sake of this limit.
+    /// Records that somebody was rejected or cut because of this limit.
     pub(crate) fn reached(&self, limit: Limit) {
         let record = &self.0[limit as usize];
         let count = record.count.fetch_add(1, Ordering::Relaxed) + 1;
@@ -84,7 +84,7 @@ impl Limits {
         }
     }
 
-    /// The limits that were reached within the last ten seconds.
+    /// The limits reached within the last ten seconds.
     pub fn reached_lately(&self) -> Vec<Limit> {
         let is_recent = |limit: &Limit| {
             let times = &self.0[*limit as usize].times;

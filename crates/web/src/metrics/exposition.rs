@@ -1,6 +1,5 @@
-//! The figures as text. The library writes `OpenMetrics`; what every collector reads is the format
-//! before it, which differs in two things: the descriptions of a counter bear its whole name, and
-//! there is no end mark.
+//! Prometheus text exposition. The library writes `OpenMetrics`; every collector reads the older
+//! text format, which differs in counter descriptions (full name) and has no end marker.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write as _};
@@ -11,10 +10,10 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-/// The media type of the text format.
+/// Media type of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Everything in the registry, and the readings.
+/// Writes the registry and the readings.
 pub(super) fn write(registry: &Registry, readings: Vec<Reading>) -> Result<String, fmt::Error> {
     let mut read = Registry::default();
     read.register_collector(Box::new(Read::from(readings)));
@@ -24,7 +23,7 @@ pub(super) fn write(registry: &Registry, readings: Vec<Reading>) -> Result<Strin
     with_whole_names(&text)
 }
 
-/// Readings by their names, since each name is described once.
+/// Readings grouped by name, since each name is described once.
 #[derive(Debug)]
 struct Read(BTreeMap<&'static str, Vec<Reading>>);
 
@@ -73,7 +72,7 @@ fn write_value(reading: &Reading, metric: &mut MetricEncoder<'_>) -> Result<(), 
     }
 }
 
-/// Every number in this format is a float.
+/// All numbers in this format are floats.
 #[expect(
     clippy::cast_precision_loss,
     reason = "figures beyond 2^53 need no last digit"

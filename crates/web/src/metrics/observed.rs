@@ -1,4 +1,4 @@
-//! Counting runs, model calls and tools.
+//! Counts runs, model calls and tool calls.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use prometheus_client::registry::Registry;
 
 use super::Metrics;
 
-/// Seconds of runs and of the wait for a first token: from the echo model to the time limits.
+/// Buckets for run durations and first tokens: from the echo model to the time limits.
 const SECONDS: [f64; 14] = [
     0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 240.0, 600.0,
 ];
 
-/// What is counted of runs.
+/// Run metrics.
 pub(super) struct Observed {
     runs: Family<RunEnd, Counter>,
     durations: Histogram,
@@ -30,7 +30,7 @@ pub(super) struct Observed {
     lookups: Family<Outcome, Counter>,
 }
 
-/// Labels that say nothing are empty, which is the same as absent.
+/// Empty labels equal absent ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RunEnd {
     status: &'static str,
@@ -38,7 +38,7 @@ struct RunEnd {
     finish_reason: &'static str,
 }
 
-/// Providers are those of the settings: an assistant's model names one of them.
+/// Providers come from the settings, so the label is bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfProvider {
     provider: String,

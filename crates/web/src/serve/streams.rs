@@ -1,19 +1,19 @@
-//! Requests of HTTP/2, each of which can be ended without its connection.
+//! HTTP/2 requests that can be cut individually.
 
 use hyper::rt::Executor;
 use tokio_util::sync::CancellationToken;
 
 tokio::task_local! {
-    /// Ends the stream that the current task works for.
+    /// Cuts the stream that the current task serves.
     static CURRENT: CancellationToken;
 }
 
-/// What ends the current stream, if there is one.
+/// The token that cuts the current stream, if any.
 pub(super) fn current() -> Option<CancellationToken> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Carries out each request of HTTP/2 in a task of its own. A task that is ended resets its stream.
+/// Runs each HTTP/2 request in its own task. Cancelling the task resets its stream.
 #[derive(Clone)]
 pub(super) struct StreamTasks;
 
