@@ -161,7 +161,7 @@ fn assert_none(forbidden: impl Iterator<Item = Dependency>) {
 fn allowed(crate_name: &str) -> &'static [&'static str] {
     let mut edges = EDGES.iter();
     let edge = edges.find(|(name, _)| *name == crate_name);
-    edge.unwrap_or_else(|| panic!("{crate_name} has no place in the house"))
+    edge.unwrap_or_else(|| panic!("{crate_name} is missing from EDGES"))
         .1
 }
 
