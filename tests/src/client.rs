@@ -393,9 +393,16 @@ impl Response {
     /// Path and query of the next page from the `Link` header.
     #[must_use]
     pub fn next_page(&self) -> Option<String> {
-        let link = self.header("link")?;
-        let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
-        assert_eq!(relation.trim_start_matches([';', ' ']), "rel=\"next\"");
+        self.linked_page("next")
+    }
+
+    /// The path of the page that the `Link` header names with this relation, below the API's base.
+    pub fn linked_page(&self, relation: &str) -> Option<String> {
+        let suffix = format!("; rel=\"{relation}\"");
+        let links = self.headers.get_all("link").into_iter();
+        let mut links = links.map(|link| link.to_str().expect("text"));
+        let target = links.find_map(|link| link.strip_suffix(&suffix))?;
+        let target = target.strip_prefix('<')?.strip_suffix('>')?;
         let path = match target.split_once("://") {
             Some((_, rest)) => &rest[rest.find('/')?..],
             None => target,

@@ -13,7 +13,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use colloquy_application::accounts::NewAccount;
 use colloquy_application::permissions::{Decision, DefaultPolicy, PermissionPolicy};
-use colloquy_application::ports::{BoxError, IdGenerator as _, InstanceId, ThreadScope};
+use colloquy_application::ports::{
+    BoxError, IdGenerator as _, InstanceId, ThreadOrder, ThreadScope,
+};
 use colloquy_application::system::UuidV7Generator;
 use colloquy_application::testing::fakes::{Memory, ScriptedModel};
 use colloquy_application::threads::{NewThread, Owner, ThreadFilter, ThreadUpdate};
@@ -131,7 +133,7 @@ async fn main() -> Result<(), BoxError> {
     let all = ThreadFilter {
         owner: Owner::Anyone,
         assistant: None,
-        after: None,
+        order: ThreadOrder::CREATION,
         limit: 10,
     };
     let list = service.threads.list(ben, all).await?.items;

@@ -15,7 +15,9 @@ use colloquy_application::accounts::NewAccount;
 use colloquy_application::assistants::NewAssistant;
 use colloquy_application::messages::PostMessage;
 use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::{BoxError, IdGenerator as _, InstanceId, MessageScope};
+use colloquy_application::ports::{
+    BoxError, IdGenerator as _, InstanceId, MessageScope, MessagesFrom,
+};
 use colloquy_application::system::UuidV7Generator;
 use colloquy_application::testing::fakes::{Memory, Script, ScriptedModel};
 use colloquy_application::threads::NewThread;
@@ -103,7 +105,10 @@ async fn ask(service: &UseCases) -> Result<(), BoxError> {
     assert_eq!(status, RunStatus::Completed);
 
     let scope = MessageScope::Conversation;
-    let stored = service.messages.list(&ada, thread.id, scope, 0, 10).await?;
+    let stored = service
+        .messages
+        .list(&ada, thread.id, scope, MessagesFrom::OLDEST, 10)
+        .await?;
     let stored: Vec<&str> = stored.items.iter().map(|it| it.content.as_str()).collect();
     assert_eq!(stored, ["How do I get to Rome?", "Take the early train."]);
     Ok(())

@@ -23,6 +23,12 @@ pub enum Error {
         /// When to come back.
         retry_after: Duration,
     },
+    /// Too many checks of models of late; this one was not made.
+    #[error("too many checks of models")]
+    TooManyModelChecks {
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// Too many sign-ins wait for their turn, of this client or in all.
     #[error("too many sign-ins wait")]
     TooManyWaiting,
@@ -32,6 +38,10 @@ pub enum Error {
     /// There is no such thing, or the actor may not know of it.
     #[error("not found")]
     NotFound,
+    /// What the request names in this field or parameter is not there, or the actor may not know of
+    /// it. What the path names first is `NotFound`.
+    #[error("{0} not found")]
+    ReferenceNotFound(&'static str),
     /// The input breaks rules; each is named with its field.
     #[error("invalid input: {0}")]
     Invalid(ValidationError),
@@ -111,6 +121,16 @@ impl From<ValidationError> for Error {
 impl From<FieldError> for Error {
     fn from(error: FieldError) -> Self {
         Self::Invalid(error.into())
+    }
+}
+
+impl Error {
+    /// Says which of a request's ids is not found.
+    pub(crate) fn of_reference(self, field: &'static str) -> Self {
+        match self {
+            Self::NotFound => Self::ReferenceNotFound(field),
+            other => other,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod deletions;
 mod error;
 mod fair_queue;
 pub mod messages;
+pub mod models;
 mod opaque_string;
 mod password_check;
 pub mod passwords;

@@ -4,15 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use colloquy_domain::{
-    Actor, AssistantId, AssistantRef, IdempotencyKey, Message, MessageContent, MessageId, ThreadId,
+    Actor, Assistant, AssistantId, AssistantRef, IdempotencyKey, MessageContent, MessageId, Thread,
+    ThreadId, ThreadName, Violation,
 };
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
+use crate::Error;
 use crate::access::{Access, AssistantAction, ThreadAction};
 use crate::answers::forget;
-use crate::ports::{AnswerCache, AnswerOrigin, Idempotency, MessageRepository, MessageScope};
+use crate::ports::{
+    AnswerCache, AnswerOrigin, Idempotency, MessagePage, MessageRepository, MessageScope,
+    MessagesFrom,
+};
 use crate::runs::{RunEngine, RunJob, StartedRun};
-use crate::{Error, Slice};
+
+/// The field that names who answers.
+const ASSISTANT_ID: &str = "assistant_id";
 
 /// How much reasoning one page shows, in bytes of UTF-8.
 const MAX_REASONING_BYTES: usize = 4 * 1024 * 1024;
@@ -33,8 +41,8 @@ pub struct Messages {
 /// A message to post, and who shall answer it.
 #[derive(Debug, Clone)]
 pub struct PostMessage {
-    /// The assistant.
-    pub assistant: AssistantRef,
+    /// The assistant; that of the thread when `None`.
+    pub assistant: Option<AssistantRef>,
     /// What is said.
     pub content: MessageContent,
     /// What the client calls the request, so that sending it again does not do it again.
@@ -48,7 +56,7 @@ impl PostMessage {
     #[must_use]
     pub const fn new(assistant: AssistantRef, content: MessageContent) -> Self {
         Self {
-            assistant,
+            assistant: Some(assistant),
             content,
             idempotency_key: None,
             bypasses_cache: false,
@@ -57,7 +65,7 @@ impl PostMessage {
 }
 
 impl Messages {
-    /// Messages of the thread in `scope` behind position `after`, oldest first.
+    /// Messages of the thread in `scope`, those nearest to `from` first.
     ///
     /// # Errors
     /// `NotFound` also for another user's thread.
@@ -66,13 +74,13 @@ impl Messages {
         actor: &Actor,
         thread: ThreadId,
         scope: MessageScope,
-        after: u64,
+        from: MessagesFrom,
         limit: u32,
-    ) -> Result<Slice<Message>, Error> {
+    ) -> Result<MessagePage, Error> {
         self.access
             .thread(actor, thread, ThreadAction::View)
             .await?;
-        Ok(self.messages.list(thread, scope, after, limit).await?)
+        Ok(self.messages.list(thread, scope, from, limit).await?)
     }
 
     /// What was thought before each of these messages, which [`list`](Self::list) gave. Where that
@@ -82,14 +90,14 @@ impl Messages {
     /// `Port`.
     pub async fn reasoning(
         &self,
-        slice: &mut Slice<Message>,
+        page: &mut MessagePage,
     ) -> Result<HashMap<MessageId, String>, Error> {
-        let ids: Vec<_> = slice.items.iter().map(|message| message.id).collect();
+        let ids: Vec<_> = page.items.iter().map(|message| message.id).collect();
         let found = self.messages.reasoning(&ids, MAX_REASONING_BYTES).await?;
         let end = ids.iter().position(|id| Some(*id) == found.left_out);
         if let Some(end) = end {
-            slice.items.truncate(end);
-            slice.has_more = true;
+            page.items.truncate(end);
+            page.has_more = true;
         }
         Ok(found.texts)
     }
@@ -98,7 +106,8 @@ impl Messages {
     /// whoever listens.
     ///
     /// # Errors
-    /// `NotFound` when the actor may not see the thread or the assistant, the policy's other
+    /// `NotFound` when the actor may not see the thread, `ReferenceNotFound` when they may not see the
+    /// assistant, `Invalid` when neither the message nor the thread names one, the policy's other
     /// refusals, `ThreadBusy`, `IdempotencyMismatch`.
     pub async fn post(
         &self,
@@ -108,18 +117,18 @@ impl Messages {
     ) -> Result<StartedRun, Error> {
         let action = ThreadAction::CreateMessage;
         let thread = self.access.thread(actor, thread, action).await?;
-        let action = AssistantAction::Run;
         let assistant = self
-            .access
-            .assistant(actor, &post.assistant, action)
+            .assistant(actor, &thread, post.assistant.as_ref())
             .await?;
+        let asked = post.assistant.as_ref().map(|_| assistant.id);
         let assistant = self.access.instructed(assistant, actor, thread.id).await?;
         let idempotency = post.idempotency_key.map(|key| Idempotency {
             key,
-            fingerprint: fingerprint(thread.id, assistant.id, &post.content),
+            fingerprint: fingerprint(thread.id, asked, &post.content),
         });
         let job = RunJob {
             thread_id: thread.id,
+            thread_name: (!thread.is_named).then(|| ThreadName::from_message(&post.content)),
             actor: actor.clone(),
             assistant,
             content: post.content,
@@ -129,10 +138,27 @@ impl Messages {
         self.engine.start(job).await
     }
 
+    /// Who answers a message in the thread.
+    async fn assistant(
+        &self,
+        actor: &Actor,
+        thread: &Thread,
+        asked: Option<&AssistantRef>,
+    ) -> Result<Arc<Assistant>, Error> {
+        let of_thread = thread.assistant_id.map(AssistantRef::Id);
+        let Some(reference) = asked.or(of_thread.as_ref()) else {
+            let sentence = "is required, since the thread was opened for no assistant";
+            return Err(Violation::new("required", sentence).at(ASSISTANT_ID).into());
+        };
+        let action = AssistantAction::Run;
+        let assistant = self.access.assistant(actor, reference, action).await;
+        assistant.map_err(|error| error.of_reference(ASSISTANT_ID))
+    }
+
     /// Removes a message; the answer that it is, or has, is not given again.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`.
+    /// The policy's refusal, `NotFound`, `ReferenceNotFound` for the message.
     pub async fn delete(
         &self,
         actor: &Actor,
@@ -147,7 +173,7 @@ impl Messages {
             .messages
             .get(thread.id, id)
             .await?
-            .ok_or(Error::NotFound)?;
+            .ok_or(Error::ReferenceNotFound("message_id"))?;
         let policy = self.access.policy();
         let decision = policy.delete_message(actor, &thread, &message).await;
         decision.require_of(actor, "delete_message")?;
@@ -160,10 +186,15 @@ impl Messages {
 }
 
 /// What makes two requests the same. The ids have a fixed length: no two requests run together.
-fn fingerprint(thread: ThreadId, assistant: AssistantId, content: &MessageContent) -> [u8; 32] {
+fn fingerprint(
+    thread: ThreadId,
+    assistant: Option<AssistantId>,
+    content: &MessageContent,
+) -> [u8; 32] {
+    let assistant = assistant.map_or(Uuid::nil(), AssistantId::as_uuid);
     Sha256::new()
         .chain_update(thread.as_uuid())
-        .chain_update(assistant.as_uuid())
+        .chain_update(assistant)
         .chain_update(content.as_str())
         .finalize()
         .into()

@@ -7,9 +7,13 @@ use colloquy_domain::{Actor, AssistantId, AssistantRef, Thread, ThreadId, Thread
 use crate::access::{Access, AssistantAction, ThreadAction};
 use crate::answers::forget;
 use crate::ports::{
-    AnswerCache, AnswerOrigin, Clock, IdGenerator, ThreadChanges, ThreadQuery, ThreadRepository,
+    AnswerCache, AnswerOrigin, Clock, IdGenerator, ThreadChanges, ThreadOrder, ThreadQuery,
+    ThreadRepository,
 };
 use crate::{Error, Slice};
+
+/// The field that names a thread's assistant.
+const ASSISTANT_ID: &str = "assistant_id";
 
 /// Opens, shows, renames and removes threads.
 #[derive(Clone)]
@@ -29,7 +33,7 @@ pub struct Threads {
 /// What a new thread is made from.
 #[derive(Debug, Clone, Default)]
 pub struct NewThread {
-    /// The time of opening when `None`.
+    /// The time of opening when `None`, until there is a message to take it from.
     pub name: Option<ThreadName>,
     /// The assistant that it is opened for.
     pub assistant: Option<AssistantRef>,
@@ -63,14 +67,14 @@ pub struct ThreadFilter {
     pub owner: Owner,
     /// Opened for which assistant.
     pub assistant: Option<AssistantRef>,
-    /// Where the last page ended.
-    pub after: Option<ThreadId>,
+    /// In which order, and where the last page ended.
+    pub order: ThreadOrder,
     /// How many at the most.
     pub limit: u32,
 }
 
 impl Threads {
-    /// Threads that the actor may see, newest first.
+    /// Threads that the actor may see, in the order asked for.
     ///
     /// # Errors
     /// `Unauthenticated` for a guest.
@@ -91,7 +95,7 @@ impl Threads {
                 Owner::Anyone => None,
             },
             assistant,
-            after: filter.after,
+            order: filter.order,
             limit: filter.limit.saturating_add(1),
         };
         let threads = self.threads.list(&query).await?;
@@ -117,7 +121,7 @@ impl Threads {
     /// Opens a thread of the actor's own.
     ///
     /// # Errors
-    /// `Unauthenticated` for a guest, `NotFound` when the actor may not see the assistant.
+    /// `Unauthenticated` for a guest, `ReferenceNotFound` when the actor may not see the assistant.
     pub async fn create(&self, actor: &Actor, new: NewThread) -> Result<Thread, Error> {
         let decision = self.access.policy().create_thread(actor).await;
         decision.require_of(actor, "create_thread")?;
@@ -125,11 +129,13 @@ impl Threads {
         let now = self.clock.now();
         let thread = Thread {
             id: ThreadId::from_uuid(self.ids.next_id()),
+            is_named: new.name.is_some(),
             name: new.name.unwrap_or_else(|| ThreadName::from_time(now)),
             owner_id: Some(actor.user_id().ok_or(Error::Unauthenticated)?),
             assistant_id,
             created_at: now,
             updated_at: now,
+            last_message_at: now,
         };
         self.threads.add(&thread).await?;
         Ok(thread)
@@ -144,7 +150,8 @@ impl Threads {
             None => Ok(None),
             Some(reference) => {
                 let action = AssistantAction::View;
-                let assistant = self.access.assistant(actor, reference, action).await?;
+                let assistant = self.access.assistant(actor, reference, action).await;
+                let assistant = assistant.map_err(|it| it.of_reference(ASSISTANT_ID))?;
                 Ok(Some(assistant.id))
             }
         }
@@ -161,7 +168,8 @@ impl Threads {
     /// Changes a thread.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound` also when the actor may not see the assistant.
+    /// The policy's refusal, `NotFound`, `ReferenceNotFound` when the actor may not see the
+    /// assistant.
     pub async fn update(
         &self,
         actor: &Actor,

@@ -11,6 +11,7 @@ use crate::avatars::{AvatarBlobs, Avatars};
 use crate::composition::{Ports, Stores};
 use crate::deletions::Deletions;
 use crate::messages::Messages;
+use crate::models::Models;
 use crate::password_check::PasswordCheck;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
@@ -82,6 +83,8 @@ impl Settings {
 pub struct UseCases {
     /// The catalogue of assistants.
     pub assistants: Assistants,
+    /// The models that they may use.
+    pub models: Models,
     /// Their pictures.
     pub avatars: Avatars,
     /// The conversations that people hold.
@@ -124,6 +127,13 @@ impl UseCases {
         );
         let engine = engine(&ports, &access, &settings);
         let check = password_check(&ports, hasher, &settings);
+        let models = Models::new(
+            access.clone(),
+            Arc::clone(&ports.model),
+            Arc::clone(&ports.stores.assistants),
+            settings.default_model.clone(),
+            Arc::clone(&ports.clock),
+        );
         let assistants = Assistants {
             access: access.clone(),
             assistants: Arc::clone(&ports.stores.assistants),
@@ -140,6 +150,7 @@ impl UseCases {
         let tokens = Tokens::new(check.clone(), ports.stores.tokens, ports.secrets)
             .with_key_lifetime(settings.api_key_lifetime);
         Self {
+            models,
             avatars,
             assistants,
             threads: Threads {

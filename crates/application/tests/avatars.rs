@@ -25,7 +25,9 @@ use colloquy_application::testing::fakes::{
 };
 use colloquy_application::testing::samples::{GIF, PNG, Samples};
 use colloquy_application::{Error, Ports, Settings, UseCases};
-use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, AvatarImage, AvatarKind};
+use colloquy_domain::{
+    Actor, Assistant, AssistantId, AssistantRef, AvatarImage, AvatarKind, ModelName,
+};
 use futures_util::future::{BoxFuture, join_all};
 use uuid::Uuid;
 
@@ -183,6 +185,10 @@ impl AssistantRepository for WithCopy {
 
     async fn delete(&self, id: AssistantId) -> Result<(), PortError> {
         self.inner.delete(id).await
+    }
+
+    async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError> {
+        self.inner.models(limit).await
     }
 
     async fn avatars(

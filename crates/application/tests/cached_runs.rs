@@ -31,7 +31,7 @@ async fn service(scripts: impl IntoIterator<Item = Script>) -> Service {
 async fn start(service: &Service, content: &str, bypasses_cache: bool) -> StartedRun {
     let thread = thread(service).await;
     let post = PostMessage {
-        assistant: AssistantRef::Id(service.assistant.id),
+        assistant: Some(AssistantRef::Id(service.assistant.id)),
         content: MessageContent::parse(content).unwrap(),
         idempotency_key: None,
         bypasses_cache,

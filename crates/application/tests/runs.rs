@@ -357,6 +357,7 @@ async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
     let service = Service::with([Script::new().text("ok").end(FinishReason::Stop)]).await;
     let job = RunJob {
         thread_id: service.thread.id,
+        thread_name: None,
         actor: service.person.clone(),
         assistant: service.assistant.clone().into(),
         content: MessageContent::parse("Hi").unwrap(),

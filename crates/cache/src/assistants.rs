@@ -9,7 +9,7 @@ use colloquy_application::ports::{
     AssistantChange, AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError,
     Reading, Readings,
 };
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Description};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Description, ModelName};
 use moka::future::Cache;
 
 use crate::lookups::Lookups;
@@ -168,6 +168,10 @@ impl AssistantRepository for CachedAssistantRepository {
             Some(list) => Ok(list),
             None => self.inner.list(scope, page).await,
         }
+    }
+
+    async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError> {
+        self.inner.models(limit).await
     }
 
     async fn avatars(

@@ -13,7 +13,7 @@ use colloquy_application::ports::{
 use colloquy_application::testing::fakes::{Gate, Memory};
 use colloquy_application::testing::samples::Samples;
 use colloquy_cache::CachedAssistantRepository;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
 use futures_util::future::join_all;
 
 /// Counts reads and delays their results.
@@ -49,6 +49,10 @@ impl AssistantRepository for Slow {
         let found = AssistantRepository::list(&self.memory, scope, page).await;
         self.gate.opened().await;
         found
+    }
+
+    async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError> {
+        self.memory.models(limit).await
     }
 
     async fn avatars(

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Datelike as _};
+use colloquy_application::ports::{MessagesFrom, ThreadActivity};
 use colloquy_domain::{RunId, ThreadId};
 use colloquy_web::paging;
 use uuid::Uuid;
@@ -9,17 +11,24 @@ use uuid::Uuid;
 /// Where a list goes on: behind which item of which list. Clients see opaque text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// Behind this thread in the list of threads.
+    /// Behind this thread in the list of threads by creation.
     Threads(ThreadId),
-    /// Behind this position of the thread's messages.
-    Messages(ThreadId, u64),
+    /// Behind this place in the list of threads by activity.
+    ActiveThreads(ThreadActivity),
+    /// At this place of the thread's messages.
+    Messages(ThreadId, MessagesFrom),
     /// Behind this run of the thread's runs.
     Runs(ThreadId, RunId),
 }
 
 const THREADS: u8 = 1;
-const MESSAGES: u8 = 2;
+const MESSAGES_AFTER: u8 = 2;
 const RUNS: u8 = 3;
+const MESSAGES_BEFORE: u8 = 4;
+const ACTIVE_THREADS: u8 = 5;
+/// The years that every store can compare with.
+const FIRST_YEAR: i32 = 1;
+const LAST_YEAR: i32 = 9999;
 /// The largest position that every store can compare with.
 const MAX_POSITION: u64 = i64::MAX.unsigned_abs();
 
@@ -31,10 +40,20 @@ impl paging::Cursor for Cursor {
                 bytes.push(THREADS);
                 bytes.extend_from_slice(thread.as_uuid().as_bytes());
             }
-            Self::Messages(thread, position) => {
-                bytes.push(MESSAGES);
+            Self::ActiveThreads(place) => {
+                bytes.push(ACTIVE_THREADS);
+                bytes.extend_from_slice(place.id.as_uuid().as_bytes());
+                let time = place.last_message_at.timestamp_micros();
+                bytes.extend_from_slice(&time.to_be_bytes());
+            }
+            Self::Messages(thread, from) => {
+                let (list, position) = match from {
+                    MessagesFrom::After(position) => (MESSAGES_AFTER, position),
+                    MessagesFrom::Before(position) => (MESSAGES_BEFORE, position),
+                };
+                bytes.push(list);
                 bytes.extend_from_slice(thread.as_uuid().as_bytes());
-                bytes.extend_from_slice(&position.to_be_bytes());
+                bytes.extend_from_slice(&position.min(MAX_POSITION).to_be_bytes());
             }
             Self::Runs(thread, run) => {
                 bytes.push(RUNS);
@@ -52,9 +71,25 @@ impl paging::Cursor for Cursor {
         let thread = ThreadId::from_uuid(Uuid::from_bytes(*thread));
         match (list, behind.len()) {
             (THREADS, 0) => Some(Self::Threads(thread)),
-            (MESSAGES, 8) => {
+            (ACTIVE_THREADS, 8) => {
+                let time = i64::from_be_bytes(behind.try_into().ok()?);
+                let last_message_at = DateTime::from_timestamp_micros(time)?;
+                let in_store = FIRST_YEAR..=LAST_YEAR;
+                let place = ThreadActivity {
+                    last_message_at,
+                    id: thread,
+                };
+                in_store
+                    .contains(&last_message_at.year())
+                    .then_some(Self::ActiveThreads(place))
+            }
+            (MESSAGES_AFTER | MESSAGES_BEFORE, 8) => {
                 let position = u64::from_be_bytes(behind.try_into().ok()?);
-                (position <= MAX_POSITION).then_some(Self::Messages(thread, position))
+                let from = match list {
+                    MESSAGES_AFTER => MessagesFrom::After(position),
+                    _ => MessagesFrom::Before(position),
+                };
+                (position <= MAX_POSITION).then_some(Self::Messages(thread, from))
             }
             (RUNS, 16) => {
                 let run = RunId::from_uuid(Uuid::from_bytes(behind.try_into().ok()?));
@@ -67,12 +102,9 @@ impl paging::Cursor for Cursor {
 
 #[cfg(test)]
 mod tests {
-    use colloquy_domain::{RunId, ThreadId};
-    use uuid::Uuid;
-
     use colloquy_web::paging::Cursor as _;
 
-    use super::Cursor;
+    use super::*;
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
@@ -80,7 +112,12 @@ mod tests {
         let run = RunId::from_uuid(Uuid::from_u128(u128::MAX));
         for cursor in [
             Cursor::Threads(thread),
-            Cursor::Messages(thread, 12),
+            Cursor::ActiveThreads(ThreadActivity {
+                last_message_at: DateTime::from_timestamp_micros(-1).unwrap(),
+                id: thread,
+            }),
+            Cursor::Messages(thread, MessagesFrom::After(12)),
+            Cursor::Messages(thread, MessagesFrom::Before(12)),
             Cursor::Runs(thread, run),
         ] {
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
@@ -90,9 +127,18 @@ mod tests {
     #[test]
     fn other_texts_are_no_cursors() {
         let thread = ThreadId::from_uuid(Uuid::nil());
-        let beyond_every_store = Cursor::Messages(thread, u64::MAX).encode();
+        let beyond = |kind: u8, number: i64| {
+            let (id, number) = ([0; 16], number.to_be_bytes());
+            URL_SAFE_NO_PAD.encode([&[kind], &id[..], &number].concat())
+        };
+        let positions = [MESSAGES_AFTER, MESSAGES_BEFORE].map(|kind| beyond(kind, -1));
+        let times = [i64::MIN, i64::MAX, 253_402_300_800_000_000];
+        let times = times.map(|time| beyond(ACTIVE_THREADS, time));
+        for text in positions.iter().chain(&times) {
+            assert_eq!(Cursor::decode(text), None, "{text}");
+        }
         let cut = &Cursor::Threads(thread).encode()[..20];
-        for text in ["", "=", "!", "AAAA", "né", cut, &beyond_every_store] {
+        for text in ["", "=", "!", "AAAA", "né", cut] {
             assert_eq!(Cursor::decode(text), None, "{text}");
         }
     }

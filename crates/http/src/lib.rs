@@ -10,6 +10,7 @@ mod health;
 mod links;
 mod messages;
 mod metrics;
+mod models;
 mod openapi;
 mod options;
 mod router;

@@ -20,11 +20,12 @@ use crate::links;
 use crate::router;
 use crate::runs::RunEventFrame;
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("auth", "Signing in and out"),
     ("users", "Accounts"),
     ("tokens", "API keys of the caller"),
     ("assistants", "The catalogue of assistants"),
+    ("models", "The models that assistants may use"),
     ("threads", "The conversations that people hold"),
     ("messages", "What is said in them"),
     ("runs", "How messages were answered"),

@@ -14,8 +14,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::state::{App, Readiness};
 use crate::{
-    BASE, HttpOptions, assistants, auth, avatars, docs, health, messages, openapi, runs, threads,
-    tokens, users,
+    BASE, HttpOptions, assistants, auth, avatars, docs, health, messages, models, openapi, runs,
+    threads, tokens, users,
 };
 
 /// The whole API over these use cases, ready to be served. It is ready in the sense of
@@ -72,6 +72,7 @@ fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
         tokens::routes,
         assistants::routes,
         avatars::routes,
+        models::routes,
         threads::routes,
         messages::routes,
         runs::routes,

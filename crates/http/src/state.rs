@@ -5,6 +5,7 @@ use colloquy_application::UseCases;
 use colloquy_application::assistants::Assistants;
 use colloquy_application::avatars::Avatars;
 use colloquy_application::messages::Messages;
+use colloquy_application::models::Models;
 use colloquy_application::ports::HealthCheck;
 use colloquy_application::profile::Profile;
 use colloquy_application::runs::Runs;
@@ -27,6 +28,7 @@ struct Parts {
     // Each in its own, so that a request takes one of them and not all that it is made of.
     assistants: Arc<Assistants>,
     avatars: Arc<Avatars>,
+    models: Arc<Models>,
     threads: Arc<Threads>,
     messages: Arc<Messages>,
     runs: Arc<Runs>,
@@ -57,6 +59,7 @@ impl App {
         Self(Arc::new(Parts {
             assistants: use_cases.assistants.into(),
             avatars: use_cases.avatars.into(),
+            models: use_cases.models.into(),
             threads: use_cases.threads.into(),
             messages: use_cases.messages.into(),
             runs: use_cases.runs.into(),
@@ -114,6 +117,7 @@ macro_rules! groups_of_use_cases {
 groups_of_use_cases! {
     assistants: Assistants,
     avatars: Avatars,
+    models: Models,
     threads: Threads,
     messages: Messages,
     runs: Runs,

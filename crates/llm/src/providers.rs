@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    ChatModel, ChatRequest, ChatStream, Clock, Embedder, ModelError, ModelErrorKind,
+    ChatModel, ChatRequest, ChatStream, Clock, Embedder, ModelError, ModelErrorKind, ModelProvider,
 };
 use colloquy_domain::{ModelName, Violation};
 use reqwest::Client;
@@ -126,6 +126,13 @@ impl ChatModel for ModelProviders {
         self.find(model).map(drop)
     }
 
+    fn providers(&self) -> Vec<ModelProvider> {
+        self.providers
+            .iter()
+            .map(|(name, provider)| provider.described(name))
+            .collect()
+    }
+
     async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
         let answer = self.ask(request).await;
         let status = answer.as_ref().map_or_else(status_of, |_| Some(200));
@@ -142,6 +149,21 @@ impl ChatModel for ModelProviders {
 }
 
 impl Provider {
+    fn described(&self, name: &str) -> ModelProvider {
+        let echo = || ModelName::parse(format!("{name}::{}", echo::MODEL)).ok();
+        ModelProvider {
+            name: name.to_owned(),
+            violation: match self {
+                Self::Incomplete(missing) => Some(not_configured(name, *missing)),
+                _ => None,
+            },
+            models: match self {
+                Self::Echo => echo().into_iter().collect(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
     fn new(
         settings: &ProviderSettings,
         client: &Client,

@@ -5,7 +5,7 @@ use colloquy_application::ports::{
     AssistantChange, AssistantRepository, AssistantScope, Constraint, OffsetList, OffsetPage,
     PortError,
 };
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
 use sea_orm::entity::prelude::Uuid;
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -135,6 +135,21 @@ impl AssistantRepository for SeaAssistantRepository {
                 announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())
+            })
+            .await
+    }
+
+    async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError> {
+        let rows = Entity::find()
+            .select_only()
+            .column(Column::Model)
+            .distinct()
+            .limit(u64::from(limit));
+        self.database
+            .read(async {
+                let names: Vec<String> = rows.into_tuple().all(self.database.reader()).await?;
+                let models = names.into_iter().map(ModelName::parse);
+                Ok(models.collect::<Result<_, _>>().map_err(PortError::other)?)
             })
             .await
     }

@@ -1,9 +1,11 @@
+//! Reads and removes messages in the database.
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use colloquy_application::Slice;
 use colloquy_application::ports::{
-    MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError, Reasoning,
+    MAX_PAGE_BYTES, MessagePage, MessageRepository, MessageScope, MessagesFrom, PortError,
+    Reasoning,
 };
 use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
@@ -50,11 +52,11 @@ impl MessageRepository for SeaMessageRepository {
         &self,
         thread: ThreadId,
         scope: MessageScope,
-        after: u64,
+        from: MessagesFrom,
         limit: u32,
-    ) -> Result<Slice<Message>, PortError> {
+    ) -> Result<MessagePage, PortError> {
         self.database
-            .read(page(self.database.reader(), thread, scope, after, limit))
+            .read(page(self.database.reader(), thread, scope, from, limit))
             .await
     }
 
@@ -65,7 +67,12 @@ impl MessageRepository for SeaMessageRepository {
         limit: u32,
         max_bytes: u64,
     ) -> Result<Vec<Message>, PortError> {
-        let newest = rows_before(thread, before).limit(u64::from(limit));
+        let before = rows_from(
+            thread,
+            MessageScope::Conversation,
+            MessagesFrom::Before(before),
+        );
+        let newest = before.clone().limit(u64::from(limit));
         self.database
             .read(async {
                 let reader = self.database.reader();
@@ -73,7 +80,7 @@ impl MessageRepository for SeaMessageRepository {
                 let Some(first) = sizes[..count_within(&sizes, max_bytes)].last() else {
                     return Ok(Vec::new());
                 };
-                let rows = rows_before(thread, before).filter(COLUMN.position.gte(first.position));
+                let rows = before.filter(COLUMN.position.gte(first.position));
                 let mut models = rows.all(reader).await?;
                 models.reverse();
                 Ok(all(models)?)
@@ -165,20 +172,26 @@ fn spoken(thread: ThreadId) -> Select<Entity> {
     of_thread(thread).filter(COLUMN.kind.ne(MessageKind::Tool.as_str()))
 }
 
-fn rows_after(thread: ThreadId, scope: MessageScope, after: i64) -> Select<Entity> {
+/// The rows of a page without its limits, those nearest to where it begins first.
+fn rows_from(thread: ThreadId, scope: MessageScope, from: MessagesFrom) -> Select<Entity> {
     let rows = match scope {
         MessageScope::Conversation => spoken(thread),
         MessageScope::WithTools => of_thread(thread),
     };
-    rows.filter(COLUMN.position.gt(after))
-        .order_by_asc(COLUMN.position)
+    let position = COLUMN.position;
+    match from {
+        MessagesFrom::After(start) => rows
+            .filter(position.gt(stored(start)))
+            .order_by_asc(position),
+        MessagesFrom::Before(start) => rows
+            .filter(position.lt(stored(start)))
+            .order_by_desc(position),
+    }
 }
 
-fn rows_before(thread: ThreadId, before: u64) -> Select<Entity> {
-    let before = i64::try_from(before).unwrap_or(i64::MAX);
-    spoken(thread)
-        .filter(COLUMN.position.lt(before))
-        .order_by_desc(COLUMN.position)
+/// No message has a position beyond what the column holds.
+fn stored(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
 }
 
 /// A page of the thread's messages. Their sizes are read first, so that no more text is read than
@@ -187,28 +200,59 @@ async fn page(
     connection: &impl ConnectionTrait,
     thread: ThreadId,
     scope: MessageScope,
-    after: u64,
+    start: MessagesFrom,
     limit: u32,
-) -> Result<Slice<Message>, Failure> {
-    let mut after = i64::try_from(after).unwrap_or(i64::MAX);
+) -> Result<MessagePage, Failure> {
+    let has_opposite = match start.opposite() {
+        Some(opposite) => has_any(connection, rows_from(thread, scope, opposite)).await?,
+        None => false,
+    };
+    let mut from = start;
     loop {
-        let rows = rows_after(thread, scope, after);
+        let rows = rows_from(thread, scope, from);
         let sizes = sizes(&rows.clone().limit(u64::from(limit) + 1), connection).await?;
         let fitting = count_within(&sizes, MAX_PAGE_BYTES).max(1);
         let count = fitting.min(usize::try_from(limit).unwrap_or(usize::MAX));
         let count = count.min(sizes.len());
-        let Some(last) = sizes[..count].last() else {
-            return Ok(Slice::default());
-        };
         let has_more = count < sizes.len();
-        let rows = rows.filter(COLUMN.position.lte(last.position));
-        let items: Vec<Message> = all(rows.all(connection).await?)?;
-        // Unless all of them have been deleted since, which says nothing about those behind.
-        if !items.is_empty() || !has_more {
-            return Ok(Slice { items, has_more });
+        let items: Vec<Message> = match sizes[..count].last() {
+            Some(last) => all(up_to(rows, from, last).all(connection).await?)?,
+            None => Vec::new(),
+        };
+        // All of them may have been deleted since, which says nothing about those behind.
+        match sizes[..count].last() {
+            Some(last) if items.is_empty() && has_more => from = behind(from, last),
+            _ => {
+                return Ok(MessagePage {
+                    items,
+                    has_more,
+                    has_opposite,
+                });
+            }
         }
-        after = last.position;
     }
+}
+
+/// Those of the rows that do not lie behind `last`.
+fn up_to(rows: Select<Entity>, from: MessagesFrom, last: &Size) -> Select<Entity> {
+    rows.filter(match from {
+        MessagesFrom::After(_) => COLUMN.position.lte(last.position),
+        MessagesFrom::Before(_) => COLUMN.position.gte(last.position),
+    })
+}
+
+fn behind(from: MessagesFrom, last: &Size) -> MessagesFrom {
+    let position = last.position.unsigned_abs();
+    match from {
+        MessagesFrom::After(_) => MessagesFrom::After(position),
+        MessagesFrom::Before(_) => MessagesFrom::Before(position),
+    }
+}
+
+async fn has_any(connection: &impl ConnectionTrait, rows: Select<Entity>) -> Result<bool, DbErr> {
+    let first = rows.select_only().column(Column::Position).limit(1);
+    let first: Option<i64> = first.into_tuple().one(connection).await?;
+    Ok(first.is_some())
 }
 
 /// Where a message stands, and how many bytes of text it has.
@@ -259,13 +303,14 @@ mod tests {
         let index = "messages_thread_id_position_unique";
         for (_place, database) in databases().await {
             for scope in [MessageScope::Conversation, MessageScope::WithTools] {
-                let rows = rows_after(thread, scope, 7).limit(100);
-                assert_served_by(&database, &rows, index).await;
+                for from in [MessagesFrom::After(7), MessagesFrom::Before(1_000)] {
+                    let rows = rows_from(thread, scope, from).limit(100);
+                    assert_served_by(&database, &rows, index).await;
+                }
             }
-            let rows = rows_before(thread, 1_000).limit(100);
-            assert_served_by(&database, &rows, index).await;
         }
     }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_messages_of_a_run_are_found_by_the_run() {
         let make = Samples::new();

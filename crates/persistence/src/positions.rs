@@ -1,7 +1,10 @@
+//! Where new messages stand in their thread, and what they change of its row.
+
 use colloquy_application::ports::{NewMessage, PortError};
-use colloquy_domain::{Message, RunId, ThreadId};
+use colloquy_domain::{Message, RunId, ThreadId, ThreadName};
 use sea_orm::sea_query::{
-    Expr, ExprTrait, InsertStatement, Query, SelectStatement, SimpleExpr, UpdateStatement,
+    CaseStatement, Expr, ExprTrait, Func, InsertStatement, Query, SelectStatement, SimpleExpr,
+    UpdateStatement,
 };
 use sea_orm::{EntityTrait, QueryFilter, QueryResult, QueryTrait, UpdateMany};
 
@@ -20,7 +23,7 @@ pub(crate) async fn place(
     messages: &[NewMessage],
 ) -> Result<(), Failure> {
     let is_thread = threads::COLUMN.id.eq(thread.as_uuid());
-    let first = take(transaction, is_thread, messages.len()).await?;
+    let first = take(transaction, is_thread, messages, None).await?;
     insert(transaction, thread, run, messages, first).await
 }
 
@@ -60,33 +63,68 @@ pub(crate) fn placed(
         .collect()
 }
 
-/// The first of `count` positions in the one thread of which `is_thread` is true. They are then
-/// the transaction's own, and the thread's row is locked; `NotFound` when it is gone.
+/// The first of the positions for these messages in the one thread of which `is_thread` is true.
+/// They are then the transaction's own, and the thread's row is locked; `NotFound` when it is gone.
+/// The thread gets the name unless it has one that stays.
 pub(crate) async fn take(
     transaction: &Transaction,
     is_thread: SimpleExpr,
-    count: usize,
+    messages: &[NewMessage],
+    name: Option<&ThreadName>,
 ) -> Result<u64, Failure> {
-    let count = i64::try_from(count).map_err(PortError::other)?;
-    let updated = raise(is_thread, count)
+    let count = i64::try_from(messages.len()).map_err(PortError::other)?;
+    let updated = extended(is_thread, messages, count, name)
         .exec_with_returning(transaction)
         .await?;
     let thread = updated.into_iter().next().ok_or(PortError::NotFound)?;
     Ok(first(thread.last_position, count)?)
 }
 
-fn raise(is_thread: SimpleExpr, count: i64) -> UpdateMany<threads::Entity> {
-    let last_position = threads::COLUMN.last_position;
-    threads::Entity::update_many()
-        .col_expr(last_position, Expr::col(last_position).add(count))
-        .filter(is_thread)
+/// The thread's row with `count` messages more.
+fn extended(
+    is_thread: SimpleExpr,
+    messages: &[NewMessage],
+    count: i64,
+    name: Option<&ThreadName>,
+) -> UpdateMany<threads::Entity> {
+    let columns = threads::COLUMN;
+    let last_position = Expr::col(columns.last_position).add(count);
+    let mut update = threads::Entity::update_many()
+        .col_expr(columns.last_position, last_position)
+        .filter(is_thread);
+    if let Some(last) = messages.last() {
+        // Another instance's clock may be ahead.
+        let latest = |column| Func::greatest([Expr::col(column), Expr::val(last.created_at)]);
+        update = update
+            .col_expr(
+                columns.last_message_at,
+                latest(threads::Column::LastMessageAt).into(),
+            )
+            .col_expr(
+                columns.updated_at,
+                latest(threads::Column::UpdatedAt).into(),
+            );
+    }
+    if let Some(name) = name {
+        let named = CaseStatement::new()
+            .case(Expr::col(columns.is_named), Expr::col(columns.name))
+            .finally(name.as_str());
+        update = update
+            .col_expr(columns.name, named.into())
+            .col_expr(columns.is_named, Expr::val(true));
+    }
+    update
 }
 
 /// Takes positions as [`take`] does, in a script; [`insertions_if_taken`] fills them, and
 /// [`first_taken`] tells the first by the row that this returns.
-pub(crate) fn taking(is_thread: SimpleExpr, count: usize) -> Result<UpdateStatement, PortError> {
-    let count = i64::try_from(count).map_err(PortError::other)?;
-    let mut taking = raise(is_thread, count).into_query();
+pub(crate) fn taking(
+    is_thread: SimpleExpr,
+    messages: &[NewMessage],
+    name: Option<&ThreadName>,
+) -> Result<UpdateStatement, PortError> {
+    let count = i64::try_from(messages.len()).map_err(PortError::other)?;
+    let mut taking = extended(is_thread, messages, count, name).into_query();
     taking.returning(Query::returning().column(threads::Column::LastPosition));
     Ok(taking)
 }

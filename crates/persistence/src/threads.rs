@@ -1,6 +1,9 @@
+//! Keeps threads in the database.
+
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    PortError, ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope,
+    PortError, ThreadActivity, ThreadChanges, ThreadOrder, ThreadQuery, ThreadRepository,
+    ThreadScope,
 };
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
@@ -122,10 +125,32 @@ fn rows(query: &ThreadQuery) -> Result<Select<Entity>, PortError> {
         let assistant = presence::assistant(assistant.as_uuid());
         rows = rows.filter(Expr::col((Entity, Column::AssistantId)).eq(assistant));
     }
-    if let Some(after) = query.after {
-        rows = rows.filter(COLUMN.id.lt(after.as_uuid()));
+    Ok(ordered(rows, query.order).limit(u64::from(query.limit)))
+}
+
+fn ordered(rows: Select<Entity>, order: ThreadOrder) -> Select<Entity> {
+    match order {
+        ThreadOrder::Activity { after } => match after {
+            Some(after) => rows.filter(is_less_active(after)),
+            None => rows,
+        }
+        .order_by_desc(COLUMN.last_message_at),
+        ThreadOrder::Creation { after } => match after {
+            Some(after) => rows.filter(COLUMN.id.lt(after.as_uuid())),
+            None => rows,
+        },
     }
-    Ok(rows.order_by_desc(COLUMN.id).limit(u64::from(query.limit)))
+    .order_by_desc(COLUMN.id)
+}
+
+/// Both columns are compared at once, so that the index finds the place.
+fn is_less_active(than: ThreadActivity) -> SimpleExpr {
+    let columns = [Column::LastMessageAt, Column::Id].map(|column| Expr::col((Entity, column)));
+    let place = [
+        Expr::val(than.last_message_at),
+        Expr::val(than.id.as_uuid()),
+    ];
+    Expr::tuple(columns).lt(Expr::tuple(place))
 }
 
 /// Nothing is owned by somebody who was deleted.
@@ -138,6 +163,7 @@ fn changed(id: ThreadId, changes: &ThreadChanges) -> ActiveModel {
     let assistant = |id: Option<AssistantId>| Set(id.map(AssistantId::as_uuid));
     ActiveModel {
         id: Unchanged(id.as_uuid()),
+        is_named: name.is_some().then_some(true).map_or(NotSet, Set),
         name: name.map_or(NotSet, Set),
         assistant_id: changes.assistant_id.map_or(NotSet, assistant),
         updated_at: Set(changes.updated_at),
@@ -157,33 +183,38 @@ mod tests {
         let make = Samples::new();
         let user = make.user_id();
         let own = ThreadScope::OwnedBy(vec![user]);
-        let assistant = Some(make.assistant_id());
-        let owner = Some(user);
+        let (owner, assistant) = (Some(user), Some(make.assistant_id()));
+        let after = Some(ThreadActivity::from(&make.thread(user)));
+        let by_activity = ThreadOrder::Activity { after };
+        let by_creation = ThreadOrder::Creation {
+            after: Some(make.thread_id()),
+        };
+        let all = ThreadScope::All;
         for (_place, database) in databases().await {
-            for (scope, owner, assistant, index) in [
-                (&own, None, None, "threads_owner_id_id_idx"),
-                (&ThreadScope::All, owner, None, "threads_owner_id_id_idx"),
-                (
-                    &ThreadScope::All,
-                    None,
-                    assistant,
-                    "threads_assistant_id_id_idx",
-                ),
-                (
-                    &own,
-                    None,
-                    assistant,
-                    "threads_owner_id_assistant_id_id_idx",
-                ),
+            for (order, suffix) in [
+                (by_activity, "last_message_at_id_idx"),
+                (by_creation, "id_idx"),
             ] {
-                let query = ThreadQuery {
-                    scope: scope.clone(),
-                    owner,
-                    assistant,
-                    after: Some(make.thread_id()),
-                    limit: 100,
-                };
-                assert_served_by(&database, &rows(&query).unwrap(), index).await;
+                for (scope, owner, assistant, columns) in [
+                    (&all, None, None, ""),
+                    (&own, None, None, "owner_id_"),
+                    (&all, owner, None, "owner_id_"),
+                    (&all, None, assistant, "assistant_id_"),
+                    (&own, None, assistant, "owner_id_assistant_id_"),
+                ] {
+                    let query = ThreadQuery {
+                        scope: scope.clone(),
+                        owner,
+                        assistant,
+                        order,
+                        limit: 100,
+                    };
+                    let index = match (order, columns) {
+                        (ThreadOrder::Creation { .. }, "") => "threads_pkey".to_owned(),
+                        _ => format!("threads_{columns}{suffix}"),
+                    };
+                    assert_served_by(&database, &rows(&query).unwrap(), &index).await;
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use colloquy_application::ports::{ChatModel, ChatRequest, ChatStream, ModelError};
+use colloquy_application::ports::{ChatModel, ChatRequest, ChatStream, ModelError, ModelProvider};
 use colloquy_domain::{ModelName, Violation};
 
 /// Sends a request to the model that is registered for the provider in the model's name.
@@ -25,6 +25,28 @@ impl ModelRouter {
 impl ChatModel for ModelRouter {
     fn check(&self, model: &ModelName) -> Result<(), Violation> {
         self.of(model).check(model)
+    }
+
+    fn providers(&self) -> Vec<ModelProvider> {
+        let mut providers: BTreeMap<_, _> = self
+            .configured
+            .providers()
+            .into_iter()
+            .map(|provider| (provider.name.clone(), provider))
+            .collect();
+        for (name, model) in &self.registered {
+            let provider = model
+                .providers()
+                .into_iter()
+                .find(|provider| provider.name == *name)
+                .unwrap_or_else(|| ModelProvider {
+                    name: name.clone(),
+                    violation: None,
+                    models: Vec::new(),
+                });
+            providers.insert(name.clone(), provider);
+        }
+        providers.into_values().collect()
     }
 
     async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {

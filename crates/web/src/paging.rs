@@ -128,19 +128,43 @@ pub fn stretch<T, V: Serialize, C: Cursor>(
     view: impl FnMut(T) -> V,
 ) -> Response {
     let last = slice.items.last().filter(|_| slice.has_more);
-    let next = last.map(|last| (LINK, next_link(path, query, cursor(last))));
-    // Written at once: what a client that takes nothing holds is then counted.
-    let items: Vec<V> = slice.items.into_iter().map(view).collect();
-    (AppendHeaders(next), Json(items)).into_response()
+    let neighbours = Neighbours {
+        next: last.map(cursor),
+        prev: None,
+    };
+    page(slice.items.into_iter().map(view), path, query, neighbours)
 }
 
-fn next_link(path: &str, query: Option<&str>, cursor: impl Cursor) -> String {
+/// Where a list goes on behind a page and before it.
+pub struct Neighbours<C> {
+    /// The start of the page behind it.
+    pub next: Option<C>,
+    /// The start of the page before it.
+    pub prev: Option<C>,
+}
+
+/// A page of the list at `path`, and the ways to its neighbours, with the request's other parameters.
+pub fn page<V: Serialize, C: Cursor>(
+    items: impl Iterator<Item = V>,
+    path: &str,
+    query: Option<&str>,
+    neighbours: Neighbours<C>,
+) -> Response {
+    let links = [("next", neighbours.next), ("prev", neighbours.prev)];
+    let links = links
+        .into_iter()
+        .filter_map(|(relation, cursor)| Some((LINK, link(path, query, cursor?, relation))));
+    // Written at once: what a client that takes nothing holds is then counted.
+    (AppendHeaders(links), Json(items.collect::<Vec<_>>())).into_response()
+}
+
+fn link(path: &str, query: Option<&str>, cursor: impl Cursor, relation: &str) -> String {
     let asked = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(asked.filter(|(name, _)| name != "cursor"))
         .append_pair("cursor", &cursor.encode())
         .finish();
-    format!("<{path}?{query}>; rel=\"next\"")
+    format!("<{path}?{query}>; rel=\"{relation}\"")
 }
 
 impl Parameters for OffsetPage {

@@ -83,6 +83,8 @@ const MATRIX: &[Row] = &[
     row("POST /assistants/{}/avatar", [401, 403, 403, 200]),
     row("DELETE /assistants/{}/avatar", [401, 403, 403, 200]),
     row("DELETE /assistants/{}/cache", [401, 403, 403, 200]),
+    row("GET /models", [401, 403, 403, 200]),
+    row("POST /models/check", [401, 403, 403, 200]),
     row("GET /threads", [401, 200, 200, 200]),
     row("POST /threads", [401, 201, 201, 201]),
     row("GET /threads/{}", [401, 404, 200, 200]),
@@ -218,6 +220,7 @@ impl Things {
             "POST /assistants" => {
                 json!({"name": format!("New {number}"), "model": "echo::echo"})
             }
+            "POST /models/check" => json!({"model": "echo::echo"}),
             "POST /threads" => json!({"assistant_id": self.assistant}),
             "POST /threads/{}/messages" => {
                 json!({"assistant_id": self.assistant, "content": "hello"})

@@ -1,6 +1,6 @@
 //! Messages.
 
-use colloquy_tests::client::text;
+use colloquy_tests::client::{Response, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::Colloquy;
@@ -15,6 +15,7 @@ on_both_backends![
     a_refused_message_names_the_wrong_field,
     an_assistant_out_of_sight_is_not_found,
     messages_are_listed_oldest_first_page_by_page,
+    messages_are_read_from_the_end_and_back_again,
     a_deleted_message_is_gone,
     a_message_belongs_to_its_thread,
 ];
@@ -186,6 +187,43 @@ async fn messages_are_listed_oldest_first_page_by_page(backend: Backend) {
     }
     let refused = user.get(&format!("{path}?cursor=-")).await;
     assert_eq!(refused.invalid_fields(), ["cursor"]);
+}
+
+async fn messages_are_read_from_the_end_and_back_again(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let assistant = server.assistant("Echo").await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let mut said = Vec::new();
+    let say = async |content: &str| {
+        let said = user.say(&thread, &assistant, content).await.expect(201);
+        said["messages"].as_array().unwrap().clone()
+    };
+    for number in 0..4 {
+        said.extend(say(&format!("{number}")).await);
+    }
+    said.reverse();
+    let first = format!("/threads/{thread}/messages?order=desc&limit=3");
+    let mut pages = Vec::new();
+    let mut page = Some(first.clone());
+    while let Some(path) = page {
+        let response = user.get(&path).await;
+        page = response.next_page();
+        pages.push(response);
+        // Newer messages do not shift the pages.
+        say("later").await;
+    }
+    let items = |response: &Response| response.clone().expect(200).as_array().unwrap().clone();
+    let seen: Vec<_> = pages.iter().flat_map(items).collect();
+    assert_eq!(seen, said);
+    let back = pages[2].linked_page("prev").unwrap();
+    assert_eq!(items(&user.get(&back).await), said[3..6]);
+    let newer = pages[1].linked_page("prev").unwrap();
+    let newer = user.get(&newer).await;
+    assert_eq!(items(&newer), said[..3]);
+    let newest = user.get(&newer.linked_page("prev").unwrap()).await;
+    assert_eq!(items(&newest).len(), 3);
+    assert_eq!(pages[0].linked_page("prev"), None);
 }
 
 async fn a_deleted_message_is_gone(backend: Backend) {

@@ -19,6 +19,8 @@ on_both_backends![
     a_model_must_be_known_here,
     a_default_model_serves_assistants_that_name_none,
     the_answers_of_a_model_are_kept_as_they_came,
+    the_list_of_models_says_which_can_be_asked,
+    a_check_says_in_our_words_whether_a_model_answers,
 ];
 
 async fn the_model_is_told_the_instructions_and_the_thread_in_order(backend: Backend) {
@@ -195,4 +197,96 @@ async fn the_answers_of_a_model_are_kept_as_they_came(backend: Backend) {
     assert_eq!(said["output"], pieces.concat());
     let messages = user.get(&format!("/threads/{thread}/messages")).await;
     assert_eq!(messages.expect(200)[1]["content"], pieces.concat());
+}
+
+async fn the_list_of_models_says_which_can_be_asked(backend: Backend) {
+    let models = ModelServer::start(Reply::answer("ok")).await;
+    let site = with_models(backend, &models).await;
+    let server = site
+        .env("COLLOQUY_DEFAULT_MODEL", "echo::echo")
+        .serve()
+        .await;
+    let admin = server.admin().await;
+    for name in ["One", "Two"] {
+        let fields = json!({"name": name, "model": SCRIPTED});
+        admin.create_assistant(fields).await;
+    }
+    let list = admin.get("/models").await.expect(200);
+    assert_eq!(list["default_model"], "echo::echo");
+    let names = |list: &Value| -> Vec<(String, bool)> {
+        let items = list.as_array().unwrap().iter();
+        items
+            .map(|item| (text(&item["name"]).to_owned(), item["is_usable"] == true))
+            .collect()
+    };
+    let expected = [
+        ("anthropic", false),
+        ("echo", true),
+        ("gemini", false),
+        ("mistral", false),
+        ("ollama", true),
+        ("openai", false),
+        ("scripted", true),
+    ];
+    let expected = expected.map(|(name, usable)| (name.to_owned(), usable));
+    assert_eq!(names(&list["providers"]), expected);
+    assert_eq!(
+        list["providers"][0]["error"]["code"],
+        "provider_not_configured"
+    );
+    let expected = [("echo::echo", true), (SCRIPTED, true)];
+    let expected = expected.map(|(name, usable)| (name.to_owned(), usable));
+    assert_eq!(names(&list["models"]), expected);
+    assert_eq!(list["models"][1]["provider"], "scripted");
+    assert!(models.requests().is_empty());
+}
+
+async fn a_check_says_in_our_words_whether_a_model_answers(backend: Backend) {
+    let secret = "upstream-words";
+    let models = ModelServer::start([
+        Reply::answer("ok"),
+        Reply::body(401, "application/json", secret),
+        Reply::body(404, "application/json", secret),
+        Reply::body(429, "application/json", secret),
+        Reply::body(503, "application/json", secret),
+        Reply::body(200, "text/html", secret),
+    ])
+    .await;
+    let server = with_models(backend, &models).await.serve().await;
+    let admin = server.admin().await;
+    let check = async |model: &str| {
+        let answer = admin.post("/models/check", json!({"model": model})).await;
+        assert!(!answer.text().contains(secret));
+        let checked = answer.expect(200);
+        assert_eq!(checked["name"], model);
+        assert_eq!(checked["is_usable"], checked["error"].is_null());
+        checked["error"]["code"].as_str().map(str::to_owned)
+    };
+    assert_eq!(check(SCRIPTED).await, None);
+    for code in [
+        "not_configured",
+        "refused",
+        "rate_limited",
+        "unavailable",
+        "broken",
+    ] {
+        assert_eq!(check(SCRIPTED).await.as_deref(), Some(code));
+    }
+    assert_eq!(models.requests().len(), 6);
+    assert_eq!(check("echo::echo").await, None);
+    for (model, code) in [
+        ("nobody::knows", "unknown_provider"),
+        ("openai::gpt-4o-mini", "provider_not_configured"),
+    ] {
+        assert_eq!(check(model).await.as_deref(), Some(code));
+    }
+    for _ in 7..10 {
+        assert_eq!(check("echo::echo").await, None);
+    }
+    let body = json!({"model": "echo::echo"});
+    let refused = admin.post("/models/check", body).await;
+    assert!(refused.header("retry-after").is_some());
+    refused.problem(429, "rate_limit_exceeded");
+    let wrong = admin.post("/models/check", json!({"model": "echo"})).await;
+    assert_eq!(wrong.invalid_fields(), ["model"]);
 }

@@ -15,6 +15,8 @@ on_both_backends![
     an_assistant_out_of_sight_is_not_found,
     a_refused_thread_names_the_wrong_field,
     threads_are_listed_newest_first_page_by_page,
+    threads_with_the_latest_messages_are_listed_first,
+    a_thread_without_a_name_is_named_after_its_first_message,
     a_thread_list_keeps_to_an_assistant,
     a_list_shows_others_threads_to_administrators_only,
     an_owner_renames_and_deletes_a_thread,
@@ -46,6 +48,7 @@ async fn a_thread_is_named_after_the_time_unless_named(backend: Backend) {
         let named = user.post("/threads", json!({"name": name})).await;
         assert_eq!(named.expect(201)["name"], name);
     }
+    assert_eq!(thread["last_message_at"], thread["created_at"]);
     let known = ["assistant_id", "created_at", "id", "name", "updated_at"];
     for member in known {
         assert!(members(&thread).contains(&member), "{member}");
@@ -146,6 +149,72 @@ async fn threads_are_listed_newest_first_page_by_page(backend: Backend) {
     }
     let refused = user.get("/threads?cursor=%7Bnonsense").await;
     assert_eq!(refused.invalid_fields(), ["cursor"]);
+}
+
+async fn threads_with_the_latest_messages_are_listed_first(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let assistant = server.assistant("Echo").await;
+    let user = server.user("ada").await;
+    let mut threads = Vec::new();
+    for _ in 0..4 {
+        threads.push(user.create_thread().await);
+    }
+    let created: Vec<_> = threads.iter().rev().cloned().collect();
+    assert_eq!(ids(&user, "").await, created);
+    for number in [1, 3, 0, 1] {
+        let thread = &threads[number];
+        let said = user.say(thread, &assistant, "hello").await.expect(201);
+        let shown = user.get(&format!("/threads/{thread}")).await.expect(200);
+        let newest = &said["messages"][1]["created_at"];
+        assert_eq!(&shown["last_message_at"], newest);
+        assert_eq!(&shown["updated_at"], newest);
+    }
+    let active = [1, 0, 3, 2].map(|number| threads[number].clone());
+    assert_eq!(ids(&user, "").await, active);
+    assert_eq!(ids(&user, "?order=activity").await, active);
+    assert_eq!(ids(&user, "?order=created").await, created);
+    let mut seen = Vec::new();
+    let mut page = Some("/threads?limit=1".to_owned());
+    while let Some(path) = page {
+        let response = user.get(&path).await;
+        page = response.next_page();
+        seen.push(text(&response.expect(200)[0]["id"]).to_owned());
+    }
+    assert_eq!(seen, active);
+}
+
+async fn a_thread_without_a_name_is_named_after_its_first_message(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let assistant = server.assistant("Echo").await;
+    let user = server.user("ada").await;
+    let name = async |thread: &str| {
+        let shown = user.get(&format!("/threads/{thread}")).await.expect(200);
+        text(&shown["name"]).to_owned()
+    };
+    let say = async |thread: &str, content: &str| {
+        user.say(thread, &assistant, content).await.expect(201);
+    };
+    let thread = user.create_thread().await;
+    say(
+        &thread,
+        " What  is\na monad, and what has it to do with a burrito of all things? ",
+    )
+    .await;
+    let first_words = "What is a monad, and what has it to do with a burrito of all";
+    assert_eq!(name(&thread).await, first_words);
+    say(&thread, "And now?").await;
+    assert_eq!(name(&thread).await, first_words);
+
+    let by_post = user.post("/threads", json!({"name": "Mine"})).await;
+    let by_post = text(&by_post.expect(201)["id"]).to_owned();
+    let by_patch = user.create_thread().await;
+    let change = json!({"name": "Mine"});
+    let path = format!("/threads/{by_patch}");
+    user.patch(&path, change).await.expect(200);
+    for thread in [by_post, by_patch] {
+        say(&thread, "Hello").await;
+        assert_eq!(name(&thread).await, "Mine");
+    }
 }
 
 async fn a_thread_list_keeps_to_an_assistant(backend: Backend) {

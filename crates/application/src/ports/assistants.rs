@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
 
 use super::{OffsetList, OffsetPage, PortError};
 
@@ -57,6 +57,9 @@ pub trait AssistantRepository: Send + Sync {
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, id: AssistantId) -> Result<(), PortError>;
+
+    /// At most `limit` of the models that assistants have, each once.
+    async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError>;
 
     /// The first `limit` of the assistants behind `after` that have a picture, by id. Always as they
     /// are, also where other methods answer from copies.

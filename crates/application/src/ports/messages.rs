@@ -1,3 +1,5 @@
+//! The port of messages.
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -7,7 +9,6 @@ use colloquy_domain::{
 };
 
 use super::PortError;
-use crate::Slice;
 
 /// Reads and removes messages. They are written by runs: see [`RunRepository`](super::RunRepository).
 ///
@@ -17,16 +18,16 @@ pub trait MessageRepository: Send + Sync {
     /// The message of that id in that thread; absent is `None`.
     async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError>;
 
-    /// Messages of the thread in `scope` whose position is greater than `after`, in order of
-    /// position: at most `limit`, and at most [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text,
-    /// but at least one if there is any. A thread that is not there has none.
+    /// Messages of the thread in `scope`, those nearest to `from` first: at most `limit`, and at
+    /// most [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but at least one if there is any. A
+    /// thread that is not there has none.
     async fn list(
         &self,
         thread: ThreadId,
         scope: MessageScope,
-        after: u64,
+        from: MessagesFrom,
         limit: u32,
-    ) -> Result<Slice<Message>, PortError>;
+    ) -> Result<MessagePage, PortError>;
 
     /// The newest messages of the thread before position `before` but those of tools, in order of
     /// position: at most `limit`, and as many as have at most `max_bytes` of text together.
@@ -56,6 +57,54 @@ pub trait MessageRepository: Send + Sync {
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError>;
+}
+
+/// Where a page of messages begins, and in which direction it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessagesFrom {
+    /// At the first position greater than this one, towards newer messages.
+    After(u64),
+    /// At the last position less than this one, towards older messages.
+    Before(u64),
+}
+
+impl MessagesFrom {
+    /// From the oldest message on.
+    pub const OLDEST: Self = Self::After(0);
+    /// From the newest message on.
+    pub const NEWEST: Self = Self::Before(u64::MAX);
+
+    /// Whether a page that begins here takes in the position, if it is long enough: what a store's
+    /// filter must agree with.
+    #[must_use]
+    pub const fn contains(self, position: u64) -> bool {
+        match self {
+            Self::After(start) => position > start,
+            Self::Before(start) => position < start,
+        }
+    }
+
+    /// All that this does not take in, from the same place in the other direction; `None` where
+    /// that is nothing.
+    #[must_use]
+    pub const fn opposite(self) -> Option<Self> {
+        match self {
+            Self::After(0) | Self::Before(u64::MAX) => None,
+            Self::After(start) => Some(Self::Before(start.saturating_add(1))),
+            Self::Before(start) => Some(Self::After(start.saturating_sub(1))),
+        }
+    }
+}
+
+/// A page of messages.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MessagePage {
+    /// The messages, those nearest to where the page begins first.
+    pub items: Vec<Message>,
+    /// Whether there are more behind the last of them.
+    pub has_more: bool,
+    /// Whether there are any in the other direction from where the page begins.
+    pub has_opposite: bool,
 }
 
 /// What was thought before some messages.

@@ -42,10 +42,12 @@ pub use images::{
     AvatarRenderer, ImageError, MAX_AVATAR_SIDE, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, RenderedAvatar,
 };
 pub use matcher::QuestionMatcher;
-pub use messages::{MessageRepository, MessageScope, NewMessage, Reasoning, text_bytes};
+pub use messages::{
+    MessagePage, MessageRepository, MessageScope, MessagesFrom, NewMessage, Reasoning, text_bytes,
+};
 pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
-    ModelErrorKind, ToolDefinition,
+    ModelErrorKind, ModelProvider, ToolDefinition,
 };
 pub use observer::{LookupOutcome, Observer, RunSummary, ToolOutcome};
 pub use page::{MAX_PAGE_BYTES, OffsetList, OffsetPage};
@@ -57,6 +59,8 @@ pub use runs::{
 pub use sign_ins::{AccountKey, PastAttempt, PlaceKey, SignInAttempt, SignInRepository};
 pub use spoken::SpokenMessages;
 pub use system::{Clock, IdGenerator, SecretGenerator};
-pub use threads::{ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
+pub use threads::{
+    ThreadActivity, ThreadChanges, ThreadOrder, ThreadQuery, ThreadRepository, ThreadScope,
+};
 pub use tokens::{Authenticated, Grounds, MAX_API_KEYS, TokenHash, TokenRepository};
 pub use users::{Credentials, PasswordChange, UserChanges, UserRepository};

@@ -22,6 +22,12 @@ pub trait ChatModel: Send + Sync {
     /// A `Violation` with the code `unknown_provider` or `provider_not_configured`.
     fn check(&self, model: &ModelName) -> Result<(), Violation>;
 
+    /// The providers whose models can be named here, by name. Does no I/O. An adapter that does not
+    /// tell providers apart has none.
+    fn providers(&self) -> Vec<ModelProvider> {
+        Vec::new()
+    }
+
     /// Sends the request and returns the answer as it comes. The stream ends after its first
     /// `End` or error; a stream that ends without either was cut, and an adapter reports that as
     /// `Broken`. Dropping the stream closes the connection.
@@ -29,6 +35,17 @@ pub trait ChatModel: Send + Sync {
     /// # Errors
     /// What kept the provider from beginning an answer.
     async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError>;
+}
+
+/// A provider of models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelProvider {
+    /// The prefix of its models' names.
+    pub name: String,
+    /// Why its models cannot be asked, if they cannot: see [`ChatModel::check`].
+    pub violation: Option<Violation>,
+    /// The models that it is known to have without asking it.
+    pub models: Vec<ModelName>,
 }
 
 /// An answer as it comes.

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
     CachedRun, FinishReason, IdempotencyKey, Message, MessageKind, Run, RunError, RunErrorCode,
-    RunEvent, RunEventKind, RunId, RunStatus, ThreadId, Usage,
+    RunEvent, RunEventKind, RunId, RunStatus, ThreadId, ThreadName, Usage,
 };
 use uuid::Uuid;
 
@@ -102,6 +102,8 @@ pub struct RunStart {
     pub lease: Lease,
     /// What it answers.
     pub message: NewMessage,
+    /// What the thread is called from now on, unless it has a name that stays.
+    pub thread_name: Option<ThreadName>,
     /// What the client calls the request, if it does.
     pub idempotency: Option<Idempotency>,
     /// How many runs in progress the run's user may have with it, however many start at once. A

@@ -1,3 +1,5 @@
+//! The port of threads.
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
@@ -17,7 +19,7 @@ pub trait ThreadRepository: Send + Sync {
     /// absent or out of scope.
     async fn get(&self, id: ThreadId, scope: &ThreadScope) -> Result<Option<Thread>, PortError>;
 
-    /// The threads that the query describes, newest first (by id, descending).
+    /// The threads that the query describes, in its order.
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError>;
 
     /// Writes what `changes` holds and returns the thread as it stands then.
@@ -42,10 +44,51 @@ pub struct ThreadQuery {
     pub owner: Option<UserId>,
     /// Only those opened for this assistant.
     pub assistant: Option<AssistantId>,
-    /// Only those that come after (are older than) this one; it need not exist any more.
-    pub after: Option<ThreadId>,
+    /// In which order, and from where on.
+    pub order: ThreadOrder,
     /// How many at the most.
     pub limit: u32,
+}
+
+/// The order of a list of threads, and where in it to begin; what `after` names need not exist any
+/// more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreadOrder {
+    /// By the time of the newest message, descending, then by id, descending.
+    Activity {
+        /// Only those behind this place.
+        after: Option<ThreadActivity>,
+    },
+    /// Newest first: by id, descending.
+    Creation {
+        /// Only those behind this one.
+        after: Option<ThreadId>,
+    },
+}
+
+impl ThreadOrder {
+    /// The whole list by activity.
+    pub const ACTIVITY: Self = Self::Activity { after: None };
+    /// The whole list by creation.
+    pub const CREATION: Self = Self::Creation { after: None };
+}
+
+/// The place of a thread in the order of activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ThreadActivity {
+    /// See [`Thread::last_message_at`].
+    pub last_message_at: DateTime<Utc>,
+    /// The thread.
+    pub id: ThreadId,
+}
+
+impl From<&Thread> for ThreadActivity {
+    fn from(thread: &Thread) -> Self {
+        Self {
+            last_message_at: thread.last_message_at,
+            id: thread.id,
+        }
+    }
 }
 
 /// Which threads somebody may see; part of the query.
@@ -72,7 +115,7 @@ impl ThreadScope {
 /// What to change of a thread; `None` stays as it is.
 #[derive(Debug, Clone)]
 pub struct ThreadChanges {
-    /// A new name.
+    /// A new name, which stays.
     pub name: Option<ThreadName>,
     /// Another assistant, or none.
     pub assistant_id: Option<Option<AssistantId>>,

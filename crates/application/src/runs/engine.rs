@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use colloquy_domain::{
     Actor, Assistant, MessageContent, MessageId, MessageKind, MessageStatus, OutputFormat, Run,
-    RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId,
+    RunErrorCode, RunEventKind, RunId, RunStatus, ThreadId, ThreadName,
 };
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -85,6 +85,8 @@ pub(super) struct Inner {
 pub struct RunJob {
     /// Where.
     pub thread_id: ThreadId,
+    /// See [`RunStart::thread_name`].
+    pub thread_name: Option<ThreadName>,
     /// Who asks; their rights count for everything that happens in the run.
     pub actor: Actor,
     /// Who answers.
@@ -323,6 +325,7 @@ impl Inner {
             run,
             lease,
             message,
+            thread_name: job.thread_name.clone(),
             idempotency: job.idempotency.clone(),
             max_per_user: self.limits.max_per_user,
         };

@@ -187,8 +187,10 @@ impl Samples {
             name: ThreadName::parse("Plans").unwrap(),
             owner_id: Some(owner),
             assistant_id: None,
+            is_named: true,
             created_at: moment(456_789),
             updated_at: moment(456_790),
+            last_message_at: moment(456_789),
         }
     }
 
@@ -266,6 +268,7 @@ impl Samples {
             run,
             lease,
             message,
+            thread_name: None,
             idempotency: None,
             max_per_user: 10_000,
         }

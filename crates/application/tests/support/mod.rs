@@ -16,7 +16,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use colloquy_application::messages::PostMessage;
 use colloquy_application::permissions::DefaultPolicy;
-use colloquy_application::ports::{ChatMessage, Clock as _, InstanceId, MessageScope};
+use colloquy_application::ports::{
+    ChatMessage, Clock as _, InstanceId, MessageScope, MessagesFrom,
+};
 use colloquy_application::runs::{RunLimits, RunOutcome, StartedRun};
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, Script, ScriptedModel, SequentialIds,
@@ -124,7 +126,7 @@ impl Service {
         key: Option<&str>,
     ) -> Result<StartedRun, Error> {
         let post = PostMessage {
-            assistant: AssistantRef::Id(self.assistant.id),
+            assistant: Some(AssistantRef::Id(self.assistant.id)),
             content: MessageContent::parse(content).unwrap(),
             idempotency_key: key.map(|key| IdempotencyKey::parse(key).unwrap()),
             bypasses_cache: false,
@@ -148,7 +150,9 @@ impl Service {
     pub(crate) async fn stored_with_tools(&self) -> Vec<Message> {
         let stores = self.memory.stores();
         let scope = MessageScope::WithTools;
-        let list = stores.messages.list(self.thread.id, scope, 0, 1_000);
+        let list = stores
+            .messages
+            .list(self.thread.id, scope, MessagesFrom::OLDEST, 1_000);
         list.await.unwrap().items
     }
 
@@ -156,7 +160,12 @@ impl Service {
         let stores = self.memory.stores();
         let messages = stores
             .messages
-            .list(self.thread.id, MessageScope::Conversation, 0, 100)
+            .list(
+                self.thread.id,
+                MessageScope::Conversation,
+                MessagesFrom::OLDEST,
+                100,
+            )
             .await
             .unwrap()
             .items;

@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 use crate::router::Routes;
 
 pub(crate) use path::AssistantPath;
+pub(crate) use update::model_schema;
 pub(crate) use view::{AssistantView, tagged};
 pub(crate) use written::WrittenAssistants;
 

@@ -84,7 +84,7 @@ pub(super) fn slug_schema() -> ObjectBuilder {
     schema::assistant_reference()
 }
 
-pub(super) fn model_schema() -> ObjectBuilder {
+pub(crate) fn model_schema() -> ObjectBuilder {
     schema::string()
         .max_length(Some(ModelName::MAX_CHARS))
         .pattern(Some(r"^[a-z0-9_-]+::[^\s\x00-\x1f\x7f-\x9f]+$"))

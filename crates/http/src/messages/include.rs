@@ -1,6 +1,8 @@
+//! The parameters of a list of messages.
+
 use colloquy_application::ports::MessageScope;
 use colloquy_domain::Violation;
-use colloquy_web::input::{Fields, Input, Parameters, text};
+use colloquy_web::input::{Fields, Input, Parameters, choice, text};
 use colloquy_web::paging::Keyset;
 use colloquy_web::schema;
 use utoipa::openapi::path::Parameter;
@@ -10,9 +12,28 @@ use crate::cursor::Cursor;
 /// Which stretch of a thread's messages is asked for.
 pub(super) struct MessageQuery {
     pub(super) keyset: Keyset<Cursor>,
+    pub(super) order: Order,
     pub(super) scope: MessageScope,
     /// Whether to show what assistants think before they say something.
     pub(super) with_reasoning: bool,
+}
+
+/// The orders that clients can ask for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Order {
+    #[default]
+    OldestFirst,
+    NewestFirst,
+}
+
+impl Order {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "asc" => Some(Self::OldestFirst),
+            "desc" => Some(Self::NewestFirst),
+            _ => None,
+        }
+    }
 }
 
 /// What is shown beyond what people and assistants say.
@@ -28,8 +49,10 @@ impl Input for MessageQuery {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let include = fields.optional("include", text(|text| include(&text)));
         let include = include.unwrap_or_default();
+        let order = fields.optional("order", choice(Order::from_name, "asc or desc"));
         Some(Self {
             keyset: Keyset::read(fields)?,
+            order: order.unwrap_or_default(),
             scope: match include.tools {
                 true => MessageScope::WithTools,
                 false => MessageScope::Conversation,
@@ -42,6 +65,11 @@ impl Input for MessageQuery {
 impl Parameters for MessageQuery {
     fn parameters() -> Vec<Parameter> {
         let mut parameters = Keyset::<Cursor>::parameters();
+        parameters.push(schema::query_parameter(
+            "order",
+            schema::one_of(["asc", "desc"]).default(Some("asc".into())),
+            "With `asc` the oldest message is first, with `desc` the newest.",
+        ));
         parameters.push(schema::query_parameter(
             "include",
             schema::one_of(["tools", "reasoning", "tools,reasoning"]),

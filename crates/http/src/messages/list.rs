@@ -1,33 +1,37 @@
+//! `GET /threads/{thread_id}/messages`.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use colloquy_application::messages::Messages;
+use colloquy_application::ports::{MessagePage, MessagesFrom};
 use colloquy_domain::ThreadId;
 use colloquy_web::input::Query;
-use colloquy_web::paging::stretch;
+use colloquy_web::paging::{Neighbours, page};
 use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::SignedIn;
 
-use super::include::MessageQuery;
+use super::include::{MessageQuery, Order};
 use super::view::MessageView;
 use crate::BASE;
 use crate::cursor::Cursor;
 
-/// What was said in a thread, oldest first.
+/// What was said in a thread, oldest or newest first.
 ///
-/// A stretch ends before it has more than 4 MiB of text, but not before its first message: it may
-/// have fewer than `limit` while there is more.
+/// A page ends before it has more than 4 MiB of text, but not before its first message: it may
+/// have fewer than `limit` while there is more. The links lead on in both directions, whatever is
+/// added or deleted meanwhile.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}/messages",
     tag = "messages",
     security(("bearer" = [])),
     params(("thread_id" = uuid::Uuid, Path), Query<MessageQuery>),
-    responses((status = 200, description = "A stretch of the messages", body = Vec<MessageView>, headers(
-        ("Link" = String, description = "Where the list goes on, while it does"),
+    responses((status = 200, description = "A page of the messages", body = Vec<MessageView>, headers(
+        ("Link" = String, description = "The pages after (`next`) and before (`prev`) this one, while there are messages"),
     ))),
 )]
 pub(crate) async fn list_messages(
@@ -37,31 +41,70 @@ pub(crate) async fn list_messages(
     Query(query): Query<MessageQuery>,
     RawQuery(raw_query): RawQuery,
 ) -> Result<Response, Problem> {
-    let after = query.keyset.after(|cursor| match cursor {
-        Cursor::Messages(of, position) if of == thread => Some(position),
-        _ => None,
-    })?;
-    let mut slice = messages
-        .list(
-            &caller.actor,
-            thread,
-            query.scope,
-            after.unwrap_or(0),
-            query.keyset.limit,
-        )
+    let from = start(thread, &query)?;
+    let limit = query.keyset.limit;
+    let mut found = messages
+        .list(&caller.actor, thread, query.scope, from, limit)
         .await?;
     let mut reasoning = match query.with_reasoning {
-        true => messages.reasoning(&mut slice).await?,
+        true => messages.reasoning(&mut found).await?,
         false => HashMap::new(),
     };
-    Ok(stretch(
-        slice,
-        &format!("{BASE}/threads/{thread}/messages"),
-        raw_query.as_deref(),
-        |message| Cursor::Messages(thread, message.position),
-        move |message| {
-            let reasoning = reasoning.remove(&message.id);
-            MessageView::from(message).with_reasoning(reasoning)
-        },
-    ))
+    let neighbours = neighbours(thread, from, query.order, &found);
+    if query.order != order_of(from) {
+        found.items.reverse();
+    }
+    let views = found.items.into_iter().map(|message| {
+        let reasoning = reasoning.remove(&message.id);
+        MessageView::from(message).with_reasoning(reasoning)
+    });
+    let path = format!("{BASE}/threads/{thread}/messages");
+    Ok(page(views, &path, raw_query.as_deref(), neighbours))
+}
+
+/// Where the page begins.
+fn start(thread: ThreadId, query: &MessageQuery) -> Result<MessagesFrom, Problem> {
+    let from = query.keyset.after(|cursor| match cursor {
+        Cursor::Messages(of, from) if of == thread => Some(from),
+        _ => None,
+    })?;
+    Ok(from.unwrap_or(match query.order {
+        Order::OldestFirst => MessagesFrom::OLDEST,
+        Order::NewestFirst => MessagesFrom::NEWEST,
+    }))
+}
+
+/// The order in which a page is read that begins there.
+const fn order_of(from: MessagesFrom) -> Order {
+    match from {
+        MessagesFrom::After(_) => Order::OldestFirst,
+        MessagesFrom::Before(_) => Order::NewestFirst,
+    }
+}
+
+fn neighbours(
+    thread: ThreadId,
+    from: MessagesFrom,
+    order: Order,
+    page: &MessagePage,
+) -> Neighbours<Cursor> {
+    let last = page.items.last().filter(|_| page.has_more);
+    let behind = last.map(|last| match from {
+        MessagesFrom::After(_) => MessagesFrom::After(last.position),
+        MessagesFrom::Before(_) => MessagesFrom::Before(last.position),
+    });
+    let before = from.opposite().filter(|_| page.has_opposite);
+    let [behind, before] =
+        [behind, before].map(|from| from.map(|from| Cursor::Messages(thread, from)));
+    if order == order_of(from) {
+        Neighbours {
+            next: behind,
+            prev: before,
+        }
+    } else {
+        Neighbours {
+            next: before,
+            prev: behind,
+        }
+    }
 }

@@ -50,10 +50,10 @@ impl Input for CreateMessageFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<PostMessage> {
         fields.ignore(&READ_ONLY);
-        let assistant = fields.required("assistant_id", text(|text| assistant_reference(&text)));
+        let assistant = fields.optional("assistant_id", text(|text| assistant_reference(&text)));
         let content = fields.required("content", text(MessageContent::parse));
         Some(PostMessage {
-            assistant: assistant?,
+            assistant,
             content: content?,
             idempotency_key: None,
             bypasses_cache: false,
@@ -66,9 +66,11 @@ impl Body for CreateMessageFields {
 
     fn schema() -> BodySchema {
         let assistant =
-            schema::assistant_reference().description(Some("Who shall answer, by id or slug."));
+            schema::assistant_reference().description(Some(
+            "Who answers, by id or slug; unless given, the assistant that the thread was opened for.",
+        ));
         BodySchema::new("What is said, and to whom.")
-            .required("assistant_id", assistant)
+            .optional("assistant_id", assistant)
             .required("content", schema::text(MessageContent::MAX_CHARS))
             .example(json!({"assistant_id": "demo", "content": "Is anybody there?"}))
     }

@@ -38,8 +38,10 @@ impl Body for CreateThreadFields {
     const NAME: &str = "CreateThread";
 
     fn schema() -> BodySchema {
-        let name = schema::text(ThreadName::MAX_CHARS)
-            .description(Some("The time as `YYYY-MM-DD HH:MM` (UTC) unless given."));
+        let name = schema::text(ThreadName::MAX_CHARS).description(Some(
+            "Unless given, the first words of the first message, at most 60 characters; \
+                 until then the time as `YYYY-MM-DD HH:MM` (UTC).",
+        ));
         let assistant = schema::nullable(schema::assistant_reference());
         BodySchema::new("What a new thread is made from.")
             .optional("name", name)

@@ -1,10 +1,13 @@
+//! `GET /threads`.
+
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use colloquy_application::ports::{ThreadActivity, ThreadOrder};
 use colloquy_application::threads::{Owner, ThreadFilter, Threads};
-use colloquy_domain::{AssistantRef, Violation};
-use colloquy_web::input::{Fields, Input, Parameters, Query, text};
+use colloquy_domain::{AssistantRef, Thread, Violation};
+use colloquy_web::input::{Fields, Input, Parameters, Query, choice, text};
 use colloquy_web::paging::{Keyset, stretch};
 use colloquy_web::problem::Problem;
 use colloquy_web::schema;
@@ -19,7 +22,16 @@ use crate::cursor::Cursor;
 pub(super) struct ListThreads {
     owner: Owner,
     assistant: Option<AssistantRef>,
+    order: Order,
     keyset: Keyset<Cursor>,
+}
+
+/// The orders that clients can ask for.
+#[derive(Clone, Copy, Default)]
+enum Order {
+    #[default]
+    Activity,
+    Created,
 }
 
 impl Input for ListThreads {
@@ -28,12 +40,47 @@ impl Input for ListThreads {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let owner = fields.optional("owner", text(|text| owner(&text)));
         let assistant = fields.optional("assistant_id", text(|text| assistant_reference(&text)));
+        let order = fields.optional("order", choice(Order::from_name, "activity or created"));
         let keyset = Keyset::read(fields);
         Some(Self {
             owner: owner.unwrap_or_default(),
             assistant,
+            order: order.unwrap_or_default(),
             keyset: keyset?,
         })
+    }
+}
+
+impl Order {
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "activity" => Some(Self::Activity),
+            "created" => Some(Self::Created),
+            _ => None,
+        }
+    }
+
+    fn cursor(self, thread: &Thread) -> Cursor {
+        match self {
+            Self::Activity => Cursor::ActiveThreads(ThreadActivity::from(thread)),
+            Self::Created => Cursor::Threads(thread.id),
+        }
+    }
+
+    fn behind(self, keyset: &Keyset<Cursor>) -> Result<ThreadOrder, Problem> {
+        let order = keyset.after(|cursor| match (self, cursor) {
+            (Self::Activity, Cursor::ActiveThreads(after)) => {
+                Some(ThreadOrder::Activity { after: Some(after) })
+            }
+            (Self::Created, Cursor::Threads(after)) => {
+                Some(ThreadOrder::Creation { after: Some(after) })
+            }
+            _ => None,
+        })?;
+        Ok(order.unwrap_or(match self {
+            Self::Activity => ThreadOrder::ACTIVITY,
+            Self::Created => ThreadOrder::CREATION,
+        }))
     }
 }
 
@@ -65,13 +112,18 @@ impl Parameters for ListThreads {
                 schema::assistant_reference(),
                 "Only those opened for this assistant, by id or slug.",
             ),
+            schema::query_parameter(
+                "order",
+                schema::one_of(["activity", "created"]).default(Some("activity".into())),
+                "By `last_message_at`, or by `created_at`; the latest first in either case.",
+            ),
         ];
         parameters.extend(Keyset::<Cursor>::parameters());
         parameters
     }
 }
 
-/// Threads, newest first: the caller's own unless they ask for others.
+/// Threads, latest activity first: the caller's own unless they ask for others.
 #[utoipa::path(
     get,
     path = "/threads",
@@ -88,14 +140,10 @@ pub(crate) async fn list_threads(
     Query(asked): Query<ListThreads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let after = asked.keyset.after(|cursor| match cursor {
-        Cursor::Threads(thread) => Some(thread),
-        _ => None,
-    })?;
     let filter = ThreadFilter {
         owner: asked.owner,
         assistant: asked.assistant,
-        after,
+        order: asked.order.behind(&asked.keyset)?,
         limit: asked.keyset.limit,
     };
     let slice = threads.list(&caller.actor, filter).await?;
@@ -103,7 +151,7 @@ pub(crate) async fn list_threads(
         slice,
         &format!("{BASE}/threads"),
         query.as_deref(),
-        |thread| Cursor::Threads(thread.id),
+        |thread| asked.order.cursor(thread),
         ThreadView::from,
     ))
 }

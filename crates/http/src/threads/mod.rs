@@ -24,7 +24,13 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// What a client may send back of a thread, to no effect.
-const READ_ONLY: [&str; 4] = ["id", "owner_id", "created_at", "updated_at"];
+const READ_ONLY: [&str; 5] = [
+    "id",
+    "owner_id",
+    "created_at",
+    "updated_at",
+    "last_message_at",
+];
 
 /// Reads how an input names an assistant.
 pub(crate) fn assistant_reference(text: &str) -> Result<AssistantRef, Violation> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub(crate) struct ThreadView {
     /// The thread's id.
     id: Uuid,
-    /// What its owner calls it.
+    /// What it is called.
     name: String,
     /// Whose it is; `null` once the owner's account is deleted.
     #[schema(required = true)]
@@ -20,8 +20,10 @@ pub(crate) struct ThreadView {
     assistant_id: Option<Uuid>,
     /// When it was opened.
     created_at: Timestamp,
-    /// When its own fields last changed; messages do not count.
+    /// When its fields last changed or a message was added.
     updated_at: Timestamp,
+    /// When the newest message was added; when it was opened, while there was none.
+    last_message_at: Timestamp,
 }
 
 impl From<Thread> for ThreadView {
@@ -35,6 +37,7 @@ impl From<Thread> for ThreadView {
                 .map(colloquy_domain::AssistantId::as_uuid),
             created_at: thread.created_at.into(),
             updated_at: thread.updated_at.into(),
+            last_message_at: thread.last_message_at.into(),
         }
     }
 }

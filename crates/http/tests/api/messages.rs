@@ -1,3 +1,5 @@
+//! Messages: posting, answers, failures.
+
 use std::time::Duration;
 
 use colloquy_application::ports::{ModelError, ModelErrorKind};
@@ -141,7 +143,7 @@ async fn a_thread_has_one_run_at_a_time() {
 async fn everything_wrong_with_a_message_is_named_at_once() {
     let c = Conversation::new().await;
     for (body, fields) in [
-        (json!({}), vec!["assistant_id required", "content required"]),
+        (json!({}), vec!["content required"]),
         (
             json!({"assistant_id": "no reference", "content": "  ", "role": "system"}),
             vec![
@@ -175,10 +177,31 @@ async fn a_missing_assistant_and_a_hidden_one_are_the_same_404() {
         let body = json!({"assistant_id": assistant, "content": "hello"});
         let call = c.api.post(&c.path()).by(&c.user).json(&body);
         let answer = call.send().await;
-        answer.problem(404, "entity_not_found");
+        let problem = answer.problem(404, "entity_not_found");
+        assert_eq!(problem["errors"][0]["field"], "assistant_id");
         answers.push(answer.without_request_id());
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test]
+async fn the_assistant_of_the_thread_answers_unless_another_is_named() {
+    let c = Conversation::new().await;
+    let other = c.api.assistant(&c.admin, "other").await;
+    let change = json!({"assistant_id": c.assistant});
+    let thread = format!("/threads/{}", c.thread);
+    let ask = async |body| {
+        c.api.model.add(Script::answer("Hi"));
+        c.api.post(&c.path()).by(&c.user).json(&body).send().await
+    };
+    let nobody = ask(json!({"content": "hello"})).await;
+    assert_eq!(nobody.invalid_fields(), ["assistant_id required"]);
+    let changed = c.api.patch(&thread).by(&c.user).json(&change);
+    changed.send().await.ok(200);
+    let of_thread = ask(json!({"content": "hello"})).await.ok(201);
+    assert_eq!(of_thread["run"]["assistant_id"], json!(c.assistant));
+    let named = ask(json!({"content": "hello", "assistant_id": "other"})).await;
+    assert_eq!(named.ok(201)["run"]["assistant_id"], json!(other));
 }
 
 #[tokio::test]
@@ -192,5 +215,6 @@ async fn a_message_is_deleted_by_the_threads_owner() {
     c.api.delete(&path).by(&c.user).send().await.no_content();
     assert_eq!(members(&c.listed().await, "content"), ["Hi"]);
     let again = c.api.delete(&path).by(&c.user).send().await;
-    again.problem(404, "entity_not_found");
+    let problem = again.problem(404, "entity_not_found");
+    assert_eq!(problem["errors"][0]["field"], "message_id");
 }

@@ -1,12 +1,20 @@
+//! Lists: pages, links and their parameters.
+
 use serde_json::Value;
 
 use crate::support::{Answer, Api, Caller, members};
 
-/// The target of the `Link` header, if there is one.
+/// The target of the link of that relation, if there is one.
+fn linked(answer: &Answer, relation: &str) -> Option<String> {
+    let suffix = format!(">; rel=\"{relation}\"");
+    let links = answer.headers.get_all("link").iter();
+    let mut links = links.map(|link| link.to_str().unwrap());
+    let target = links.find_map(|link| link.strip_suffix(&suffix))?;
+    Some(target.strip_prefix('<').unwrap().to_owned())
+}
+
 fn next(answer: &Answer) -> Option<String> {
-    let link = answer.header("link")?;
-    let target = link.strip_prefix('<').unwrap();
-    Some(target.strip_suffix(">; rel=\"next\"").unwrap().to_owned())
+    linked(answer, "next")
 }
 
 /// Follows the links from `path` on; the ids of all items and the number of stretches.
@@ -47,8 +55,10 @@ async fn links_lead_through_every_list_once() {
     for (path, stretches) in [
         ("/threads?limit=3".to_owned(), 3),
         ("/threads?limit=7".to_owned(), 1),
+        ("/threads?order=created&limit=3".to_owned(), 3),
         ("/threads?owner=all&limit=2".to_owned(), 4),
         (format!("/threads/{thread}/messages?limit=3"), 3),
+        (format!("/threads/{thread}/messages?order=desc&limit=3"), 3),
         (format!("/threads/{thread}/runs?limit=1"), 4),
     ] {
         let whole = path
@@ -60,6 +70,55 @@ async fn links_lead_through_every_list_once() {
         assert_eq!(next(&all), None);
         let expected = (ids(&all.ok(200)), stretches);
         assert_eq!(walk(&api, &admin, &path).await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn links_of_messages_lead_back_as_well() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    api.assistant(&admin, "guide").await;
+    let get = async |path: &str| {
+        let call = api.raw(axum::http::Method::GET, path).by(&admin);
+        call.send().await
+    };
+    for order in ["asc", "desc"] {
+        let thread = api.thread(&admin).await;
+        for text in ["one", "two", "three", "four"] {
+            api.ask(&admin, &thread, "guide", text).await.ok(201);
+        }
+        let first = format!("/api/v1/threads/{thread}/messages?order={order}&limit=3");
+        let mut pages = vec![get(&first).await];
+        assert_eq!(linked(&pages[0], "prev"), None);
+        while let Some(target) = next(pages.last().unwrap()) {
+            pages.push(get(&target).await);
+        }
+        assert_eq!(pages.len(), 3, "{order}");
+        let mut back = pages.pop().unwrap();
+        for page in pages.iter().rev() {
+            back = get(&linked(&back, "prev").unwrap()).await;
+            assert_eq!(ids(&back.ok(200)), ids(&page.ok(200)), "{order}");
+        }
+        assert_eq!(linked(&back, "prev"), None);
+        api.ask(&admin, &thread, "guide", "late").await.ok(201);
+        let first = get(&first).await;
+        assert_eq!(linked(&first, "prev"), None);
+        let again = get(&next(&back).unwrap()).await;
+        assert_eq!(ids(&again.ok(200)), ids(&pages[1].ok(200)), "{order}");
+    }
+}
+
+#[tokio::test]
+async fn orders_are_of_their_lists() {
+    let api = Api::new();
+    let admin = api.admin().await;
+    let thread = api.thread(&admin).await;
+    for path in [
+        "/threads?order=asc".to_owned(),
+        format!("/threads/{thread}/messages?order=created"),
+    ] {
+        let answer = api.get(&path).by(&admin).send().await;
+        assert_eq!(answer.invalid_fields(), ["order unknown_value"]);
     }
 }
 
@@ -88,14 +147,15 @@ async fn a_cursor_fits_only_the_list_that_gave_it() {
         api.ask(&admin, thread, "guide", "two").await.ok(201);
     }
     let lists = [
-        "/threads".to_owned(),
-        format!("/threads/{one}/messages"),
-        format!("/threads/{one}/runs"),
-        format!("/threads/{other}/messages"),
-        format!("/threads/{other}/runs"),
+        "/threads?".to_owned(),
+        "/threads?order=created&".to_owned(),
+        format!("/threads/{one}/messages?"),
+        format!("/threads/{one}/runs?"),
+        format!("/threads/{other}/messages?"),
+        format!("/threads/{other}/runs?"),
     ];
     let get = async |list: &str, query: &str| {
-        api.get(&format!("{list}?limit=1{query}"))
+        api.get(&format!("{list}limit=1{query}"))
             .by(&admin)
             .send()
             .await
@@ -113,7 +173,7 @@ async fn a_cursor_fits_only_the_list_that_gave_it() {
         }
     }
     for garbage in ["", "x", "%00", "AAAA%3D%3D", "%ff"] {
-        let answer = get("/threads", &format!("&cursor={garbage}")).await;
+        let answer = get("/threads?", &format!("&cursor={garbage}")).await;
         assert_eq!(answer.invalid_fields(), ["cursor invalid_format"]);
     }
 }

@@ -1,3 +1,5 @@
+//! Threads, and who may do what with them.
+
 use axum::http::Method;
 use serde_json::json;
 
@@ -27,6 +29,7 @@ async fn a_thread_is_opened_read_renamed_and_deleted() {
         "assistant_id": assistant,
         "created_at": "2026-01-01T00:00:00.000000Z",
         "updated_at": "2026-01-01T00:00:00.000000Z",
+        "last_message_at": "2026-01-01T00:00:00.000000Z",
     });
     assert_eq!(thread, expected);
     assert_eq!(api.get(&path).by(&user).send().await.ok(200), expected);
@@ -81,12 +84,14 @@ async fn an_assistant_that_is_missing_or_hidden_cannot_be_chosen() {
     .map(|call| call.by(&user))
     {
         let call = call.json(&json!({"assistant_id": "off"}));
-        call.send().await.problem(404, "entity_not_found");
+        let problem = call.send().await.problem(404, "entity_not_found");
+        assert_eq!(problem["errors"][0]["field"], "assistant_id");
     }
     for reference in [MISSING, "missing"] {
         let call = api.post("/threads").by(&user);
         let call = call.json(&json!({"assistant_id": reference}));
-        call.send().await.problem(404, "entity_not_found");
+        let problem = call.send().await.problem(404, "entity_not_found");
+        assert_eq!(problem["errors"][0]["field"], "assistant_id");
     }
     let call = api.post("/threads").by(&user);
     let answer = call

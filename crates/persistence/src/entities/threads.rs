@@ -1,3 +1,5 @@
+//! The rows of threads.
+
 use colloquy_application::ports::PortError;
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 use sea_orm::entity::prelude::*;
@@ -13,11 +15,13 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub name: String,
+    pub is_named: bool,
     pub owner_id: Option<Uuid>,
     pub assistant_id: Option<Uuid>,
     pub last_position: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    pub last_message_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -39,11 +43,13 @@ impl From<&Thread> for ActiveModel {
         Self {
             id: Set(thread.id.as_uuid()),
             name: Set(thread.name.as_str().to_owned()),
+            is_named: Set(thread.is_named),
             owner_id: Set(thread.owner_id.map(UserId::as_uuid)),
             assistant_id: Set(thread.assistant_id.map(AssistantId::as_uuid)),
             last_position: Set(0),
             created_at: Set(thread.created_at),
             updated_at: Set(thread.updated_at),
+            last_message_at: Set(thread.last_message_at),
         }
     }
 }
@@ -59,10 +65,12 @@ impl TryFrom<Model> for Thread {
         Ok(Self {
             id: ThreadId::from_uuid(model.id),
             name: row.column("name", ThreadName::parse(model.name))?,
+            is_named: model.is_named,
             owner_id: model.owner_id.map(UserId::from_uuid),
             assistant_id: model.assistant_id.map(AssistantId::from_uuid),
             created_at: model.created_at,
             updated_at: model.updated_at,
+            last_message_at: model.last_message_at,
         })
     }
 }

@@ -39,7 +39,8 @@ pub(crate) async fn finish(
     end: &RunEnd,
 ) -> Result<FinishedRun, Failure> {
     // First of all, since it locks the thread; undone with the rest when the run is not held.
-    let first = take(transaction, is_thread_of(end.run_id), end.messages.len()).await?;
+    let is_thread = is_thread_of(end.run_id);
+    let first = take(transaction, is_thread, &end.messages, None).await?;
     let row = ActiveModel::ended(end);
     let ended = write_end(transaction, end.run_id, row, is_held(end)).await?;
     let run = ended.ok_or(PortError::Conflict(Constraint::RunLease))?;

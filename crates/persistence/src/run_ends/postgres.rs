@@ -44,7 +44,10 @@ WITH thread AS MATERIALIZED (
         lease_holder, lease_expires_at, idempotency_key, idempotency_fingerprint,
         created_at, finished_at, output_format
 ), taken AS (
-    UPDATE threads SET last_position = last_position + $14
+    UPDATE threads SET
+        last_position = last_position + $14,
+        last_message_at = greatest(last_message_at, $30),
+        updated_at = greatest(threads.updated_at, $30)
     FROM ended
     WHERE threads.id = ended.thread_id
     RETURNING last_position
@@ -113,7 +116,8 @@ pub(crate) async fn finish(
         .bind(column(&mut told, |row| &mut row.texts))
         .bind(column(&mut told, |row| &mut row.tool))
         .bind(column(&mut thought, |row| &mut row.message_id))
-        .bind(column(&mut thought, |row| &mut row.content));
+        .bind(column(&mut thought, |row| &mut row.content))
+        .bind(end.messages.last().map(|message| message.created_at));
     let rows = connections.query_postgres(query).await?;
     let Some(ended) = rows.into_iter().next().map(QueryResult::from) else {
         return Ok(None);

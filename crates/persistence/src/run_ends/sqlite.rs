@@ -24,7 +24,7 @@ pub(crate) async fn finish(
     let events = events.map(|event| insertion_if_changed(&event, []));
     let rows = Script::begin()
         .with([ending_returned(end)])
-        .with([positions::taking(is_thread, count)?])
+        .with([positions::taking(is_thread, &end.messages, None)?])
         .with(positions::insertions_if_taken(end.run_id, &end.messages)?)
         .with(events.collect::<Result<Vec<_>, PortError>>()?)
         .commit(scripts)

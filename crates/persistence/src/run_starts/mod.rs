@@ -84,8 +84,9 @@ pub(crate) async fn insert(
         lock_user(transaction, user).await?;
     }
     let is_thread = threads::COLUMN.id.eq(run.thread_id.as_uuid());
-    let first = positions::take(transaction, is_thread, 1).await?;
     let message = std::slice::from_ref(&start.message);
+    let name = start.thread_name.as_ref();
+    let first = positions::take(transaction, is_thread, message, name).await?;
     positions::insert(transaction, run.thread_id, run.id, message, first).await?;
     Entity::insert(ActiveModel::started(start))
         .exec_without_returning(transaction)

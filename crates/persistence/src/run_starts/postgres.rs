@@ -9,7 +9,7 @@
 //! and then nothing of the statement happened.
 
 use colloquy_application::ports::{PortError, RunStart};
-use colloquy_domain::{Message, UserId};
+use colloquy_domain::{Message, ThreadName, UserId};
 use sea_orm::sqlx::{self, Row as _};
 
 use crate::connections::Connections;
@@ -23,7 +23,12 @@ const MARGIN: u32 = 64;
 
 const START: &str = "
 WITH taken AS (
-    UPDATE threads SET last_position = last_position + 1
+    UPDATE threads SET
+        last_position = last_position + 1,
+        last_message_at = greatest(last_message_at, $18),
+        updated_at = greatest(updated_at, $18),
+        name = CASE WHEN is_named THEN name ELSE coalesce($22, name) END,
+        is_named = is_named OR $22 IS NOT NULL
     WHERE id = $1
         AND (SELECT count(*) FROM runs WHERE user_id = $2 AND lease_holder IS NOT NULL) < $3
     RETURNING last_position
@@ -79,7 +84,8 @@ pub(crate) async fn insert(
         .bind(message.created_at.take())
         .bind(message.tool_call.take())
         .bind(event.last_number.take())
-        .bind(event.kind.take());
+        .bind(event.kind.take())
+        .bind(start.thread_name.as_ref().map(ThreadName::as_str));
     let rows = connections.query_postgres(query).await?;
     let Some(row) = rows.into_iter().next() else {
         return Ok(None);

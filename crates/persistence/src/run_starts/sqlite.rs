@@ -22,7 +22,11 @@ pub(crate) async fn insert(
     let message = std::slice::from_ref(&start.message);
     let event = run_events::first(run.id, start.message.id)?;
     let rows = Script::begin()
-        .with([positions::taking(is_open_for(start), 1)?])
+        .with([positions::taking(
+            is_open_for(start),
+            message,
+            start.thread_name.as_ref(),
+        )?])
         .with([insertion_if_changed(
             &runs::ActiveModel::started(start),
             [],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use colloquy_application::ports::MessageScope;
+use colloquy_application::ports::{MessageScope, MessagesFrom};
 use colloquy_application::testing::samples::Samples;
 use tokio::time::timeout;
 
@@ -36,7 +36,7 @@ async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
         let thread = start.run.thread_id;
         let messages = stores
             .messages
-            .list(thread, MessageScope::Conversation, 0, 10)
+            .list(thread, MessageScope::Conversation, MessagesFrom::OLDEST, 10)
             .await
             .unwrap()
             .items;

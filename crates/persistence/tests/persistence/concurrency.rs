@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use colloquy_application::Stores;
-use colloquy_application::ports::{Constraint, MessageScope, PortError};
+use colloquy_application::ports::{Constraint, MessageScope, MessagesFrom, PortError};
 use colloquy_application::testing::samples::Samples;
 use colloquy_domain::Thread;
 use tokio::task::JoinSet;
@@ -47,7 +47,12 @@ async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
     }
     let messages = stores
         .messages
-        .list(shared.id, MessageScope::Conversation, 0, 1000)
+        .list(
+            shared.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            1000,
+        )
         .await
         .unwrap()
         .items;

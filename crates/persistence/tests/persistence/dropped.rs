@@ -6,9 +6,9 @@ use std::task::Poll;
 
 use colloquy_application::Stores;
 use colloquy_application::ports::{
-    AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, Grounds, MessageScope, OffsetPage,
-    PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart, SignInAttempt, ThreadChanges,
-    ThreadQuery, ThreadScope, TokenHash, UserChanges,
+    AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, Grounds, MessageScope, MessagesFrom,
+    OffsetPage, PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart, SignInAttempt,
+    ThreadChanges, ThreadOrder, ThreadQuery, ThreadScope, TokenHash, UserChanges,
 };
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::testing::samples::{Samples, moment, password_hash, second};
@@ -287,12 +287,15 @@ async fn threads_and_messages(world: &World) {
                 scope: ThreadScope::All,
                 owner: None,
                 assistant: None,
-                after: None,
+                order: ThreadOrder::ACTIVITY,
                 limit: 10,
             };
             stores.threads.list(&query).await?;
             let scope = MessageScope::Conversation;
-            stores.messages.list(it.thread.id, scope, 0, 10).await
+            stores
+                .messages
+                .list(it.thread.id, scope, MessagesFrom::OLDEST, 10)
+                .await
         })
         .await;
     world

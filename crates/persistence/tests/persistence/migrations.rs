@@ -22,7 +22,7 @@ on_both_databases! {
     accounts_whose_emails_become_the_same_are_both_found_to_the_letter,
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -32,6 +32,7 @@ const ALL: [&str; 9] = [
     "m20261126_000007_budgets",
     "m20261126_000008_reasoning",
     "m20261126_000010_accounts",
+    "m20261126_000011_thread_activity",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {

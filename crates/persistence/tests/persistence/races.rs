@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use colloquy_application::Stores;
 use colloquy_application::ports::{
-    AbandonedRuns, Constraint, ForcedEnd, MessageScope, PortError, RunStart, SavedRun,
+    AbandonedRuns, Constraint, ForcedEnd, MessageScope, MessagesFrom, PortError, RunStart, SavedRun,
 };
 use colloquy_application::testing::samples::{Samples, moment};
 use colloquy_domain::{RunStatus, Thread};
@@ -299,7 +299,10 @@ fn interrupted() -> ForcedEnd {
 
 async fn positions(stores: &Stores, thread: &Thread) -> Vec<u64> {
     let scope = MessageScope::WithTools;
-    let messages = stores.messages.list(thread.id, scope, 0, 1_000).await;
+    let messages = stores
+        .messages
+        .list(thread.id, scope, MessagesFrom::OLDEST, 1_000)
+        .await;
     let messages = messages.unwrap().items.into_iter();
     messages.map(|message| message.position).collect()
 }

@@ -20,12 +20,18 @@ impl From<Error> for Problem {
                 "Too many wrong passwords of late. Wait before you try again.",
             )
             .after(Some(retry_after)),
+            Error::TooManyModelChecks { retry_after } => Self::new(
+                ProblemCode::RateLimitExceeded,
+                "Too many checks of models of late. Wait before you try again.",
+            )
+            .after(Some(retry_after)),
             Error::TooManyWaiting => Self::new(
                 ProblemCode::RateLimitExceeded,
                 "Too many sign-ins wait for their turn. Try again in a moment.",
             ),
             Error::Forbidden(reason) => Self::new(ProblemCode::Forbidden, reason),
             Error::NotFound => Self::not_found(),
+            Error::ReferenceNotFound(field) => Self::reference_not_found(field),
             Error::Invalid(error) => Self::invalid(error),
             Error::Duplicate(field) => Self::duplicate(field),
             Error::DefinedInCode => Self::new(
@@ -95,6 +101,14 @@ impl From<ValidationError> for Problem {
 }
 
 impl Problem {
+    /// Like [`Problem::not_found`], but not for what the path names first.
+    fn reference_not_found(field: &'static str) -> Self {
+        let mut problem = Self::not_found();
+        let error = Violation::new("not_found", "is not there, or you may not see it");
+        problem.errors.push(error.at(field));
+        problem
+    }
+
     fn duplicate(field: &'static str) -> Self {
         let error = Violation::new("duplicate", "another one has it already").at(field);
         let mut problem = Self::new(

@@ -30,6 +30,8 @@ struct Thread {
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "moment")]
     updated_at: DateTime<Utc>,
+    #[serde(serialize_with = "moment")]
+    last_message_at: DateTime<Utc>,
 }
 
 #[derive(Serialize)]
@@ -61,12 +63,14 @@ type ThreadRow = (
     i64,
     DateTime<Utc>,
     DateTime<Utc>,
+    bool,
+    DateTime<Utc>,
 );
 
-const THREAD_COLUMNS: &str =
-    "id, name, owner_id, assistant_id, last_position, created_at, updated_at";
+const THREAD_COLUMNS: &str = "id, name, owner_id, assistant_id, last_position, created_at, updated_at, is_named, last_message_at";
 
-fn thread((id, name, owner_id, assistant_id, _, created_at, updated_at): ThreadRow) -> Thread {
+fn thread(row: ThreadRow) -> Thread {
+    let (id, name, owner_id, assistant_id, _, created_at, updated_at, _, last_message_at) = row;
     Thread {
         id,
         name,
@@ -74,6 +78,7 @@ fn thread((id, name, owner_id, assistant_id, _, created_at, updated_at): ThreadR
         assistant_id,
         created_at,
         updated_at,
+        last_message_at,
     }
 }
 
@@ -113,7 +118,7 @@ fn message(row: MessageRow) -> Message {
 async fn threads(State(store): State<Store>, Path(owner): Path<Uuid>) -> Json<Vec<Thread>> {
     let list = format!(
         "SELECT {THREAD_COLUMNS} FROM threads WHERE owner_id IN ($1) AND owner_id = $2 \
-         ORDER BY id DESC LIMIT $3"
+         ORDER BY last_message_at DESC, id DESC LIMIT $3"
     );
     let rows: Vec<ThreadRow> = with_pool!(&store, pool => {
         let list = sqlx::query_as(AssertSqlSafe(list)).bind(owner).bind(owner);

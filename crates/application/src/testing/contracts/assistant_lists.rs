@@ -1,6 +1,6 @@
 //! The contract of [`AssistantRepository`](crate::ports::AssistantRepository): lists.
 
-use colloquy_domain::{Assistant, Instructions, Tag};
+use colloquy_domain::{Assistant, Instructions, ModelName, Tag};
 
 use super::Stores;
 use crate::ports::{AssistantScope, OffsetPage};
@@ -128,4 +128,25 @@ pub async fn a_scope_lists_exactly_what_it_contains(stores: &Stores) {
         let inside = all.iter().filter(|assistant| scope.contains(assistant));
         expect_list(stores, &scope, &inside.cloned().collect::<Vec<_>>()).await;
     }
+}
+
+pub async fn the_models_of_assistants_are_named_once(stores: &Stores) {
+    let make = Samples::new();
+    let models = async |limit| {
+        let mut models = stores.assistants.models(limit).await.unwrap();
+        models.sort();
+        models
+    };
+    assert_eq!(models(10).await, []);
+    let names = ["a::x", "b::x", "a::y"].map(|name| ModelName::parse(name).unwrap());
+    for model in names.iter().cycle().take(7) {
+        let assistant = Assistant {
+            model: model.clone(),
+            ..make.assistant("Guide")
+        };
+        stores.assistants.add(&assistant).await.unwrap();
+    }
+    let [ax, bx, ay] = names;
+    assert_eq!(models(10).await, [ax, ay, bx]);
+    assert_eq!(models(2).await.len(), 2);
 }

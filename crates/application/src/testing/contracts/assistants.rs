@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
 use crate::ports::{
-    AssistantRepository, AssistantScope, Constraint, MessageScope, PortError, ThreadScope,
+    AssistantRepository, AssistantScope, Constraint, MessageScope, MessagesFrom, PortError,
+    ThreadScope,
 };
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
@@ -446,7 +447,12 @@ pub async fn deleting_an_assistant_keeps_what_was_said_to_it(stores: &Stores) {
     assert_eq!(run, Some(start.run));
     let messages = stores
         .messages
-        .list(threads[0].id, MessageScope::Conversation, 0, 10)
+        .list(
+            threads[0].id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;

@@ -1,7 +1,10 @@
 use colloquy_domain::{IdempotencyKey, Run, Thread, TokenKind};
 
 use super::{Stores, assert_not_found, at_once};
-use crate::ports::{Idempotency, MessageScope, OffsetPage, RunStart, ThreadQuery, ThreadScope};
+use crate::ports::{
+    Idempotency, MessageScope, MessagesFrom, OffsetPage, RunStart, ThreadOrder, ThreadQuery,
+    ThreadScope,
+};
 use crate::testing::samples::Samples;
 
 /// Removes what is left; in how many batches.
@@ -23,7 +26,10 @@ async fn has_run(stores: &Stores, make: &Samples, thread: &Thread) -> RunStart {
 
 async fn count_messages(stores: &Stores, thread: &Thread) -> usize {
     let scope = MessageScope::WithTools;
-    let messages = stores.messages.list(thread.id, scope, 0, 10).await;
+    let messages = stores
+        .messages
+        .list(thread.id, scope, MessagesFrom::OLDEST, 10)
+        .await;
     messages.unwrap().items.len()
 }
 
@@ -32,7 +38,7 @@ fn owned_by(thread: &Thread) -> ThreadQuery {
         scope: ThreadScope::All,
         owner: thread.owner_id,
         assistant: None,
-        after: None,
+        order: ThreadOrder::ACTIVITY,
         limit: 10,
     }
 }

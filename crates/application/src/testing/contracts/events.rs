@@ -5,7 +5,7 @@ use colloquy_domain::{RunEvent, RunEventKind};
 
 use super::Stores;
 use super::logs::{append, deltas, has_started, log, numbers};
-use crate::ports::{MessageScope, RunEnd, RunEvents, RunStart};
+use crate::ports::{MessageScope, MessagesFrom, RunEnd, RunEvents, RunStart};
 use crate::testing::samples::{Samples, difficult_texts};
 
 pub async fn a_log_begins_with_the_run_and_its_message(stores: &Stores) {
@@ -188,7 +188,12 @@ pub async fn a_runs_messages_are_found_in_order(stores: &Stores) {
     stores.starts(&second).await;
     let all = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;

@@ -5,7 +5,7 @@ use colloquy_domain::{MessageStatus, RunStatus};
 
 use super::logs::{append, cancelled, deltas, has_started, log, numbers};
 use super::{Stores, assert_conflict, assert_not_found, at_once};
-use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, MessageScope};
+use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, MessageScope, MessagesFrom};
 use crate::testing::samples::Samples;
 
 pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
@@ -23,7 +23,12 @@ pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
     assert_eq!(run.finished_at, Some(cancelled().finished_at));
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;
@@ -49,7 +54,12 @@ pub async fn a_forced_end_keeps_the_text_of_a_long_log(stores: &Stores) {
     stores.runs.force_end(start.run.id, &end).await.unwrap();
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 1, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::After(1),
+            10,
+        )
         .await
         .unwrap()
         .items;
@@ -82,7 +92,12 @@ pub async fn a_forced_end_without_text_leaves_no_message(stores: &Stores) {
     assert_eq!(
         stores
             .messages
-            .list(thread.id, MessageScope::Conversation, 0, 10)
+            .list(
+                thread.id,
+                MessageScope::Conversation,
+                MessagesFrom::OLDEST,
+                10
+            )
             .await
             .unwrap()
             .items
@@ -165,7 +180,12 @@ pub async fn an_interrupted_run_keeps_the_text_that_its_log_has(stores: &Stores)
         .unwrap();
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;

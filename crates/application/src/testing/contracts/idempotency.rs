@@ -4,7 +4,7 @@
 use colloquy_domain::{IdempotencyKey, RunStatus, Thread};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once};
-use crate::ports::{Constraint, Idempotency, MessageScope, RunStart, SavedRun};
+use crate::ports::{Constraint, Idempotency, MessageScope, MessagesFrom, RunStart, SavedRun};
 use crate::testing::samples::Samples;
 
 fn asked(make: &Samples, thread: &Thread, key: &str, fingerprint: u8) -> RunStart {
@@ -20,7 +20,12 @@ fn asked(make: &Samples, thread: &Thread, key: &str, fingerprint: u8) -> RunStar
 async fn count(stores: &Stores, thread: &Thread) -> usize {
     stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 1_000)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            1_000,
+        )
         .await
         .unwrap()
         .items

@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{Run, RunError, RunErrorCode, RunId, RunStatus, Thread};
 
 use super::{Stores, assert_conflict};
-use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, InstanceId, MessageScope, RunStart};
+use crate::ports::{
+    AbandonedRuns, Constraint, ForcedEnd, InstanceId, MessageScope, MessagesFrom, RunStart,
+};
 use crate::testing::samples::{Samples, moment, second};
 
 const TICK: TimeDelta = TimeDelta::microseconds(1);
@@ -114,7 +116,12 @@ pub async fn an_interrupted_run_has_failed_and_keeps_its_message(stores: &Stores
     assert_eq!(get(stores, &start.run).await, expected);
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;
@@ -142,7 +149,12 @@ pub async fn the_former_holder_writes_nothing_more(stores: &Stores) {
     assert_eq!(run.status, RunStatus::Failed);
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;
@@ -171,7 +183,12 @@ pub async fn either_the_holder_or_the_interruption_ends_a_run(stores: &Stores) {
         let run = get(stores, &start.run).await;
         let messages = stores
             .messages
-            .list(thread.id, MessageScope::Conversation, 0, 10)
+            .list(
+                thread.id,
+                MessageScope::Conversation,
+                MessagesFrom::OLDEST,
+                10,
+            )
             .await
             .unwrap()
             .items;

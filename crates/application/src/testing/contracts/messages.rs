@@ -3,7 +3,9 @@
 use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
 
 use super::{Stores, assert_not_found};
-use crate::ports::{MAX_PAGE_BYTES, MessageScope, NewMessage, Reasoning, RunEnd};
+use crate::ports::{
+    MAX_PAGE_BYTES, MessagePage, MessageScope, MessagesFrom, NewMessage, Reasoning, RunEnd,
+};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 /// A thread with `exchanges` questions and answers: twice as many messages.
@@ -27,7 +29,12 @@ async fn has_conversation(
 async fn list(stores: &Stores, thread: &Thread, after: u64, limit: u32) -> Vec<Message> {
     stores
         .messages
-        .list(thread.id, MessageScope::Conversation, after, limit)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::After(after),
+            limit,
+        )
         .await
         .unwrap()
         .items
@@ -66,7 +73,7 @@ pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
     let scope = MessageScope::WithTools;
     let all = stores
         .messages
-        .list(thread.id, scope, 0, 10)
+        .list(thread.id, scope, MessagesFrom::OLDEST, 10)
         .await
         .unwrap()
         .items;
@@ -95,7 +102,12 @@ pub async fn tool_messages_are_listed_on_demand_only(stores: &Stores) {
     assert_eq!(positions(of_run.unwrap()), [1, 5]);
     let with_tools = stores
         .messages
-        .list(thread.id, MessageScope::WithTools, 1, 3)
+        .list(
+            thread.id,
+            MessageScope::WithTools,
+            MessagesFrom::After(1),
+            3,
+        )
         .await;
     assert_eq!(positions(with_tools.unwrap().items), [2, 3, 4]);
 }
@@ -183,6 +195,35 @@ pub async fn a_list_begins_after_a_position(stores: &Stores) {
     }
 }
 
+pub async fn a_list_goes_on_in_both_directions_from_a_position(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, messages) = has_conversation(stores, &make, 3).await;
+    has_conversation(stores, &make, 2).await;
+    let scope = MessageScope::Conversation;
+    for start in [0, 1, 3, 6, 7, 8, u64::MAX] {
+        for from in [MessagesFrom::After(start), MessagesFrom::Before(start)] {
+            for limit in [1, 3, 6, 1000] {
+                let page = stores.messages.list(thread.id, scope, from, limit).await;
+                let (mut expected, opposite): (Vec<_>, Vec<_>) = messages
+                    .iter()
+                    .cloned()
+                    .partition(|message| from.contains(message.position));
+                if let MessagesFrom::Before(_) = from {
+                    expected.reverse();
+                }
+                let has_more = expected.len() > limit as usize;
+                expected.truncate(limit as usize);
+                let expected = MessagePage {
+                    items: expected,
+                    has_more,
+                    has_opposite: !opposite.is_empty(),
+                };
+                assert_eq!(page.unwrap(), expected, "{limit} {from:?}");
+            }
+        }
+    }
+}
+
 pub async fn the_latest_are_the_newest_in_order_of_position(stores: &Stores) {
     let make = Samples::new();
     let (thread, messages) = has_conversation(stores, &make, 4).await;
@@ -223,11 +264,28 @@ pub async fn a_page_ends_before_it_has_too_many_bytes(stores: &Stores) {
         (4, 3, 7, true),
         (4, 2, 6, true),
     ] {
-        let page = stores.messages.list(thread.id, scope, after, limit).await;
+        let page = stores
+            .messages
+            .list(thread.id, scope, MessagesFrom::After(after), limit)
+            .await;
         let page = page.unwrap();
         let positions: Vec<u64> = page.items.iter().map(|it| it.position).collect();
         assert_eq!(positions, (after + 1..=last).collect::<Vec<_>>());
         assert_eq!(page.has_more, has_more, "{limit} after {after}");
+    }
+    for (before, last, has_more) in [
+        (9, 7, true),
+        (7, 5, true),
+        (5, 4, true),
+        (4, 2, true),
+        (2, 1, false),
+    ] {
+        let from = MessagesFrom::Before(before);
+        let page = stores.messages.list(thread.id, scope, from, 100).await;
+        let page = page.unwrap();
+        let positions: Vec<u64> = page.items.iter().map(|it| it.position).collect();
+        assert_eq!(positions, (last..before).rev().collect::<Vec<_>>());
+        assert_eq!(page.has_more, has_more, "before {before}");
     }
 }
 
@@ -264,21 +322,31 @@ pub async fn an_absent_thread_has_no_messages(stores: &Stores) {
 
 pub async fn pages_show_each_old_message_once_whatever_comes_and_goes(stores: &Stores) {
     let make = Samples::new();
-    let (thread, old) = has_conversation(stores, &make, 4).await;
-    let mut seen: Vec<Message> = Vec::new();
-    while seen.len() < old.len() {
-        let after = seen.last().map_or(0, |message| message.position);
-        let page = list(stores, &thread, after, 3).await;
-        let last = page.last().unwrap().id;
-        seen.extend(page);
-        // New ones come, and the one that the next page begins after goes.
-        let start = make.start(&thread, make.instance(), make.question("New"));
-        let end = make.end(&start, vec![]);
-        stores.starts(&start).await;
-        stores.runs.finish(&end).await.unwrap();
-        stores.messages.delete(thread.id, last).await.unwrap();
+    for (from, is_reversed) in [(MessagesFrom::OLDEST, false), (MessagesFrom::NEWEST, true)] {
+        let (thread, mut old) = has_conversation(stores, &make, 4).await;
+        if is_reversed {
+            old.reverse();
+        }
+        let (mut seen, mut from): (Vec<Message>, _) = (Vec::new(), from);
+        while seen.len() < old.len() {
+            let scope = MessageScope::Conversation;
+            let page = stores.messages.list(thread.id, scope, from, 3).await;
+            let page = page.unwrap().items;
+            let last = page.last().unwrap();
+            from = match from {
+                MessagesFrom::After(_) => MessagesFrom::After(last.position),
+                MessagesFrom::Before(_) => MessagesFrom::Before(last.position),
+            };
+            // New ones come, and the one that the next page begins after goes.
+            let start = make.start(&thread, make.instance(), make.question("New"));
+            let end = make.end(&start, vec![]);
+            stores.starts(&start).await;
+            stores.runs.finish(&end).await.unwrap();
+            stores.messages.delete(thread.id, last.id).await.unwrap();
+            seen.extend(page);
+        }
+        assert_eq!(seen[..old.len()], old);
     }
-    assert_eq!(seen[..old.len()], old);
 }
 
 pub async fn a_deleted_message_leaves_the_others_in_their_places(stores: &Stores) {

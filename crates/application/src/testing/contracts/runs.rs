@@ -6,7 +6,7 @@ use colloquy_domain::{
 };
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, new, only_winner};
-use crate::ports::{Constraint, MessageScope, RunEnd, RunStart};
+use crate::ports::{Constraint, MessageScope, MessagesFrom, RunEnd, RunStart};
 use crate::testing::samples::{Samples, difficult_texts, moment};
 
 async fn get(stores: &Stores, run: &Run) -> Option<Run> {
@@ -16,7 +16,12 @@ async fn get(stores: &Stores, run: &Run) -> Option<Run> {
 async fn messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
     stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 1000)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            1000,
+        )
         .await
         .unwrap()
         .items

@@ -136,6 +136,7 @@ macro_rules! assistant_contracts {
             a_deleted_assistant_frees_its_slug,
         }
         $crate::contract_tests! { $stores, assistant_lists:
+            the_models_of_assistants_are_named_once,
             assistants_are_listed_by_code_points_of_the_name_then_by_id,
             assistants_of_one_name_are_listed_by_id,
             a_page_holds_whole_assistants_and_the_total_of_all,
@@ -161,6 +162,9 @@ macro_rules! thread_contracts {
             every_name_is_kept_to_the_letter,
             a_thread_needs_its_owner_and_its_assistant,
             threads_are_listed_newest_first,
+            the_order_of_activity_is_that_of_the_newest_messages,
+            a_message_moves_its_thread,
+            a_start_names_a_thread_that_has_no_name,
             a_query_lists_exactly_what_it_describes,
             pages_show_each_old_thread_once_whatever_comes_and_goes,
             a_change_writes_what_it_holds,
@@ -199,6 +203,7 @@ macro_rules! message_contracts {
             reasoning_is_kept_beside_the_messages,
             a_message_is_found_in_its_own_thread_only,
             a_list_begins_after_a_position,
+            a_list_goes_on_in_both_directions_from_a_position,
             the_latest_are_the_newest_in_order_of_position,
             a_page_ends_before_it_has_too_many_bytes,
             the_latest_are_those_that_fit,

@@ -1,17 +1,21 @@
 //! The contract of [`ThreadRepository`](crate::ports::ThreadRepository).
 
+use chrono::{DateTime, Utc};
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 
 use super::{Stores, assert_not_found};
-use crate::ports::{MessageScope, ThreadChanges, ThreadQuery, ThreadScope};
-use crate::testing::samples::{Samples, difficult_texts, moment};
+use crate::ports::{
+    MessageScope, MessagesFrom, NewMessage, RunEnd, RunStart, ThreadActivity, ThreadChanges,
+    ThreadOrder, ThreadQuery, ThreadScope,
+};
+use crate::testing::samples::{Samples, difficult_texts, moment, second};
 
 fn everything() -> ThreadQuery {
     ThreadQuery {
         scope: ThreadScope::All,
         owner: None,
         assistant: None,
-        after: None,
+        order: ThreadOrder::CREATION,
         limit: 1000,
     }
 }
@@ -98,12 +102,126 @@ pub async fn threads_are_listed_newest_first(stores: &Stores) {
         stores.threads.add(thread).await.unwrap();
     }
     threads.sort_by_key(|thread| std::cmp::Reverse(thread.id));
-    assert_eq!(list(stores, &everything()).await, threads);
-    let newest = ThreadQuery {
-        limit: 2,
+    for order in [ThreadOrder::CREATION, ThreadOrder::ACTIVITY] {
+        let all = ThreadQuery {
+            order,
+            ..everything()
+        };
+        assert_eq!(list(stores, &all).await, threads);
+        let newest = ThreadQuery { limit: 2, ..all };
+        assert_eq!(list(stores, &newest).await, threads[..2]);
+    }
+}
+
+pub async fn the_order_of_activity_is_that_of_the_newest_messages(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let mut threads = Vec::new();
+    // Also with times that differ in how many digits they need.
+    for microseconds in [
+        500_000, 1_000_000, 999_999, 0, 1_000_000, 123_000, 1, 123_456,
+    ] {
+        let thread = Thread {
+            last_message_at: moment(microseconds),
+            ..make.thread(owner)
+        };
+        stores.threads.add(&thread).await.unwrap();
+        threads.push(thread);
+    }
+    threads.sort_by_key(|thread| std::cmp::Reverse(ThreadActivity::from(thread)));
+    let all = ThreadQuery {
+        order: ThreadOrder::ACTIVITY,
         ..everything()
     };
-    assert_eq!(list(stores, &newest).await, threads[..2]);
+    assert_eq!(list(stores, &all).await, threads);
+    for (place, thread) in threads.iter().enumerate() {
+        let after = Some(ThreadActivity::from(thread));
+        let rest = ThreadQuery {
+            order: ThreadOrder::Activity { after },
+            ..everything()
+        };
+        assert_eq!(list(stores, &rest).await, threads[place + 1..]);
+    }
+}
+
+/// What the messages of a run have made of its thread's times.
+async fn times(stores: &Stores, thread: &Thread) -> [DateTime<Utc>; 2] {
+    let found = get(stores, thread.id).await.unwrap();
+    assert_eq!(found.created_at, thread.created_at);
+    [found.last_message_at, found.updated_at]
+}
+
+pub async fn a_message_moves_its_thread(stores: &Stores) {
+    let make = Samples::new();
+    let at = |second_of_run, message: NewMessage| NewMessage {
+        created_at: second(second_of_run),
+        ..message
+    };
+    for (begun, log_end) in [(10, Some(1)), (20, None)] {
+        let thread = stores.has_thread(&make).await;
+        let question = at(begun, make.question("Hello"));
+        let start = make.start(&thread, make.instance(), question);
+        stores.starts(&start).await;
+        assert_eq!(times(stores, &thread).await, [second(begun); 2]);
+        let answers = [1, 2].map(|later| at(begun + later, make.answer("Hi")));
+        let end = RunEnd {
+            log_end,
+            ..make.end(&start, answers.to_vec())
+        };
+        stores.runs.finish(&end).await.unwrap();
+        assert_eq!(times(stores, &thread).await, [second(begun + 2); 2]);
+
+        // Neither a run without an answer nor a clock that is behind moves it back.
+        let late = at(1, make.question("Late"));
+        let start = make.start(&thread, make.instance(), late);
+        stores.starts(&start).await;
+        let end = RunEnd {
+            log_end,
+            ..make.end(&start, vec![])
+        };
+        stores.runs.finish(&end).await.unwrap();
+        assert_eq!(times(stores, &thread).await, [second(begun + 2); 2]);
+        let order = ThreadQuery {
+            order: ThreadOrder::ACTIVITY,
+            limit: 1,
+            ..everything()
+        };
+        assert_eq!(list(stores, &order).await[0].id, thread.id);
+    }
+}
+
+pub async fn a_start_names_a_thread_that_has_no_name(stores: &Stores) {
+    let make = Samples::new();
+    let owner = has_owner(stores, &make, "ada").await;
+    let name = |text: &str| ThreadName::parse(text).unwrap();
+    // Also near the user's limit of runs, where a store may go another way.
+    for max_per_user in [1_000, 10] {
+        for (is_named, expected) in [(false, "Hello"), (true, "Plans")] {
+            let thread = Thread {
+                is_named,
+                ..make.thread(owner)
+            };
+            stores.threads.add(&thread).await.unwrap();
+            for (given, expected) in [
+                (None, "Plans"),
+                (Some("Hello"), expected),
+                (Some("Again"), expected),
+                (None, expected),
+            ] {
+                let start = RunStart {
+                    thread_name: given.map(name),
+                    max_per_user,
+                    ..make.start(&thread, make.instance(), make.question("Hello"))
+                };
+                stores.starts(&start).await;
+                let found = get(stores, thread.id).await.unwrap();
+                assert_eq!(found.name.as_str(), expected);
+                assert_eq!(found.is_named, is_named || found.name != thread.name);
+                let end = make.end(&start, vec![]);
+                stores.runs.finish(&end).await.unwrap();
+            }
+        }
+    }
 }
 
 pub async fn a_query_lists_exactly_what_it_describes(stores: &Stores) {
@@ -120,6 +238,7 @@ pub async fn a_query_lists_exactly_what_it_describes(stores: &Stores) {
         let thread = Thread {
             owner_id: [Some(ada), Some(bob), None][number % 3],
             assistant_id: [None, Some(guides[0]), Some(guides[1]), None][number / 3 % 4],
+            last_message_at: moment(number as i64 * 7 % 12),
             ..make.thread(ada)
         };
         stores.threads.add(&thread).await.unwrap();
@@ -136,13 +255,16 @@ pub async fn a_query_lists_exactly_what_it_describes(stores: &Stores) {
     for scope in scopes {
         for owner in [None, Some(ada), Some(eve)] {
             for assistant in [None, Some(guides[0]), Some(make.assistant_id())] {
-                let query = ThreadQuery {
-                    scope: scope.clone(),
-                    owner,
-                    assistant,
-                    ..everything()
-                };
-                expect_list(stores, &query, &all).await;
+                for order in [ThreadOrder::CREATION, ThreadOrder::ACTIVITY] {
+                    let query = ThreadQuery {
+                        scope: scope.clone(),
+                        owner,
+                        assistant,
+                        order,
+                        ..everything()
+                    };
+                    expect_list(stores, &query, &all).await;
+                }
             }
         }
     }
@@ -156,13 +278,16 @@ async fn expect_list(stores: &Stores, query: &ThreadQuery, all: &[Thread]) {
             && (query.owner.is_none() || query.owner == thread.owner_id)
             && (query.assistant.is_none() || query.assistant == thread.assistant_id)
     };
-    let expected: Vec<_> = all.iter().filter(fits).cloned().collect();
+    let mut expected: Vec<_> = all.iter().filter(fits).cloned().collect();
+    if let ThreadOrder::Activity { .. } = query.order {
+        expected.sort_by_key(|thread| std::cmp::Reverse(ThreadActivity::from(thread)));
+    }
     assert_eq!(list(stores, query).await, expected, "{query:?}");
 
     let mut seen: Vec<Thread> = Vec::new();
     loop {
         let page = ThreadQuery {
-            after: seen.last().map(|thread| thread.id),
+            order: behind(query.order, seen.last()),
             limit: 5,
             ..query.clone()
         };
@@ -175,25 +300,52 @@ async fn expect_list(stores: &Stores, query: &ThreadQuery, all: &[Thread]) {
     assert_eq!(seen, expected, "by pages: {query:?}");
 }
 
+/// The same order, behind that thread.
+fn behind(order: ThreadOrder, last: Option<&Thread>) -> ThreadOrder {
+    match order {
+        ThreadOrder::Activity { .. } => ThreadOrder::Activity {
+            after: last.map(ThreadActivity::from),
+        },
+        ThreadOrder::Creation { .. } => ThreadOrder::Creation {
+            after: last.map(|thread| thread.id),
+        },
+    }
+}
+
 pub async fn pages_show_each_old_thread_once_whatever_comes_and_goes(stores: &Stores) {
     let make = Samples::new();
-    let owner = has_owner(stores, &make, "ada").await;
+    for (order, name) in [
+        (ThreadOrder::CREATION, "ada"),
+        (ThreadOrder::ACTIVITY, "bob"),
+    ] {
+        let owner = has_owner(stores, &make, name).await;
+        expect_each_thread_once(stores, &make, owner, order).await;
+    }
+}
+
+async fn expect_each_thread_once(
+    stores: &Stores,
+    make: &Samples,
+    owner: UserId,
+    order: ThreadOrder,
+) {
     let mut old = Vec::new();
     for _ in 0..10 {
         let thread = make.thread(owner);
         stores.threads.add(&thread).await.unwrap();
         old.insert(0, thread.id);
     }
-    let (mut seen, mut after) = (Vec::new(), None);
+    let (mut seen, mut order) = (Vec::new(), order);
     loop {
         let query = ThreadQuery {
-            after,
+            owner: Some(owner),
+            order,
             limit: 3,
             ..everything()
         };
         let page = list(stores, &query).await;
         let Some(last) = page.last() else { break };
-        after = Some(last.id);
+        order = behind(order, Some(last));
         seen.extend(page.iter().map(|thread| thread.id));
         assert!(seen.len() <= old.len(), "more than there were");
         // A new one comes, and the one that the next page begins after goes.
@@ -207,7 +359,10 @@ pub async fn a_change_writes_what_it_holds(stores: &Stores) {
     let make = Samples::new();
     let owner = has_owner(stores, &make, "ada").await;
     let other = make.thread(owner);
-    let mut thread = make.thread(owner);
+    let mut thread = Thread {
+        is_named: false,
+        ..make.thread(owner)
+    };
     for thread in [&other, &thread] {
         stores.threads.add(thread).await.unwrap();
     }
@@ -215,6 +370,7 @@ pub async fn a_change_writes_what_it_holds(stores: &Stores) {
     expect_update(stores, &thread, &no_changes()).await;
 
     thread.name = ThreadName::parse("Plans 🦀").unwrap();
+    thread.is_named = true;
     thread.assistant_id = Some(has_assistant(stores, &make).await);
     let changes = ThreadChanges {
         name: Some(thread.name.clone()),
@@ -273,7 +429,12 @@ pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
     assert_eq!(
         stores
             .messages
-            .list(thread.id, MessageScope::Conversation, 0, 10)
+            .list(
+                thread.id,
+                MessageScope::Conversation,
+                MessagesFrom::OLDEST,
+                10
+            )
             .await
             .unwrap()
             .items,
@@ -294,13 +455,18 @@ pub async fn deleting_a_thread_takes_its_messages_and_runs(stores: &Stores) {
     let (thread, run, message) = kept;
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;
     assert_eq!(messages, [message]);
     assert_eq!(stores.runs.get(thread.id, run.id).await.unwrap(), Some(run));
-    assert_eq!(get(stores, thread.id).await, Some(thread));
+    assert_eq!(get(stores, thread.id).await.unwrap().id, thread.id);
 }
 
 pub async fn a_thread_out_of_scope_is_as_if_absent(stores: &Stores) {

@@ -8,7 +8,7 @@ use colloquy_domain::{
 
 use super::Stores;
 use super::logs::{append, cancelled, deltas, has_started, log};
-use crate::ports::{MessageScope, RunStart};
+use crate::ports::{MessageScope, MessagesFrom, RunStart};
 use crate::testing::samples::{Samples, difficult_texts};
 
 fn called(message_id: MessageId, call: &ToolCall) -> RunEventKind {
@@ -41,7 +41,7 @@ async fn all_messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
     let scope = MessageScope::WithTools;
     stores
         .messages
-        .list(thread.id, scope, 0, 10)
+        .list(thread.id, scope, MessagesFrom::OLDEST, 10)
         .await
         .unwrap()
         .items

@@ -4,7 +4,7 @@ use colloquy_domain::{AccessToken, Email, PersonName, Role, TokenKind, User, Use
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, only_winner};
 use crate::ports::{
-    Constraint, MessageScope, OffsetPage, PasswordChange, ThreadScope, UserChanges,
+    Constraint, MessageScope, MessagesFrom, OffsetPage, PasswordChange, ThreadScope, UserChanges,
 };
 use crate::testing::samples::{Samples, moment, password_hash};
 
@@ -344,7 +344,12 @@ pub async fn deleting_an_account_takes_its_tokens_and_orphans_its_threads(stores
     assert_eq!(run.unwrap().user_id, None);
     let messages = stores
         .messages
-        .list(thread.id, MessageScope::Conversation, 0, 10)
+        .list(
+            thread.id,
+            MessageScope::Conversation,
+            MessagesFrom::OLDEST,
+            10,
+        )
         .await
         .unwrap()
         .items;

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
 
 use super::memory::{Memory, Records, page_of};
 use crate::ports::{
@@ -88,6 +90,14 @@ impl AssistantRepository for Memory {
                 stored.thread.assistant_id.take_if(|it| *it == id);
             }
             Ok(())
+        })
+    }
+
+    async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError> {
+        self.with(|records| {
+            let models: BTreeSet<_> = records.assistants.values().map(|it| &it.model).collect();
+            let models = models.into_iter().take(limit as usize);
+            Ok(models.cloned().collect())
         })
     }
 

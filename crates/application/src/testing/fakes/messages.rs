@@ -1,10 +1,12 @@
+//! Messages in memory.
+
 use async_trait::async_trait;
 use colloquy_domain::{Message, MessageId, MessageKind, RunEvent, RunEventKind, RunId, ThreadId};
 
 use super::memory::{Memory, Records};
-use crate::Slice;
 use crate::ports::{
-    MAX_PAGE_BYTES, MessageRepository, MessageScope, PortError, Reasoning, text_bytes,
+    MAX_PAGE_BYTES, MessagePage, MessageRepository, MessageScope, MessagesFrom, PortError,
+    Reasoning, text_bytes,
 };
 
 #[async_trait]
@@ -17,19 +19,27 @@ impl MessageRepository for Memory {
         &self,
         thread: ThreadId,
         scope: MessageScope,
-        after: u64,
+        from: MessagesFrom,
         limit: u32,
-    ) -> Result<Slice<Message>, PortError> {
+    ) -> Result<MessagePage, PortError> {
         self.with(|records| {
             let messages = records.messages_of(thread);
-            let rest =
-                messages.filter(|message| message.position > after && scope.contains(message.kind));
-            let rest: Vec<_> = rest.take(limit as usize + 1).collect();
+            let shown = messages.filter(|message| scope.contains(message.kind));
+            let (mut rest, opposite): (Vec<_>, Vec<_>) =
+                shown.partition(|message| from.contains(message.position));
+            if let MessagesFrom::Before(_) = from {
+                rest.reverse();
+            }
+            rest.truncate(limit as usize + 1);
             let fitting = count_within(MAX_PAGE_BYTES, rest.iter().copied()).max(1);
             let items = rest.iter().copied().take(fitting.min(limit as usize));
             let items: Vec<_> = items.cloned().collect();
             let has_more = items.len() < rest.len();
-            Ok(Slice { items, has_more })
+            Ok(MessagePage {
+                items,
+                has_more,
+                has_opposite: !opposite.is_empty(),
+            })
         })
     }
 

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_domain::{Message, Run, RunEvent, RunEventKind, RunId, ThreadId};
+use colloquy_domain::{Message, Run, RunEvent, RunEventKind, RunId, ThreadId, ThreadName};
 
 use super::memory::{Memory, Records, StoredRun};
 use crate::ports::{
@@ -24,6 +24,7 @@ impl RunRepository for Memory {
                 return Err(PortError::Conflict(Constraint::ActiveRunsPerUser));
             }
             let message = records.append(thread, start.run.id, start.message.clone())?;
+            records.name(thread, start.thread_name.as_ref())?;
             let stored = StoredRun {
                 run: start.run.clone(),
                 lease: start.lease,
@@ -226,6 +227,15 @@ impl Records {
         Ok(finished)
     }
 
+    fn name(&mut self, thread: ThreadId, name: Option<&ThreadName>) -> Result<(), PortError> {
+        let stored = self.threads.get_mut(&thread).ok_or(PortError::NotFound)?;
+        if let Some(name) = name.filter(|_| !stored.thread.is_named) {
+            stored.thread.name = name.clone();
+            stored.thread.is_named = true;
+        }
+        Ok(())
+    }
+
     fn append(
         &mut self,
         thread: ThreadId,
@@ -234,6 +244,9 @@ impl Records {
     ) -> Result<Message, PortError> {
         let stored = self.threads.get_mut(&thread).ok_or(PortError::NotFound)?;
         stored.last_position += 1;
+        let times = &mut stored.thread;
+        times.last_message_at = times.last_message_at.max(message.created_at);
+        times.updated_at = times.updated_at.max(message.created_at);
         let reasoning = message.reasoning.clone();
         let reasoning = reasoning.map(|reasoning| (message.id, reasoning));
         self.reasoning.extend(reasoning);

@@ -1,8 +1,15 @@
+//! Threads in memory.
+
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use colloquy_domain::{AssistantId, Thread, ThreadId};
 
 use super::memory::{Memory, Records, StoredThread};
-use crate::ports::{PortError, ThreadChanges, ThreadQuery, ThreadRepository, ThreadScope};
+use crate::ports::{
+    PortError, ThreadActivity, ThreadChanges, ThreadOrder, ThreadQuery, ThreadRepository,
+    ThreadScope,
+};
 
 #[async_trait]
 impl ThreadRepository for Memory {
@@ -33,9 +40,19 @@ impl ThreadRepository for Memory {
 
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError> {
         self.with(|records| {
-            let newest_first = records.threads.values().rev().map(|stored| &stored.thread);
-            let asked = newest_first.filter(|thread| is_asked_for(thread, query));
-            Ok(asked.take(query.limit as usize).cloned().collect())
+            let threads = records.threads.values().map(|stored| &stored.thread);
+            let mut asked: Vec<_> = threads
+                .filter(|thread| is_asked_for(thread, query))
+                .cloned()
+                .collect();
+            match query.order {
+                ThreadOrder::Activity { .. } => {
+                    asked.sort_by_key(|thread| Reverse(ThreadActivity::from(thread)));
+                }
+                ThreadOrder::Creation { .. } => asked.sort_by_key(|thread| Reverse(thread.id)),
+            }
+            asked.truncate(query.limit as usize);
+            Ok(asked)
         })
     }
 
@@ -46,6 +63,7 @@ impl ThreadRepository for Memory {
             let thread = &mut stored.thread;
             if let Some(name) = &changes.name {
                 thread.name = name.clone();
+                thread.is_named = true;
             }
             if let Some(assistant_id) = changes.assistant_id {
                 thread.assistant_id = assistant_id;
@@ -82,5 +100,14 @@ fn is_asked_for(thread: &Thread, query: &ThreadQuery) -> bool {
         && query
             .assistant
             .is_none_or(|assistant| thread.assistant_id == Some(assistant))
-        && query.after.is_none_or(|after| thread.id < after)
+        && is_behind(thread, query.order)
+}
+
+fn is_behind(thread: &Thread, order: ThreadOrder) -> bool {
+    match order {
+        ThreadOrder::Activity { after } => {
+            after.is_none_or(|after| ThreadActivity::from(thread) < after)
+        }
+        ThreadOrder::Creation { after } => after.is_none_or(|after| thread.id < after),
+    }
 }

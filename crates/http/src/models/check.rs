@@ -1,0 +1,64 @@
+//! `POST /models/check`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use colloquy_application::models::Models;
+use colloquy_domain::ModelName;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::problem::Problem;
+use colloquy_web::schema::BodySchema;
+use colloquy_web::sign_in::SignedIn;
+use serde_json::json;
+
+use super::view::ModelView;
+use crate::assistants::model_schema;
+
+/// The model to be checked.
+pub(super) struct ModelToCheck(ModelName);
+
+type CheckModel = JsonBody<ModelToCheck>;
+
+impl Input for ModelToCheck {
+    type Value = Self;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.required("model", text(ModelName::parse)).map(Self)
+    }
+}
+
+impl Body for ModelToCheck {
+    const NAME: &str = "CheckModel";
+
+    fn schema() -> BodySchema {
+        BodySchema::new("The model to be checked.")
+            .required("model", model_schema())
+            .example(json!({"model": "echo::echo"}))
+    }
+}
+
+/// Ask a model for a word.
+///
+/// The answer says whether the model began to answer within 20 seconds, and if not, why. Each
+/// process makes at most ten checks a minute.
+#[utoipa::path(
+    post,
+    path = "/models/check",
+    tag = "models",
+    security(("bearer" = [])),
+    request_body = CheckModel,
+    responses(
+        (status = 200, description = "Whether the model answers", body = ModelView),
+        (status = 403, description = "The caller is no administrator"),
+        (status = 429, description = "There were too many checks of late"),
+    ),
+)]
+pub(crate) async fn check_model(
+    caller: SignedIn,
+    State(models): State<Arc<Models>>,
+    JsonBody(ModelToCheck(model)): CheckModel,
+) -> Result<Json<ModelView>, Problem> {
+    let violation = models.check(&caller.actor, &model).await?.err();
+    Ok(Json(ModelView::new(&model, violation)))
+}

@@ -1,0 +1,13 @@
+//! The models that assistants may use.
+
+mod check;
+mod list;
+mod view;
+
+use utoipa_axum::routes;
+
+use crate::router::Routes;
+
+pub(crate) fn routes() -> Routes {
+    vec![routes!(list::list_models), routes!(check::check_model)]
+}
