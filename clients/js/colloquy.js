@@ -72,9 +72,9 @@ export class Colloquy {
     return this.request('GET', `/assistants/${encodeURIComponent(assistant)}`);
   }
 
-  /** The caller's threads, newest first, fetched page by page. */
-  threads({ assistantId, limit = 100 } = {}) {
-    return this.#pages(`/threads${query({ assistant_id: assistantId, limit })}`);
+  /** The caller's threads, latest activity first or newest first (`created`), fetched page by page. */
+  threads({ assistantId, order, limit = 100 } = {}) {
+    return this.#pages(`/threads${query({ assistant_id: assistantId, order, limit })}`);
   }
 
   createThread(thread = {}) {
@@ -93,9 +93,9 @@ export class Colloquy {
     return this.request('DELETE', `/threads/${thread}`);
   }
 
-  /** The thread's messages, oldest first, fetched page by page. */
-  messages(thread, { include, limit = 100 } = {}) {
-    return this.#pages(`/threads/${thread}/messages${query({ include, limit })}`);
+  /** The thread's messages, oldest first or newest first (`desc`), fetched page by page. */
+  messages(thread, { include, order, limit = 100 } = {}) {
+    return this.#pages(`/threads/${thread}/messages${query({ include, order, limit })}`);
   }
 
   deleteMessage(thread, message) {
@@ -141,6 +141,16 @@ export class Colloquy {
   /** Yields a run's events after number `after`: stored ones, then live ones. */
   async *follow(thread, run, { after = 0, signal } = {}) {
     yield* this.#events(thread, { run, after, signal });
+  }
+
+  /**
+   * One page of a list, and the paths of the pages after and before it.
+   * @param {string} path below `/api/v1`, for example `/threads/${id}/messages?order=desc`
+   */
+  async page(path) {
+    const response = await this.#send('GET', path);
+    const items = await decoded(response);
+    return { items, next: linked(response, 'next'), prev: linked(response, 'prev') };
   }
 
   /**
@@ -201,10 +211,9 @@ export class Colloquy {
   }
 
   async *#pages(path) {
-    for (let next = path; next !== undefined; ) {
-      const response = await this.#send('GET', next);
-      yield* await response.json();
-      next = nextPage(response);
+    for (let page = { next: path }; page.next !== undefined; ) {
+      page = await this.page(page.next);
+      yield* page.items;
     }
   }
 
@@ -248,10 +257,10 @@ function submission({ idempotencyKey = crypto.randomUUID(), bypassCache = false 
   return bypassCache ? { ...headers, 'Cache-Control': 'no-cache' } : headers;
 }
 
-/** The path below `/api/v1` in `Link: </api/v1/...>; rel="next"`. */
-function nextPage(response) {
-  const link = response.headers.get('Link')?.match(/<([^>]*)>\s*;\s*rel="?next"?/);
-  return link?.[1].replace(/^.*?\/api\/v1(?=\/)/, '');
+/** The path below `/api/v1` of that relation in `Link: </api/v1/...>; rel="next"`. */
+function linked(response, relation) {
+  const links = response.headers.get('Link')?.matchAll(/<([^>]*)>\s*;\s*rel="?(\w+)"?/g) ?? [];
+  return [...links].find(([, , found]) => found === relation)?.[1].replace(/^.*?\/api\/v1(?=\/)/, '');
 }
 
 function query(parameters) {

@@ -88,6 +88,23 @@ test('lists walk all pages', async () => {
   assert.ok(ids.includes(other.id) && ids.includes(thread.id));
 });
 
+test('pages lead in both directions', async () => {
+  const long = await client.createThread({ assistant_id: 'parrot' });
+  for (const content of ['one', 'two', 'three']) await client.post(long.id, { content });
+  const texts = ({ items }) => items.map(({ content }) => content);
+  const newest = await client.page(`/threads/${long.id}/messages?order=desc&limit=2`);
+  assert.deepEqual(texts(newest), ['Echo: three', 'three']);
+  assert.equal(newest.prev, undefined);
+  const older = await client.page(newest.next);
+  assert.deepEqual(texts(older), ['Echo: two', 'two']);
+  assert.deepEqual(texts(await client.page(older.prev)), texts(newest));
+  const all = await collect(client.messages(long.id, { order: 'desc', limit: 4 }));
+  assert.equal(all.length, 6);
+  assert.equal(all.at(-1).content, 'one');
+  const [latest] = await collect(client.threads({ limit: 10 }));
+  assert.equal(latest.name, 'one');
+});
+
 test('an error names its fields', async () => {
   const refused = client.createThread({ nmae: 'A typing error' });
   await assert.rejects(refused, (error) => {

@@ -121,12 +121,20 @@ def pause(error: ColloquyError, failures: int, retries: int) -> float:
     return max(backoff, error.retry_after or 0.0)
 
 
-def next_page(response: httpx.Response) -> Request | None:
-    """The page in ``Link: </api/v1/...>; rel="next"``."""
-    link = re.search(r'<([^>]*)>\s*;\s*rel="?next"?', response.headers.get("Link", ""))
-    if link is None:
-        return None
-    return Request("GET", re.sub(r"^.*?/api/v1(?=/)", "", link.group(1)))
+@dataclass(frozen=True)
+class Page:
+    """A page of a list; ``next`` and ``prev`` are the paths of its neighbours, if any."""
+
+    items: list[Json]
+    next: str | None
+    prev: str | None
+
+
+def page(response: httpx.Response, items: list[Json]) -> Page:
+    """The page and its neighbours in ``Link: </api/v1/...>; rel="next"``."""
+    links = re.findall(r'<([^>]*)>\s*;\s*rel="?(\w+)"?', response.headers.get("Link", ""))
+    paths = {relation: re.sub(r"^.*?/api/v1(?=/)", "", path) for path, relation in links}
+    return Page(items, paths.get("next"), paths.get("prev"))
 
 
 class Decoder:

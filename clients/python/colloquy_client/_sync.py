@@ -15,10 +15,11 @@ from ._protocol import (
     Decoder,
     Event,
     Json,
+    Page,
     Progress,
     Request,
-    next_page,
     options,
+    page,
     pause,
     refusal,
     submission,
@@ -103,13 +104,18 @@ class Colloquy:
     def delete_thread(self, thread: str) -> None:
         self.request("DELETE", f"/threads/{thread}")
 
-    def threads(self, *, assistant_id: str | None = None, limit: int = 100) -> Iterator[Json]:
-        """The caller's threads, newest first, fetched page by page."""
-        return self._pages(Request("GET", "/threads", params={"assistant_id": assistant_id, "limit": limit}))
+    def threads(
+        self, *, assistant_id: str | None = None, order: str | None = None, limit: int = 100
+    ) -> Iterator[Json]:
+        """The caller's threads, page by page: latest activity first, or newest first (``created``)."""
+        params = {"assistant_id": assistant_id, "order": order, "limit": limit}
+        return self._pages(Request("GET", "/threads", params=params))
 
-    def messages(self, thread: str, *, include: str | None = None, limit: int = 100) -> Iterator[Json]:
-        """The thread's messages, oldest first, fetched page by page."""
-        params = {"include": include, "limit": limit}
+    def messages(
+        self, thread: str, *, include: str | None = None, order: str | None = None, limit: int = 100
+    ) -> Iterator[Json]:
+        """The thread's messages, page by page: oldest first, or newest first (``desc``)."""
+        params = {"include": include, "order": order, "limit": limit}
         return self._pages(Request("GET", f"/threads/{thread}/messages", params=params))
 
     def runs(self, thread: str, *, limit: int = 100) -> Iterator[Json]:
@@ -172,6 +178,11 @@ class Colloquy:
         """A run's events after number ``after``: stored ones, then live ones."""
         return self._events(Progress(thread, None, run, after))
 
+    def page(self, path: str) -> Page:
+        """One page of a list, for example ``/threads/{id}/messages?order=desc``."""
+        with self._send(Request("GET", path)) as response:
+            return page(response, _decoded(response))
+
     def request(self, method: str, path: str, body: Any = None, params: Json | None = None) -> Any:
         """Calls any route below ``/api/v1``."""
         with self._send(Request(method, path, body, params or {})) as response:
@@ -207,9 +218,9 @@ class Colloquy:
     def _pages(self, request: Request | None) -> Iterator[Json]:
         while request is not None:
             with self._send(request) as response:
-                page = _decoded(response)
-                request = next_page(response)
-            for element in page:
+                found = page(response, _decoded(response))
+            request = Request("GET", found.next) if found.next else None
+            for element in found.items:
                 yield element
 
     @contextmanager

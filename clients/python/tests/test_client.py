@@ -125,6 +125,21 @@ def test_a_run_is_followed_from_any_event(client: Colloquy, thread: str) -> None
     assert [run["id"] for run in client.runs(thread)] == [run["id"]]
 
 
+def test_pages_lead_in_both_directions(client: Colloquy, thread: str) -> None:
+    for content in ["one", "two", "three"]:
+        client.post(thread, content)
+    newest = client.page(f"/threads/{thread}/messages?order=desc&limit=2")
+    assert [message["content"] for message in newest.items] == ["Echo: three", "three"]
+    assert newest.prev is None and newest.next is not None
+    older = client.page(newest.next)
+    assert [message["content"] for message in older.items] == ["Echo: two", "two"]
+    assert older.prev is not None and client.page(older.prev).items == newest.items
+    contents = [message["content"] for message in client.messages(thread, order="desc", limit=4)]
+    assert contents == ["Echo: three", "three", "Echo: two", "two", "Echo: one", "one"]
+    latest = next(iter(client.threads(limit=1)))
+    assert (latest["id"], latest["name"]) == (thread, "one")
+
+
 def test_an_error_names_its_fields(client: Colloquy) -> None:
     with pytest.raises(ColloquyError) as refused:
         client.create_thread(nmae="A typing error")
