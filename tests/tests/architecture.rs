@@ -74,7 +74,6 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("image", &["colloquy-blob"]),
     ("png", &["colloquy-blob"]),
     ("moxcms", &["colloquy-blob"]),
-    ("genai", &["colloquy-llm"]),
     ("candle", &["colloquy-llm"]),
     ("tokenizers", &["colloquy-llm"]),
     ("prometheus", &["colloquy-web"]),

@@ -1,20 +1,21 @@
-use std::fmt;
-use std::sync::Arc;
+//! API keys of providers.
 
-/// A provider's key. It does not print.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(Arc<str>);
+use secrecy::{ExposeSecret as _, SecretString};
 
-/// The text cannot be a key: it is blank or holds characters that no header may carry.
+/// A provider's API key. `Debug` does not show it.
+#[derive(Debug, Clone)]
+pub struct ApiKey(SecretString);
+
+/// The text is blank or contains characters that a header cannot carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an API key is made of visible ASCII characters")]
+#[error("an API key consists of visible ASCII characters")]
 pub struct InvalidApiKey;
 
 impl ApiKey {
-    /// Takes the text without the white space around it, which files and shells leave there.
+    /// Trims and checks the text.
     ///
     /// # Errors
-    /// [`InvalidApiKey`], which does not repeat the text.
+    /// [`InvalidApiKey`], which does not contain the text.
     pub fn parse(text: &str) -> Result<Self, InvalidApiKey> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -23,14 +24,8 @@ impl ApiKey {
         Ok(Self(text.into()))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(..)")
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
     }
 }
 
@@ -39,14 +34,14 @@ mod tests {
     use super::ApiKey;
 
     #[test]
-    fn a_key_does_not_print() {
+    fn debug_hides_the_key() {
         let key = ApiKey::parse(" sk-secret\n").unwrap();
-        assert_eq!(key.as_str(), "sk-secret");
-        assert_eq!(format!("{key:?}"), "ApiKey(..)");
+        assert_eq!(key.expose(), "sk-secret");
+        assert!(!format!("{key:?}").contains("sk-"));
     }
 
     #[test]
-    fn what_no_header_can_carry_is_no_key() {
+    fn keys_that_no_header_can_carry_are_refused() {
         for text in ["", "  ", "a b", "a\r\nx: y", "schlüssel"] {
             assert!(ApiKey::parse(text).is_err(), "{text:?}");
         }

@@ -1,4 +1,4 @@
-//! The HTTP client that all providers share, and whoever else sends something to another server.
+//! The HTTP client for outgoing requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use reqwest::{Client, redirect, retry};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A client that does what it is told once: no redirect (which could lead into our own network),
-/// no proxy out of the environment, no repetition. Neither compression, which holds back the pieces
-/// of a stream, nor HTTP/2: giving up an answer closes its connection. It trusts the machine's
-/// certificate authorities.
+/// A client without redirects (they could lead into the internal network), proxies from the
+/// environment or retries. It uses no compression, which delays the pieces of a stream, and no
+/// HTTP/2, so that dropping an answer closes its connection. It trusts the system's certificate
+/// authorities.
 ///
 /// # Errors
-/// What is wrong with TLS on this machine.
+/// TLS cannot be set up.
 pub fn http_client(connect_timeout: Duration) -> Result<Client, BoxError> {
     let client = Client::builder()
         .user_agent(concat!("colloquy/", env!("CARGO_PKG_VERSION")))
@@ -37,7 +37,7 @@ fn tls() -> Result<ClientConfig, BoxError> {
     Ok(config)
 }
 
-/// The machine's authorities, its owner's among them. A bare container image has none.
+/// The system's authorities, or Mozilla's where there are none, as in a bare container image.
 fn authorities() -> RootCertStore {
     let mut authorities = RootCertStore::empty();
     authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,4 +1,4 @@
-//! A conversation in a form that providers take, whatever a model has said in it.
+//! Turns a conversation into one that providers accept, whatever the model has said in it.
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -8,48 +8,51 @@ use colloquy_domain::{ToolCall, ToolName, ToolResult};
 use serde_json::{Map, Value};
 
 use crate::ProviderKind;
+use crate::draft::MAX_CALLS;
 
-/// What stands for a text where there has to be one.
+/// Placeholders where providers demand a text.
 const NO_TEXT: &str = "(no text)";
 const NO_ANSWER: &str = "(no answer)";
 const NO_RESULT: &str = "(no result)";
 const UNKNOWN_TOOL: &str = "unknown_tool";
+/// Tells the model why calls beyond the limit have no results.
+const CALLS_LIMITED: &str = "\n[This was the last tool call of the turn: a turn has at most 128.]";
 
-/// One side's turn. The two take turns, the user first and last: tools speak for the user.
+/// One side's turn. The sides alternate; the user, or tools on its behalf, speaks first and last.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Turn<'a> {
-    /// Never blank.
+    /// Not blank.
     User(Cow<'a, str>),
-    /// Something in any case.
+    /// Has a text, calls or both.
     Assistant {
-        /// Never blank.
+        /// Not blank.
         text: Option<Cow<'a, str>>,
         calls: Vec<Call<'a>>,
     },
-    /// Exactly one outcome for each call of the turn before.
+    /// One outcome for each call of the turn before.
     Tools(Vec<Outcome<'a>>),
 }
 
-/// A call of a tool.
+/// A tool call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Call<'a> {
-    /// No two of a conversation are alike.
+    /// Unique in the conversation.
     pub(crate) id: Cow<'a, str>,
-    /// `^[a-zA-Z0-9_-]{1,64}$`, for Gemini without a digit or hyphen at its beginning.
+    /// `^[a-zA-Z0-9_-]{1,64}$`; for Gemini it does not begin with a digit or hyphen.
     pub(crate) name: Cow<'a, str>,
     /// A JSON object.
     pub(crate) arguments: Cow<'a, str>,
     pub(crate) signature: Option<&'a str>,
-    /// By which the model called it.
+    /// The ID in the conversation as stored.
     own_id: &'a str,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome<'a> {
     pub(crate) id: Cow<'a, str>,
     pub(crate) name: Cow<'a, str>,
-    /// Never blank.
+    /// Not blank.
     pub(crate) content: Cow<'a, str>,
 }
 
@@ -71,7 +74,7 @@ pub(crate) fn turns(messages: &[ChatMessage], kind: ProviderKind) -> Vec<Turn<'_
     conversation.end()
 }
 
-/// A text without NUL, which nobody can store, if there is anything but white space in it.
+/// The text with NUL replaced, unless it is blank.
 pub(crate) fn spoken(text: &str) -> Option<Cow<'_, str>> {
     (!text.trim().is_empty()).then(|| {
         if text.contains('\0') {
@@ -85,7 +88,7 @@ pub(crate) fn spoken(text: &str) -> Option<Cow<'_, str>> {
 struct Conversation<'a> {
     kind: ProviderKind,
     turns: Vec<Turn<'a>>,
-    /// Calls that have no outcome yet: their own id, and what is told of it.
+    /// Calls without an outcome: stored ID, ID and name.
     open: VecDeque<(&'a str, Cow<'a, str>, Cow<'a, str>)>,
     ids: HashSet<Cow<'a, str>>,
 }
@@ -151,9 +154,15 @@ impl<'a> Conversation<'a> {
             Some(Turn::Tools(outcomes)) => outcomes.push(outcome),
             _ => self.turns.push(Turn::Tools(vec![outcome])),
         }
+        if let Some(Turn::Tools(outcomes)) = self.turns.last_mut()
+            && outcomes.len() == MAX_CALLS
+            && let Some(last) = outcomes.last_mut()
+        {
+            last.content.to_mut().push_str(CALLS_LIMITED);
+        }
     }
 
-    /// Sees to it that every call has an outcome before somebody else speaks.
+    /// Adds the missing outcomes before the next turn.
     fn close(&mut self) {
         while let Some((_, id, name)) = self.open.pop_front() {
             let content = NO_RESULT.into();
@@ -179,11 +188,11 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The call's own id, or one that is free and that every provider takes.
+    /// The stored ID, or a new one that every provider accepts.
     fn id(&mut self, own: &'a str) -> Cow<'a, str> {
         let mut id = Cow::Borrowed(own);
         let mut number = self.ids.len();
-        while !takes_id(self.kind, &id) || self.ids.contains(&id) {
+        while !accepts_id(self.kind, &id) || self.ids.contains(&id) {
             id = Cow::Owned(format!("call{number:05}"));
             number += 1;
         }
@@ -205,9 +214,8 @@ fn join(text: &mut Cow<'_, str>, more: &str) {
     text.push_str(more);
 }
 
-/// Whether the provider takes the id of a call. OpenAI sets a length, Anthropic a pattern, Mistral
-/// both; some servers that speak as OpenAI does want back what they said.
-fn takes_id(kind: ProviderKind, id: &str) -> bool {
+/// Whether the provider accepts the ID. Compatible servers may insist on their own.
+fn accepts_id(kind: ProviderKind, id: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     match kind {
         ProviderKind::OpenAi | ProviderKind::Ollama => {
@@ -245,8 +253,7 @@ fn name(own: &str, kind: ProviderKind) -> Cow<'_, str> {
     }
 }
 
-/// Arguments as the model wrote them, if they are an object. What they were otherwise is told by
-/// the call's outcome.
+/// The arguments if they are an object. The outcome of the call reports others as invalid.
 fn arguments(own: &str) -> Cow<'_, str> {
     match serde_json::from_str::<Map<String, Value>>(own) {
         Ok(_) => Cow::Borrowed(own),
@@ -306,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_answers_are_none() {
+    fn blank_answers_are_dropped() {
         let messages = [
             user("a"),
             assistant("\n\n", &[]),
@@ -329,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn every_call_has_one_outcome_and_every_outcome_a_call() {
+    fn calls_and_outcomes_are_paired() {
         let messages = [
             user("a"),
             result("nobody", "lost"),
@@ -358,7 +365,19 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_names_are_those_of_the_provider() {
+    fn the_model_is_told_of_the_limit_of_calls() {
+        for (count, expected) in [(127, false), (128, true)] {
+            let ids: Vec<_> = (0..count).map(|id| id.to_string()).collect();
+            let calls: Vec<_> = ids.iter().map(|id| (id.as_str(), "add", "{}")).collect();
+            let mut messages = vec![user("a"), assistant("", &calls)];
+            messages.extend(ids.iter().map(|id| result(id, "one")));
+            let told = told(&messages, ProviderKind::OpenAi);
+            assert_eq!(told[2].contains("at most 128"), expected, "{count}");
+        }
+    }
+
+    #[test]
+    fn ids_and_names_fit_the_provider() {
         let long = "x".repeat(41);
         let name = format!("9{}", "ü".repeat(70));
         let messages = [

@@ -1,4 +1,4 @@
-//! The built-in model that repeats what it is told.
+//! The built-in model that repeats the last message.
 
 use colloquy_application::ports::{ChatEnd, ChatEvent, ChatMessage, ChatRequest, ChatStream};
 use colloquy_domain::{FinishReason, Usage};
@@ -7,12 +7,12 @@ use futures_util::stream;
 pub(crate) const PROVIDER: &str = "echo";
 pub(crate) const MODEL: &str = "echo";
 
-/// An answer comes in about so many pieces, however long it is.
+/// Approximate number of pieces of an answer.
 const PIECES: usize = 32;
-/// The least a piece has, in characters.
+/// Minimum length of a piece, in characters.
 const PIECE_CHARS: usize = 8;
 
-/// `Echo: ` and the last message, in pieces; counts words as tokens.
+/// Answers with `Echo: ` and the last message. A word counts as a token.
 pub(crate) fn answer(request: &ChatRequest) -> ChatStream {
     let said = request.messages.last();
     let text = format!("Echo: {}", said.map_or("", ChatMessage::text));

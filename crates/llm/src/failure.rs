@@ -1,4 +1,4 @@
-//! From what goes wrong with a provider to what the run engine understands.
+//! Maps failures of providers to `ModelError`.
 
 use std::error::Error;
 use std::io;
@@ -9,9 +9,9 @@ use colloquy_application::ports::{ModelError, ModelErrorKind};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use crate::refusals::says_too_long;
+use crate::refusals::is_about_length;
 
-/// What a provider said instead of an answer. Its words print escaped, in one line.
+/// An error response. Its body is printed escaped, on one line.
 #[derive(Debug, thiserror::Error)]
 #[error("the provider answered {status}: {body:?}")]
 pub(crate) struct StatusError {
@@ -20,7 +20,6 @@ pub(crate) struct StatusError {
 }
 
 impl StatusError {
-    /// The error that such a response stands for.
     pub(crate) fn into_error(self, headers: &HeaderMap, now: DateTime<Utc>) -> ModelError {
         ModelError {
             kind: self.kind(),
@@ -33,7 +32,7 @@ impl StatusError {
         match self.status.as_u16() {
             401 | 403 => ModelErrorKind::NotConfigured,
             413 => ModelErrorKind::ContextTooLong,
-            400 | 422 | 500 if says_too_long(&self.body) => ModelErrorKind::ContextTooLong,
+            400 | 422 | 500 if is_about_length(&self.body) => ModelErrorKind::ContextTooLong,
             408 | 409 | 500.. => ModelErrorKind::Unavailable,
             429 => ModelErrorKind::RateLimited,
             400..500 => ModelErrorKind::Refused,
@@ -42,7 +41,7 @@ impl StatusError {
     }
 }
 
-/// The error that a failed connection stands for, before or after the answer's first piece.
+/// The error of a failed connection, before or after the answer has begun.
 pub(crate) fn connection(error: reqwest::Error, has_answered: bool) -> ModelError {
     let kind = if has_answered {
         ModelErrorKind::Broken
@@ -56,13 +55,21 @@ pub(crate) fn connection(error: reqwest::Error, has_answered: bool) -> ModelErro
     ModelError::new(kind, error.without_url())
 }
 
-/// An answer that is none.
+/// The response, if the provider refused the request: some servers answer 500 to what they cannot
+/// read.
+pub(crate) fn refusal(error: &ModelError) -> Option<&StatusError> {
+    let response = error.source.as_ref()?.downcast_ref::<StatusError>()?;
+    let is_refusal = error.kind == ModelErrorKind::Refused || response.status.as_u16() == 500;
+    is_refusal.then_some(response)
+}
+
+/// The error of an unusable answer.
 pub(crate) fn broken(why: impl Into<String>) -> ModelError {
     ModelError::new(ModelErrorKind::Broken, why.into())
 }
 
-/// Seconds, with or without a fraction, or a date; where OpenAI's clients look for it too, in
-/// milliseconds. Numbers beyond every bound are as long as can be told.
+/// Reads `retry-after-ms`, as OpenAI's clients do, or `retry-after`: seconds, possibly with a
+/// fraction, or a date. Numbers out of range are the longest wait.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let value = |name| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(wait) = value("retry-after-ms").and_then(|value| wait(value, 0.001)) {
@@ -76,7 +83,7 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     Some(date.signed_duration_since(now).to_std().unwrap_or_default())
 }
 
-/// So many units of so many seconds.
+/// A number of units, given in seconds.
 fn wait(digits: &str, unit: f64) -> Option<Duration> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
     if !digits.bytes().all(is_digit) {
@@ -93,8 +100,7 @@ fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// The error and its causes, those inside I/O errors included: their `source` skips the error
-/// that they carry.
+/// The error and its causes. `source` of an I/O error skips the error inside it; this does not.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let carried = error

@@ -1,25 +1,33 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod answer;
+mod anthropic;
 mod api_key;
 mod client;
 mod conversation;
+mod draft;
 mod echo;
+mod endpoint;
 mod failure;
+mod finish_reason;
+mod gemini;
+mod json;
 #[cfg(feature = "local-embeddings")]
 mod local;
 mod openai;
 mod providers;
-mod reasons;
+mod redaction;
 mod refusals;
-mod secrets;
 mod settings;
+mod sse;
+mod surrogates;
 mod text;
-mod translated;
+mod think_tags;
 
 pub use api_key::{ApiKey, InvalidApiKey};
 pub use client::http_client;
 #[cfg(feature = "local-embeddings")]
 pub use local::{LocalEmbedder, LocalModelError};
-pub use providers::ModelProviders;
+pub use providers::{ModelProviders, Timeouts};
 pub use settings::{ProviderKind, ProviderSettings, SettingsError};

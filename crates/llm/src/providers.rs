@@ -1,3 +1,5 @@
+//! Routes calls to the provider of a model.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +11,20 @@ use colloquy_application::ports::{
 use colloquy_domain::{ModelName, Violation};
 use reqwest::Client;
 
+use crate::anthropic::Messages;
+use crate::endpoint::Endpoint;
 use crate::failure::StatusError;
+use crate::gemini::GenerateContent;
 use crate::openai::ChatCompletions;
+use crate::redaction::Redaction;
 use crate::settings::Missing;
-use crate::translated::Translated;
 use crate::{ProviderKind, ProviderSettings, SettingsError, client, echo};
 
-/// The chat models of every provider that is known here, by the prefix of their names.
+/// The models of all providers. The prefix of a model's name selects the provider.
 ///
-/// `openai`, `anthropic`, `gemini` and `mistral` are known and need an API key, `ollama` stands at
-/// its usual local address, `echo` has the one model `echo::echo`. Settings replace a built-in
-/// provider of the same name, or add one.
+/// `openai`, `anthropic`, `gemini` and `mistral` are built in and need an API key; `ollama` has its
+/// usual local address; `echo` has one model, `echo::echo`. Settings replace a built-in provider of
+/// the same name or add one.
 pub struct ModelProviders {
     providers: BTreeMap<String, Provider>,
 }
@@ -27,37 +32,57 @@ pub struct ModelProviders {
 enum Provider {
     Echo,
     ChatCompletions(ChatCompletions),
-    Anthropic(Translated),
+    Anthropic(Messages),
     Gemini {
-        chat: Translated,
-        /// Google takes what OpenAI's clients send too.
+        chat: GenerateContent,
+        /// Google's OpenAI-compatible API.
         embeddings: ChatCompletions,
     },
-    /// Known, but it cannot be asked.
+    /// Lacks a setting.
     Incomplete(Missing),
 }
 
+/// Time limits of requests to providers.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Covers name resolution, the connection and TLS.
+    pub connect: Duration,
+    /// The caller's limit between events. A complete answer waits less than that for its token counts.
+    pub idle: Duration,
+}
+
+/// How long a complete answer waits for its token counts and end mark, unless `idle` is short.
+const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Timeouts {
+    fn trailer(self) -> Duration {
+        TRAILER_TIMEOUT.min(self.idle / 2)
+    }
+}
+
 impl ModelProviders {
-    /// Sets up one HTTP client for all of them; does no I/O but reading the machine's certificate
-    /// authorities. `connect_timeout` covers the name, the connection and TLS; `clock` turns the
-    /// dates in `Retry-After` into waits.
+    /// Reads the system's certificate authorities; no other I/O.
     ///
     /// # Errors
-    /// The first of the settings that cannot be meant. A key or an address that is missing is no
-    /// error here: [`check`](ChatModel::check) tells.
+    /// Invalid settings. [`check`](ChatModel::check) reports a missing key or address.
     pub fn new(
         settings: Vec<ProviderSettings>,
-        connect_timeout: Duration,
+        timeouts: Timeouts,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
-        let client = client::http_client(connect_timeout).map_err(SettingsError::Client)?;
+        let client = client::http_client(timeouts.connect).map_err(SettingsError::Client)?;
         let mut known: BTreeMap<_, _> = ProviderKind::built_in()
             .map(|settings| (settings.name.clone(), settings))
             .collect();
         known.extend(named(settings)?);
         let mut providers = BTreeMap::from([(echo::PROVIDER.to_owned(), Provider::Echo)]);
         for (name, settings) in known {
-            providers.insert(name, Provider::new(&settings, &client, clock)?);
+            let endpoint = Endpoint {
+                redaction: Redaction::of(&settings),
+                clock: Arc::clone(clock),
+                trailer_timeout: timeouts.trailer(),
+            };
+            providers.insert(name, Provider::new(&settings, &client, endpoint)?);
         }
         Ok(Self { providers })
     }
@@ -65,21 +90,21 @@ impl ModelProviders {
     /// The embedding model of that name.
     ///
     /// # Errors
-    /// A `Violation` with the code `unknown_provider` or `provider_not_configured`, or
-    /// `no_embeddings` for a provider that has none here.
+    /// A `Violation` with the code `unknown_provider`, `provider_not_configured` or `no_embeddings`.
     pub fn embedder(&self, model: &ModelName) -> Result<Arc<dyn Embedder>, Violation> {
         let name = model.provider();
         match self.providers.get(name) {
             Some(
-                Provider::ChatCompletions(wire)
+                Provider::ChatCompletions(provider)
                 | Provider::Gemini {
-                    embeddings: wire, ..
+                    embeddings: provider,
+                    ..
                 },
-            ) => Ok(Arc::new(wire.embeddings(model))),
+            ) => Ok(Arc::new(provider.embeddings(model))),
             Some(Provider::Incomplete(missing)) => Err(not_configured(name, *missing)),
             Some(Provider::Echo | Provider::Anthropic(_)) => Err(Violation::new(
                 "no_embeddings",
-                format!("the model provider `{name}` gives no embeddings here"),
+                format!("the model provider `{name}` has no embeddings"),
             )),
             None => Err(self.unknown(name)),
         }
@@ -101,7 +126,7 @@ impl ModelProviders {
     fn unknown(&self, name: &str) -> Violation {
         let known: Vec<_> = self.providers.keys().map(String::as_str).collect();
         let known = known.join(", ");
-        let sentence = format!("there is no model provider `{name}` here, only {known}");
+        let sentence = format!("unknown model provider `{name}`; known are {known}");
         Violation::new("unknown_provider", sentence)
     }
 
@@ -111,10 +136,9 @@ impl ModelProviders {
             provider.map_err(|why| ModelError::new(ModelErrorKind::NotConfigured, why))?;
         match provider {
             Provider::Echo => Ok(echo::answer(request)),
-            Provider::ChatCompletions(wire) => wire.stream(request).await,
-            Provider::Anthropic(wire) | Provider::Gemini { chat: wire, .. } => {
-                wire.stream(request).await
-            }
+            Provider::ChatCompletions(chat) => chat.stream(request).await,
+            Provider::Anthropic(messages) => messages.stream(request).await,
+            Provider::Gemini { chat, .. } => chat.stream(request).await,
             Provider::Incomplete(_) => Err(ModelErrorKind::NotConfigured.into()),
         }
     }
@@ -142,7 +166,7 @@ impl ChatModel for ModelProviders {
             model = request.model.name(),
             status,
             ?failure,
-            "asked a model"
+            "sent a request to a model"
         );
         answer
     }
@@ -167,25 +191,28 @@ impl Provider {
     fn new(
         settings: &ProviderSettings,
         client: &Client,
-        clock: &Arc<dyn Clock>,
+        endpoint: Endpoint,
     ) -> Result<Self, SettingsError> {
         if let Some(missing) = settings.missing() {
             return Ok(Self::Incomplete(missing));
         }
-        let (client, clock) = (client.clone(), Arc::clone(clock));
+        let client = client.clone();
         Ok(match settings.kind {
             ProviderKind::OpenAi | ProviderKind::Mistral | ProviderKind::Ollama => {
-                Self::ChatCompletions(ChatCompletions::new(settings, client, clock)?)
+                Self::ChatCompletions(ChatCompletions::new(settings, client, endpoint)?)
             }
-            ProviderKind::Anthropic => Self::Anthropic(Translated::new(settings, client, clock)?),
-            ProviderKind::Gemini => Self::Gemini {
-                embeddings: ChatCompletions::new(
-                    &settings.as_openai()?,
-                    client.clone(),
-                    Arc::clone(&clock),
-                )?,
-                chat: Translated::new(settings, client, clock)?,
-            },
+            ProviderKind::Anthropic => Self::Anthropic(Messages::new(settings, client, endpoint)?),
+            ProviderKind::Gemini => {
+                let compatible = settings.as_openai()?;
+                Self::Gemini {
+                    embeddings: ChatCompletions::new(
+                        &compatible,
+                        client.clone(),
+                        endpoint.clone(),
+                    )?,
+                    chat: GenerateContent::new(settings, client, endpoint)?,
+                }
+            }
         })
     }
 }
@@ -209,7 +236,7 @@ fn not_configured(name: &str, missing: Missing) -> Violation {
         Missing::ApiKey => "API key",
         Missing::BaseUrl => "base URL",
     };
-    let sentence = format!("the model provider `{name}` has no {missing} on this service");
+    let sentence = format!("the model provider `{name}` has no {missing}");
     Violation::new("provider_not_configured", sentence)
 }
 

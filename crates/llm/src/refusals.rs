@@ -1,7 +1,6 @@
-//! What providers' words of refusal are about. There is no code for it that they share.
+//! Classifies refusals by their wording: providers share no error codes.
 
-/// Whether the refusal says that the server does not know that member of the request, or does not
-/// take it; a member whose value it does not like is another matter.
+/// Whether the server rejects the member itself, as opposed to its value.
 pub(crate) fn is_unknown(said: &str, member: &str) -> bool {
     // OpenAI and Azure, "Unsupported parameter", "Unrecognized request argument supplied"; Mistral
     // and others on pydantic, "Extra inputs are not permitted"; servers in Go, `unknown field`.
@@ -38,10 +37,10 @@ pub(crate) fn is_unknown(said: &str, member: &str) -> bool {
     said.contains(member) && (says(&UNKNOWN) || !says(&VALUE))
 }
 
-/// Whether the refusal is about the schema that the answer shall keep to, or about keeping to one.
+/// Whether the server rejects the output schema, or output schemas in general.
 pub(crate) fn is_about_schema(said: &str) -> bool {
     const ABOUT: [&str; 16] = [
-        // OpenAI and its imitators: "Invalid schema for response_format 'answer'"
+        // OpenAI and compatible servers: "Invalid schema for response_format 'answer'"
         "response_format",
         "response format",
         "json_schema",
@@ -68,9 +67,9 @@ pub(crate) fn is_about_schema(said: &str) -> bool {
     ABOUT.iter().any(|word| said.contains(word))
 }
 
-/// Whether the refusal says that the conversation does not fit the model.
-pub(crate) fn says_too_long(said: &str) -> bool {
-    // Where the wording was seen: the provider, and an issue of whoever met it.
+/// Whether the conversation exceeds the model's context.
+pub(crate) fn is_about_length(said: &str) -> bool {
+    // Providers, with an issue that quotes the wording.
     const PHRASES: [&str; 35] = [
         // OpenAI, DeepSeek, OpenRouter, vLLM (vllm-project/vllm#20409), Groq (OpenHands#1902)
         "context_length_exceeded",
@@ -128,10 +127,10 @@ pub(crate) fn says_too_long(said: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_about_schema, is_unknown, says_too_long};
+    use super::{is_about_length, is_about_schema, is_unknown};
 
     #[test]
-    fn a_limit_by_an_unknown_name_is_told_from_one_that_is_too_high() {
+    fn an_unknown_parameter_differs_from_a_limit_that_is_too_high() {
         for said in [
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
              'max_completion_tokens' instead.",
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_schemas_are_known_in_the_words_of_many_servers() {
+    fn refused_schemas_are_recognised() {
         for said in [
             "Invalid schema for response_format 'answer': In context=()",
             "This response_format type is unavailable now",
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn each_provider_says_in_its_own_words_that_the_context_is_too_long() {
+    fn long_contexts_are_recognised() {
         for said in [
             r#"{"error":{"code":"context_length_exceeded"}}"#,
             "This model's maximum context length is 4096 tokens. However, you requested",
@@ -197,14 +196,14 @@ mod tests {
             "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 65537.",
             "Request too large: reduce the length of the messages",
         ] {
-            assert!(says_too_long(said), "{said}");
+            assert!(is_about_length(said), "{said}");
         }
         for said in [
             "scripted failure",
             "max_tokens is too large: 99. This model supports at most 9 completion tokens",
             "Invalid schema for function 'add'",
         ] {
-            assert!(!says_too_long(said), "{said}");
+            assert!(!is_about_length(said), "{said}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an operator says about the providers.
+//! Settings of model providers.
 
 use colloquy_application::ports::BoxError;
 use url::Url;
@@ -8,22 +8,22 @@ use crate::ApiKey;
 /// A provider as configured.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// The prefix of its models' names: lower-case ASCII letters, digits, hyphens, underscores.
+    /// The prefix of its models: lower-case ASCII letters, digits, hyphens, underscores.
     pub name: String,
-    /// What it speaks.
+    /// Its API.
     pub kind: ProviderKind,
-    /// Where it is; `None` is the kind's usual address, which a custom OpenAI-compatible provider
-    /// does not have. A trailing slash does not matter.
+    /// `None` is the kind's default, which a custom OpenAI-compatible provider does not have. A
+    /// trailing slash does not matter.
     pub base_url: Option<Url>,
-    /// What it knows us by.
+    /// The API key.
     pub api_key: Option<ApiKey>,
 }
 
-/// What a provider speaks.
+/// A provider's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProviderKind {
-    /// OpenAI's chat completions, as many other servers speak them. The base URL ends before
+    /// OpenAI's chat completions, or a compatible server's. The base URL ends before
     /// `chat/completions`.
     OpenAi,
     /// Anthropic's messages.
@@ -54,14 +54,13 @@ impl ProviderKind {
             .map(|(_, kind)| kind)
     }
 
-    /// The kind of a provider of that name when nothing else is said: its own for a built-in
-    /// provider, [`OpenAi`](Self::OpenAi) for any other.
+    /// The default kind of a provider: its own if it is built in, else [`OpenAi`](Self::OpenAi).
     #[must_use]
     pub fn usual_for(provider: &str) -> Self {
         Self::from_name(provider).unwrap_or(Self::OpenAi)
     }
 
-    /// The providers that are known without being configured.
+    /// The providers that need no settings.
     pub(crate) fn built_in() -> impl Iterator<Item = ProviderSettings> {
         Self::NAMED
             .into_iter()
@@ -84,22 +83,22 @@ impl ProviderKind {
     }
 }
 
-/// Settings that cannot be meant.
+/// Invalid settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// The name is not one, is taken by `echo`, or is given twice.
-    #[error("`{0}` cannot be the name of a model provider")]
+    /// The name is malformed, reserved (`echo`) or used twice.
+    #[error("`{0}` is not a valid, unused name of a model provider")]
     Name(String),
-    /// The base URL is not one of `http` or `https`.
+    /// The scheme of the base URL is not `http` or `https`.
     #[error("the base URL of the model provider `{0}` must begin with http:// or https://")]
     BaseUrl(String),
-    /// The HTTP client cannot be set up on this machine.
-    #[error("the HTTP client for model providers cannot be set up")]
+    /// The HTTP client cannot be created.
+    #[error("the HTTP client for model providers cannot be created")]
     Client(#[source] BoxError),
 }
 
-/// What a provider lacks before it can be asked.
+/// A setting without which a provider cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     ApiKey,
@@ -130,7 +129,7 @@ impl ProviderSettings {
         (needs_key && self.api_key.is_none()).then_some(Missing::ApiKey)
     }
 
-    /// Where the provider is, with a slash at the end.
+    /// The base URL with a slash at the end.
     pub(crate) fn address(&self) -> Result<Url, SettingsError> {
         let usual = || Url::parse(self.kind.usual_address());
         let mut url = match &self.base_url {
@@ -144,7 +143,16 @@ impl ProviderSettings {
         Ok(url)
     }
 
-    /// Gemini as OpenAI's clients reach it: below its own address, with the same key.
+    /// A URL below the base URL, with its query.
+    pub(crate) fn url(&self, path: &str) -> Result<Url, SettingsError> {
+        let address = self.address()?;
+        let joined = address.join(path);
+        let mut url = joined.map_err(|error| SettingsError::Client(error.into()))?;
+        url.set_query(address.query());
+        Ok(url)
+    }
+
+    /// Gemini's OpenAI-compatible API, below its own.
     pub(crate) fn as_openai(&self) -> Result<Self, SettingsError> {
         let below = self.address()?.join("openai/");
         Ok(Self {
@@ -170,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_says_what_it_lacks() {
+    fn missing_settings_are_named() {
         let local = Some("http://localhost:8000/v1");
         for (name, base_url, key, missing) in [
             ("openai", None, Some("k"), None),
@@ -187,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_ends_with_a_slash() {
+    fn base_urls_end_with_a_slash() {
         let address = |url| settings("local", Some(url), None).address().unwrap();
         assert_eq!(address("http://h:1").as_str(), "http://h:1/");
         assert_eq!(address("http://h:1/v1").as_str(), "http://h:1/v1/");

@@ -1,4 +1,6 @@
-/// The text with U+FFFD in the place of NUL, which no store of ours takes.
+//! Clean-up of text from providers.
+
+/// Replaces NUL, which PostgreSQL cannot store, by U+FFFD.
 pub(crate) fn without_nul(text: String) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{FFFD}")

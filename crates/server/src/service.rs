@@ -16,6 +16,7 @@ use colloquy_cache::{
 use colloquy_matcher::EnglishMatcher;
 use colloquy_persistence::Database;
 use colloquy_web::metrics::Metrics;
+use secrecy::ExposeSecret as _;
 
 use crate::builder::Extensions;
 use crate::config::{Configuration, Settings};
@@ -55,7 +56,7 @@ impl Service {
     ) -> Result<Self, Failure> {
         make_data_dir(&settings.data_dir)?;
         let now = sources.clock.now();
-        let sole_server = colloquy_persistence::sqlite_file(settings.database_url.expose())
+        let sole_server = colloquy_persistence::sqlite_file(settings.database_url.expose_secret())
             .filter(|_| extensions.stores.is_none())
             .map(|file| SoleServer::take(&file, now, address))
             .transpose()?;

@@ -14,6 +14,7 @@ use colloquy_persistence::{
     SeaDeletionRepository, SeaMessageRepository, SeaRunEventRepository, SeaRunRepository,
     SeaSignInRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
 };
+use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
@@ -88,7 +89,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Opens the database. One that cannot be reached is waited for as long as the settings say: it may
 /// be starting, too.
 async fn connect(settings: &Settings) -> Result<Database, ConnectError> {
-    let url = settings.database_url.expose();
+    let url = settings.database_url.expose_secret();
     let begun = Instant::now();
     let mut is_told = false;
     loop {

@@ -2,11 +2,12 @@
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
-use colloquy_tests::model_server::{Reply, Request, Script};
+use colloquy_tests::model_server::{ModelServer, Reply, Request, Script};
 use colloquy_tests::on_both_backends;
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, said};
+use crate::{SCRIPTED, with_models};
 
 on_both_backends![
     no_wait_that_a_provider_asks_for_is_too_long_to_be_told,
@@ -17,6 +18,9 @@ on_both_backends![
     json_is_found_whatever_stands_around_it,
     a_name_in_every_piece_calls_the_tool_once,
     what_follows_a_whole_answer_does_not_spoil_it,
+    a_short_idle_limit_does_not_fail_a_complete_answer,
+    many_calls_in_one_turn_are_answered,
+    thinking_goes_back_to_anthropic_with_the_results,
 ];
 
 async fn no_wait_that_a_provider_asks_for_is_too_long_to_be_told(backend: Backend) {
@@ -233,4 +237,81 @@ async fn what_follows_a_whole_answer_does_not_spoil_it(backend: Backend) {
         assert_eq!(answer["output"], "fine");
         assert_eq!(answer["messages"][1]["status"], "completed");
     }
+}
+
+async fn a_short_idle_limit_does_not_fail_a_complete_answer(backend: Backend) {
+    let open = Reply::events().text("fine").finish("stop").hang();
+    let models = ModelServer::start(open).await;
+    let site = with_models(backend, &models).await;
+    let site = site.env("COLLOQUY_RUN__IDLE_TIMEOUT", "500ms");
+    let server = site.serve().await;
+    let assistant = server.assistant_on(SCRIPTED).await;
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let answer = user.say(&thread, &assistant, "Hi").await.expect(201);
+    assert_eq!(answer["output"], "fine");
+}
+
+async fn many_calls_in_one_turn_are_answered(backend: Backend) {
+    let calls: Vec<_> = (0..129)
+        .map(|number| {
+            (
+                format!("id-{number}"),
+                format!("{{\"expression\": \"{number}\"}}"),
+            )
+        })
+        .collect();
+    let calls: Vec<_> = calls
+        .iter()
+        .map(|(id, arguments)| (id.as_str(), "calculator", arguments.as_str()))
+        .collect();
+    let scene = Scene::with(backend, [Reply::calls(&calls), Reply::answer("fine")]).await;
+    scene.change(json!({"tools": ["calculator"]})).await;
+    assert_eq!(scene.ask("Count!").await["output"], "fine");
+    let messages = scene.models.requests().pop().unwrap().body["messages"].clone();
+    let messages = messages.as_array().unwrap();
+    let results = messages.iter().filter(|message| message["role"] == "tool");
+    assert_eq!(results.count(), 128);
+    let last = text(&messages.last().unwrap()["content"]);
+    assert!(
+        last.starts_with("127\n") && last.contains("at most 128"),
+        "{last}"
+    );
+}
+
+/// A message of Anthropic's with these content blocks.
+fn anthropic(blocks: &[Value], reason: &str) -> Reply {
+    let message = json!({"type": "message", "content": blocks, "stop_reason": reason});
+    Reply::body(200, "application/json", &message.to_string())
+}
+
+async fn thinking_goes_back_to_anthropic_with_the_results(backend: Backend) {
+    let thinking = json!({"type": "thinking", "thinking": "Let me see.", "signature": "c2ln"});
+    let input = json!({"expression": "6 * 7"});
+    let call = json!({"type": "tool_use", "id": "a", "name": "calculator", "input": input});
+    let answer = json!({"type": "text", "text": "42"});
+    let replies = [
+        anthropic(&[thinking.clone(), call.clone()], "tool_use"),
+        anthropic(&[answer], "end_turn"),
+    ];
+    let models = ModelServer::start(replies).await;
+    let site = with_models(backend, &models).await;
+    let site = site.env("ANTHROPIC_API_KEY", "sk-ant");
+    let site = site.env(
+        "COLLOQUY_PROVIDERS__ANTHROPIC__BASE_URL",
+        &models.root_url(),
+    );
+    let server = site.serve().await;
+    let assistant = server.assistant_on("anthropic::claude").await;
+    let admin = server.admin().await;
+    let path = format!("/assistants/{assistant}");
+    let change = json!({"tools": ["calculator"]});
+    admin.patch(&path, change).await.expect(200);
+    let user = server.user("ada").await;
+    let thread = user.create_thread().await;
+    let answer = user.say(&thread, &assistant, "6 * 7?").await.expect(201);
+    assert_eq!(answer["output"], "42");
+    let sent = models.requests().pop().unwrap().body["messages"].clone();
+    assert_eq!(sent[1]["content"], json!([thinking, call]));
+    assert_eq!(sent[2]["content"][0]["content"], "42");
 }

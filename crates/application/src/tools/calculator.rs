@@ -1,15 +1,18 @@
+//! The tool `calculator`.
+
 use async_trait::async_trait;
 use colloquy_domain::{ToolName, tool_name};
+use exmex::{Express as _, FlatEx, FloatOpsFactory, MatchLiteral, literal_matcher_from_pattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{ToolContext, ToolError, TypedTool};
 
-/// The tool `calculator`: arithmetic with decimal numbers.
+/// Evaluates arithmetic expressions.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Calculator;
 
-/// What `calculator` takes.
+/// The arguments of `calculator`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calculation {
@@ -18,9 +21,9 @@ pub struct Calculation {
     expression: String,
 }
 
-/// The longest expression, in bytes.
+/// Length of an expression, in bytes.
 const MAX_BYTES: usize = 1_000;
-/// How many digits of a result are shown: as many as a binary double is good for.
+/// Significant digits of a result: those that a binary double preserves.
 const DIGITS: usize = 15;
 
 #[async_trait]
@@ -43,11 +46,19 @@ impl TypedTool for Calculator {
     }
 }
 
+literal_matcher_from_pattern!(
+    NumberMatcher,
+    r"^([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+);
+
+type Expression = FlatEx<f64, FloatOpsFactory<f64>, NumberMatcher>;
+
 fn evaluate(expression: &str) -> Result<String, ToolError> {
     if expression.len() > MAX_BYTES {
         return Err(ToolError::new("The expression is longer than 1000 bytes."));
     }
-    let value = exmex::eval_str::<f64>(expression)
+    let value = Expression::parse(expression)
+        .and_then(|expression| expression.eval(&[]))
         .map_err(|error| ToolError::new(format!("The expression cannot be read: {error}.")))?;
     if !value.is_finite() {
         return Err(ToolError::new("The result is not a finite number."));
@@ -55,12 +66,17 @@ fn evaluate(expression: &str) -> Result<String, ToolError> {
     Ok(shown(value))
 }
 
-/// In the shortest form that has all the digits that count.
+/// The shortest form with all significant digits; very large and small numbers have an exponent.
 fn shown(value: f64) -> String {
     let rounded = format!("{value:.precision$e}", precision = DIGITS - 1);
-    rounded
-        .parse::<f64>()
-        .map_or(rounded, |value| (value + 0.0).to_string())
+    let Ok(value) = rounded.parse::<f64>() else {
+        return rounded;
+    };
+    if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+        (value + 0.0).to_string()
+    } else {
+        format!("{value:e}")
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +98,13 @@ mod tests {
             ("123456789 * 987654321", "121932631112635000"),
             ("0 * -1", "0"),
             ("cos(PI)", "-1"),
+            ("1e308", "1e308"),
+            ("1e308 / 1e307", "10"),
+            ("2.5E-3 * 2", "0.005"),
+            (".5e+1 + 1.", "6"),
+            ("2 ^ 70", "1.18059162071741e21"),
+            ("1e-7", "1e-7"),
+            ("2 * E - 2 * E", "0"),
         ] {
             assert_eq!(evaluate(expression).unwrap(), expected, "{expression}");
         }
@@ -98,7 +121,7 @@ mod tests {
             let _ = evaluate(&format!("{}1", word.repeat(999 / word.len())));
             let _ = evaluate(&format!("{word}(").repeat(1_000 / (word.len() + 1)));
         }
-        // A generator of numbers that are the same every time.
+        // Pseudo-random, with a fixed seed.
         let mut state = 1_u64;
         for length in (0..20_000).map(|round| round % 40) {
             let words = (0..length).map(|_| {

@@ -1,4 +1,6 @@
 //! SIMD dot products of one vector with many.
+//!
+//! `simsimd`, which takes one pair at a time, needs twice as long for vectors in the cache.
 
 use pulp::{Arch, Simd, WithSimd};
 

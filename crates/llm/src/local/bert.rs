@@ -1,10 +1,10 @@
-//! The network of a BERT: one text at a time, so that nothing is padded and nothing masked.
+//! A BERT encoder for one text at a time: without batches it needs no padding or masks.
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, Module as _, VarBuilder, ops};
 use serde::Deserialize;
 
-/// The shape of the network, as `config.json` has it.
+/// `config.json`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
     vocab_size: usize,
@@ -37,7 +37,6 @@ enum Positions {
     Absolute,
 }
 
-/// The network with its weights.
 pub(super) struct Bert {
     words: Embedding,
     positions: Embedding,
@@ -48,7 +47,7 @@ pub(super) struct Bert {
 
 impl Bert {
     pub(super) fn load(weights: &VarBuilder<'_>, config: &Config) -> Result<Self> {
-        // Some files name the whole network too.
+        // Some files prefix every name.
         let is_named = weights.contains_tensor("bert.embeddings.word_embeddings.weight");
         let weights = if is_named {
             weights.pp("bert")
@@ -70,7 +69,7 @@ impl Bert {
         })
     }
 
-    /// A vector for each of the tokens, as rows.
+    /// A row for each token.
     pub(super) fn vectors(&self, tokens: &Tensor, types: &Tensor) -> Result<Tensor> {
         let count = u32::try_from(tokens.dim(0)?).unwrap_or(u32::MAX);
         let positions = Tensor::arange(0, count, tokens.device())?;
@@ -155,7 +154,7 @@ impl Attention {
         self.norm.forward(&(self.output.forward(&seen)? + vectors)?)
     }
 
-    /// Heads, tokens, numbers.
+    /// Dimensions: heads, tokens, numbers.
     fn by_head(&self, linear: &Linear, vectors: &Tensor) -> Result<Tensor> {
         let (tokens, size) = vectors.dims2()?;
         let split = (tokens, self.heads, size / self.heads.max(1));

@@ -1,4 +1,4 @@
-//! Embedding models that run in this process.
+//! Embedding models in this process.
 
 mod bert;
 mod sentence;
@@ -13,18 +13,18 @@ use tokio::task::spawn_blocking;
 
 use self::sentence::SentenceModel;
 
-/// A sentence-transformers model from a directory, carried out by this machine's processors.
+/// A sentence-transformers model from a directory, on the CPU.
 ///
-/// The directory holds `config.json` (of a BERT model), `tokenizer.json` and `model.safetensors`;
-/// `sentence_bert_config.json` and `1_Pooling/config.json` are followed when they are there.
+/// The directory contains `config.json` (of a BERT model), `tokenizer.json`, `model.safetensors` and
+/// optionally `sentence_bert_config.json` and `1_Pooling/config.json`.
 pub struct LocalEmbedder {
     model: Arc<SentenceModel>,
     name: String,
-    /// As many texts at once as there are processors.
+    /// One for each processor.
     slots: Arc<Semaphore>,
 }
 
-/// Why a directory gives no embedding model.
+/// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalModelError {
@@ -33,26 +33,26 @@ pub enum LocalModelError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// A file does not hold what its name says.
-    #[error("{} cannot be used", path.display())]
+    /// A file is malformed.
+    #[error("{} is malformed", path.display())]
     Broken {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: BoxError,
     },
-    /// It is a model of a kind that is not known here.
-    #[error("a model of the kind `{0}` cannot be used, only `bert`")]
+    /// The model is not a BERT.
+    #[error("the model type `{0}` is not supported, only `bert`")]
     Kind(String),
 }
 
 impl LocalEmbedder {
-    /// Reads the model into memory. Takes a moment: not for an asynchronous thread.
+    /// Reads the model into memory; blocks.
     ///
     /// # Errors
     /// [`LocalModelError`].

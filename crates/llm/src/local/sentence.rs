@@ -1,3 +1,5 @@
+//! A sentence embedding from a BERT's token vectors.
+
 use std::fs;
 use std::path::Path;
 
@@ -11,18 +13,17 @@ use tokenizers::{Tokenizer, TruncationParams};
 use super::LocalModelError;
 use super::bert::{Bert, Config};
 
-/// A BERT whose token vectors are made into one for the whole text.
 pub(super) struct SentenceModel {
     tokenizer: Tokenizer,
     bert: Bert,
     pooling: Pooling,
 }
 
-/// How a text's vector is made from those of its tokens.
+/// How token vectors become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pooling {
     Mean,
-    /// That of the token which stands for the whole.
+    /// The vector of `[CLS]`.
     First,
 }
 
@@ -42,7 +43,7 @@ struct PoolingConfig {
     pooling_mode_cls_token: bool,
 }
 
-/// The fewest tokens that a text is cut to: some stand for its begin and end.
+/// Minimum length of a text after truncation, with its first and last token.
 const MIN_TOKENS: usize = 8;
 
 impl SentenceModel {
@@ -71,7 +72,6 @@ impl SentenceModel {
         })
     }
 
-    /// The text's vector, of any length.
     pub(super) fn embed(&self, text: &str) -> Result<Vec<f32>, BoxError> {
         let tokens = self.tokenizer.encode_fast(text, true)?;
         let ids = Tensor::new(tokens.get_ids(), &Device::Cpu)?;

@@ -1,38 +1,41 @@
-//! One event of a streamed answer. Servers differ in what they send, so members are looked for one
-//! by one, and those of an unexpected type are passed over.
+//! Reads chunks of a streamed chat completion.
+//!
+//! Servers differ in the members they send and in their types, so members are looked up one by one;
+//! those of an unexpected type are ignored.
 
-use colloquy_domain::Usage;
 use serde_json::{Map, Value};
 
-use super::halves::tolerant;
+use crate::json::{count, is_set};
 
-/// An event's data.
-pub(super) struct Chunk {
-    value: Value,
-    /// Whether there may be halves of characters in its texts.
-    pub(super) has_halves: bool,
-}
+/// Members with reasoning.
+const REASONING: [&str; 4] = [
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "reasoning_details",
+];
 
-/// What a choice says, apart from calls of tools.
+/// The text of a delta.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) text: String,
     pub(super) reasoning: String,
-    /// What OpenAI's models say instead of content when they will not answer.
+    /// OpenAI's models refuse in a member of its own.
     pub(super) refusal: String,
 }
 
-/// A piece of a call of a tool.
+/// A piece of a tool call.
 #[derive(Debug, Default)]
 pub(super) struct CallPiece {
-    /// Which call of the answer it belongs to.
     pub(super) index: Option<u64>,
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: Arguments,
+    /// Must be sent back with the call: Gemini's signatures.
+    pub(super) extra: Option<Value>,
 }
 
-/// A piece of the arguments, or all of them where a server sends them as JSON.
+/// A piece of the arguments, or all of them from servers that send an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Arguments {
     Piece(String),
@@ -45,63 +48,46 @@ impl Default for Arguments {
     }
 }
 
-impl Chunk {
-    pub(super) fn parse(data: &str) -> Result<Self, serde_json::Error> {
-        match serde_json::from_str(data) {
-            Ok(value) => Ok(Self {
-                value,
-                has_halves: false,
-            }),
-            Err(error) => Ok(Self {
-                value: serde_json::from_str(&tolerant(data)).map_err(|_| error)?,
-                has_halves: true,
-            }),
-        }
+impl Arguments {
+    pub(super) const fn text(&self) -> &String {
+        let (Self::Piece(text) | Self::Whole(text)) = self;
+        text
     }
 
-    /// What went wrong, where the server says that instead.
-    pub(super) fn error(&self) -> Option<&Value> {
-        self.value.get("error").filter(|error| is_said(error))
-    }
-
-    /// Whether it is a piece of an answer.
-    pub(super) fn has_choices(&self) -> bool {
-        self.value.get("choices").is_some()
-    }
-
-    /// The one choice that was asked for.
-    pub(super) fn choice(&self) -> Option<&Map<String, Value>> {
-        match self.value.get("choices")? {
-            Value::Array(choices) => choices.first()?.as_object(),
-            choice => choice.as_object(),
-        }
-    }
-
-    pub(super) fn usage(&self) -> Option<Usage> {
-        let usage = self.value.get("usage")?;
-        let count = |names: [&str; 2]| names.iter().find_map(|name| count(usage.get(name)?));
-        let input = count(["prompt_tokens", "input_tokens"]);
-        let output = count(["completion_tokens", "output_tokens"]);
-        input.or(output).map(|_| Usage {
-            input_tokens: input.unwrap_or(0),
-            output_tokens: output.unwrap_or(0),
-        })
+    pub(super) fn is_blank(&self) -> bool {
+        self.text().trim().is_empty()
     }
 }
 
-/// What a choice adds; some servers end with a whole message.
+pub(super) fn index(choice: &Map<String, Value>) -> u64 {
+    choice.get("index").and_then(count).unwrap_or(0)
+}
+
+/// The counts of input and output tokens: at the top, at Groq also in `x_groq`, at Moonshot in the
+/// choice.
+pub(super) fn usage(chunk: &Value) -> (Option<u64>, Option<u64>) {
+    let places = ["/usage", "/x_groq/usage", "/choices/0/usage"];
+    let mut usages = places.iter().filter_map(|place| chunk.pointer(place));
+    let Some(usage) = usages.find(|usage| usage.is_object()) else {
+        return (None, None);
+    };
+    let find = |names: [&str; 2]| names.iter().find_map(|name| count(usage.get(name)?));
+    (
+        find(["prompt_tokens", "input_tokens"]),
+        find(["completion_tokens", "output_tokens"]),
+    )
+}
+
+/// What a choice adds. Some servers end with a whole message.
 pub(super) fn delta(choice: &Map<String, Value>) -> Option<&Map<String, Value>> {
     let delta = choice.get("delta").filter(|delta| !delta.is_null());
     delta.or_else(|| choice.get("message"))?.as_object()
 }
 
-/// Why the model stopped. Some servers send an empty reason with every piece.
+/// Why the model stopped: a string, or an object with a `type`.
 pub(super) fn finish_reason(choice: &Map<String, Value>) -> Option<&str> {
     let reason = choice.get("finish_reason")?;
-    let reason = reason.as_str().or_else(|| reason.get("type")?.as_str())?;
-    let reason = reason.trim();
-    let none = ["", "null", "none"];
-    (!none.contains(&reason.to_ascii_lowercase().as_str())).then_some(reason)
+    reason.as_str().or_else(|| reason.get("type")?.as_str())
 }
 
 pub(super) fn said(delta: &Map<String, Value>) -> Said {
@@ -109,13 +95,7 @@ pub(super) fn said(delta: &Map<String, Value>) -> Said {
     if let Some(content) = delta.get("content") {
         content_of(content, &mut said);
     }
-    // Of several members they have the same text.
-    const REASONING: [&str; 4] = [
-        "reasoning_content",
-        "reasoning",
-        "thinking",
-        "reasoning_details",
-    ];
+    // Servers that send several repeat the text.
     let mut reasoning = REASONING.iter().filter_map(|name| delta.get(*name));
     let reasoning = reasoning.find_map(|member| Some(text_of(member)).filter(|it| !it.is_empty()));
     said.reasoning.extend(reasoning);
@@ -123,7 +103,7 @@ pub(super) fn said(delta: &Map<String, Value>) -> Said {
     said
 }
 
-/// A text; in parts where Mistral's models show their reasoning too.
+/// Reads a text, or Mistral's list of parts, some of which are reasoning.
 fn content_of(content: &Value, said: &mut Said) {
     match content {
         Value::Array(parts) => parts.iter().for_each(|part| content_of(part, said)),
@@ -137,7 +117,7 @@ fn content_of(content: &Value, said: &mut Said) {
     }
 }
 
-/// The text in a value: of a list all, of an object what it calls so.
+/// The text in a value, joined from a list's items.
 fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -158,7 +138,7 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-/// The pieces of calls; the one call of a function, in the words from before there were tools.
+/// The pieces of tool calls, and of the deprecated `function_call`.
 pub(super) fn call_pieces(delta: &Map<String, Value>) -> Vec<CallPiece> {
     let pieces: Vec<&Value> = match delta.get("tool_calls") {
         Some(Value::Array(pieces)) => pieces.iter().collect(),
@@ -187,50 +167,22 @@ impl CallPiece {
                 Some(Value::String(piece)) => Arguments::Piece(piece.clone()),
                 Some(whole) => Arguments::Whole(whole.to_string()),
             },
+            extra: piece.get("extra_content").filter(|it| is_set(it)).cloned(),
         }
-    }
-
-    /// How long its texts are, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let (Arguments::Piece(arguments) | Arguments::Whole(arguments)) = &self.arguments;
-        self.id.len() + self.name.len() + arguments.len()
     }
 }
 
-/// A text, or a number in its place.
+/// Whether the delta shows that the model is reasoning, with or without text.
+pub(super) fn is_reasoning(delta: &Map<String, Value>) -> bool {
+    let mut members = REASONING.iter().filter_map(|name| delta.get(*name));
+    members.any(is_set)
+}
+
+/// A string, or a number in its place.
 fn word(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => String::new(),
-    }
-}
-
-/// A count, which some servers send with a point, and some as a text.
-fn count(value: &Value) -> Option<u64> {
-    let number = match value {
-        Value::Number(number) => number.as_u64().map_or_else(|| number.as_f64(), |_| None),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked before, and saturating"
-    )]
-    let number = number
-        .filter(|number: &f64| *number >= 0.0)
-        .map(|number| number as u64);
-    value.as_u64().or(number)
-}
-
-/// Whether the value says anything.
-fn is_said(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::Bool(true) | Value::Number(_) => true,
     }
 }

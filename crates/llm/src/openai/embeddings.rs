@@ -1,4 +1,4 @@
-//! OpenAI's embeddings, as OpenAI and many other servers speak them.
+//! OpenAI's embeddings.
 
 use async_trait::async_trait;
 use colloquy_application::ports::{Embedder, Embedding, ModelError, ModelErrorKind, PortError};
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::ChatCompletions;
 use crate::failure;
 
-/// The most that is read of an answer: the longest vector takes some 200 KiB.
+/// Bytes of a response; the longest vector takes some 200 KiB.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// An embedding model of a provider that speaks OpenAI.
+/// An embedding model.
 pub(crate) struct Embeddings {
-    wire: ChatCompletions,
+    provider: ChatCompletions,
     model: ModelName,
 }
 
@@ -36,22 +36,10 @@ struct Datum {
 }
 
 impl ChatCompletions {
-    /// The embedding model of that name of this provider.
+    /// The provider's embedding model of that name.
     pub(crate) fn embeddings(&self, model: &ModelName) -> Embeddings {
-        let mut endpoint = self.endpoint.clone();
-        let chat = endpoint.path().trim_end_matches("chat/completions");
-        let path = format!("{chat}embeddings");
-        endpoint.set_path(&path);
         Embeddings {
-            wire: Self {
-                client: self.client.clone(),
-                endpoint,
-                api_key: self.api_key.clone(),
-                secrets: self.secrets.clone(),
-                clock: self.clock.clone(),
-                kind: self.kind,
-                learned: self.learned.clone(),
-            },
+            provider: self.clone(),
             model: model.clone(),
         }
     }
@@ -65,12 +53,9 @@ impl Embeddings {
             encoding_format: "float",
         });
         let body = body.map_err(|error| ModelError::new(ModelErrorKind::Refused, error))?;
-        let sent = self.wire.post(body).send().await;
-        let response = sent.map_err(|error| failure::connection(error, false))?;
-        if !response.status().is_success() {
-            return Err(self.wire.refusal(response).await);
-        }
-        read(response).await
+        let provider = &self.provider;
+        let call = provider.post(&provider.embeddings_url);
+        read(provider.endpoint.send(call, body).await?).await
     }
 }
 
@@ -83,17 +68,19 @@ async fn read(mut response: Response) -> Result<Embedding, ModelError> {
             None => break,
         }
         if body.len() > MAX_BYTES {
-            return Err(failure::broken("an embedding beyond every bound"));
+            return Err(failure::broken(format!(
+                "the embedding exceeds {MAX_BYTES} bytes"
+            )));
         }
     }
     let answer: Result<Answer, _> = serde_json::from_slice(&body);
-    let answer = answer.map_err(|_| failure::broken("an answer that is no embedding"))?;
+    let answer = answer.map_err(|_| failure::broken("the response is not an embedding"))?;
     match <[Datum; 1]>::try_from(answer.data) {
         Ok([Datum { embedding }]) => {
             Embedding::new(embedding).map_err(|error| failure::broken(error.to_string()))
         }
         Err(data) => Err(failure::broken(format!(
-            "{} embeddings of one text",
+            "{} embeddings for one text",
             data.len()
         ))),
     }

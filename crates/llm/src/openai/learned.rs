@@ -1,4 +1,4 @@
-//! What a server refuses of a request, and is not asked again.
+//! Optional parts of a request, and which of them a server has refused.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -6,28 +6,31 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use colloquy_application::ports::ChatRequest;
 
+use super::signature;
 use crate::ProviderKind;
 use crate::refusals::{is_about_schema, is_unknown};
 
-/// The host that wants the limit of an answer under its newer name.
+/// The host that requires `max_completion_tokens`.
 const OPENAI_HOST: &str = "api.openai.com";
-/// How many models and schemas are remembered.
+/// Models and schemas that are remembered.
 const MAX_REMEMBERED: usize = 1_000;
 
-/// What is asked for beyond an answer, and how.
+/// The optional parts of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wishes {
-    /// Whether tokens shall be counted.
+pub(super) struct Options {
+    /// Ask for token counts.
     pub(super) usage: bool,
-    /// Whether the server shall hold the model to the output schema.
+    /// Ask the server to enforce the output schema.
     pub(super) schema: bool,
-    /// By which name the limit of the answer goes, where there is one.
+    /// Send the members in signatures back.
+    pub(super) signatures: bool,
+    /// The name of the answer's token limit, if there is a limit.
     pub(super) limit: Option<LimitName>,
-    /// Whether the limit's other name was refused a moment ago.
+    /// Whether the server has just refused the limit's other name.
     is_renamed: bool,
 }
 
-/// The two names of an answer's limit.
+/// The two names of the token limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LimitName {
     MaxTokens,
@@ -50,9 +53,15 @@ impl LimitName {
     }
 }
 
-impl Wishes {
-    /// What is left of them after this refusal; none when it is not about a wish.
+impl Options {
+    /// The options without the one that the refusal is about.
     pub(super) fn without_refused(self, said: &str) -> Option<Self> {
+        if self.signatures && signature::MEMBERS.iter().any(|it| said.contains(it)) {
+            return Some(Self {
+                signatures: false,
+                ..self
+            });
+        }
         if self.usage && said.contains("stream_options") {
             return Some(Self {
                 usage: false,
@@ -75,24 +84,26 @@ impl Wishes {
     }
 }
 
-/// What a server has refused before.
+/// What a server has refused so far.
 pub(super) struct Learned(Mutex<State>);
 
 struct State {
     usage: bool,
-    /// By which name the limit of an answer was taken last.
+    signatures: bool,
+    /// The name of the token limit that was accepted last.
     limit: LimitName,
-    /// By which name a model took it last.
+    /// The same by model.
     limits: HashMap<String, LimitName>,
-    /// Hashes of a model and a schema that it is not held to.
+    /// Hashes of a model with a schema that the server does not enforce.
     schemas: HashSet<u64>,
 }
 
 impl Learned {
     pub(super) fn new(kind: ProviderKind, host: Option<&str>) -> Self {
         Self(Mutex::new(State {
-            // Mistral counts unasked and refuses wishes it does not know.
+            // Mistral always counts, and refuses unknown members.
             usage: kind != ProviderKind::Mistral,
+            signatures: kind != ProviderKind::Mistral,
             limit: match host {
                 Some(OPENAI_HOST) => LimitName::MaxCompletionTokens,
                 _ => LimitName::MaxTokens,
@@ -102,25 +113,27 @@ impl Learned {
         }))
     }
 
-    /// What to ask for.
-    pub(super) fn wishes(&self, request: &ChatRequest) -> Wishes {
+    /// The options to begin with.
+    pub(super) fn options(&self, request: &ChatRequest) -> Options {
         let state = self.state();
         let limit = state.limits.get(request.model.name());
         let limit = limit.copied().unwrap_or(state.limit);
         let has_limit = request.configuration.max_output_tokens.is_some();
-        Wishes {
+        Options {
             usage: state.usage,
+            signatures: state.signatures,
             schema: schema_of(request).is_some_and(|schema| !state.schemas.contains(&schema)),
             limit: has_limit.then_some(limit),
             is_renamed: false,
         }
     }
 
-    /// Notes what the server refused: a limit's name only counts when it takes the other.
-    pub(super) fn note_refused(&self, request: &ChatRequest, asked: Wishes, fewer: Wishes) {
+    /// Notes a refusal. The limit's name is noted once the server accepts the other.
+    pub(super) fn note_refused(&self, request: &ChatRequest, asked: Options, reduced: Options) {
         let mut state = self.state();
-        state.usage &= fewer.usage || !asked.usage;
-        if asked.schema && !fewer.schema {
+        state.usage &= reduced.usage || !asked.usage;
+        state.signatures &= reduced.signatures || !asked.signatures;
+        if asked.schema && !reduced.schema {
             if state.schemas.len() >= MAX_REMEMBERED {
                 state.schemas.clear();
             }
@@ -128,9 +141,8 @@ impl Learned {
         }
     }
 
-    /// Notes that the server took the request.
-    pub(super) fn note_taken(&self, request: &ChatRequest, wishes: Wishes) {
-        let Some(limit) = wishes.limit.filter(|_| wishes.is_renamed) else {
+    pub(super) fn note_accepted(&self, request: &ChatRequest, options: Options) {
+        let Some(limit) = options.limit.filter(|_| options.is_renamed) else {
             return;
         };
         let mut state = self.state();

@@ -1,8 +1,9 @@
+//! Which schemas OpenAI's strict mode supports.
+
 use serde_json::{Map, Value};
 
-/// Whether OpenAI's strict mode takes the schema: every object in it names all its members as
-/// required and takes no others. (The provider's guide to structured outputs, "supported
-/// schemas".)
+/// Whether OpenAI's strict mode supports the schema: every object in it requires all its members and
+/// allows no others.
 pub(super) fn is_strict(schema: &Value) -> bool {
     match schema {
         Value::Object(members) => is_closed(members) && members.values().all(is_strict),
@@ -13,7 +14,7 @@ pub(super) fn is_strict(schema: &Value) -> bool {
 
 fn is_closed(schema: &Map<String, Value>) -> bool {
     let Some(Value::Object(properties)) = schema.get("properties") else {
-        // An object of which nothing is said could be anything.
+        // Without properties an object may have any.
         return schema.get("type") != Some(&Value::from("object"));
     };
     let required = schema.get("required").and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! Answers of an OpenAI-compatible provider that go well.
+//! Successful answers of an OpenAI-compatible provider.
 
 use crate::support::{KEY, ask, ask_scripted, providers, read, request, scripted, settings};
 use colloquy_application::ports::{ChatEvent, ChatModel};

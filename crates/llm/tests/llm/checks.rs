@@ -1,4 +1,4 @@
-//! Which models can be asked, and the one that always can.
+//! Which models can be used, and the echo model.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::support::{providers, read, request, settings, user};
 use colloquy_application::ports::{ChatModel, Clock, ModelErrorKind};
 use colloquy_application::testing::fakes::ManualClock;
 use colloquy_domain::{FinishReason, ModelName, Usage};
-use colloquy_llm::{ModelProviders, ProviderKind, ProviderSettings, SettingsError};
+use colloquy_llm::{ModelProviders, ProviderKind, ProviderSettings, SettingsError, Timeouts};
 
 fn check(models: &ModelProviders, name: &str) -> Result<(), (&'static str, String)> {
     let checked = models.check(&ModelName::parse(name).unwrap());
@@ -76,7 +76,11 @@ fn settings_that_cannot_be_meant_are_refused() {
     let address = Some("http://localhost/v1");
     let kind = ProviderKind::OpenAi;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let refused = |settings| ModelProviders::new(settings, Duration::MAX, &clock).err();
+    let timeouts = Timeouts {
+        connect: Duration::MAX,
+        idle: Duration::MAX,
+    };
+    let refused = |settings| ModelProviders::new(settings, timeouts, &clock).err();
     for names in [vec!["echo"], vec!["Upper"], vec![""], vec!["a", "a"]] {
         let settings = names.iter().map(|name| named(name, kind, address));
         let error = refused(settings.collect()).expect("a refusal");

@@ -1,5 +1,5 @@
-//! Whatever a model and its tools have said, the next request is one that the provider takes. The
-//! rules are the providers' own, as their errors and guides word them.
+//! Whatever a model and its tools have said, the provider accepts the next request. The rules are
+//! those of the providers' documentation and error messages.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{ask_for, providers, request, settings};
 
-/// How many conversations are tried with each kind of provider.
+/// Conversations with each kind of provider.
 const CONVERSATIONS: u64 = 200;
 
-/// Numbers that look random and are the same every time (`SplitMix64`).
+/// Pseudo-random numbers with a fixed seed (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
@@ -81,8 +81,24 @@ impl Dice {
                 " {\"a\": {\"b\": []}} ",
                 &format!("{}1{}", "{\"a\":".repeat(200), "}".repeat(200)),
             ]),
-            signature: None,
+            signature: self.signature(),
         }
+    }
+
+    /// Of any provider, and broken ones.
+    fn signature(&mut self) -> Option<String> {
+        let signature = self.pick(&[
+            "",
+            "c2lnbmVk",
+            "[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"c2ln\"}]",
+            "[{\"type\":\"redacted_thinking\",\"data\":\"cmVk\"}]",
+            "{\"reasoning_content\":\"hm\",\"extra_content\":{\"google\":{}}}",
+            "{\"role\":\"user\",\"content\":7,\"id\":\"\"}",
+            "[1,null,{}]",
+            "[",
+            "\0",
+        ]);
+        Some(signature).filter(|signature| !signature.is_empty())
     }
 
     fn message(&mut self, open: &mut Vec<ToolCall>) -> ChatMessage {
@@ -173,14 +189,13 @@ fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value[member].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// OpenAI: roles and their members; ids of 1 to 40 characters; every call answered by the tool
-/// messages right behind it. Stricter templates of other servers: the user and the model take
-/// turns.
+/// OpenAI: roles and their members; IDs of 1 to 40 characters; the results of calls follow them at
+/// once. Templates of other servers: user and model alternate.
 fn openai(body: &Value) {
     openai_with(body, |id| assert!((1..=40).contains(&id.chars().count())));
 }
 
-/// Mistral: the same, ids of nine letters and digits, and nobody but the model speaks after tools.
+/// Mistral: the same; IDs of nine letters and digits; the model speaks after tools.
 fn mistral(body: &Value) {
     openai_with(body, |id| {
         assert!(
@@ -229,8 +244,8 @@ fn openai_with(body: &Value, check_id: fn(&str)) {
     assert_ne!(last["role"], "assistant");
 }
 
-/// Anthropic: roles alternate; texts have something in them; every `tool_use` has its
-/// `tool_result` in the very next message, and nothing else has one.
+/// Anthropic: roles alternate; texts are not blank; the next message has a `tool_result` for each
+/// `tool_use` and no others.
 fn anthropic(body: &Value) {
     if let Some(system) = body.get("system") {
         text(system);
@@ -254,6 +269,13 @@ fn anthropic(body: &Value) {
                     text(&block["content"]);
                     answered.push(block["tool_use_id"].as_str().unwrap());
                 }
+                ("assistant", "thinking") => {
+                    assert!(called.is_empty());
+                    assert!(block["thinking"].is_string() && block["signature"].is_string());
+                }
+                ("assistant", "redacted_thinking") => {
+                    assert!(called.is_empty() && block["data"].is_string());
+                }
                 ("assistant", "tool_use") => {
                     let id = block["id"].as_str().unwrap();
                     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -274,8 +296,8 @@ fn anthropic(body: &Value) {
     assert_eq!(list(body, "messages").len() % 2, 1, "the user speaks last");
 }
 
-/// Gemini: roles alternate; a turn has parts; as many responses as calls, in the turn behind
-/// them; names of functions begin with a letter or an underscore.
+/// Gemini: roles alternate; a turn has parts; the next turn has a response for each call; function
+/// names begin with a letter or an underscore.
 fn gemini(body: &Value) {
     if let Some(system) = body.get("systemInstruction") {
         text(&system["parts"][0]["text"]);
@@ -288,6 +310,9 @@ fn gemini(body: &Value) {
         let mut called = Vec::new();
         let mut answered = Vec::new();
         for part in list(content, "parts") {
+            if let Some(signature) = part.get("thoughtSignature") {
+                assert_eq!(signature, "c2lnbmVk");
+            }
             if let Some(call) = part.get("functionCall") {
                 assert_eq!(role, "model");
                 name(&call["name"]);

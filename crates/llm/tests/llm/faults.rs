@@ -1,4 +1,4 @@
-//! What an OpenAI-compatible provider may do wrong, and what becomes of it.
+//! Failures of an OpenAI-compatible provider.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ async fn a_conversation_that_does_not_fit_is_too_long() {
     assert_eq!(failure, ModelErrorKind::ContextTooLong);
 }
 
-/// Every cause, as an operator's log would show it.
+/// The error with its causes, as logged.
 fn logged(error: &ModelError) -> String {
     format!("{error} {error:?}")
 }
@@ -131,7 +131,7 @@ async fn a_key_that_the_provider_repeats_is_not_logged() {
     }
 }
 
-/// After the text `a`, this breaks the answer.
+/// The answer fails after the text `a`.
 async fn breaks(reply: Reply) {
     let answer = ask_scripted(reply).await;
     assert_eq!(answer.text(), "a");

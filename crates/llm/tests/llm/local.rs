@@ -1,5 +1,5 @@
-//! Embedding models in the process: a tiny one, made here, and a real one
-//! where `TEST_EMBEDDING_MODEL` names its directory.
+//! Embedding models in the process: a tiny one made here, and the one in the directory
+//! `TEST_EMBEDDING_MODEL`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn config() -> Value {
     })
 }
 
-/// Knows the special tokens and every letter, at the beginning of a word and within.
+/// Special tokens, and every letter at the start of a word and inside.
 fn tokenizer() -> Value {
     let letters = ('a'..='z').flat_map(|letter| [letter.to_string(), format!("##{letter}")]);
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
@@ -46,8 +46,7 @@ fn write(directory: &Path, name: &str, json: &Value) {
     fs::write(directory.join(name), json.to_string()).unwrap();
 }
 
-/// Weights of the shape that [`config`] says: without a pattern, the same each time, and such that
-/// the tokens of a text stay apart.
+/// Pseudo-random weights for [`config`] that keep the tokens of a text distinct.
 fn weights() -> HashMap<String, Tensor> {
     const HIDDEN: usize = 32;
     let mut weights = HashMap::new();
@@ -134,7 +133,7 @@ async fn a_text_is_cut_where_the_model_says_and_nothing_is_padded() {
     );
     let embedder = LocalEmbedder::open(directory.path()).unwrap();
     let embed = async |text: &str| embedder.embed(text).await.unwrap();
-    // Eight letters and the two marks.
+    // Eight letters, `[CLS]` and `[SEP]`.
     let (cut, longer) = (embed("abcd efgh").await, embed("abcd efgh ijkl").await);
     assert!(cosine(&cut, &longer) > 0.9999);
     assert!(cosine(&cut, &embed("abcd efg").await) < 0.9999);
@@ -162,14 +161,14 @@ fn what_is_wrong_with_a_directory_is_said() {
         "{nowhere}"
     );
     for (file, text, expected) in [
-        ("config.json", "{}", "config.json cannot be used"),
-        ("tokenizer.json", "{}", "tokenizer.json cannot be used"),
+        ("config.json", "{}", "config.json is malformed"),
+        ("tokenizer.json", "{}", "tokenizer.json is malformed"),
         (
             "model.safetensors",
             "xxxxxxxxxxxx",
-            "model.safetensors cannot be used",
+            "model.safetensors is malformed",
         ),
-        ("config.json", r#"{"model_type": "t5"}"#, "kind `t5`"),
+        ("config.json", r#"{"model_type": "t5"}"#, "type `t5`"),
     ] {
         let directory = tiny_model();
         fs::write(directory.path().join(file), text).unwrap();
@@ -182,7 +181,7 @@ fn what_is_wrong_with_a_directory_is_said() {
     assert!(matches!(error, LocalModelError::Read { .. }));
 }
 
-/// The real model, or that the test is not run.
+/// The real model; says so if the test is not run.
 #[expect(clippy::print_stdout, reason = "says that a test did not run")]
 fn real_model() -> Option<LocalEmbedder> {
     let Ok(directory) = std::env::var("TEST_EMBEDDING_MODEL") else {
@@ -199,7 +198,7 @@ async fn a_real_model_finds_the_similarities_that_are_known_of_it() {
     };
     let embed = async |text: &str| embedder.embed(text).await.unwrap();
     let happy = embed("That is a happy person").await;
-    // What the makers of all-MiniLM-L6-v2 show for it.
+    // From the documentation of all-MiniLM-L6-v2.
     for (text, similarity) in [
         ("That is a happy dog", 0.695),
         ("That is a very happy person", 0.943),

@@ -1,4 +1,4 @@
-//! What the log tells of calls at its most talkative.
+//! What calls log at the level `trace`.
 
 use std::io::{Result, Write};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tracing::Level;
 
 use crate::support::{KEY, providers, request, settings, user};
 
-/// What the whole test binary logs from the moment it is asked for.
+/// Everything the test binary logs from `begin` on.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -70,7 +70,7 @@ async fn calls_are_logged_without_keys_and_words() {
         ask(kind, Reply::body(401, "text/plain", &words.to_string())).await;
     }
     let log = log.text();
-    let calls = log.matches("asked a model provider=\"logged\" model=\"model\"");
+    let calls = log.matches("sent a request to a model provider=\"logged\" model=\"model\"");
     assert_eq!(calls.count(), 9);
     for secret in [KEY, "Planted question", "Planted answer"] {
         assert!(!log.contains(secret), "{secret} in {log}");

@@ -1,4 +1,4 @@
-//! Every wire against a provider that follows a script.
+//! Every provider kind against a scripted server.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -7,16 +7,19 @@
 )]
 
 mod answers;
+mod anthropic;
 mod checks;
 mod conversations;
 mod embeddings;
 mod faults;
+mod gemini;
 #[cfg(feature = "local-embeddings")]
 mod local;
 mod logs;
 mod oddities;
 mod other_wires;
 mod refusals;
+mod servers;
 mod support;
 mod tls;
 mod tools;

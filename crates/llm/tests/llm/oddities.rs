@@ -1,4 +1,4 @@
-//! What servers that call themselves compatible send, and OpenAI's own Python client takes.
+//! Deviations of compatible servers that OpenAI's Python client accepts.
 
 use colloquy_application::ports::{ChatModel as _, ModelErrorKind, ToolDefinition};
 use colloquy_domain::{FinishReason, Usage, tool_name};
@@ -12,7 +12,7 @@ fn begun() -> Reply {
     Reply::events().text("a")
 }
 
-/// The answer is `a`, for that reason.
+/// The answer is `a` with this reason.
 async fn is_whole(name: &str, reply: Reply, reason: FinishReason) -> Answer {
     let answer = ask_scripted(reply).await;
     assert_eq!(answer.text(), "a", "{name}");
@@ -71,7 +71,7 @@ async fn a_server_that_never_ends_its_answer_is_not_waited_for() {
     let (_server, models) = scripted(begun().finish("stop").hang()).await;
     let mut stream = models.stream(&request()).await.unwrap();
     stream.next().await.unwrap().unwrap();
-    // From here on time passes whenever there is nothing else to do.
+    // Time passes only while everything waits.
     tokio::time::pause();
     let rest = read(stream).await;
     assert_eq!(rest.finish_reason(), FinishReason::Stop);

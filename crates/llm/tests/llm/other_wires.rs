@@ -1,4 +1,4 @@
-//! The providers that speak something of their own.
+//! Providers other than OpenAI.
 
 use crate::support::{KEY, ask, providers, read, request, settings};
 use colloquy_application::ports::{ChatModel, ModelErrorKind};

@@ -1,4 +1,4 @@
-//! Parts of a request that a server refuses, in whichever words.
+//! Parts of a request that servers refuse, in various words.
 
 use colloquy_application::ports::{ChatRequest, ModelErrorKind};
 use colloquy_domain::TokenLimit;
@@ -21,7 +21,7 @@ fn with_schema() -> ChatRequest {
     }
 }
 
-/// Refuses requests that have that member, and answers others.
+/// Refuses requests with that member.
 fn refusing(member: &'static str, status: u16, said: &str) -> Script {
     let said = said.to_owned();
     Script::new(move |sent: &Request| match sent.body.get(member) {

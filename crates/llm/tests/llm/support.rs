@@ -1,21 +1,22 @@
-//! What the tests of this crate share.
+//! Shared helpers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_application::ports::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, Clock, ModelError,
-    ModelErrorKind,
+    ModelErrorKind, ToolDefinition,
 };
 use colloquy_application::testing::fakes::ManualClock;
-use colloquy_domain::{Configuration, FinishReason, ModelName, ToolCall};
-use colloquy_llm::{ApiKey, ModelProviders, ProviderKind, ProviderSettings};
+use colloquy_domain::{Configuration, FinishReason, ModelName, ToolCall, ToolResult, tool_name};
+use colloquy_llm::{ApiKey, ModelProviders, ProviderKind, ProviderSettings, Timeouts};
 use colloquy_tests::model_server::{ModelServer, Script};
 use futures_util::StreamExt;
+use serde_json::json;
 
 pub(crate) const KEY: &str = "sk-planted-secret";
 
-/// A provider `p` of that kind at that address, with a key.
+/// The provider `p` with a key.
 pub(crate) fn settings(kind: ProviderKind, base_url: &str) -> ProviderSettings {
     ProviderSettings {
         name: "p".to_owned(),
@@ -27,10 +28,14 @@ pub(crate) fn settings(kind: ProviderKind, base_url: &str) -> ProviderSettings {
 
 pub(crate) fn providers(settings: Vec<ProviderSettings>) -> ModelProviders {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    ModelProviders::new(settings, Duration::from_millis(500), &clock).unwrap()
+    let timeouts = Timeouts {
+        connect: Duration::from_millis(500),
+        idle: Duration::from_secs(60),
+    };
+    ModelProviders::new(settings, timeouts, &clock).unwrap()
 }
 
-/// An OpenAI-compatible provider `p` that follows the script.
+/// A scripted OpenAI-compatible provider `p`.
 pub(crate) async fn scripted(script: impl Into<Script>) -> (ModelServer, ModelProviders) {
     let server = ModelServer::start(script).await;
     let models = providers(vec![settings(ProviderKind::OpenAi, &server.base_url())]);
@@ -57,6 +62,16 @@ pub(crate) fn request() -> ChatRequest {
     }
 }
 
+/// The request with the tool `add`.
+pub(crate) fn with_tool(mut request: ChatRequest) -> ChatRequest {
+    request.tools = vec![ToolDefinition {
+        name: tool_name!("add"),
+        description: "Adds.".to_owned(),
+        parameters: json!({"type": "object", "properties": {"a": {"type": "number"}}}),
+    }];
+    request
+}
+
 pub(crate) fn user(text: &str) -> ChatMessage {
     ChatMessage::User(text.to_owned())
 }
@@ -75,6 +90,25 @@ impl Answer {
         self.pieces.concat()
     }
 
+    /// The request after this answer and the results of its calls.
+    pub(crate) fn followed_by(&self, mut request: ChatRequest, results: &[&str]) -> ChatRequest {
+        assert_eq!(self.calls.len(), results.len());
+        request.messages.push(ChatMessage::Assistant {
+            text: self.text(),
+            tool_calls: self.calls.clone(),
+        });
+        let results = self.calls.iter().zip(results);
+        request.messages.extend(results.map(|(call, result)| {
+            ChatMessage::Tool(ToolResult {
+                call_id: call.id.clone(),
+                name: call.name.clone(),
+                content: (*result).to_owned(),
+                is_error: false,
+            })
+        }));
+        request
+    }
+
     pub(crate) fn finish_reason(&self) -> FinishReason {
         self.end.as_ref().unwrap().finish_reason
     }
@@ -84,12 +118,11 @@ impl Answer {
     }
 }
 
-/// Asks, and reads the answer to its end, which is the stream's end too.
+/// Sends the request and reads the answer to its end.
 pub(crate) async fn ask(models: &ModelProviders) -> Answer {
     ask_for(models, &request()).await
 }
 
-/// The same with a request of one's own.
 pub(crate) async fn ask_for(models: &ModelProviders, request: &ChatRequest) -> Answer {
     match models.stream(request).await {
         Ok(stream) => read(stream).await,

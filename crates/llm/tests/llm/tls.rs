@@ -1,4 +1,4 @@
-//! A provider whose certificate nobody vouches for.
+//! A provider with an untrusted certificate.
 
 use std::sync::Arc;
 

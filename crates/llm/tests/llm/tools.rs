@@ -1,4 +1,4 @@
-//! Tools and schemas on every wire.
+//! Tools and output schemas of every provider kind.
 
 use colloquy_application::ports::{ChatMessage, ChatRequest, ToolDefinition};
 use colloquy_domain::{FinishReason, ToolCall, ToolResult, tool_name};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ask_for, providers, request, scripted, settings};
 
-/// Asks again after a call that was answered.
+/// The request after a call and its result.
 fn with_tools() -> ChatRequest {
     let mut request = request();
     request.tools = vec![ToolDefinition {

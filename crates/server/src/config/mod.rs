@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use colloquy_application::ports::{ChatModel, Clock, Embedder};
 use colloquy_domain::ModelName;
-use colloquy_llm::{ModelProviders, SettingsError};
+use colloquy_llm::{ModelProviders, SettingsError, Timeouts};
 
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
@@ -82,9 +82,14 @@ impl Configuration {
         let Settings {
             providers,
             connect_timeout,
+            run_limits,
             ..
         } = &self.settings;
-        let models = ModelProviders::new(providers.clone(), *connect_timeout, clock)
+        let timeouts = Timeouts {
+            connect: *connect_timeout,
+            idle: run_limits.idle,
+        };
+        let models = ModelProviders::new(providers.clone(), timeouts, clock)
             .map_err(|error| self.wrong_provider(&error))?;
         for provider in providers {
             self.check_provider(&models, &provider.name)?;

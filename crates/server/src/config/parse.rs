@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use colloquy_domain::ModelName;
 use colloquy_web::client_address::ProxyNetwork;
 use colloquy_web::cors::Origin;
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
-use super::secret::Secret;
 use super::settings::{EmbeddingModel, LogFormat};
 
 pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -39,12 +39,12 @@ pub(super) fn parse_embedding_model(text: &str) -> Result<EmbeddingModel, String
     parse_model(text).map(EmbeddingModel::Provider)
 }
 
-pub(super) fn parse_database_url(text: &str) -> Result<Secret, String> {
+pub(super) fn parse_database_url(text: &str) -> Result<SecretString, String> {
     let is_known = ["sqlite://", "postgres://", "postgresql://"]
         .iter()
         .any(|scheme| text.starts_with(scheme));
     is_known
-        .then(|| Secret::new(text))
+        .then(|| SecretString::from(text))
         .ok_or_else(|| "must begin with sqlite:// or postgres://".to_owned())
 }
 

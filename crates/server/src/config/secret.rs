@@ -1,30 +1,9 @@
-use std::fmt;
+//! Masks credentials in what is printed.
 
 use url::Url;
 
-/// A value that must not be seen: it prints as dots.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-/// What stands in print where a secret is.
+/// Printed in place of a secret.
 pub(super) const MASK: &str = "***";
-
-impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The value, to hand over to whoever needs it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// The address without the credentials that it may carry; what is no address is masked whole.
 pub(super) fn masked_url(text: &str) -> String {
@@ -81,12 +60,7 @@ fn names_a_secret(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, masked_url};
-
-    #[test]
-    fn a_secret_does_not_print() {
-        assert_eq!(format!("{:?}", Secret::new("hunter22")), "Secret(..)");
-    }
+    use super::masked_url;
 
     #[test]
     fn an_address_is_shown_without_its_credentials() {

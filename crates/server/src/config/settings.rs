@@ -9,6 +9,7 @@ use colloquy_domain::{Email, ModelName};
 use colloquy_llm::{ApiKey, ProviderKind, ProviderSettings};
 use colloquy_web::client_address::ProxyNetwork;
 use colloquy_web::cors::Origin;
+use secrecy::SecretString;
 use url::Url;
 
 use super::error::ConfigError;
@@ -17,7 +18,6 @@ use super::parse::{
     parse_listen, parse_log_format, parse_model, parse_name, parse_origins, parse_proxies,
     parse_ratio, parse_switch, parse_traces_url,
 };
-use super::secret::Secret;
 use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
 use super::values::Values;
 
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     /// Where this instance keeps what is its own.
     pub(crate) data_dir: PathBuf,
     /// The database, with its credentials.
-    pub(crate) database_url: Secret,
+    pub(crate) database_url: SecretString,
     /// How long to wait for the database at the start.
     pub(crate) database_wait: Duration,
     /// The blob store.

@@ -7,6 +7,7 @@ use colloquy_application::runs::RunLimits;
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::system::SystemClock;
 use colloquy_web::serve::ServeOptions;
+use secrecy::ExposeSecret as _;
 
 use super::values::Values;
 use super::{Configuration, Environment, Flags, add_flags, file};
@@ -67,7 +68,7 @@ fn without_any_source_the_defaults_count() {
     assert!(settings.first_administrator.is_none());
     let data = settings.data_dir.to_str().unwrap();
     assert_eq!(
-        settings.database_url.expose(),
+        settings.database_url.expose_secret(),
         format!("sqlite://{data}/colloquy.db")
     );
     assert_eq!(settings.blob_url.as_str(), format!("file://{data}/blobs"));

@@ -1,39 +1,39 @@
-//! What a provider is told in confidence, to be taken out of what it says before that is logged.
+//! Removes a provider's credentials from what it says, before that is logged.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::ProviderSettings;
 
-/// A provider's key, and the user and password of its address in every form in which they are sent.
+/// The API key, and the user and password of the base URL in every form in which they are sent.
 #[derive(Clone)]
-pub(crate) struct Secrets(Arc<[String]>);
+pub(crate) struct Redaction(Arc<[SecretString]>);
 
-impl Secrets {
+impl Redaction {
     pub(crate) fn of(settings: &ProviderSettings) -> Self {
-        let key = settings.api_key.as_ref().map(|key| key.as_str().to_owned());
+        let key = settings.api_key.as_ref().map(|key| key.expose().to_owned());
         let address = settings.base_url.as_ref().into_iter();
         let mut secrets: Vec<String> = address.flat_map(of_address).chain(key).collect();
         secrets.retain(|secret| !secret.is_empty());
-        // One that contains another goes first.
+        // A secret that contains another comes first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self(secrets.into())
+        Self(secrets.into_iter().map(SecretString::from).collect())
     }
 
-    /// The text without them, should the provider have repeated any.
-    pub(crate) fn redact(&self, text: &str) -> String {
+    pub(crate) fn apply(&self, text: &str) -> String {
         let secrets = self.0.iter();
         secrets.fold(text.to_owned(), |text, secret| {
-            text.replace(secret, "[key]")
+            text.replace(secret.expose_secret(), "[key]")
         })
     }
 }
 
-/// `Authorization: Basic` has user and password together, in base64. A user without a password is a
+/// `Authorization: Basic` contains user and password in base64. A user without a password is a
 /// token.
 fn of_address(url: &Url) -> Vec<String> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -49,7 +49,7 @@ fn of_address(url: &Url) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Secrets;
+    use super::Redaction;
     use crate::{ApiKey, ProviderKind, ProviderSettings};
 
     fn redacted(base_url: &str, text: &str) -> String {
@@ -59,11 +59,11 @@ mod tests {
             base_url: Some(base_url.parse().unwrap()),
             api_key: Some(ApiKey::parse("sk-1").unwrap()),
         };
-        Secrets::of(&settings).redact(text)
+        Redaction::of(&settings).apply(text)
     }
 
     #[test]
-    fn a_secret_is_taken_out_in_every_form() {
+    fn secrets_are_removed_in_every_form() {
         let address = "https://me:a%2Fb@host/v1";
         let said = "key sk-1, password a/b or a%2Fb, Basic bWU6YS9i, user me";
         assert_eq!(

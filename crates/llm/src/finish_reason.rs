@@ -1,9 +1,11 @@
+//! Providers' reasons for stopping.
+
 use colloquy_application::ports::ModelError;
 use colloquy_domain::FinishReason;
 
 use crate::failure::broken;
 
-/// What of a reason's name says that the answer was cut for its length.
+/// Substrings of reasons that mean a length limit.
 const LENGTH: [&str; 6] = [
     "length",
     "max_",
@@ -12,7 +14,7 @@ const LENGTH: [&str; 6] = [
     "truncat",
     "context_window",
 ];
-/// What says that somebody withheld the rest.
+/// Substrings of reasons that mean a content filter.
 const FILTER: [&str; 10] = [
     "filter",
     "safety",
@@ -25,8 +27,8 @@ const FILTER: [&str; 10] = [
     "recitation",
     "spii",
 ];
-/// What says that the server broke off.
-const BROKEN: [&str; 7] = [
+/// Substrings of reasons that mean failure.
+const FAILURE: [&str; 7] = [
     "abort",
     "error",
     "cancel",
@@ -36,27 +38,34 @@ const BROKEN: [&str; 7] = [
     "malformed",
 ];
 
-/// Why the model stopped, in whichever spelling. A reason that nobody has heard of ends the answer
-/// as any other: whoever sends one has said that there is no more.
-pub(crate) fn finish_reason(reason: &str) -> Result<FinishReason, ModelError> {
-    let said = reason.to_ascii_lowercase();
-    let names = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
-    if names(&BROKEN) {
-        Err(broken(format!("the model stopped for {reason:?}")))
-    } else if names(&FILTER) {
-        Ok(FinishReason::ContentFilter)
-    } else if names(&LENGTH) {
-        Ok(FinishReason::Length)
+/// Placeholders of servers that send a reason with every chunk.
+const UNSET: [&str; 4] = ["", "null", "none", "finish_reason_unspecified"];
+
+/// Reads a reason in any spelling; `None` for a placeholder. An unknown reason counts as `stop`.
+///
+/// # Errors
+/// A reason that means failure.
+pub(crate) fn parse(reason: &str) -> Result<Option<FinishReason>, ModelError> {
+    let name = reason.trim().to_ascii_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    Ok(if UNSET.contains(&name.as_str()) {
+        None
+    } else if has(&FAILURE) {
+        return Err(broken(format!("the model stopped for {reason:?}")));
+    } else if has(&FILTER) {
+        Some(FinishReason::ContentFilter)
+    } else if has(&LENGTH) {
+        Some(FinishReason::Length)
     } else {
-        Ok(FinishReason::Stop)
-    }
+        Some(FinishReason::Stop)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use colloquy_domain::FinishReason;
 
-    use super::finish_reason;
+    use super::parse;
 
     #[test]
     fn reasons_are_known_in_every_spelling() {
@@ -117,7 +126,7 @@ mod tests {
             ),
         ] {
             for reason in reasons {
-                assert_eq!(finish_reason(reason).unwrap(), expected, "{reason}");
+                assert_eq!(parse(reason).unwrap(), Some(expected), "{reason}");
             }
         }
         for reason in [
@@ -127,7 +136,10 @@ mod tests {
             "insufficient_system_resource",
             "MALFORMED_FUNCTION_CALL",
         ] {
-            assert!(finish_reason(reason).is_err(), "{reason}");
+            assert!(parse(reason).is_err(), "{reason}");
+        }
+        for reason in ["", " ", "null", "FINISH_REASON_UNSPECIFIED"] {
+            assert_eq!(parse(reason).unwrap(), None, "{reason}");
         }
     }
 }

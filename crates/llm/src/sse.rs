@@ -1,4 +1,7 @@
-//! Server-sent events, with a limit.
+//! Server-sent events with a cap on their size.
+//!
+//! `eventsource-stream` has no such cap, parses the buffer again with every chunk, fails on invalid
+//! UTF-8 and drops a last event without an empty line.
 
 use std::io;
 
@@ -8,39 +11,38 @@ use futures_util::StreamExt;
 use tokio_util::codec::{Decoder, FramedRead};
 use tokio_util::io::StreamReader;
 
-/// The most that one event may take, in bytes: far above any piece of text, and what a hostile
-/// provider can make us hold.
+/// Bytes of one event.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// What most events fit in. There is such a buffer for every run, however little comes at a time.
+/// Initial read buffer of each run.
 const USUAL_EVENT_BYTES: usize = 1024;
 
-/// Reads events; comments, ids and retry times are passed over.
-pub(super) struct Events {
+/// Reads events; ignores comments, ids and retry times.
+pub(crate) struct Events {
     lines: FramedRead<StreamReader<BoxStream<'static, io::Result<Bytes>>, Bytes>, Lines>,
     has_begun: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Event {
-    /// `None` where the provider gives no name.
-    pub(super) name: Option<String>,
-    /// Its data lines, joined by LF.
-    pub(super) data: Option<String>,
+pub(crate) struct Event {
+    /// The `event` field.
+    pub(crate) name: Option<String>,
+    /// The `data` lines, joined by LF.
+    pub(crate) data: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EventError {
-    #[error("an event of more than {MAX_EVENT_BYTES} bytes")]
+pub(crate) enum EventError {
+    #[error("event exceeds {MAX_EVENT_BYTES} bytes")]
     TooLong,
     #[error("the connection failed")]
     Connection(#[source] reqwest::Error),
-    #[error("an event cannot be read")]
+    #[error("reading an event failed")]
     Unreadable(#[source] io::Error),
 }
 
 impl Events {
-    pub(super) fn new(response: reqwest::Response) -> Self {
+    pub(crate) fn new(response: reqwest::Response) -> Self {
         let bytes = response.bytes_stream();
         Self::read(bytes.map(|chunk| chunk.map_err(io::Error::other)).boxed())
     }
@@ -53,13 +55,23 @@ impl Events {
         }
     }
 
-    /// The next event that has data; `None` at the end of the stream. Not to be asked again after
-    /// an error.
-    pub(super) async fn next(&mut self) -> Result<Option<Event>, EventError> {
+    /// The next event with data; `None` at the end of the stream. Must not be called again after an
+    /// error.
+    ///
+    /// A body that starts with a bracket is JSON, not a stream: servers that ignore `stream: true`
+    /// send one. It is one event.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, EventError> {
         let mut event = Event::default();
         while let Some(line) = self.lines.next().await {
             let line = line?;
-            let line = self.without_mark(&line);
+            let is_first = !std::mem::replace(&mut self.has_begun, true);
+            let line = line
+                .strip_prefix('\u{FEFF}')
+                .filter(|_| is_first)
+                .unwrap_or(&line);
+            if is_first && line.trim_start().starts_with(['{', '[']) {
+                return self.body(line).await.map(Some);
+            }
             if !line.is_empty() {
                 event.take(line)?;
             } else if event.data.is_some() {
@@ -68,16 +80,17 @@ impl Events {
                 event = Event::default();
             }
         }
-        // Some servers leave out the empty line after the last event.
+        // Some servers omit the empty line after the last event.
         Ok(event.data.is_some().then_some(event))
     }
 
-    /// The line without the byte order mark that a stream may begin with.
-    fn without_mark<'a>(&mut self, line: &'a str) -> &'a str {
-        if std::mem::replace(&mut self.has_begun, true) {
-            return line;
+    async fn body(&mut self, first_line: &str) -> Result<Event, EventError> {
+        let mut event = Event::default();
+        event.append(first_line)?;
+        while let Some(line) = self.lines.next().await {
+            event.append(&line?)?;
         }
-        line.strip_prefix('\u{FEFF}').unwrap_or(line)
+        Ok(event)
     }
 }
 
@@ -88,6 +101,11 @@ impl Event {
         match field {
             "event" => self.name = Some(value.to_owned()),
             "data" => self.append(value)?,
+            // llama.cpp.
+            "error" => {
+                self.name = Some("error".to_owned());
+                self.append(value)?;
+            }
             _ => {}
         }
         Ok(())
@@ -107,12 +125,12 @@ impl Event {
     }
 }
 
-/// Splits at LF, CR LF and CR. What is not UTF-8 becomes U+FFFD.
+/// Splits at LF, CR LF and CR. Invalid UTF-8 becomes U+FFFD.
 #[derive(Debug, Default)]
 struct Lines {
-    /// How much of the buffer has no line end.
+    /// Length of the buffer's prefix without a line end.
     searched: usize,
-    /// Whether the last line ended with CR, to which an LF still belongs.
+    /// Whether the last line ended with CR: a following LF belongs to it.
     after_cr: bool,
 }
 
@@ -184,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_line_end_is_one_wherever_the_bytes_are_cut() {
+    async fn line_ends_are_recognised_wherever_chunks_end() {
         for text in [
             "\u{FEFF}event: a\ndata: 1\n\n: c\ndata\ndata:é\n\ndata: 3",
             "\u{FEFF}event: a\r\ndata: 1\r\n\r\n: c\r\ndata\r\ndata:é\r\n\r\ndata: 3\r\n",
@@ -203,7 +221,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_utf_8_is_replaced() {
+    async fn a_json_body_is_one_event() {
+        let read = read(&[b" {\"a\":\r\n", b"\n1}\n"]).await;
+        assert_eq!(read, [(None, " {\"a\":\n\n1}".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn invalid_utf_8_is_replaced() {
         let read = read(&[b"data: a\xC3", b"(\n\n"]).await;
         assert_eq!(read, [(None, "a\u{FFFD}(".to_owned())]);
     }

@@ -1,18 +1,19 @@
-//! The JSON that goes over the wire.
+//! Requests for chat completions.
 
 use colloquy_application::ports::{ChatRequest, ToolDefinition};
 use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::learned::{LimitName, Wishes};
+use super::learned::{LimitName, Options};
+use super::signature::{call_members, message_members};
 use super::strict::is_strict;
 use crate::ProviderKind;
 use crate::conversation::{self, Outcome, Turn, spoken, turns};
 
 pub(super) fn body(
     request: &ChatRequest,
-    wishes: Wishes,
+    options: Options,
     kind: ProviderKind,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let instructions = request.instructions.as_deref().and_then(spoken);
@@ -23,19 +24,19 @@ pub(super) fn body(
     let turns = turns(&request.messages, kind);
     let settings = &request.configuration;
     let limit = settings.max_output_tokens.map(TokenLimit::get);
-    let limit_as = |name| limit.filter(|_| wishes.limit == Some(name));
+    let limit_as = |name| limit.filter(|_| options.limit == Some(name));
     let tools = request.tools.iter().filter(|_| request.may_call_tools);
-    let schema = request.output_schema.as_ref().filter(|_| wishes.schema);
+    let schema = request.output_schema.as_ref().filter(|_| options.schema);
     serde_json::to_vec(&Body {
         model: request.model.name(),
         messages: instructions
             .into_iter()
-            .chain(turns.iter().flat_map(messages))
+            .chain(turns.iter().flat_map(|turn| messages(turn, options)))
             .collect(),
         tools: tools.map(Tool::from).collect(),
         response_format: schema.map(ResponseFormat::from),
         stream: true,
-        stream_options: wishes.usage.then_some(StreamOptions {
+        stream_options: options.usage.then_some(StreamOptions {
             include_usage: true,
         }),
         temperature: settings.temperature.map(Temperature::get),
@@ -80,26 +81,30 @@ struct StreamOptions {
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    /// `null` where the model only called tools.
+    /// `null` if the model only called tools.
     content: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+    /// See [`signature`](super::signature).
+    #[serde(flatten)]
+    signed: Map<String, Value>,
 }
 
 impl Message<'_> {
-    const fn of(role: &'static str) -> Self {
+    fn of(role: &'static str) -> Self {
         Self {
             role,
             content: None,
             tool_calls: Vec::new(),
             tool_call_id: None,
+            signed: Map::new(),
         }
     }
 }
 
-fn messages<'a>(turn: &'a Turn<'_>) -> Vec<Message<'a>> {
+fn messages<'a>(turn: &'a Turn<'_>, options: Options) -> Vec<Message<'a>> {
     match turn {
         Turn::User(text) => vec![Message {
             content: Some(text),
@@ -107,7 +112,8 @@ fn messages<'a>(turn: &'a Turn<'_>) -> Vec<Message<'a>> {
         }],
         Turn::Assistant { text, calls } => vec![Message {
             content: text.as_deref(),
-            tool_calls: calls.iter().map(Call::from).collect(),
+            tool_calls: calls.iter().map(|it| Call::new(it, options)).collect(),
+            signed: message_members(calls.first().and_then(|call| signature(call, options))),
             ..Message::of("assistant")
         }],
         Turn::Tools(outcomes) => outcomes.iter().map(Message::from).collect(),
@@ -129,6 +135,8 @@ struct Call<'a> {
     id: &'a str,
     r#type: &'static str,
     function: Called<'a>,
+    #[serde(flatten)]
+    signed: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -137,8 +145,8 @@ struct Called<'a> {
     arguments: &'a str,
 }
 
-impl<'a> From<&'a conversation::Call<'_>> for Call<'a> {
-    fn from(call: &'a conversation::Call<'_>) -> Self {
+impl<'a> Call<'a> {
+    fn new(call: &'a conversation::Call<'_>, options: Options) -> Self {
         Self {
             id: &call.id,
             r#type: "function",
@@ -146,8 +154,13 @@ impl<'a> From<&'a conversation::Call<'_>> for Call<'a> {
                 name: &call.name,
                 arguments: &call.arguments,
             },
+            signed: call_members(signature(call, options)),
         }
     }
+}
+
+fn signature<'a>(call: &conversation::Call<'a>, options: Options) -> Option<&'a str> {
+    call.signature.filter(|_| options.signatures)
 }
 
 #[derive(Serialize)]
@@ -186,7 +199,7 @@ struct ResponseFormat<'a> {
 struct JsonSchema<'a> {
     name: &'static str,
     schema: &'a Value,
-    /// Whether the provider shall hold the model to it, which it does for some schemas only.
+    /// Whether the provider enforces the schema; it refuses to for some.
     strict: bool,
 }
 

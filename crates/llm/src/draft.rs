@@ -1,0 +1,189 @@
+//! An answer while it arrives: what every provider's decoder writes to.
+
+use std::collections::VecDeque;
+
+use colloquy_application::ports::{ChatEnd, ChatEvent, ModelError};
+use colloquy_domain::{FinishReason, ToolCall, Usage};
+
+use crate::finish_reason;
+use crate::surrogates::Surrogates;
+use crate::text::without_nul;
+use crate::think_tags::{Split, ThinkTags};
+
+/// Tool calls of one answer. The model is told of this limit with its results.
+pub(crate) const MAX_CALLS: usize = 128;
+/// Bytes of an answer's tool calls and of the signatures that go with them.
+pub(crate) const MAX_CALL_BYTES: usize = 1024 * 1024;
+
+/// Whether more of the answer is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Continue,
+    /// The provider's end mark.
+    End,
+    /// A limit is reached: the answer ends as `length`.
+    Cut,
+}
+
+/// Collects an answer and hands out its events.
+#[derive(Default)]
+pub(crate) struct Draft {
+    /// Once set, nothing that follows can fail the answer.
+    finish_reason: Option<FinishReason>,
+    usage: Option<Usage>,
+    /// Whether any event has been handed out.
+    has_output: bool,
+    /// Whether the current event may contain placeholders for surrogates.
+    has_surrogates: bool,
+    /// Whether the current event shows that the model is at work.
+    is_alive: bool,
+    text: Surrogates,
+    reasoning: Surrogates,
+    think_tags: Option<ThinkTags>,
+    ready: VecDeque<ChatEvent>,
+}
+
+impl Draft {
+    /// A draft that looks for reasoning in tags.
+    pub(crate) fn with_think_tags() -> Self {
+        Self {
+            think_tags: Some(ThinkTags::default()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<ChatEvent> {
+        let event = self.ready.pop_front()?;
+        self.has_output = true;
+        Some(event)
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        self.has_output
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.finish_reason.is_some()
+    }
+
+    pub(crate) fn begin_event(&mut self, has_surrogates: bool) {
+        self.has_surrogates = has_surrogates;
+        self.is_alive = false;
+    }
+
+    /// Adds a sign of life where the event has given nothing else.
+    pub(crate) fn end_event(&mut self) {
+        if self.is_alive && self.ready.is_empty() {
+            self.ready.push_back(ChatEvent::Progress);
+        }
+    }
+
+    pub(crate) fn text(&mut self, piece: String) {
+        self.is_alive |= !piece.is_empty();
+        let text = self.text.join(piece, self.has_surrogates);
+        let split = match &mut self.think_tags {
+            Some(tags) => tags.split(text),
+            None => Split {
+                text,
+                ..Split::default()
+            },
+        };
+        self.push_split(split);
+    }
+
+    pub(crate) fn reasoning(&mut self, piece: String) {
+        self.is_alive |= !piece.is_empty();
+        let reasoning = self.reasoning.join(piece, self.has_surrogates);
+        self.push(reasoning, ChatEvent::Reasoning);
+    }
+
+    pub(crate) fn progress(&mut self) {
+        self.is_alive = true;
+    }
+
+    /// Joins surrogates in a text that is complete.
+    pub(crate) fn joined(&self, text: String) -> String {
+        let mut surrogates = Surrogates::default();
+        surrogates.join(text, self.has_surrogates) + surrogates.end()
+    }
+
+    /// Whether pieces of the current event may contain placeholders for surrogates.
+    pub(crate) fn has_surrogates(&self) -> bool {
+        self.has_surrogates
+    }
+
+    /// Updates the token counts; later counts replace earlier ones.
+    pub(crate) fn count(&mut self, input: Option<u64>, output: Option<u64>) {
+        if input.or(output).is_none() {
+            return;
+        }
+        let usage = self.usage.get_or_insert(Usage {
+            input_tokens: 0,
+            output_tokens: 0,
+        });
+        usage.input_tokens = input.unwrap_or(usage.input_tokens);
+        usage.output_tokens = output.unwrap_or(usage.output_tokens);
+    }
+
+    /// Notes the provider's reason for stopping.
+    ///
+    /// # Errors
+    /// A reason that means failure.
+    pub(crate) fn stop_for(&mut self, reason: &str) -> Result<(), ModelError> {
+        if let Some(reason) = finish_reason::parse(reason)? {
+            self.is_alive |= !self.is_complete();
+            self.stop(reason);
+        }
+        Ok(())
+    }
+
+    /// Notes why the answer ends. Some servers send `stop` with every chunk: another reason wins.
+    pub(crate) fn stop(&mut self, reason: FinishReason) {
+        let known = self.finish_reason.filter(|it| *it != FinishReason::Stop);
+        self.finish_reason = Some(known.unwrap_or(reason));
+    }
+
+    /// Ends the answer with its calls.
+    pub(crate) fn end(&mut self, finish_reason: FinishReason, calls: Vec<ToolCall>) {
+        let rest = self.reasoning.end().to_owned();
+        self.push(rest, ChatEvent::Reasoning);
+        let rest = self.text.end().to_owned();
+        if !rest.is_empty() {
+            self.text(rest);
+        }
+        if let Some(tags) = &mut self.think_tags {
+            let split = tags.end();
+            self.push_split(split);
+        }
+        let calls = calls.into_iter().map(|call| ToolCall {
+            id: without_nul(call.id),
+            name: without_nul(call.name),
+            arguments: without_nul(call.arguments),
+            signature: call.signature.map(|it| it.replace("\\u0000", "\\ufffd")),
+        });
+        self.ready.extend(calls.map(ChatEvent::ToolCall));
+        self.ready.push_back(ChatEvent::End(ChatEnd {
+            finish_reason,
+            usage: self.usage,
+        }));
+    }
+
+    pub(crate) fn finish_reason(&self) -> Option<FinishReason> {
+        self.finish_reason
+    }
+
+    fn push_split(&mut self, split: Split) {
+        self.push(split.reasoning, ChatEvent::Reasoning);
+        self.push(split.text, ChatEvent::Text);
+    }
+
+    fn push(&mut self, text: String, as_event: fn(String) -> ChatEvent) {
+        if !text.is_empty() {
+            self.ready.push_back(as_event(without_nul(text)));
+        }
+    }
+}

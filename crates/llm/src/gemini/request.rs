@@ -1,0 +1,129 @@
+//! Requests of the Gemini API.
+
+use colloquy_application::ports::{ChatRequest, ToolDefinition};
+use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP};
+use serde_json::{Map, Value, json};
+
+use crate::ProviderKind;
+use crate::conversation::{Call, Outcome, Turn, spoken, turns};
+
+/// Stands for a signature that is not known; Gemini 3 refuses the first call of a turn without one.
+const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+pub(super) fn body(request: &ChatRequest, with_schema: bool) -> Value {
+    let turns = turns(&request.messages, ProviderKind::Gemini);
+    let needs_signature = request.model.name().contains("gemini-3");
+    let contents: Vec<_> = turns
+        .iter()
+        .map(|turn| content(turn, needs_signature))
+        .collect();
+    let mut body = Map::new();
+    body.insert("contents".to_owned(), contents.into());
+    if let Some(text) = request.instructions.as_deref().and_then(spoken) {
+        let system = json!({"parts": [{"text": text}]});
+        body.insert("systemInstruction".to_owned(), system);
+    }
+    if !request.tools.is_empty() {
+        let functions: Vec<_> = request.tools.iter().map(function).collect();
+        let tools = json!([{"functionDeclarations": functions}]);
+        body.insert("tools".to_owned(), tools);
+    }
+    if !request.tools.is_empty() && !request.may_call_tools {
+        let config = json!({"functionCallingConfig": {"mode": "NONE"}});
+        body.insert("toolConfig".to_owned(), config);
+    }
+    let settings = generation_config(request, with_schema);
+    if !settings.is_empty() {
+        body.insert("generationConfig".to_owned(), settings.into());
+    }
+    Value::Object(body)
+}
+
+fn generation_config(request: &ChatRequest, with_schema: bool) -> Map<String, Value> {
+    let settings = &request.configuration;
+    let schema = request.output_schema.as_ref().filter(|_| with_schema);
+    let presence = settings.presence_penalty.map(PresencePenalty::get);
+    let frequency = settings.frequency_penalty.map(FrequencyPenalty::get);
+    let members: [(&str, Option<Value>); 7] = [
+        (
+            "temperature",
+            settings.temperature.map(Temperature::get).map(Into::into),
+        ),
+        ("topP", settings.top_p.map(TopP::get).map(Into::into)),
+        (
+            "maxOutputTokens",
+            settings
+                .max_output_tokens
+                .map(TokenLimit::get)
+                .map(Into::into),
+        ),
+        ("presencePenalty", presence.map(Into::into)),
+        ("frequencyPenalty", frequency.map(Into::into)),
+        (
+            "responseMimeType",
+            schema.map(|_| "application/json".into()),
+        ),
+        ("responseJsonSchema", schema.cloned()),
+    ];
+    let members = members.into_iter();
+    members
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+fn content(turn: &Turn<'_>, needs_signature: bool) -> Value {
+    match turn {
+        Turn::User(text) => json!({"role": "user", "parts": [{"text": text}]}),
+        Turn::Assistant { text, calls } => {
+            let text = text.iter().map(|text| json!({"text": text}));
+            let calls = (0..).zip(calls);
+            let calls =
+                calls.map(|(place, call)| function_call(call, needs_signature && place == 0));
+            json!({"role": "model", "parts": text.chain(calls).collect::<Vec<_>>()})
+        }
+        Turn::Tools(outcomes) => {
+            let parts = outcomes.iter().map(function_response);
+            json!({"role": "user", "parts": parts.collect::<Vec<_>>()})
+        }
+    }
+}
+
+fn function_call(call: &Call<'_>, needs_signature: bool) -> Value {
+    let arguments: Map<String, Value> = serde_json::from_str(&call.arguments).unwrap_or_default();
+    let mut function = json!({"name": call.name, "args": arguments});
+    add_id(&mut function, &call.id);
+    let mut part = json!({"functionCall": function});
+    let signature = call.signature.filter(|signature| is_base64(signature));
+    let signature = signature.or(needs_signature.then_some(NO_SIGNATURE));
+    if let Some(signature) = signature {
+        part["thoughtSignature"] = signature.into();
+    }
+    part
+}
+
+fn function_response(outcome: &Outcome<'_>) -> Value {
+    let mut function = json!({"name": outcome.name, "response": {"output": outcome.content}});
+    add_id(&mut function, &outcome.id);
+    json!({"functionResponse": function})
+}
+
+/// Sends the API's own ids only: most of its models give none, and ours begin with `call`.
+fn add_id(function: &mut Value, id: &str) {
+    if !id.starts_with("call") {
+        function["id"] = id.into();
+    }
+}
+
+/// Whether the signature can be Gemini's: other providers' are JSON.
+fn is_base64(signature: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+    signature.bytes().all(is_allowed)
+}
+
+fn function(tool: &ToolDefinition) -> Value {
+    json!({
+        "name": tool.name.as_str(),
+        "description": tool.description,
+        "parametersJsonSchema": tool.parameters,
+    })
+}
