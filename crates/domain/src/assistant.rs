@@ -53,6 +53,40 @@ pub struct Assistant {
     pub updated_at: DateTime<Utc>,
 }
 
+impl Assistant {
+    /// A public, enabled assistant with the default of every other field.
+    #[must_use]
+    pub fn new(
+        id: AssistantId,
+        slug: Slug,
+        name: AssistantName,
+        model: ModelName,
+        created_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            slug,
+            name,
+            description: None,
+            instructions: Instructions::default(),
+            model,
+            configuration: Configuration::default(),
+            tools: Vec::new(),
+            tool_max_concurrency: ToolConcurrency::default(),
+            max_tool_rounds: ToolRounds::default(),
+            budget: RunBudget::default(),
+            output_schema: None,
+            user_authentication: false,
+            caching: AnswerCaching::default(),
+            is_enabled: true,
+            avatar: Avatar::default(),
+            revision: 1,
+            created_at,
+            updated_at: created_at,
+        }
+    }
+}
+
 /// Limits for one run, including the assistants it calls as tools. The service's own limits apply
 /// where a limit is unset or higher.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,22 +2,18 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use colloquy_web::etag::IfNoneMatch;
 use colloquy_web::input::{Fields, Input, Query, WithoutQuery, choice};
 use colloquy_web::problem::Problem;
-use colloquy_web::serve::SharedBytes;
+use colloquy_web::static_file::StaticFile;
 use utoipa_swagger_ui::Config;
 
 use crate::openapi::{DocumentVersion, openapi_json};
@@ -33,7 +29,6 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
-const REVALIDATE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 
 /// `/openapi.json` and `/docs`.
 pub(crate) fn routes() -> Router<App> {
@@ -54,7 +49,7 @@ impl Input for DocumentVersion {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let version = choice(Self::from_name, "3.1 or 3.2");
+        let version = choice(Self::from_name, || vec!["3.1", "3.2"]);
         Some(fields.optional("version", version).unwrap_or_default())
     }
 }
@@ -62,33 +57,33 @@ impl Input for DocumentVersion {
 /// Each version is written when it is asked for the first time.
 async fn document(
     Query(version): Query<DocumentVersion>,
-    at_hand: IfNoneMatch,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     static WRITTEN: [OnceLock<StaticFile>; 2] = [const { OnceLock::new() }; 2];
     let written = &WRITTEN[usize::from(version == DocumentVersion::V3_2)];
     if let Some(file) = written.get() {
-        return Ok(file.answer(&at_hand));
+        return Ok(file.response(&headers));
     }
     let json = openapi_json(version).map_err(Problem::internal)?;
-    let file = StaticFile::new("application/json", json.into());
-    Ok(written.get_or_init(|| file).answer(&at_hand))
+    let file = StaticFile::text("application/json", json);
+    Ok(written.get_or_init(|| file).response(&headers))
 }
 
-async fn page(at_hand: IfNoneMatch) -> Response {
+async fn page(headers: HeaderMap) -> Response {
     static FILE: LazyLock<StaticFile> =
-        LazyLock::new(|| StaticFile::new("text/html; charset=utf-8", Bytes::from_static(PAGE)));
-    ([(CONTENT_SECURITY_POLICY, POLICY)], FILE.answer(&at_hand)).into_response()
+        LazyLock::new(|| StaticFile::text("text/html; charset=utf-8", Bytes::from_static(PAGE)));
+    ([(CONTENT_SECURITY_POLICY, POLICY)], FILE.response(&headers)).into_response()
 }
 
-async fn asset(Path(name): Path<String>, at_hand: IfNoneMatch) -> Result<Response, Problem> {
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let file = FILES.get(name.as_str()).ok_or_else(Problem::not_found)?;
-    Ok(file.answer(&at_hand))
+    Ok(file.response(&headers))
 }
 
 /// What the page loads, by name. Held once, however many are sending it.
 static FILES: LazyLock<HashMap<&str, StaticFile>> = LazyLock::new(|| {
     let script = Bytes::from_static(START);
-    let start = StaticFile::new("text/javascript; charset=utf-8", script);
+    let start = StaticFile::text("text/javascript; charset=utf-8", script);
     let assets = ASSETS
         .iter()
         .filter_map(|name| Some((*name, vendored(name)?)));
@@ -102,43 +97,7 @@ fn vendored(name: &str) -> Option<StaticFile> {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),
     };
-    Some(StaticFile {
-        is_gzipped: file.gzpipped,
-        ..StaticFile::new(&file.content_type, bytes)
-    })
-}
-
-/// A file that is the same for as long as the process lives.
-struct StaticFile {
-    content_type: HeaderValue,
-    bytes: Bytes,
-    is_gzipped: bool,
-    etag: String,
-}
-
-impl StaticFile {
-    fn new(content_type: &str, bytes: Bytes) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&bytes);
-        Self {
-            etag: format!("\"{:016x}\"", hasher.finish()),
-            content_type: HeaderValue::from_str(content_type)
-                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            bytes,
-            is_gzipped: false,
-        }
-    }
-
-    fn answer(&self, at_hand: &IfNoneMatch) -> Response {
-        let validity = [(ETAG, self.etag.as_str())];
-        if at_hand.names(&self.etag) {
-            return (StatusCode::NOT_MODIFIED, validity, [REVALIDATE]).into_response();
-        }
-        let kind = [(CONTENT_TYPE, self.content_type.clone())];
-        let encoding = self.is_gzipped.then_some([(CONTENT_ENCODING, "gzip")]);
-        let body = self.bytes.clone();
-        let mut response = (encoding, kind, validity, [REVALIDATE], body).into_response();
-        response.extensions_mut().insert(SharedBytes);
-        response
-    }
+    let content_type = HeaderValue::from_str(&file.content_type).ok()?;
+    file.gzpipped
+        .then(|| StaticFile::compressed(content_type, bytes))
 }

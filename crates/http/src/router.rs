@@ -8,8 +8,6 @@ use colloquy_application::ports::HealthCheck;
 use colloquy_web::client_address::TrustedProxies;
 use colloquy_web::input::WithoutQuery;
 use colloquy_web::middleware::{self, MiddlewareOptions};
-use colloquy_web::problem::Problem;
-use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::state::{App, Readiness};
@@ -37,7 +35,7 @@ pub fn router(
     let routes = routes
         .merge(docs::routes())
         .with_state(App::new(use_cases, readiness, proxies, metrics));
-    layered(routes, without_query, options)
+    middleware::wrap(routes, without_query, middleware_options(options))
 }
 
 /// Routes of one kind of thing, as they are documented.
@@ -94,27 +92,13 @@ fn below_base_path(route: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
     (schemas, paths, handlers)
 }
 
-/// Puts around the routes what holds for every request.
-pub(crate) fn layered(routes: Router, without_query: WithoutQuery, options: HttpOptions) -> Router {
-    let routes = routes
-        .fallback(async || Problem::not_found())
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::layer(
-            without_query,
-            middleware_options(options),
-        ));
-    // What is not found may be with a slash less, and only then is looked for again.
-    let trimmed = NormalizePath::trim_trailing_slash(routes.clone());
-    routes.fallback_service(trimmed)
-}
-
 fn middleware_options(options: HttpOptions) -> MiddlewareOptions {
     MiddlewareOptions {
         ids: options.ids,
         cors_origins: options.cors_origins,
         trusted_proxies: options.trusted_proxies,
         max_requests: options.max_requests,
-        limited_base: BASE,
+        unlimited_paths: &["/health/", "/docs", "/openapi.json"],
         metrics: options.metrics,
     }
 }

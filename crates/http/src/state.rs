@@ -18,7 +18,7 @@ use colloquy_web::metrics::Metrics;
 use colloquy_web::run_streams::Draining;
 use tokio_util::sync::CancellationToken;
 
-use crate::assistants::WrittenAssistants;
+use crate::assistants::AssistantJsonCache;
 
 /// What the handlers work with; each asks for the part that it needs.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ struct Parts {
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
     metrics: Metrics,
-    written_assistants: Arc<WrittenAssistants>,
+    assistant_json: Arc<AssistantJsonCache>,
 }
 
 /// What tells whether the service can do its work.
@@ -69,7 +69,7 @@ impl App {
             readiness,
             trusted_proxies,
             metrics,
-            written_assistants: Arc::default(),
+            assistant_json: Arc::default(),
         }))
     }
 }
@@ -92,9 +92,9 @@ impl FromRef<App> for TrustedProxies {
     }
 }
 
-impl FromRef<App> for Arc<WrittenAssistants> {
+impl FromRef<App> for Arc<AssistantJsonCache> {
     fn from_ref(app: &App) -> Self {
-        Self::clone(&app.0.written_assistants)
+        Self::clone(&app.0.assistant_json)
     }
 }
 

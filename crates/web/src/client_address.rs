@@ -55,7 +55,7 @@ impl TrustedProxies {
 pub(crate) struct Network(IpAddr);
 
 impl Network {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    pub(crate) fn from_address(address: IpAddr) -> Self {
         const PREFIX: u128 = !(u64::MAX as u128);
         Self(match address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & PREFIX).into(),
@@ -64,9 +64,9 @@ impl Network {
     }
 
     /// Of the client that sends the request.
-    pub(crate) fn of_request<B>(request: &Request<B>, trusted: &TrustedProxies) -> Self {
+    pub(crate) fn from_request<B>(request: &Request<B>, trusted: &TrustedProxies) -> Self {
         let peer = peer(request.extensions());
-        Self::of(client(peer, request.headers(), trusted))
+        Self::from_address(client(peer, request.headers(), trusted))
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_addresses_of_an_ipv6_network_count_together() {
-        let of = |text: &str| Network::of(text.parse().unwrap());
+        let of = |text: &str| Network::from_address(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));

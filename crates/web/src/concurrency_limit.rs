@@ -6,6 +6,7 @@
 //! arrived are limited apart from the others, in number and bytes, for each client and in all.
 //! Signs of life are answered all the same. A turn that lasts for too long is taken away.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,12 +14,16 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tower::layer::layer_fn;
+use tower::{Layer, service_fn};
 
 use crate::client_address::{Network, TrustedProxies};
 use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
+use crate::middleware::HttpService;
 use crate::problem::Problem;
 use crate::serve::{Activity, Waiting};
 
@@ -46,22 +51,22 @@ pub(crate) struct ConcurrencyLimit {
     room: Arc<Semaphore>,
     work: Arc<Semaphore>,
     bodies: Budget<Arrival>,
-    /// The beginning of the paths that are limited.
-    base: &'static str,
+    /// Beginnings of paths that are not limited.
+    unlimited: &'static [&'static str],
     limits: Limits,
     proxies: TrustedProxies,
 }
 
 impl ConcurrencyLimit {
-    /// Admits `count` requests to paths below `base`, those that wait included.
+    /// Admits `count` requests, those that wait included, and any to `unlimited` paths.
     pub(crate) fn new(
-        base: &'static str,
+        unlimited: &'static [&'static str],
         count: usize,
         proxies: TrustedProxies,
         limits: Limits,
     ) -> Self {
         Self {
-            base,
+            unlimited,
             room: Arc::new(Semaphore::new(count)),
             work: Arc::new(Semaphore::new(AT_WORK)),
             bodies: Budget::new(BODIES, Limit::RequestBodies, limits.clone()),
@@ -77,6 +82,37 @@ impl ConcurrencyLimit {
             Problem::unavailable(busy)
         })
     }
+}
+
+/// The layer that gives each request its permit, and takes it away from one that lasts too long.
+pub(crate) fn layer<S: HttpService>(
+    limit: ConcurrencyLimit,
+) -> impl Layer<S, Service = impl HttpService> + Clone {
+    layer_fn(move |inner: S| {
+        let limit = limit.clone();
+        service_fn(move |request: Request| handle(limit.clone(), inner.clone(), request))
+    })
+}
+
+async fn handle(
+    limit: ConcurrencyLimit,
+    mut inner: impl HttpService,
+    mut request: Request,
+) -> Result<Response, Infallible> {
+    let permit = match Permit::take(&limit, &mut request).await {
+        Ok(permit) => permit,
+        Err(problem) => return Ok(problem.into_response()),
+    };
+    let response = tokio::select! {
+        biased;
+        response = inner.call(request) => response?,
+        () = permit.overdue() => {
+            let late = "The request took too long. Try again in a moment.";
+            Problem::unavailable(late).into_response()
+        }
+    };
+    permit.end();
+    Ok(response)
 }
 
 /// A request's turn. It lasts until the head of the answer is there; a handler that then only
@@ -95,7 +131,7 @@ struct Held {
 
 impl Permit {
     /// The turn of the request with these extensions.
-    pub(crate) fn of(extensions: &Extensions) -> Self {
+    pub(crate) fn from_extensions(extensions: &Extensions) -> Self {
         extensions.get().cloned().unwrap_or_default()
     }
 
@@ -107,14 +143,15 @@ impl Permit {
         limit: &ConcurrencyLimit,
         request: &mut Request,
     ) -> Result<Self, Problem> {
-        if !request.uri().path().starts_with(limit.base) {
+        let path = request.uri().path();
+        if limit.unlimited.iter().any(|it| path.starts_with(it)) {
             return Ok(Self::default());
         }
         let turn = Self(Some(Arc::new(Held {
             room: Mutex::new(Some(limit.room()?)),
             work: Mutex::new(None),
             limit: limit.clone(),
-            client: Network::of_request(request, &limit.proxies),
+            client: Network::from_request(request, &limit.proxies),
             connection: request.extensions().get().cloned(),
         })));
         turn.work().await;
@@ -137,7 +174,7 @@ impl Permit {
         self.end();
         let arrival = Arc::new(Arrival::default());
         let Some(held) = &self.0 else {
-            return Ok(AwaitedBody::of(arrival));
+            return Ok(AwaitedBody::new(arrival));
         };
         let holder = Arc::clone(&arrival);
         let bodies = &held.limit.bodies;
@@ -202,7 +239,7 @@ pub(crate) struct AwaitedBody {
 }
 
 impl AwaitedBody {
-    fn of(arrival: Arc<Arrival>) -> Self {
+    fn new(arrival: Arc<Arrival>) -> Self {
         Self {
             arrival,
             share: None,
@@ -250,7 +287,7 @@ impl<S: Sync> FromRequestParts<S> for Permit {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        Ok(Self::of(&parts.extensions))
+        Ok(Self::from_extensions(&parts.extensions))
     }
 }
 

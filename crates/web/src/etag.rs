@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderValue;
 use axum::http::header::IF_NONE_MATCH;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 
 use crate::headers::members;
 
@@ -13,6 +13,12 @@ use crate::headers::members;
 pub struct IfNoneMatch(Vec<HeaderValue>);
 
 impl IfNoneMatch {
+    /// What these headers say.
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
+    }
+
     /// Whether the tag is among them; weak ones match as well.
     #[must_use]
     pub fn names(&self, tag: &str) -> bool {
@@ -24,7 +30,6 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let lines = parts.headers.get_all(IF_NONE_MATCH);
-        Ok(Self(lines.iter().cloned().collect()))
+        Ok(Self::from_headers(&parts.headers))
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod access_watch;
 pub mod client_address;
+pub mod compression;
 pub mod concurrency_limit;
 pub mod cors;
 pub mod created;
@@ -20,9 +21,9 @@ pub mod problem;
 pub mod request_id;
 pub mod run_streams;
 pub mod schema;
-mod security_headers;
 pub mod serve;
 pub mod sign_in;
 pub mod sse;
+pub mod static_file;
 pub mod timestamp;
 mod unread_body;

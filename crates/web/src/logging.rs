@@ -10,21 +10,36 @@ use colloquy_application::spans::TARGET;
 use colloquy_domain::UserId;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
+use tower::layer::layer_fn;
+use tower::{Layer, service_fn};
 use tracing::{Instrument as _, Span, field};
 
 use crate::metrics::known_method;
-use crate::request_id::RequestId;
+use crate::middleware::HttpService;
+use crate::request_id;
+
+/// The layer that logs each request.
+pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
+    layer_fn(|mut inner: S| {
+        service_fn(move |request: Request| {
+            let log = RequestLog::begin(&request);
+            let response = log.cover(inner.call(request));
+            async move { Ok(log.end(response.await?)) }
+        })
+    })
+}
 
 /// A request's spans, for the log and for a trace, and how it was answered. Paths, query strings,
 /// headers, bodies and methods of their own making stay out of both: they may carry secrets.
-pub(crate) struct RequestLog {
+struct RequestLog {
     span: Span,
     trace: Span,
     started: Instant,
 }
 
 impl RequestLog {
-    pub(crate) fn begin(request: &Request, id: &RequestId) -> Self {
+    fn begin(request: &Request) -> Self {
+        let id = request_id::assigned(request);
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map_or("unknown", MatchedPath::as_str);
         // One that a client has made up could be anything.
@@ -33,7 +48,7 @@ impl RequestLog {
             "request",
             method,
             route,
-            request.id = id.as_str(),
+            request.id = request_id::text(id.as_ref()),
             user.id = field::Empty,
         );
         // Named as OpenTelemetry's conventions for HTTP name it.
@@ -56,18 +71,13 @@ impl RequestLog {
     }
 
     /// The work, as the log and the trace have it.
-    pub(crate) fn of<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+    fn cover<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         work.instrument(self.span.clone())
             .instrument(self.trace.clone())
     }
 
-    /// What is said within belongs to the request.
-    pub(crate) fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.span.in_scope(work)
-    }
-
     /// Says how the request was answered. A body that is still to be made is made in its spans.
-    pub(crate) fn end(self, response: Response) -> Response {
+    fn end(self, response: Response) -> Response {
         let status = response.status().as_u16();
         self.span.in_scope(|| {
             tracing::info!(
@@ -105,7 +115,7 @@ impl HttpBody for Spanned {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let Self { body, log } = &mut *self;
-        log.in_scope(|| Pin::new(body).poll_frame(context))
+        log.span.in_scope(|| Pin::new(body).poll_frame(context))
     }
 
     fn is_end_stream(&self) -> bool {

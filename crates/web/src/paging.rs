@@ -3,17 +3,17 @@
 
 use std::num::IntErrorKind;
 
-use axum::Json;
 use axum::http::HeaderName;
 use axum::http::header::LINK;
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::{Extension, Json};
 use colloquy_application::Slice;
 use colloquy_application::ports::{OffsetList, OffsetPage};
 use colloquy_domain::Violation;
 use serde::Serialize;
-use utoipa::openapi::path::Parameter;
 
-use crate::input::{Fields, Input, Parameters, text};
+use crate::compression::Compressible;
+use crate::input::{Fields, Input, Kind, text};
 use crate::problem::Problem;
 use crate::schema;
 
@@ -27,9 +27,7 @@ impl Input for OffsetPage {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            skip: fields
-                .optional("skip", text(|text| count(&text)))
-                .unwrap_or(0),
+            skip: fields.optional("skip", skip()).unwrap_or(0),
             limit: read_limit(fields),
         })
     }
@@ -55,10 +53,9 @@ impl<C: Cursor> Input for Keyset<C> {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let cursor = |text: String| C::decode(&text).ok_or_else(not_of_this_list);
         Some(Self {
             limit: read_limit(fields),
-            cursor: fields.optional("cursor", text(cursor)),
+            cursor: fields.optional("cursor", cursor()),
         })
     }
 }
@@ -77,9 +74,34 @@ impl<C: Cursor> Keyset<C> {
 }
 
 fn read_limit(fields: &mut Fields<'_>) -> u32 {
-    fields
-        .optional("limit", text(|text| limit(&text)))
-        .unwrap_or(DEFAULT_LIMIT)
+    let schema = || {
+        schema::whole_number()
+            .minimum(Some(1))
+            .maximum(Some(MAX_LIMIT))
+            .default(Some(DEFAULT_LIMIT.into()))
+    };
+    let limit = text(|text| limit(&text), schema).describe("How many items at the most.");
+    fields.optional("limit", limit).unwrap_or(DEFAULT_LIMIT)
+}
+
+fn skip() -> impl Kind<Value = u64> {
+    number()
+        .default_is(0)
+        .describe("How many items to pass over.")
+}
+
+fn cursor<C: Cursor>() -> impl Kind<Value = C> {
+    let decode = |text: String| C::decode(&text).ok_or_else(not_of_this_list);
+    let schema = || schema::string().pattern(Some("^[A-Za-z0-9_-]{23,44}$"));
+    text(decode, schema).describe("Where to go on; from the `Link` header of the stretch before.")
+}
+
+/// A number of items or events, as text.
+pub fn number() -> impl Kind<Value = u64> {
+    text(
+        |text| count(&text),
+        || schema::whole_number().minimum(Some(0)),
+    )
 }
 
 fn not_of_this_list() -> Violation {
@@ -97,7 +119,7 @@ fn limit(text: &str) -> Result<u32, Violation> {
 }
 
 /// A number of items.
-pub fn count(text: &str) -> Result<u64, Violation> {
+fn count(text: &str) -> Result<u64, Violation> {
     u64::try_from(whole_number(text)?)
         .map_err(|_| Violation::new("out_of_range", "must not be negative"))
 }
@@ -115,7 +137,8 @@ fn whole_number(text: &str) -> Result<i64, Violation> {
 /// A page and the number of all items.
 pub fn counted<T, V: Serialize>(list: OffsetList<T>, view: impl Fn(T) -> V) -> Response {
     let items: Vec<V> = list.items.into_iter().map(view).collect();
-    ([(X_TOTAL_COUNT, list.total)], Json(items)).into_response()
+    let count = [(X_TOTAL_COUNT, list.total)];
+    (Extension(Compressible), count, Json(items)).into_response()
 }
 
 /// A stretch of the list at `path`, and the way to the next while there is one, with the request's
@@ -155,7 +178,8 @@ pub fn page<V: Serialize, C: Cursor>(
         .into_iter()
         .filter_map(|(relation, cursor)| Some((LINK, link(path, query, cursor?, relation))));
     // Written at once: what a client that takes nothing holds is then counted.
-    (AppendHeaders(links), Json(items.collect::<Vec<_>>())).into_response()
+    let items: Vec<V> = items.collect();
+    (Extension(Compressible), AppendHeaders(links), Json(items)).into_response()
 }
 
 fn link(path: &str, query: Option<&str>, cursor: impl Cursor, relation: &str) -> String {
@@ -165,35 +189,4 @@ fn link(path: &str, query: Option<&str>, cursor: impl Cursor, relation: &str) ->
         .append_pair("cursor", &cursor.encode())
         .finish();
     format!("<{path}?{query}>; rel=\"{relation}\"")
-}
-
-impl Parameters for OffsetPage {
-    fn parameters() -> Vec<Parameter> {
-        let skip = schema::whole_number()
-            .minimum(Some(0))
-            .default(Some(0.into()));
-        vec![
-            schema::query_parameter("skip", skip, "How many items to pass over."),
-            limit_parameter(),
-        ]
-    }
-}
-
-impl<C: Cursor> Parameters for Keyset<C> {
-    fn parameters() -> Vec<Parameter> {
-        let text = schema::string().pattern(Some("^[A-Za-z0-9_-]{23,44}$"));
-        let cursor = "Where to go on; from the `Link` header of the stretch before.";
-        vec![
-            limit_parameter(),
-            schema::query_parameter("cursor", text, cursor),
-        ]
-    }
-}
-
-fn limit_parameter() -> Parameter {
-    let limit = schema::whole_number()
-        .minimum(Some(1))
-        .maximum(Some(MAX_LIMIT))
-        .default(Some(DEFAULT_LIMIT.into()));
-    schema::query_parameter("limit", limit, "How many items at the most.")
 }

@@ -1,45 +1,49 @@
 //! The name of a request in responses and logs.
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::Response;
-use colloquy_application::ports::IdGenerator;
+use std::sync::Arc;
 
-/// Names a request in answers and logs.
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use colloquy_application::ports::IdGenerator;
+use tower_http::request_id::{MakeRequestId, RequestId};
+
+/// Names a request in its response and in logs.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
-/// A request's name: the client's, or one of ours. Nothing but letters, digits and `._-`.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(HeaderValue);
-
-impl RequestId {
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+/// Removes a client's name for its request unless it is short and made of letters, digits and
+/// `._-`: it is written into logs.
+pub(crate) fn remove_unusable(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    if headers.get(X_REQUEST_ID).is_some_and(|id| !is_usable(id)) {
+        headers.remove(X_REQUEST_ID);
     }
+    request
+}
 
-    /// The name that the request brings, or a new one.
-    pub(crate) fn of(request: &Request, ids: &dyn IdGenerator) -> Self {
-        Self::sent(request.headers()).unwrap_or_else(|| Self::new(ids))
-    }
+fn is_usable(id: &HeaderValue) -> bool {
+    let is_allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(is_allowed)
+}
 
-    /// Names the request in its answer.
-    pub(crate) fn add_to(self, response: &mut Response) {
-        response.headers_mut().insert(X_REQUEST_ID, self.0);
-    }
+/// Names requests that bring no name.
+#[derive(Clone)]
+pub(crate) struct NewRequestId(pub(crate) Arc<dyn IdGenerator>);
 
-    fn new(ids: &dyn IdGenerator) -> Self {
-        let id = ids.next_id().to_string();
-        // Digits and hyphens are a value always.
-        let value = HeaderValue::try_from(id);
-        Self(value.unwrap_or_else(|_| HeaderValue::from_static("")))
+impl MakeRequestId for NewRequestId {
+    fn make_request_id<B>(&mut self, _request: &axum::http::Request<B>) -> Option<RequestId> {
+        let id = HeaderValue::try_from(self.0.next_id().to_string());
+        id.ok().map(RequestId::new)
     }
+}
 
-    fn sent(headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get(X_REQUEST_ID)?;
-        let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        let is_sane =
-            (1..=MAX_LENGTH).contains(&value.len()) && value.as_bytes().iter().all(allowed);
-        is_sane.then(|| Self(value.clone()))
-    }
+/// The name that the request has been given.
+pub(crate) fn assigned(request: &Request) -> Option<RequestId> {
+    request.extensions().get().cloned()
+}
+
+/// The name as text.
+pub(crate) fn text(id: Option<&RequestId>) -> &str {
+    let text = id.and_then(|id| id.header_value().to_str().ok());
+    text.unwrap_or_default()
 }

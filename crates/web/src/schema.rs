@@ -1,9 +1,8 @@
 //! Building blocks of the document's schemas, fed with the limits of the domain's types.
 
-use serde_json::{Value, json};
-use utoipa::openapi::extensions::Extensions;
+use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Required, Schema, SchemaFormat};
 
 /// Any text.
@@ -63,71 +62,46 @@ pub fn between(min: f64, max: f64) -> ObjectBuilder {
 }
 
 /// The same, or `null`.
-pub fn nullable(schema: ObjectBuilder) -> ObjectBuilder {
-    let mut object = schema.build();
-    if let SchemaType::Type(kind) = object.schema_type {
-        object.schema_type = SchemaType::from_iter([kind, Type::Null]);
-    }
-    if let Some(values) = &mut object.enum_values {
-        values.push(Value::Null);
-    }
-    object.into()
-}
-
-/// A request's body: an object that takes the named members and no others.
-#[derive(Default)]
-pub struct BodySchema(ObjectBuilder);
-
-impl BodySchema {
-    /// An object without members, with this description.
-    #[must_use]
-    pub fn new(description: &str) -> Self {
-        Self(
-            ObjectBuilder::new()
-                .schema_type(Type::Object)
-                .description(Some(description))
-                .additional_properties(Some(AdditionalProperties::FreeForm(false))),
-        )
-    }
-
-    /// A member that must be there.
-    pub fn required(self, name: &str, schema: impl Into<RefOr<Schema>>) -> Self {
-        Self(self.optional(name, schema).0.required(name))
-    }
-
-    /// A member that may be left out.
-    pub fn optional(self, name: &str, schema: impl Into<RefOr<Schema>>) -> Self {
-        Self(self.0.property(name, schema))
-    }
-
-    /// Says that where `member` is, `needed` must be too. JSON Schema's own word for it, which the
-    /// builder does not know.
-    pub fn dependent(self, member: &str, needed: &str) -> Self {
-        let rule = Extensions::from_iter([("dependentRequired", json!({member: [needed]}))]);
-        Self(self.0.extensions(Some(rule)))
-    }
-
-    /// A body that a client may send as it stands. Members that are accepted to no effect belong
-    /// neither here nor in the schema.
-    pub fn example(self, example: Value) -> Self {
-        Self(self.0.examples([example]))
-    }
-
-    /// The same, or `null`.
-    pub fn or_null(self) -> RefOr<Schema> {
-        nullable(self.0).into()
+#[must_use]
+pub fn nullable(schema: Schema) -> Schema {
+    let or_null = |kind: SchemaType| match kind {
+        SchemaType::Type(kind) => SchemaType::from_iter([kind, Type::Null]),
+        other => other,
+    };
+    match schema {
+        Schema::Object(mut object) => {
+            object.schema_type = or_null(object.schema_type);
+            if let Some(values) = &mut object.enum_values {
+                values.push(Value::Null);
+            }
+            Schema::Object(object)
+        }
+        Schema::Array(mut array) => {
+            array.schema_type = or_null(array.schema_type);
+            Schema::Array(array)
+        }
+        other => other,
     }
 }
 
-impl From<BodySchema> for RefOr<Schema> {
-    fn from(body: BodySchema) -> Self {
-        body.0.into()
+/// The same, with a sentence about it.
+#[must_use]
+pub fn described(mut schema: Schema, description: &str) -> Schema {
+    match &mut schema {
+        Schema::Object(object) => object.description = Some(description.to_owned()),
+        Schema::Array(array) => array.description = Some(description.to_owned()),
+        _ => {}
     }
+    schema
 }
 
-/// A parameter of the query string that may be left out.
-pub fn query_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Parameter {
-    parameter(ParameterIn::Query, name, schema, description)
+/// The same, with what counts where it is left out.
+#[must_use]
+pub fn with_default(mut schema: Schema, default: Value) -> Schema {
+    if let Schema::Object(object) = &mut schema {
+        object.default = Some(default);
+    }
+    schema
 }
 
 /// A header of the request that may be left out.
@@ -135,10 +109,10 @@ pub fn header_parameter(name: &str, schema: ObjectBuilder, description: &str) ->
     parameter(ParameterIn::Header, name, schema, description)
 }
 
-fn parameter(
+pub(crate) fn parameter(
     place: ParameterIn,
     name: &str,
-    schema: ObjectBuilder,
+    schema: impl Into<RefOr<Schema>>,
     description: &str,
 ) -> Parameter {
     ParameterBuilder::new()

@@ -155,7 +155,7 @@ fn admit(
     let max = shared.options.max_connections;
     let is_proxy = shared.proxies.include(peer.ip().to_canonical());
     let per_client = if is_proxy { max } else { max - max / 4 };
-    let client = Network::of(peer.ip());
+    let client = Network::from_address(peer.ip());
     let connection = Arc::new(Connection::default());
     let holder = Arc::clone(&connection);
     let share = shared

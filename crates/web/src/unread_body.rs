@@ -13,6 +13,10 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, sleep_until, timeout};
+use tower::layer::layer_fn;
+use tower::{Layer, service_fn};
+
+use crate::middleware::HttpService;
 
 /// How much of a body that nobody wants is read all the same: three of the largest files that are
 /// taken, so that who sends one too large is told.
@@ -22,11 +26,28 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// How much in a millisecond: the rest of the time others have the processors.
 const DRAIN_RATE: u64 = 32 * 1024;
 
+/// The layer.
+pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
+    layer_fn(|mut inner: S| {
+        service_fn(move |mut request: Request| {
+            let unread = UnreadBody::take_from(&mut request);
+            let response = inner.call(request);
+            async move {
+                let mut response = response.await?;
+                if let Some(unread) = unread {
+                    unread.drain(&mut response).await;
+                }
+                Ok(response)
+            }
+        })
+    })
+}
+
 /// The body of a request of HTTP/1, for what is left of it when the answer is there.
 ///
 /// A client that is still sending would find its connection reset, and might never see why. So the
 /// rest is taken in, or, when there is too much of it, the client is told that the connection ends.
-pub(crate) struct UnreadBody {
+struct UnreadBody {
     body: SharedBody,
     /// Who waits for a go-ahead has not begun to send, and had better not; who announces more than
     /// is read is cut off either way.
@@ -35,7 +56,7 @@ pub(crate) struct UnreadBody {
 
 impl UnreadBody {
     /// Keeps hold of the request's body, if there is one.
-    pub(crate) fn of(request: &mut Request) -> Option<Self> {
+    fn take_from(request: &mut Request) -> Option<Self> {
         let is_http1 = request.version() <= Version::HTTP_11;
         if !is_http1 || request.body().is_end_stream() {
             return None;
@@ -49,7 +70,7 @@ impl UnreadBody {
     }
 
     /// Takes in what is left.
-    pub(crate) async fn drain(self, response: &mut Response) {
+    async fn drain(self, response: &mut Response) {
         let Self { body, may_drain } = self;
         let is_over = body.is_end_stream() || (may_drain && has_ended(body).await);
         if !is_over {

@@ -1,11 +1,125 @@
+//! What assistants are made from, and what may change of them.
+
+use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    AnswerCaching, AnswerLifetime, Assistant, AssistantName, CacheScope, Configuration,
-    Description, FrequencyPenalty, HistoryLimit, Instructions, ModelCallLimit, ModelName,
-    OutputSchema, PresencePenalty, RunBudget, RunTokenLimit, SimilarityThreshold, Slug, Tag,
-    Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds, TopP,
+    AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, Avatar, CacheScope,
+    Configuration, Description, FrequencyPenalty, HistoryLimit, Instructions, ModelCallLimit,
+    ModelName, OutputSchema, PresencePenalty, RunBudget, RunTokenLimit, SimilarityThreshold, Slug,
+    Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds, TopP,
 };
 
 use crate::avatars::AvatarChanges;
+
+/// What a new assistant is made from.
+#[derive(Debug, Clone)]
+pub struct NewAssistant {
+    /// Its name as people see it.
+    pub name: AssistantName,
+    /// Derived from the name when `None`.
+    pub slug: Option<Slug>,
+    /// What it is good for.
+    pub description: Option<Description>,
+    /// What the model is told first.
+    pub instructions: Instructions,
+    /// The service's default model when `None`.
+    pub model: Option<ModelName>,
+    /// How the model is run.
+    pub configuration: Configuration,
+    /// What the model may use.
+    pub tools: Vec<ToolRef>,
+    /// How many tools at once.
+    pub tool_max_concurrency: ToolConcurrency,
+    /// How often in one run.
+    pub max_tool_rounds: ToolRounds,
+    /// What one run may use in all.
+    pub budget: RunBudget,
+    /// What the answers keep to.
+    pub output_schema: Option<OutputSchema>,
+    /// Private: only for signed-in users.
+    pub user_authentication: bool,
+    /// How its answers are shared.
+    pub caching: AnswerCaching,
+    /// Whether people see and run it.
+    pub is_enabled: bool,
+    /// How it looks, where that is not as usual.
+    pub avatar: AvatarChanges,
+}
+
+impl NewAssistant {
+    /// A public, enabled assistant of that name, with the default of every other field.
+    #[must_use]
+    pub fn new(name: AssistantName) -> Self {
+        Self {
+            name,
+            slug: None,
+            description: None,
+            instructions: Instructions::default(),
+            model: None,
+            configuration: Configuration::default(),
+            tools: Vec::new(),
+            tool_max_concurrency: ToolConcurrency::default(),
+            max_tool_rounds: ToolRounds::default(),
+            budget: RunBudget::default(),
+            output_schema: None,
+            caching: AnswerCaching::default(),
+            user_authentication: false,
+            is_enabled: true,
+            avatar: AvatarChanges::default(),
+        }
+    }
+
+    /// An assistant of that name with these fields; what they leave out has its default.
+    #[must_use]
+    pub fn from_changes(name: AssistantName, changes: AssistantChanges) -> Self {
+        let default = Self::new(name);
+        Self {
+            slug: changes.slug,
+            description: changes.description.flatten(),
+            instructions: changes.instructions.unwrap_or(default.instructions),
+            model: changes.model,
+            configuration: changes.configuration.applied_to(default.configuration),
+            tools: changes.tools.unwrap_or(default.tools),
+            tool_max_concurrency: changes
+                .tool_max_concurrency
+                .unwrap_or(default.tool_max_concurrency),
+            max_tool_rounds: changes.max_tool_rounds.unwrap_or(default.max_tool_rounds),
+            budget: changes.budget.applied_to(default.budget),
+            output_schema: changes.output_schema.flatten(),
+            user_authentication: changes
+                .user_authentication
+                .unwrap_or(default.user_authentication),
+            caching: changes.caching.applied_to(default.caching),
+            is_enabled: changes.is_enabled.unwrap_or(default.is_enabled),
+            avatar: changes.avatar,
+            name: default.name,
+        }
+    }
+
+    /// The assistant at its first revision.
+    pub(super) fn into_assistant(
+        self,
+        id: AssistantId,
+        slug: Slug,
+        model: ModelName,
+        now: DateTime<Utc>,
+    ) -> Assistant {
+        Assistant {
+            description: self.description,
+            instructions: self.instructions,
+            configuration: self.configuration,
+            tools: self.tools,
+            tool_max_concurrency: self.tool_max_concurrency,
+            max_tool_rounds: self.max_tool_rounds,
+            budget: self.budget,
+            output_schema: self.output_schema,
+            user_authentication: self.user_authentication,
+            caching: self.caching,
+            is_enabled: self.is_enabled,
+            avatar: self.avatar.applied_to(Avatar::default()),
+            ..Assistant::new(id, slug, self.name, model, now)
+        }
+    }
+}
 
 /// What to change of an assistant; `None` stays as it is.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,6 @@
 mod available;
 mod changes;
 mod in_code;
-mod new;
 mod stored_from_code;
 
 use std::sync::Arc;
@@ -11,10 +10,9 @@ use std::sync::Arc;
 use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, ModelName, Slug};
 
 pub use self::changes::{
-    AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges, Expected,
+    AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges, Expected, NewAssistant,
 };
 pub use self::in_code::{CodeAssistant, CodeAssistantError, CodeAssistants, RequestContext};
-pub use self::new::NewAssistant;
 use crate::Error;
 use crate::access::{Access, AssistantAction};
 use crate::audit;

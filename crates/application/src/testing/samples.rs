@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
-    AccessToken, AnswerCaching, AnsweredCall, Assistant, AssistantId, AssistantName, Avatar,
-    AvatarId, AvatarImage, AvatarKind, Configuration, ContentHash, Email, FinishReason,
-    Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role, Run, RunBudget,
-    RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall,
-    ToolConcurrency, ToolRounds, User, UserId,
+    AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, AvatarId, AvatarImage,
+    AvatarKind, ContentHash, Email, FinishReason, Instructions, MessageKind, MessageStatus,
+    ModelName, OutputFormat, Role, Run, RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId,
+    TokenKind, TokenName, ToolCall, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -145,26 +144,13 @@ impl Samples {
     #[must_use]
     pub fn assistant(&self, name: &str) -> Assistant {
         let id = self.assistant_id();
+        let slug = Slug::parse(format!("a-{id}")).unwrap();
+        let name = AssistantName::parse(name).unwrap();
+        let model = ModelName::parse("echo::echo").unwrap();
         Assistant {
-            id,
-            slug: Slug::parse(format!("a-{id}")).unwrap(),
-            name: AssistantName::parse(name).unwrap(),
-            description: None,
             instructions: Instructions::parse("Be brief.").unwrap(),
-            model: ModelName::parse("echo::echo").unwrap(),
-            configuration: Configuration::default(),
-            tools: Vec::new(),
-            tool_max_concurrency: ToolConcurrency::default(),
-            max_tool_rounds: ToolRounds::default(),
-            budget: RunBudget::default(),
-            output_schema: None,
-            user_authentication: false,
-            caching: AnswerCaching::default(),
-            is_enabled: true,
-            avatar: Avatar::default(),
-            revision: 1,
-            created_at: moment(345_678),
             updated_at: moment(345_679),
+            ..Assistant::new(id, slug, name, model, moment(345_678))
         }
     }
 

@@ -1,14 +1,14 @@
+//! How the model of an assistant is run.
+
 use colloquy_application::assistants::ConfigurationChanges;
 use colloquy_domain::{
     Configuration, FrequencyPenalty, HistoryLimit, PresencePenalty, Tag, Temperature, TokenLimit,
     TopP,
 };
-use colloquy_web::input::{Fields, decimal, list, text, whole_number};
-use colloquy_web::schema::{BodySchema, between, nullable, up_to};
+use colloquy_web::input::{Fields, Input, decimal, list, text, up_to};
+use colloquy_web::schema;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
-use utoipa::openapi::{RefOr, Schema};
 
 /// How an assistant's model is run; `null` is left to the provider, or to the service.
 #[derive(Serialize, ToSchema)]
@@ -56,19 +56,33 @@ impl From<&Configuration> for ConfigurationView {
     }
 }
 
-/// Reads the changes from the members of `configuration`.
-pub(super) fn read(fields: &mut Fields<'_>) -> Option<ConfigurationChanges> {
-    Some(ConfigurationChanges {
-        temperature: fields.nullable("temperature", decimal(Temperature::new)),
-        top_p: fields.nullable("top_p", decimal(TopP::new)),
-        presence_penalty: fields.nullable("presence_penalty", decimal(PresencePenalty::new)),
-        frequency_penalty: fields.nullable("frequency_penalty", decimal(FrequencyPenalty::new)),
-        max_output_tokens: fields.nullable("max_output_tokens", whole_number(TokenLimit::new)),
-        history_max_messages: fields
-            .nullable("history_max_messages", whole_number(HistoryLimit::new)),
-        history_max_tokens: fields.nullable("history_max_tokens", whole_number(TokenLimit::new)),
-        tags: fields.nullable("tags", list(Configuration::MAX_TAGS, text(Tag::parse))),
-    })
+/// The members of `configuration`.
+pub(super) struct ConfigurationFields;
+
+impl Input for ConfigurationFields {
+    type Value = ConfigurationChanges;
+
+    fn read(fields: &mut Fields<'_>) -> Option<ConfigurationChanges> {
+        let temperature = decimal(Temperature::new, Temperature::MIN, Temperature::MAX);
+        let top_p = decimal(TopP::new, TopP::MIN, TopP::MAX);
+        let (min, max) = (PresencePenalty::MIN, PresencePenalty::MAX);
+        let presence_penalty = decimal(PresencePenalty::new, min, max);
+        let (min, max) = (FrequencyPenalty::MIN, FrequencyPenalty::MAX);
+        let frequency_penalty = decimal(FrequencyPenalty::new, min, max);
+        let tokens = || up_to(TokenLimit::new, TokenLimit::MAX);
+        let messages = up_to(HistoryLimit::new, HistoryLimit::MAX);
+        let tag = text(Tag::parse, || schema::text(Tag::MAX_CHARS));
+        Some(ConfigurationChanges {
+            temperature: fields.nullable("temperature", temperature),
+            top_p: fields.nullable("top_p", top_p),
+            presence_penalty: fields.nullable("presence_penalty", presence_penalty),
+            frequency_penalty: fields.nullable("frequency_penalty", frequency_penalty),
+            max_output_tokens: fields.nullable("max_output_tokens", tokens()),
+            history_max_messages: fields.nullable("history_max_messages", messages),
+            history_max_tokens: fields.nullable("history_max_tokens", tokens()),
+            tags: fields.nullable("tags", list(Configuration::MAX_TAGS, tag)),
+        })
+    }
 }
 
 /// The changes that clear every setting.
@@ -83,32 +97,4 @@ pub(super) fn cleared() -> ConfigurationChanges {
         history_max_tokens: Some(None),
         tags: Some(None),
     }
-}
-
-/// What [`ConfigurationChanges`] are read from, or `null` to clear every setting.
-pub(super) fn configuration_schema() -> RefOr<Schema> {
-    let tokens = || nullable(up_to(TokenLimit::MAX));
-    let tags = ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(colloquy_web::schema::text(Tag::MAX_CHARS))
-        .max_items(Some(Configuration::MAX_TAGS));
-    BodySchema::new("How the model is run. A member left out stays, `null` clears it.")
-        .optional(
-            "temperature",
-            nullable(between(Temperature::MIN, Temperature::MAX)),
-        )
-        .optional("top_p", nullable(between(TopP::MIN, TopP::MAX)))
-        .optional(
-            "presence_penalty",
-            nullable(between(PresencePenalty::MIN, PresencePenalty::MAX)),
-        )
-        .optional(
-            "frequency_penalty",
-            nullable(between(FrequencyPenalty::MIN, FrequencyPenalty::MAX)),
-        )
-        .optional("max_output_tokens", tokens())
-        .optional("history_max_messages", nullable(up_to(HistoryLimit::MAX)))
-        .optional("history_max_tokens", tokens())
-        .optional("tags", tags)
-        .or_null()
 }

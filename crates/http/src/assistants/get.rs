@@ -8,9 +8,10 @@ use colloquy_web::etag::IfNoneMatch;
 use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::CurrentActor;
 
+use super::fields::AssistantView;
+use super::json_cache::AssistantJsonCache;
 use super::revision;
-use super::view::{AssistantView, json, validity};
-use super::written::WrittenAssistants;
+use super::view::{json, validity};
 use crate::assistants::AssistantPath;
 
 /// One assistant. A private one asks a guest to sign in.
@@ -35,7 +36,7 @@ use crate::assistants::AssistantPath;
 pub(crate) async fn get_assistant(
     CurrentActor(actor): CurrentActor,
     State(assistants): State<Arc<Assistants>>,
-    State(written): State<Arc<WrittenAssistants>>,
+    State(json_cache): State<Arc<AssistantJsonCache>>,
     AssistantPath(reference): AssistantPath,
     at_hand: IfNoneMatch,
 ) -> Result<Response, Problem> {
@@ -44,6 +45,6 @@ pub(crate) async fn get_assistant(
     if at_hand.names(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, validity(tag), ()).into_response());
     }
-    let body = written.assistant(&shown).map_err(Problem::internal)?;
+    let body = json_cache.assistant(&shown).map_err(Problem::internal)?;
     Ok((validity(tag), json(body)).into_response())
 }

@@ -15,8 +15,9 @@ use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::CurrentActor;
 use futures_util::{StreamExt as _, stream};
 
-use super::view::{AssistantView, json};
-use super::written::WrittenAssistants;
+use super::fields::AssistantView;
+use super::json_cache::AssistantJsonCache;
+use super::view::json;
 
 /// The assistants that the caller may see, by name, then id.
 #[utoipa::path(
@@ -34,11 +35,11 @@ use super::written::WrittenAssistants;
 pub(crate) async fn list_assistants(
     CurrentActor(actor): CurrentActor,
     State(assistants): State<Arc<Assistants>>,
-    State(written): State<Arc<WrittenAssistants>>,
+    State(json_cache): State<Arc<AssistantJsonCache>>,
     Query(page): Query<OffsetPage>,
 ) -> Result<Response, Problem> {
     let first = assistants.list(&actor, page).await?;
-    let body = written.page(&first).map_err(Problem::internal)?;
+    let body = json_cache.page(&first).map_err(Problem::internal)?;
     let count = [(X_TOTAL_COUNT, first.list.total)];
     let rest = rest(page, &first.list);
     if rest.limit == 0 {
@@ -46,7 +47,7 @@ pub(crate) async fn list_assistants(
     }
     let list = LargeList {
         assistants,
-        written,
+        json_cache,
         actor,
         rest,
     };
@@ -75,7 +76,7 @@ fn rest(asked: OffsetPage, page: &OffsetList<Assistant>) -> OffsetPage {
 /// has taken those before it.
 struct LargeList {
     assistants: Arc<Assistants>,
-    written: Arc<WrittenAssistants>,
+    json_cache: Arc<AssistantJsonCache>,
     actor: Actor,
     rest: OffsetPage,
 }
@@ -97,7 +98,7 @@ impl LargeList {
     async fn next(mut self) -> Result<(Bytes, Option<Self>), Error> {
         let page = self.assistants.list(&self.actor, self.rest).await?;
         self.rest = rest(self.rest, &page.list);
-        let body = self.written.page(&page).map_err(PortError::other)?;
+        let body = self.json_cache.page(&page).map_err(PortError::other)?;
         let elements = &body[1..body.len() - 1];
         let comma: &[u8] = if elements.is_empty() { b"" } else { b"," };
         if self.rest.limit == 0 {

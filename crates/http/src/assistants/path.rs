@@ -1,10 +1,12 @@
-//! The assistant that a path names.
+//! The assistant that a path or an input names.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use colloquy_domain::AssistantRef;
+use colloquy_domain::{AssistantRef, Violation};
+use colloquy_web::input::{Kind, text};
 use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
+use colloquy_web::schema;
 
 /// The assistant that a path names by id or slug.
 pub(crate) struct AssistantPath(pub(crate) AssistantRef);
@@ -18,4 +20,15 @@ impl<S: Send + Sync> FromRequestParts<S> for AssistantPath {
             .map(Self)
             .ok_or_else(Problem::not_found)
     }
+}
+
+/// How an input names an assistant.
+pub(crate) fn assistant() -> impl Kind<Value = AssistantRef> {
+    let parse = |text: String| {
+        AssistantRef::parse(&text).ok_or_else(|| {
+            let sentence = "must be the id or the slug of an assistant";
+            Violation::new("invalid_format", sentence)
+        })
+    };
+    text(parse, schema::assistant_reference)
 }

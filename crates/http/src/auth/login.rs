@@ -7,11 +7,11 @@ use colloquy_application::passwords::Password;
 use colloquy_application::tokens::{IssuedToken, SESSION_LIFETIME, Tokens};
 use colloquy_web::client_address::ClientAddress;
 use colloquy_web::concurrency_limit::Permit;
-use colloquy_web::input::{Body, Fields, FormOrJson, Input, text};
+use colloquy_web::input::{Body, Fields, FormOrJson, Input, Kind as _, UnknownFields, text};
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::schema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Fields of the `OAuth2` password form that say nothing here.
 const OAUTH2_EXTRAS: [&str; 4] = ["grant_type", "scope", "client_id", "client_secret"];
@@ -26,10 +26,14 @@ type LoginBody = FormOrJson<Login>;
 impl Input for Login {
     type Value = Self;
 
+    const UNKNOWN_FIELDS: UnknownFields = UnknownFields::RefusedUnnamed;
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         fields.ignore(&OAUTH2_EXTRAS);
-        let email = fields.required("username", text(Ok));
-        let password = fields.required("password", text(|text| Ok(Password::presented(text))));
+        let email = text(Ok, schema::string).describe("The email.");
+        let email = fields.required("username", email);
+        let password = text(|text| Ok(Password::presented(text)), schema::string);
+        let password = fields.required("password", password);
         Some(Self {
             email: email?,
             password: password?,
@@ -39,15 +43,10 @@ impl Input for Login {
 
 impl Body for Login {
     const NAME: &str = "LoginBody";
+    const DESCRIPTION: &str = "Email and password, as in the OAuth2 password form.";
 
-    fn schema() -> BodySchema {
-        BodySchema::new("Email and password, as in the OAuth2 password form.")
-            .required("username", schema::string().description(Some("The email.")))
-            .required("password", schema::string())
-            .example(json!({
-                "username": "ada@example.org",
-                "password": "correct horse battery staple",
-            }))
+    fn example() -> Value {
+        json!({"username": "ada@example.org", "password": "correct horse battery staple"})
     }
 }
 

@@ -1,42 +1,35 @@
+//! The fields of an assistant that say how it looks, but for the picture.
+
 use colloquy_application::avatars::AvatarChanges;
 use colloquy_domain::{Avatar, Color, VerticalPosition};
-use colloquy_web::input::{Fields, text, whole_number};
-use colloquy_web::schema::{self, BodySchema, nullable};
-use utoipa::openapi::schema::ObjectBuilder;
+use colloquy_web::input::{Fields, Kind, text, whole_number};
+use colloquy_web::schema;
 
-/// The fields of an assistant that say how it looks, but for the picture.
+/// Reads them.
 pub(crate) fn read_avatar_changes(fields: &mut Fields<'_>) -> AvatarChanges {
+    let background = color()
+        .describe("`#rgb`, `#rrggbb` or the name of a colour in CSS; a light grey unless given.");
+    let text =
+        color().describe("As `avatar_bg_color`; `null` has it follow from that for contrast.");
+    let position = || {
+        schema::whole_number()
+            .minimum(Some(0))
+            .maximum(Some(VerticalPosition::MAX))
+    };
+    let position = whole_number(VerticalPosition::new, position)
+        .describe("Which part of the picture shows where it is cut, from 0, the top, to 100.");
     AvatarChanges {
-        background: fields.optional("avatar_bg_color", text(Color::parse)),
-        text: fields.nullable("avatar_text_color", text(Color::parse)),
-        vertical_position: fields.optional(
-            "avatar_vertical_position",
-            whole_number(VerticalPosition::new),
-        ),
+        background: fields.optional("avatar_bg_color", background),
+        text: fields.nullable("avatar_text_color", text),
+        vertical_position: fields.optional("avatar_vertical_position", position),
     }
 }
 
-/// What [`read_avatar_changes`] reads.
-pub(crate) fn avatar_fields(body: BodySchema) -> BodySchema {
-    let background = color_schema().description(Some(
-        "`#rgb`, `#rrggbb` or the name of a colour in CSS; a light grey unless given.",
-    ));
-    let text = nullable(color_schema()).description(Some(
-        "As `avatar_bg_color`; `null` has it follow from that for contrast.",
-    ));
-    let position = schema::whole_number()
-        .minimum(Some(0))
-        .maximum(Some(VerticalPosition::MAX))
-        .description(Some(
-            "Which part of the picture shows where it is cut, from 0, the top, to 100.",
-        ));
-    body.optional("avatar_bg_color", background)
-        .optional("avatar_text_color", text)
-        .optional("avatar_vertical_position", position)
-}
-
-fn color_schema() -> ObjectBuilder {
-    schema::string()
-        .pattern(Some("^(#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|[a-zA-Z]+)$"))
-        .examples([Avatar::DEFAULT_BACKGROUND])
+fn color() -> impl Kind<Value = Color> {
+    let schema = || {
+        schema::string()
+            .pattern(Some("^(#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|[a-zA-Z]+)$"))
+            .examples([Avatar::DEFAULT_BACKGROUND])
+    };
+    text(Color::parse, schema)
 }

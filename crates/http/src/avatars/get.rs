@@ -7,13 +7,12 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::avatars::{Avatars, ShownAvatar};
-use colloquy_domain::{AvatarImage, Violation};
+use colloquy_domain::AvatarImage;
 use colloquy_web::etag::IfNoneMatch;
-use colloquy_web::input::{Fields, Input, Parameters, Query, text};
+use colloquy_web::input::{Fields, Input, Kind as _, Query, text};
 use colloquy_web::problem::Problem;
 use colloquy_web::schema;
 use colloquy_web::sign_in::CurrentActor;
-use utoipa::openapi::path::Parameter;
 
 use super::picture::Picture;
 use crate::assistants::AssistantPath;
@@ -34,18 +33,10 @@ impl Input for PictureVersion {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        fields.optional("v", text(Ok::<String, Violation>));
+        let version = text(Ok, schema::string)
+            .describe("Which picture it was when the address was given; no matter here.");
+        fields.optional("v", version);
         Some(Self)
-    }
-}
-
-impl Parameters for PictureVersion {
-    fn parameters() -> Vec<Parameter> {
-        vec![schema::query_parameter(
-            "v",
-            schema::string(),
-            "Which picture it was when the address was given; no matter here.",
-        )]
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::BASE;
 use crate::router::Routes;
 
-pub(crate) use fields::{avatar_fields, read_avatar_changes};
+pub(crate) use fields::read_avatar_changes;
 
 pub(crate) fn routes() -> Routes {
     vec![routes!(

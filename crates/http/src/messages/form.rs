@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use colloquy_web::headers::{PREFER, members};
+use colloquy_web::headers::{PREFER, members, quality};
 use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -27,9 +27,9 @@ pub(super) enum AnswerForm {
 
 impl AnswerForm {
     fn asked(headers: &HeaderMap) -> Self {
-        let accept: Vec<&str> = members(headers.get_all(ACCEPT)).collect();
-        let events = quality(&accept, &[EVENT_STREAM]);
-        let json = quality(&accept, &["application/json", "application/*", "*/*"]);
+        let accepted = |types: &[&str]| quality(headers.get_all(ACCEPT), types);
+        let events = accepted(&[EVENT_STREAM]);
+        let json = accepted(&["application/json", "application/*", "*/*"]);
         if events > 0.0 && events >= json {
             Self::Events
         } else if members(headers.get_all(PREFER)).any(prefers_later) {
@@ -58,26 +58,6 @@ impl IntoParams for AnswerForm {
             description,
         )]
     }
-}
-
-/// How much the first of these media ranges that is named there is wanted, from 0 to 1.
-fn quality(accept: &[&str], ranges: &[&str]) -> f32 {
-    let named = |range: &str| accept.iter().find_map(|member| weight(member, range));
-    ranges.iter().find_map(|range| named(range)).unwrap_or(0.0)
-}
-
-/// The weight of the member, if it is that range.
-fn weight(member: &str, range: &str) -> Option<f32> {
-    let mut parts = member.split(';').map(str::trim);
-    if !parts.next()?.eq_ignore_ascii_case(range) {
-        return None;
-    }
-    let weight = parts.find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-    });
-    // One that is no number asks for nothing.
-    Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
 }
 
 fn prefers_later(member: &str) -> bool {

@@ -2,10 +2,9 @@
 
 use colloquy_application::ports::MessageScope;
 use colloquy_domain::Violation;
-use colloquy_web::input::{Fields, Input, Parameters, choice, text};
+use colloquy_web::input::{Fields, Input, Kind, choice, text};
 use colloquy_web::paging::Keyset;
 use colloquy_web::schema;
-use utoipa::openapi::path::Parameter;
 
 use crate::cursor::Cursor;
 
@@ -47,9 +46,11 @@ impl Input for MessageQuery {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let include = fields.optional("include", text(|text| include(&text)));
-        let include = include.unwrap_or_default();
-        let order = fields.optional("order", choice(Order::from_name, "asc or desc"));
+        let include = fields.optional("include", including()).unwrap_or_default();
+        let order = choice(Order::from_name, || vec!["asc", "desc"])
+            .default_is("asc")
+            .describe("With `asc` the oldest message is first, with `desc` the newest.");
+        let order = fields.optional("order", order);
         Some(Self {
             keyset: Keyset::read(fields)?,
             order: order.unwrap_or_default(),
@@ -62,22 +63,12 @@ impl Input for MessageQuery {
     }
 }
 
-impl Parameters for MessageQuery {
-    fn parameters() -> Vec<Parameter> {
-        let mut parameters = Keyset::<Cursor>::parameters();
-        parameters.push(schema::query_parameter(
-            "order",
-            schema::one_of(["asc", "desc"]).default(Some("asc".into())),
-            "With `asc` the oldest message is first, with `desc` the newest.",
-        ));
-        parameters.push(schema::query_parameter(
-            "include",
-            schema::one_of(["tools", "reasoning", "tools,reasoning"]),
-            "With `tools` also the messages in which tools answer the assistant; with `reasoning` \
-             also what the assistant thought before each of its messages.",
-        ));
-        parameters
-    }
+fn including() -> impl Kind<Value = Include> {
+    let schema = || schema::one_of(["tools", "reasoning", "tools,reasoning"]);
+    text(|text| include(&text), schema).describe(
+        "With `tools` also the messages in which tools answer the assistant; with `reasoning` \
+         also what the assistant thought before each of its messages.",
+    )
 }
 
 fn include(text: &str) -> Result<Include, Violation> {

@@ -12,21 +12,21 @@ use colloquy_web::concurrency_limit::Permit;
 use colloquy_web::created::created;
 use colloquy_web::headers::PREFERENCE_APPLIED;
 use colloquy_web::idempotency::{KeyHeader, mark_replayed};
-use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, Kind as _, text};
 use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
 use colloquy_web::run_streams::RunStreams;
-use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::schema;
 use colloquy_web::sign_in::SignedIn;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bypass::CacheBypass;
 use super::form::{AnswerForm, RESPOND_ASYNC};
 use super::view::MessageView;
 use crate::BASE;
+use crate::assistants::assistant;
 use crate::runs::{OutputView, RunEventFrame, RunView, frame};
-use crate::threads::assistant_reference;
 
 /// What a client may send back of a message, to no effect.
 const READ_ONLY: [&str; 8] = [
@@ -50,8 +50,14 @@ impl Input for CreateMessageFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<PostMessage> {
         fields.ignore(&READ_ONLY);
-        let assistant = fields.optional("assistant_id", text(|text| assistant_reference(&text)));
-        let content = fields.required("content", text(MessageContent::parse));
+        let assistant = assistant().describe(
+            "Who answers, by id or slug; unless given, the assistant that the thread was opened for.",
+        );
+        let assistant = fields.optional("assistant_id", assistant);
+        let content = text(MessageContent::parse, || {
+            schema::text(MessageContent::MAX_CHARS)
+        });
+        let content = fields.required("content", content);
         Some(PostMessage {
             assistant,
             content: content?,
@@ -63,16 +69,10 @@ impl Input for CreateMessageFields {
 
 impl Body for CreateMessageFields {
     const NAME: &str = "CreateMessage";
+    const DESCRIPTION: &str = "What is said, and to whom.";
 
-    fn schema() -> BodySchema {
-        let assistant =
-            schema::assistant_reference().description(Some(
-            "Who answers, by id or slug; unless given, the assistant that the thread was opened for.",
-        ));
-        BodySchema::new("What is said, and to whom.")
-            .optional("assistant_id", assistant)
-            .required("content", schema::text(MessageContent::MAX_CHARS))
-            .example(json!({"assistant_id": "demo", "content": "Is anybody there?"}))
+    fn example() -> Value {
+        json!({"assistant_id": "demo", "content": "Is anybody there?"})
     }
 }
 
@@ -93,7 +93,7 @@ impl From<RunOutcome> for Answered {
         Self {
             output: outcome
                 .output()
-                .map(|text| OutputView::of(text.to_owned(), outcome.run.output_format)),
+                .map(|text| OutputView::new(text.to_owned(), outcome.run.output_format)),
             run: outcome.run.into(),
             messages: outcome
                 .messages
@@ -181,7 +181,7 @@ async fn answered(started: StartedRun) -> Result<Response, Problem> {
     let outcome = started
         .wait()
         .await
-        .map_err(|error| Problem::from(error).of_run(&run))?;
+        .map_err(|error| Problem::from(error).with_run(&run))?;
     Ok(created(location(&run), Answered::from(outcome)))
 }
 

@@ -6,14 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use colloquy_application::models::Models;
 use colloquy_domain::ModelName;
-use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::input::{Body, Fields, Input, JsonBody};
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::BodySchema;
 use colloquy_web::sign_in::SignedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::ModelView;
-use crate::assistants::model_schema;
+use crate::assistants::model;
 
 /// The model to be checked.
 pub(super) struct ModelToCheck(ModelName);
@@ -24,17 +23,16 @@ impl Input for ModelToCheck {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        fields.required("model", text(ModelName::parse)).map(Self)
+        fields.required("model", model()).map(Self)
     }
 }
 
 impl Body for ModelToCheck {
     const NAME: &str = "CheckModel";
+    const DESCRIPTION: &str = "The model to be checked.";
 
-    fn schema() -> BodySchema {
-        BodySchema::new("The model to be checked.")
-            .required("model", model_schema())
-            .example(json!({"model": "echo::echo"}))
+    fn example() -> Value {
+        json!({"model": "echo::echo"})
     }
 }
 

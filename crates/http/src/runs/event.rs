@@ -132,7 +132,7 @@ events! {
 
 impl RunEventView {
     /// What clients see of the event; nothing of those that they are not told.
-    pub(super) fn of(kind: RunEventKind) -> Option<Self> {
+    fn from_kind(kind: RunEventKind) -> Option<Self> {
         match kind {
             RunEventKind::Started { run, message } => Some(Self::RunStarted(RunStarted {
                 run: (*run).into(),
@@ -168,7 +168,7 @@ impl RunEventView {
     fn end(run: Run, output: Option<String>) -> Option<Self> {
         match run.status {
             RunStatus::Completed => Some(Self::RunCompleted(RunCompleted {
-                output: OutputView::of(output.unwrap_or_default(), run.output_format),
+                output: OutputView::new(output.unwrap_or_default(), run.output_format),
                 run: run.into(),
             })),
             RunStatus::Failed => {
@@ -205,7 +205,7 @@ fn frame_schema(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
 
 /// The event on the wire. Its data is JSON in one line, whatever the model has said.
 pub(crate) fn frame(event: RunEvent) -> Option<Result<Event, axum::Error>> {
-    let view = RunEventView::of(event.kind)?;
+    let view = RunEventView::from_kind(event.kind)?;
     let frame = Event::default()
         .id(event.number.to_string())
         .event(view.name());

@@ -14,7 +14,7 @@ pub(crate) enum OutputView {
 }
 
 impl OutputView {
-    pub(crate) fn of(text: String, format: OutputFormat) -> Self {
+    pub(crate) fn new(text: String, format: OutputFormat) -> Self {
         match format {
             // It was JSON when the run ended. To the digit: a number may have more of them than
             // ours have.

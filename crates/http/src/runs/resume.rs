@@ -4,8 +4,8 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use colloquy_web::headers::LAST_EVENT_ID;
-use colloquy_web::input::{Fields, Input, Query, text};
-use colloquy_web::paging::count;
+use colloquy_web::input::{Fields, Input, Kind as _, Query};
+use colloquy_web::paging::number;
 use colloquy_web::problem::Problem;
 use colloquy_web::schema;
 use utoipa::IntoParams;
@@ -18,8 +18,8 @@ impl Input for ResumeAfter {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let after = fields.optional("after", text(|text| count(&text)));
-        Some(Self(after.unwrap_or(0)))
+        let after = number().describe("The same, for those who cannot send the header.");
+        Some(Self(fields.optional("after", after).unwrap_or(0)))
     }
 }
 
@@ -58,19 +58,13 @@ fn event_number(text: &str) -> Option<u64> {
 }
 
 impl IntoParams for ResumeAfter {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let number = || schema::whole_number().minimum(Some(0));
-        vec![
-            schema::header_parameter(
-                "Last-Event-ID",
-                number(),
-                "The number of the last event that the client has seen.",
-            ),
-            schema::query_parameter(
-                "after",
-                number(),
-                "The same, for those who cannot send the header.",
-            ),
-        ]
+    fn into_params(location: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let header = schema::header_parameter(
+            "Last-Event-ID",
+            schema::whole_number().minimum(Some(0)),
+            "The number of the last event that the client has seen.",
+        );
+        let query = Query::<Self>::into_params(location);
+        [header].into_iter().chain(query).collect()
     }
 }

@@ -5,6 +5,7 @@ use colloquy_web::schema;
 use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
@@ -126,10 +127,11 @@ fn statuses() -> ObjectBuilder {
         .description(Some("How far it has come."))
 }
 
-fn finish_reasons() -> ObjectBuilder {
+fn finish_reasons() -> Schema {
     let reasons = FinishReason::ALL.iter().map(|reason| reason.as_str());
-    schema::nullable(schema::one_of(reasons))
-        .description(Some("Why the model stopped; set on completed runs."))
+    let reasons =
+        schema::one_of(reasons).description(Some("Why the model stopped; set on completed runs."));
+    schema::nullable(reasons.build().into())
 }
 
 fn error_codes() -> ObjectBuilder {

@@ -3,17 +3,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::threads::{NewThread, Threads};
-use colloquy_domain::ThreadName;
 use colloquy_web::created::created;
-use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, Kind as _};
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::{self, BodySchema};
 use colloquy_web::sign_in::SignedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::ThreadView;
-use super::{READ_ONLY, assistant_reference};
+use super::{READ_ONLY, name};
 use crate::BASE;
+use crate::assistants::assistant;
 
 /// The body that is read into [`NewThread`].
 pub(crate) struct CreateThreadFields;
@@ -25,31 +24,24 @@ impl Input for CreateThreadFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<NewThread> {
         fields.ignore(&READ_ONLY);
+        let name = name().describe(
+            "Unless given, the first words of the first message, at most 60 characters; until \
+             then the time as `YYYY-MM-DD HH:MM` (UTC).",
+        );
+        let assistant = assistant().describe("The assistant it is opened for, by id or slug.");
         Some(NewThread {
-            name: fields.optional("name", text(ThreadName::parse)),
-            assistant: fields
-                .nullable("assistant_id", text(|text| assistant_reference(&text)))
-                .flatten(),
+            name: fields.optional("name", name),
+            assistant: fields.nullable("assistant_id", assistant).flatten(),
         })
     }
 }
 
 impl Body for CreateThreadFields {
     const NAME: &str = "CreateThread";
+    const DESCRIPTION: &str = "What a new thread is made from.";
 
-    fn schema() -> BodySchema {
-        let name = schema::text(ThreadName::MAX_CHARS).description(Some(
-            "Unless given, the first words of the first message, at most 60 characters; \
-                 until then the time as `YYYY-MM-DD HH:MM` (UTC).",
-        ));
-        let assistant = schema::nullable(schema::assistant_reference());
-        BodySchema::new("What a new thread is made from.")
-            .optional("name", name)
-            .optional(
-                "assistant_id",
-                assistant.description(Some("The assistant it is opened for, by id or slug.")),
-            )
-            .example(json!({"name": "First steps", "assistant_id": "demo"}))
+    fn example() -> Value {
+        json!({"name": "First steps", "assistant_id": "demo"})
     }
 }
 

@@ -7,16 +7,15 @@ use axum::response::Response;
 use colloquy_application::ports::{ThreadActivity, ThreadOrder};
 use colloquy_application::threads::{Owner, ThreadFilter, Threads};
 use colloquy_domain::{AssistantRef, Thread, Violation};
-use colloquy_web::input::{Fields, Input, Parameters, Query, choice, text};
+use colloquy_web::input::{Fields, Input, Kind, Query, choice, text};
 use colloquy_web::paging::{Keyset, stretch};
 use colloquy_web::problem::Problem;
 use colloquy_web::schema;
 use colloquy_web::sign_in::SignedIn;
-use utoipa::openapi::path::Parameter;
 
-use super::assistant_reference;
 use super::view::ThreadView;
 use crate::BASE;
+use crate::assistants::assistant;
 use crate::cursor::Cursor;
 
 pub(super) struct ListThreads {
@@ -38,9 +37,14 @@ impl Input for ListThreads {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let owner = fields.optional("owner", text(|text| owner(&text)));
-        let assistant = fields.optional("assistant_id", text(|text| assistant_reference(&text)));
-        let order = fields.optional("order", choice(Order::from_name, "activity or created"));
+        let owner = fields.optional("owner", owner());
+        let assistant =
+            assistant().describe("Only those opened for this assistant, by id or slug.");
+        let assistant = fields.optional("assistant_id", assistant);
+        let order = choice(Order::from_name, || vec!["activity", "created"])
+            .default_is("activity")
+            .describe("By `last_message_at`, or by `created_at`; the latest first in either case.");
+        let order = fields.optional("order", order);
         let keyset = Keyset::read(fields);
         Some(Self {
             owner: owner.unwrap_or_default(),
@@ -84,42 +88,24 @@ impl Order {
     }
 }
 
-fn owner(text: &str) -> Result<Owner, Violation> {
+fn owner() -> impl Kind<Value = Owner> {
+    let schema = || {
+        schema::string().pattern(Some(
+            "^(me|all|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
+        ))
+    };
+    text(|text| parse_owner(&text), schema)
+        .default_is("me")
+        .describe("Whose: `me`, `all` or a user's id, within what the caller may see.")
+}
+
+fn parse_owner(text: &str) -> Result<Owner, Violation> {
     match text {
         "me" => Ok(Owner::Me),
         "all" => Ok(Owner::Anyone),
         id => id.parse().map(Owner::User).map_err(|_| {
             Violation::new("invalid_format", "must be `me`, `all` or the id of a user")
         }),
-    }
-}
-
-impl Parameters for ListThreads {
-    fn parameters() -> Vec<Parameter> {
-        let owner = schema::string()
-            .pattern(Some(
-                "^(me|all|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
-            ))
-            .default(Some("me".into()));
-        let mut parameters = vec![
-            schema::query_parameter(
-                "owner",
-                owner,
-                "Whose: `me`, `all` or a user's id, within what the caller may see.",
-            ),
-            schema::query_parameter(
-                "assistant_id",
-                schema::assistant_reference(),
-                "Only those opened for this assistant, by id or slug.",
-            ),
-            schema::query_parameter(
-                "order",
-                schema::one_of(["activity", "created"]).default(Some("activity".into())),
-                "By `last_message_at`, or by `created_at`; the latest first in either case.",
-            ),
-        ];
-        parameters.extend(Keyset::<Cursor>::parameters());
-        parameters
     }
 }
 

@@ -7,7 +7,9 @@ mod list;
 mod update;
 mod view;
 
-use colloquy_domain::{AssistantRef, Violation};
+use colloquy_domain::ThreadName;
+use colloquy_web::input::{Kind, text};
+use colloquy_web::schema;
 use utoipa_axum::routes;
 
 use crate::router::Routes;
@@ -32,12 +34,6 @@ const READ_ONLY: [&str; 5] = [
     "last_message_at",
 ];
 
-/// Reads how an input names an assistant.
-pub(crate) fn assistant_reference(text: &str) -> Result<AssistantRef, Violation> {
-    AssistantRef::parse(text).ok_or_else(|| {
-        Violation::new(
-            "invalid_format",
-            "must be the id or the slug of an assistant",
-        )
-    })
+fn name() -> impl Kind<Value = ThreadName> {
+    text(ThreadName::parse, || schema::text(ThreadName::MAX_CHARS))
 }

@@ -3,16 +3,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::threads::{ThreadUpdate, Threads};
-use colloquy_domain::{ThreadId, ThreadName};
-use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_domain::ThreadId;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, Kind as _};
 use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::{self, BodySchema};
 use colloquy_web::sign_in::SignedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::ThreadView;
-use super::{READ_ONLY, assistant_reference};
+use super::{READ_ONLY, name};
+use crate::assistants::assistant;
 
 /// The body that is read into [`ThreadUpdate`].
 pub(crate) struct UpdateThreadFields;
@@ -24,25 +24,20 @@ impl Input for UpdateThreadFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<ThreadUpdate> {
         fields.ignore(&READ_ONLY);
+        let assistant = assistant().describe("Another assistant, by id or slug, or none.");
         Some(ThreadUpdate {
-            name: fields.optional("name", text(ThreadName::parse)),
-            assistant: fields.nullable("assistant_id", text(|text| assistant_reference(&text))),
+            name: fields.optional("name", name()),
+            assistant: fields.nullable("assistant_id", assistant),
         })
     }
 }
 
 impl Body for UpdateThreadFields {
     const NAME: &str = "UpdateThread";
+    const DESCRIPTION: &str = "What to change of a thread; what is left out stays as it is.";
 
-    fn schema() -> BodySchema {
-        let assistant = schema::nullable(schema::assistant_reference());
-        BodySchema::new("What to change of a thread; what is left out stays as it is.")
-            .optional("name", schema::text(ThreadName::MAX_CHARS))
-            .optional(
-                "assistant_id",
-                assistant.description(Some("Another assistant, by id or slug, or none.")),
-            )
-            .example(json!({"name": "Second steps"}))
+    fn example() -> Value {
+        json!({"name": "Second steps"})
     }
 }
 

@@ -6,12 +6,12 @@ use chrono::Duration;
 use colloquy_application::tokens::Tokens;
 use colloquy_domain::{TokenName, Violation};
 use colloquy_web::created::created;
-use colloquy_web::input::{Body, Fields, Input, JsonBody, text, whole_number};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, Kind as _, text, up_to};
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::schema;
 use colloquy_web::sign_in::SignedIn;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::TokenView;
 use crate::BASE;
@@ -40,8 +40,13 @@ impl Input for NewToken {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         fields.ignore(&READ_ONLY);
-        let name = fields.required("name", text(TokenName::parse));
-        let lifetime = fields.nullable("expires_in_days", whole_number(days));
+        let name = text(TokenName::parse, || schema::text(TokenName::MAX_CHARS));
+        let name = fields.required("name", name);
+        let lifetime = up_to(days, MAX_DAYS).describe(
+            "Left out, as the operator has set: unless they have, the key never expires. `null` \
+             is never.",
+        );
+        let lifetime = fields.nullable("expires_in_days", lifetime);
         Some(Self {
             name: name?,
             lifetime,
@@ -51,19 +56,10 @@ impl Input for NewToken {
 
 impl Body for NewToken {
     const NAME: &str = "CreateToken";
+    const DESCRIPTION: &str = "What a new API key is made from.";
 
-    fn schema() -> BodySchema {
-        let days = schema::nullable(schema::up_to(MAX_DAYS));
-        BodySchema::new("What a new API key is made from.")
-            .required("name", schema::text(TokenName::MAX_CHARS))
-            .optional(
-                "expires_in_days",
-                days.description(Some(
-                    "Left out, as the operator has set: unless they have, the key never expires. \
-                     `null` is never.",
-                )),
-            )
-            .example(json!({"name": "Nightly report", "expires_in_days": 90}))
+    fn example() -> Value {
+        json!({"name": "Nightly report", "expires_in_days": 90})
     }
 }
 

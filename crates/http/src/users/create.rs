@@ -3,18 +3,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use colloquy_application::accounts::NewAccount;
-use colloquy_application::passwords::Password;
 use colloquy_application::users::Users;
-use colloquy_domain::{Email, PersonName, Role};
+use colloquy_domain::Role;
 use colloquy_web::created::created;
-use colloquy_web::input::{Body, Fields, Input, JsonBody, text};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, Kind as _};
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::BodySchema;
 use colloquy_web::sign_in::SignedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::UserView;
-use super::{READ_ONLY, email_schema, name_schema, password_schema, role, role_schema};
+use super::{READ_ONLY, email, name, password, role};
 use crate::BASE;
 
 /// The body that is read into [`NewAccount`].
@@ -27,10 +25,10 @@ impl Input for CreateUserFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
         fields.ignore(&READ_ONLY);
-        let email = fields.required("email", text(Email::parse));
-        let password = fields.required("password", text(Password::parse));
-        let name = fields.nullable("name", text(PersonName::parse));
-        let role = fields.optional("role", role);
+        let email = fields.required("email", email());
+        let password = fields.required("password", password());
+        let name = fields.nullable("name", name());
+        let role = fields.optional("role", role().default_is(Role::User.as_str()));
         Some(NewAccount {
             email: email?,
             password: Some(password?),
@@ -42,21 +40,14 @@ impl Input for CreateUserFields {
 
 impl Body for CreateUserFields {
     const NAME: &str = "CreateUser";
+    const DESCRIPTION: &str = "What a new account is made from.";
 
-    fn schema() -> BodySchema {
-        BodySchema::new("What a new account is made from.")
-            .required("email", email_schema())
-            .required("password", password_schema())
-            .optional("name", name_schema())
-            .optional(
-                "role",
-                role_schema().default(Some(Role::User.as_str().into())),
-            )
-            .example(json!({
-                "email": "ada@example.org",
-                "password": "correct horse battery staple",
-                "name": "Ada Lovelace",
-            }))
+    fn example() -> Value {
+        json!({
+            "email": "ada@example.org",
+            "password": "correct horse battery staple",
+            "name": "Ada Lovelace",
+        })
     }
 }
 

@@ -12,7 +12,7 @@ mod view;
 
 use colloquy_application::passwords::Password;
 use colloquy_domain::{Email, PersonName, Role};
-use colloquy_web::input::{Place, choice};
+use colloquy_web::input::{Kind, boolean, choice, text};
 use colloquy_web::schema;
 use utoipa::openapi::schema::ObjectBuilder;
 use utoipa_axum::routes;
@@ -32,41 +32,50 @@ pub(crate) fn routes() -> Routes {
 /// What a client may send back of a user, to no effect.
 const READ_ONLY: [&str; 3] = ["id", "created_at", "updated_at"];
 
-fn role(value: serde_json::Value, place: &mut Place<'_>) -> Option<Role> {
-    choice(Role::from_name, "admin or user")(value, place)
+fn role() -> impl Kind<Value = Role> {
+    choice(Role::from_name, roles).describe(ROLE)
 }
+
+fn roles() -> Vec<&'static str> {
+    Role::ALL.iter().map(|role| role.as_str()).collect()
+}
+
+/// What a role is, in inputs and in views.
+const ROLE: &str = "Administrators manage assistants and users.";
 
 fn role_schema() -> ObjectBuilder {
-    schema::one_of(Role::ALL.iter().map(|role| role.as_str()))
-        .description(Some("Administrators manage assistants and users."))
+    schema::one_of(roles()).description(Some(ROLE))
 }
 
-fn email_schema() -> ObjectBuilder {
-    schema::string()
-        .max_length(Some(Email::MAX_CHARS))
-        .pattern(Some(
-            r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$",
-        ))
-        .description(Some("Unique without regard to case."))
+fn email() -> impl Kind<Value = Email> {
+    let schema = || {
+        schema::string()
+            .max_length(Some(Email::MAX_CHARS))
+            .pattern(Some(
+                r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$",
+            ))
+    };
+    text(Email::parse, schema).describe("Unique without regard to case.")
 }
 
-fn name_schema() -> ObjectBuilder {
-    schema::nullable(schema::text(PersonName::MAX_CHARS)).description(Some("What to call them."))
+fn name() -> impl Kind<Value = PersonName> {
+    text(PersonName::parse, || schema::text(PersonName::MAX_CHARS)).describe("What to call them.")
 }
 
-fn password_schema() -> ObjectBuilder {
-    schema::string()
-        .min_length(Some(Password::MIN_CHARS))
-        .max_length(Some(Password::MAX_CHARS))
-        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"))
-        .write_only(true)
-        .description(Some(
-            "Prepared by RFC 8265, so that it is the same on every keyboard; then counted.",
-        ))
+fn password() -> impl Kind<Value = Password> {
+    let schema = || {
+        schema::string()
+            .min_length(Some(Password::MIN_CHARS))
+            .max_length(Some(Password::MAX_CHARS))
+            .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"))
+            .write_only(true)
+    };
+    text(Password::parse, schema)
+        .describe("Prepared by RFC 8265, so that it is the same on every keyboard; then counted.")
 }
 
-fn revoke_api_keys_schema() -> ObjectBuilder {
-    schema::boolean()
-        .default(Some(false.into()))
-        .description(Some("Whether the account's API keys end as well."))
+fn revoke_api_keys() -> impl Kind<Value = bool> {
+    boolean()
+        .default_is(false)
+        .describe("Whether the account's API keys end as well.")
 }

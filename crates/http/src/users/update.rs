@@ -3,21 +3,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use colloquy_application::accounts::AccountChanges;
-use colloquy_application::passwords::Password;
 use colloquy_application::users::Users;
-use colloquy_domain::{Email, PersonName, UserId};
-use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean, text};
+use colloquy_domain::UserId;
+use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean};
 use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::{self, BodySchema};
 use colloquy_web::sign_in::SignedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::UserView;
-use super::{
-    READ_ONLY, email_schema, name_schema, password_schema, revoke_api_keys_schema, role,
-    role_schema,
-};
+use super::{READ_ONLY, email, name, password, revoke_api_keys, role};
 
 /// The body that is read into [`AccountChanges`].
 pub(crate) struct UpdateUserFields;
@@ -30,13 +25,13 @@ impl Input for UpdateUserFields {
     fn read(fields: &mut Fields<'_>) -> Option<AccountChanges> {
         fields.ignore(&READ_ONLY);
         Some(AccountChanges {
-            email: fields.optional("email", text(Email::parse)),
-            password: fields.optional("password", text(Password::parse)),
-            name: fields.nullable("name", text(PersonName::parse)),
-            role: fields.optional("role", role),
-            is_active: fields.optional("is_active", boolean),
+            email: fields.optional("email", email()),
+            password: fields.optional("password", password()),
+            name: fields.nullable("name", name()),
+            role: fields.optional("role", role()),
+            is_active: fields.optional("is_active", boolean()),
             revokes_api_keys: fields
-                .optional("revoke_api_keys", boolean)
+                .optional("revoke_api_keys", revoke_api_keys())
                 .unwrap_or_default(),
         })
     }
@@ -44,16 +39,10 @@ impl Input for UpdateUserFields {
 
 impl Body for UpdateUserFields {
     const NAME: &str = "UpdateUser";
+    const DESCRIPTION: &str = "What to change of an account; what is left out stays as it is.";
 
-    fn schema() -> BodySchema {
-        BodySchema::new("What to change of an account; what is left out stays as it is.")
-            .optional("email", email_schema())
-            .optional("password", password_schema())
-            .optional("name", name_schema())
-            .optional("role", role_schema())
-            .optional("is_active", schema::boolean())
-            .optional("revoke_api_keys", revoke_api_keys_schema())
-            .example(json!({"name": "Ada King"}))
+    fn example() -> Value {
+        json!({"name": "Ada King"})
     }
 }
 

@@ -4,17 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use colloquy_application::passwords::Password;
 use colloquy_application::profile::{OwnPassword, Profile, ProfileChanges};
-use colloquy_domain::PersonName;
 use colloquy_web::client_address::ClientAddress;
 use colloquy_web::concurrency_limit::Permit;
-use colloquy_web::input::{Body, Fields, Input, JsonBody, boolean, text};
+use colloquy_web::input::{Body, Fields, Input, JsonBody, Kind, text};
 use colloquy_web::problem::Problem;
-use colloquy_web::schema::{self, BodySchema};
+use colloquy_web::schema;
 use colloquy_web::sign_in::SignedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::UserView;
-use super::{name_schema, password_schema, revoke_api_keys_schema};
+use super::{name, password, revoke_api_keys};
 
 /// What people may send back of their own account, to no effect.
 const READ_ONLY: [&str; 6] = [
@@ -36,38 +35,36 @@ impl Input for UpdateMeFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<ProfileChanges> {
         fields.ignore(&READ_ONLY);
-        let new = fields.optional("password", text(Password::parse));
-        let presented = text(|text| Ok(Password::presented(text)));
+        let new = fields.optional("password", password());
         let current = match new {
-            Some(_) => fields.required("current_password", presented),
-            None => fields.optional("current_password", presented),
+            Some(_) => fields.required("current_password", current_password()),
+            None => fields.optional("current_password", current_password()),
         };
+        fields.dependent("password", "current_password");
         Some(ProfileChanges {
-            name: fields.nullable("name", text(PersonName::parse)),
+            name: fields.nullable("name", name()),
             password: new
                 .zip(current)
                 .map(|(new, current)| OwnPassword { current, new }),
             revokes_api_keys: fields
-                .optional("revoke_api_keys", boolean)
+                .optional("revoke_api_keys", revoke_api_keys())
                 .unwrap_or_default(),
         })
     }
 }
 
+fn current_password() -> impl Kind<Value = Password> {
+    let schema = || schema::string().write_only(true);
+    text(|text| Ok(Password::presented(text)), schema).describe("Needed for a new `password`.")
+}
+
 impl Body for UpdateMeFields {
     const NAME: &str = "UpdateMe";
+    const DESCRIPTION: &str =
+        "What to change of one's own account; what is left out stays as it is.";
 
-    fn schema() -> BodySchema {
-        let current = schema::string()
-            .write_only(true)
-            .description(Some("Needed for a new `password`."));
-        BodySchema::new("What to change of one's own account; what is left out stays as it is.")
-            .optional("name", name_schema())
-            .optional("password", password_schema())
-            .optional("current_password", current)
-            .optional("revoke_api_keys", revoke_api_keys_schema())
-            .dependent("password", "current_password")
-            .example(json!({"name": "Ada King"}))
+    fn example() -> Value {
+        json!({"name": "Ada King"})
     }
 }
 

@@ -11,6 +11,7 @@ mod answer_cache;
 mod assistants;
 mod auth;
 mod avatars;
+mod compression;
 mod conversation;
 mod document;
 mod framework;

@@ -31,12 +31,12 @@ impl Incoming {
     ///
     /// # Errors
     /// When it announces more.
-    pub(super) fn of(request: Request, limit: usize) -> Result<Self, Problem> {
+    pub(super) fn new(request: Request, limit: usize) -> Result<Self, Problem> {
         if announced_length(request.headers()).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
         Ok(Self {
-            turn: Permit::of(request.extensions()),
+            turn: Permit::from_extensions(request.extensions()),
             body: request.into_body(),
             limit,
             received: BytesMut::new(),

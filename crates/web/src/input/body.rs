@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::arrival::{Incoming, refuse_encoded};
-use super::fields::{Place, Unknown, read_members, read_pairs, read_whole};
+use super::fields::{Fields, read_pairs, read_whole};
+use super::values::{Kind as _, object};
 use super::{Body, Input, json};
 use crate::problem::{Problem, ProblemCode};
 
@@ -29,8 +29,8 @@ impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
         refuse_encoded(request.headers())?;
         match media_type(request.headers()) {
             Some(MediaType::Json) => {
-                let body = Incoming::of(request, MAX_JSON_BYTES)?.whole().await?;
-                read_json::<T>(&body, Unknown::Named).map(Self)
+                let body = Incoming::new(request, MAX_JSON_BYTES)?.whole().await?;
+                read_json::<T>(&body).map(Self)
             }
             _ => Err(unsupported("The body must be `application/json`.")),
         }
@@ -50,12 +50,10 @@ impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
                 "The body must be `application/x-www-form-urlencoded` or `application/json`.",
             )
         })?;
-        let body = Incoming::of(request, MAX_FORM_BYTES)?.whole().await?;
+        let body = Incoming::new(request, MAX_FORM_BYTES)?.whole().await?;
         let input = match media_type {
-            MediaType::Json => read_json::<T>(&body, Unknown::Unnamed)?,
-            MediaType::Form => {
-                read_whole(|place| read_pairs(&body, place, Unknown::Unnamed, T::read))?
-            }
+            MediaType::Json => read_json::<T>(&body)?,
+            MediaType::Form => read_whole(|field| read_pairs::<T>(&body, field))?,
         };
         Ok(Self(input))
     }
@@ -72,7 +70,9 @@ macro_rules! documented {
 
         impl<T: Body> PartialSchema for $extractor<T> {
             fn schema() -> RefOr<Schema> {
-                T::schema().into()
+                let object = Fields::describe::<T>().object();
+                let object = object.description(Some(T::DESCRIPTION));
+                object.examples([T::example()]).into()
             }
         }
     )+};
@@ -97,22 +97,9 @@ fn media_type(headers: &HeaderMap) -> Option<MediaType> {
     }
 }
 
-fn read_json<T: Input>(body: &[u8], unknown: Unknown) -> Result<T::Value, Problem> {
+fn read_json<T: Input>(body: &[u8]) -> Result<T::Value, Problem> {
     let value = json::parse(body)?;
-    Ok(read_whole(|place| {
-        whole_object::<T>(value, place, unknown)
-    })?)
-}
-
-fn whole_object<T: Input>(
-    value: Value,
-    place: &mut Place<'_>,
-    unknown: Unknown,
-) -> Option<T::Value> {
-    match value {
-        Value::Object(members) => read_members(members, place, unknown, T::read),
-        _ => place.wrong_type("an object"),
-    }
+    Ok(read_whole(|field| object::<T>().read(value, field))?)
 }
 
 pub(super) fn unsupported(detail: &'static str) -> Problem {

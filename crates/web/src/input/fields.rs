@@ -1,20 +1,26 @@
-//! Reading the members of an object.
+//! Reads the members of an object, or describes them: a field's name, its kind and whether it is
+//! required are written once for both.
 
 use std::collections::BTreeSet;
 
 use colloquy_domain::{FieldError, ValidationError, Violation};
 use serde_json::{Map, Value};
 
+use super::description::Description;
+use super::values::Kind;
+use super::{Input, UnknownFields};
+use crate::schema;
+
 /// The most errors that one answer lists: who sends more learns the rest the next time.
 const MAX_ERRORS: usize = 100;
 
-/// Where a value stands in the input, and the list of what is wrong with the input.
-pub struct Place<'a> {
+/// A field that is being read: its path in the input, and where errors are noted.
+pub struct Field<'a> {
     path: String,
     errors: &'a mut Vec<FieldError>,
 }
 
-impl Place<'_> {
+impl Field<'_> {
     /// Notes a broken rule; always `None`, for the value that is not to be had.
     pub fn refuse<T>(&mut self, violation: Violation) -> Option<T> {
         if self.errors.len() < MAX_ERRORS {
@@ -36,55 +42,60 @@ impl Place<'_> {
         }
     }
 
-    /// The place of an item of the array here.
-    pub fn item(&mut self, index: usize) -> Place<'_> {
-        Place {
+    /// An item of this array.
+    pub fn item(&mut self, index: usize) -> Field<'_> {
+        Field {
             path: format!("{}[{index}]", self.path),
             errors: self.errors,
         }
     }
 
-    fn member(&mut self, name: &str) -> Place<'_> {
+    fn member(&mut self, name: &str) -> Field<'_> {
         let separator = if self.path.is_empty() { "" } else { "." };
-        Place {
+        Field {
             path: format!("{}{separator}{name}", self.path),
             errors: self.errors,
         }
     }
 }
 
-/// The members of an object that have not been read yet.
+/// The members of an object: those that have not been read yet or, where an input is described,
+/// those that it asks for.
 pub struct Fields<'a> {
-    members: Map<String, Value>,
-    /// Names that were given more than once.
-    repeated: BTreeSet<String>,
-    place: Place<'a>,
+    source: Source,
+    object: Field<'a>,
+}
+
+enum Source {
+    Input {
+        members: Map<String, Value>,
+        /// Names that were given more than once.
+        repeated: BTreeSet<String>,
+    },
+    Description(Description),
 }
 
 impl Fields<'_> {
     /// A member that must be there.
-    pub fn required<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Value, &mut Place<'_>) -> Option<T>,
-    ) -> Option<T> {
-        if self.members.contains_key(name) {
-            return self.optional(name, read);
+    pub fn required<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<K::Value> {
+        match &mut self.source {
+            Source::Description(description) => description.add(name, kind.schema(), true),
+            Source::Input { members, .. } if !members.contains_key(name) => {
+                let required = Violation::new("required", "is required");
+                self.object.member(name).refuse(required)
+            }
+            Source::Input { .. } => self.optional(name, kind),
         }
-        self.place
-            .member(name)
-            .refuse(Violation::new("required", "is required"))
     }
 
     /// A member that may be left out, but not be `null`; `None` when absent or bad.
-    pub fn optional<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Value, &mut Place<'_>) -> Option<T>,
-    ) -> Option<T> {
-        match self.nullable(name, read)? {
+    pub fn optional<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<K::Value> {
+        if let Source::Description(description) = &mut self.source {
+            return description.add(name, kind.schema(), false);
+        }
+        match self.nullable(name, kind)? {
             None => self
-                .place
+                .object
                 .member(name)
                 .refuse(Violation::new("null_not_allowed", "must not be null")),
             value => value,
@@ -92,71 +103,96 @@ impl Fields<'_> {
     }
 
     /// A member that may be left out or be `null`, which is `Some(None)`.
-    pub fn nullable<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Value, &mut Place<'_>) -> Option<T>,
-    ) -> Option<Option<T>> {
-        if self.repeated.contains(name) {
-            self.members.remove(name);
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "kinds are written where they are used"
+    )]
+    pub fn nullable<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<Option<K::Value>> {
+        let (members, repeated) = match &mut self.source {
+            Source::Input { members, repeated } => (members, repeated),
+            Source::Description(description) => {
+                return description.add(name, schema::nullable(kind.schema()), false);
+            }
+        };
+        if repeated.contains(name) {
+            members.remove(name);
             let repeated = Violation::new("repeated", "must not be given twice");
-            return self.place.member(name).refuse(repeated);
+            return self.object.member(name).refuse(repeated);
         }
-        match self.members.remove(name)? {
+        match members.remove(name)? {
             Value::Null => Some(None),
-            value => read(value, &mut self.place.member(name)).map(Some),
+            value => kind.read(value, &mut self.object.member(name)).map(Some),
         }
     }
 
-    /// Members that a client may send back as it read them, and that change nothing.
+    /// Members that a client may send back as it read them, and that change nothing. They are not
+    /// part of the description.
     pub fn ignore(&mut self, names: &[&str]) {
-        for name in names {
-            self.members.remove(*name);
+        if let Source::Input { members, .. } = &mut self.source {
+            for name in names {
+                members.remove(*name);
+            }
         }
     }
 
-    /// What stands where a name belongs may be anything, a password too: it is not told back.
-    fn refuse_the_rest_unnamed(mut self) {
-        if !self.members.is_empty() {
-            let unknown = Violation::new("unknown_field", "has a field that is not known here");
-            self.place.refuse::<()>(unknown);
+    /// Says in the description that where `member` is, `needed` must be too.
+    pub fn dependent(&mut self, member: &'static str, needed: &'static str) {
+        if let Source::Description(description) = &mut self.source {
+            description.add_dependency(member, needed);
         }
     }
 
-    fn refuse_the_rest(mut self) {
-        for name in self.members.keys() {
-            self.place
-                .member(name)
-                .refuse::<()>(Violation::new("unknown_field", "is not known here"));
+    fn refuse_the_rest(mut self, unknown: UnknownFields) {
+        let Source::Input { members, .. } = self.source else {
+            return;
+        };
+        match unknown {
+            UnknownFields::Refused => {
+                for name in members.keys() {
+                    let unknown = Violation::new("unknown_field", "is not known here");
+                    self.object.member(name).refuse::<()>(unknown);
+                }
+            }
+            // What stands where a name belongs may be anything, a password too.
+            UnknownFields::RefusedUnnamed if !members.is_empty() => {
+                let sentence = "has a field that is not known here";
+                let unknown = Violation::new("unknown_field", sentence);
+                self.object.refuse::<()>(unknown);
+            }
+            UnknownFields::RefusedUnnamed | UnknownFields::Ignored => {}
+        }
+    }
+
+    /// What `T` asks for.
+    pub(super) fn describe<T: Input>() -> Description {
+        let mut errors = Vec::new();
+        let object = Field {
+            path: String::new(),
+            errors: &mut errors,
+        };
+        let mut fields = Fields {
+            source: Source::Description(Description::new(T::UNKNOWN_FIELDS)),
+            object,
+        };
+        // Nothing is read: a description has no values.
+        let _ = T::read(&mut fields);
+        match fields.source {
+            Source::Description(description) => description,
+            Source::Input { .. } => Description::new(T::UNKNOWN_FIELDS),
         }
     }
 }
 
-/// How members that nobody has read are refused.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unknown {
-    Named,
-    /// Without their names, where a secret could stand in their place.
-    Unnamed,
-}
-
-/// Reads an object's members and refuses those that were not asked for.
-pub(super) fn read_members<T>(
+/// Reads an object's members.
+pub(super) fn read_members<T: Input>(
     members: Map<String, Value>,
-    place: &mut Place<'_>,
-    unknown: Unknown,
-    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
-) -> Option<T> {
-    read_fields(members, BTreeSet::new(), place, unknown, read)
+    field: &mut Field<'_>,
+) -> Option<T::Value> {
+    read_fields::<T>(members, BTreeSet::new(), field)
 }
 
 /// Reads the pairs of a query string or a form, each of which may be there once.
-pub(super) fn read_pairs<T>(
-    encoded: &[u8],
-    place: &mut Place<'_>,
-    unknown: Unknown,
-    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
-) -> Option<T> {
+pub(super) fn read_pairs<T: Input>(encoded: &[u8], field: &mut Field<'_>) -> Option<T::Value> {
     let mut members = Map::new();
     let mut repeated = BTreeSet::new();
     for (name, value) in form_urlencoded::parse(encoded) {
@@ -166,39 +202,31 @@ pub(super) fn read_pairs<T>(
             members.insert(name.into_owned(), Value::String(value.into_owned()));
         }
     }
-    read_fields(members, repeated, place, unknown, read)
+    read_fields::<T>(members, repeated, field)
 }
 
-fn read_fields<T>(
+fn read_fields<T: Input>(
     members: Map<String, Value>,
     repeated: BTreeSet<String>,
-    place: &mut Place<'_>,
-    unknown: Unknown,
-    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
-) -> Option<T> {
-    let place = Place {
-        path: place.path.clone(),
-        errors: place.errors,
+    field: &mut Field<'_>,
+) -> Option<T::Value> {
+    let object = Field {
+        path: field.path.clone(),
+        errors: field.errors,
     };
-    let mut fields = Fields {
-        members,
-        repeated,
-        place,
-    };
-    let value = read(&mut fields);
-    match unknown {
-        Unknown::Named => fields.refuse_the_rest(),
-        Unknown::Unnamed => fields.refuse_the_rest_unnamed(),
-    }
+    let source = Source::Input { members, repeated };
+    let mut fields = Fields { source, object };
+    let value = T::read(&mut fields);
+    fields.refuse_the_rest(T::UNKNOWN_FIELDS);
     value
 }
 
 /// Reads a whole input: the value only if nothing at all is wrong.
 pub(super) fn read_whole<T>(
-    read: impl FnOnce(&mut Place<'_>) -> Option<T>,
+    read: impl FnOnce(&mut Field<'_>) -> Option<T>,
 ) -> Result<T, ValidationError> {
     let mut errors = Vec::new();
-    let value = read(&mut Place {
+    let value = read(&mut Field {
         path: String::new(),
         errors: &mut errors,
     });

@@ -7,6 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use colloquy_application::ports::MAX_IMAGE_BYTES;
 use colloquy_domain::{ValidationError, Violation};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -14,7 +15,7 @@ use super::arrival::{Incoming, refuse_encoded, too_large};
 use super::body::unsupported;
 use super::multipart::{Part, boundary, parts};
 use crate::problem::Problem;
-use crate::schema::{self, BodySchema};
+use crate::schema;
 
 /// The one field of the form.
 const FILE: &str = "file";
@@ -44,7 +45,7 @@ impl<S: Sync> FromRequest<S> for FileForm {
         let boundary = boundary(parameters).ok_or_else(|| {
             Problem::malformed("The form needs a boundary of 1 to 70 plain characters.")
         })?;
-        let body = Incoming::of(request, MAX_IMAGE_BYTES + FRAME_BYTES)?;
+        let body = Incoming::new(request, MAX_IMAGE_BYTES + FRAME_BYTES)?;
         Ok(Self { boundary, body })
     }
 }
@@ -93,8 +94,12 @@ impl ToSchema for FileForm {
 
 impl PartialSchema for FileForm {
     fn schema() -> RefOr<Schema> {
-        BodySchema::new("A form with a file.")
-            .required(FILE, schema::binary())
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("A form with a file."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .property(FILE, schema::binary())
+            .required(FILE)
             .into()
     }
 }

@@ -1,4 +1,7 @@
 //! Multipart forms (RFC 7578, RFC 2046) that have arrived whole.
+//!
+//! Not `multer`: it refuses files whose names hold control bytes, takes `name=` inside a file's name
+//! for the field's, and copies each file twice.
 
 use std::iter;
 

@@ -1,14 +1,37 @@
 //! Refusing query strings where none is taken.
 
 use std::collections::HashMap;
+use std::future::ready;
+use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, Uri};
+use axum::response::IntoResponse as _;
+use futures_util::future::Either;
+use tower::layer::layer_fn;
+use tower::{Layer, service_fn};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 
 use super::{Fields, Input, Query};
+use crate::middleware::HttpService;
 use crate::problem::Problem;
+
+/// The layer that refuses query strings where none is taken.
+pub(crate) fn refuse_query_layer<S: HttpService>(
+    without_query: WithoutQuery,
+) -> impl Layer<S, Service = impl HttpService> + Clone {
+    let without_query = Arc::new(without_query);
+    layer_fn(move |mut inner: S| {
+        let without_query = Arc::clone(&without_query);
+        service_fn(
+            move |request: Request| match without_query.check(&request) {
+                Ok(()) => Either::Left(inner.call(request)),
+                Err(problem) => Either::Right(ready(Ok(problem.into_response()))),
+            },
+        )
+    })
+}
 
 /// Which operations take no query string. Those that take one read it themselves; of the others one
 /// that is sent all the same would go unnoticed, and with it that somebody misspelt or misplaced a
@@ -39,7 +62,7 @@ impl WithoutQuery {
     }
 
     /// Refuses a query string where none is taken.
-    pub fn check(&self, request: &Request) -> Result<(), Problem> {
+    fn check(&self, request: &Request) -> Result<(), Problem> {
         if request.uri().query().is_none_or(str::is_empty) || !self.concerns(request) {
             return Ok(());
         }

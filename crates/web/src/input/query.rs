@@ -5,8 +5,8 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use super::fields::{Unknown, read_pairs, read_whole};
-use super::{Input, Parameters};
+use super::Input;
+use super::fields::{Fields, read_pairs, read_whole};
 use crate::problem::Problem;
 
 /// What the query string says. Parameters that are not known or repeated are refused.
@@ -16,7 +16,7 @@ impl<T: Input> Query<T> {
     /// Reads the query string of that address.
     pub fn read(uri: &Uri) -> Result<Self, Problem> {
         let encoded = uri.query().unwrap_or_default().as_bytes();
-        let input = read_whole(|place| read_pairs(encoded, place, Unknown::Named, T::read))?;
+        let input = read_whole(|field| read_pairs::<T>(encoded, field))?;
         Ok(Self(input))
     }
 }
@@ -29,8 +29,8 @@ impl<T: Input, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-impl<T: Parameters> utoipa::IntoParams for Query<T> {
+impl<T: Input> utoipa::IntoParams for Query<T> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        T::parameters()
+        Fields::describe::<T>().parameters()
     }
 }

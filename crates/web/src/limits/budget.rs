@@ -291,7 +291,7 @@ mod tests {
 
     fn take(budget: &Budget<Client>, from: u8, cost: usize) -> (Arc<Client>, Share<Client>) {
         let client = Arc::new(Client::default());
-        let owner = Network::of([192, 0, 2, from].into());
+        let owner = Network::from_address([192, 0, 2, from].into());
         let share = budget.take(owner, 6, cost, Arc::clone(&client));
         (client, share.unwrap())
     }
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn where_nobody_may_yield_the_last_is_refused_unless_there_is_a_hard_limit() {
-        let owner = |from| Network::of([192, 0, 2, from].into());
+        let owner = |from| Network::from_address([192, 0, 2, from].into());
         let strict = budget(2, None);
         let _first = strict.take(owner(1), 6, 2, Client::busy()).unwrap();
         let refused = strict.take(owner(2), 6, 1, Client::busy());

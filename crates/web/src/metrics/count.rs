@@ -11,8 +11,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
+use tower::layer::layer_fn;
+use tower::{Layer, service_fn};
 
 use super::Metrics;
+use crate::middleware::HttpService;
 
 /// Seconds until an answer begins: from a read out of memory to a run of the longest time limit.
 const SECONDS: [f64; 14] = [
@@ -23,20 +26,20 @@ const UNMATCHED: &str = "unmatched";
 
 /// What is counted of requests.
 pub(super) struct Requests {
-    answered: Family<Answered, Counter>,
-    durations: Family<Route, Histogram, fn() -> Histogram>,
+    answered: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_progress: Level,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct RequestLabels {
     method: &'static str,
     route: String,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
+struct RouteLabels {
     method: &'static str,
     route: String,
 }
@@ -65,11 +68,11 @@ impl Requests {
         self.in_progress.get()
     }
 
-    fn note(&self, route: Route, status: u16, duration: Duration) {
+    fn note(&self, route: RouteLabels, status: u16, duration: Duration) {
         let durations = self.durations.get_or_create(&route);
         durations.observe(duration.as_secs_f64());
         drop(durations);
-        let answered = Answered {
+        let answered = RequestLabels {
             method: route.method,
             route: route.route,
             status,
@@ -78,20 +81,38 @@ impl Requests {
     }
 }
 
-/// A request under way, counted by its route's template.
-pub(crate) struct CountedRequest {
+/// The layer that counts requests.
+pub(crate) fn layer<S: HttpService>(
     metrics: Metrics,
-    route: Route,
+) -> impl Layer<S, Service = impl HttpService> + Clone {
+    layer_fn(move |mut inner: S| {
+        let metrics = metrics.clone();
+        service_fn(move |request: Request| {
+            let counted = CountedRequest::begin(&metrics, &request);
+            let response = inner.call(request);
+            async move {
+                let response = response.await?;
+                counted.end(response.status());
+                Ok(response)
+            }
+        })
+    })
+}
+
+/// A request under way, counted by its route's template.
+struct CountedRequest {
+    metrics: Metrics,
+    route: RouteLabels,
     began: Instant,
     _in_progress: Counted,
 }
 
 impl CountedRequest {
-    pub(crate) fn begin(metrics: &Metrics, request: &Request) -> Self {
+    fn begin(metrics: &Metrics, request: &Request) -> Self {
         let path = request.extensions().get::<MatchedPath>();
         Self {
             metrics: metrics.clone(),
-            route: Route {
+            route: RouteLabels {
                 method: known_method(request.method()),
                 route: path.map_or(UNMATCHED, MatchedPath::as_str).to_owned(),
             },
@@ -101,7 +122,7 @@ impl CountedRequest {
     }
 
     /// Its answer has begun.
-    pub(crate) fn end(self, status: StatusCode) {
+    fn end(self, status: StatusCode) {
         let requests = &self.metrics.0.requests;
         requests.note(self.route, status.as_u16(), self.began.elapsed());
     }

@@ -17,7 +17,7 @@ use self::count::Requests;
 use self::observed::Observed;
 use crate::limits::Limits;
 
-pub(crate) use self::count::{CountedRequest, known_method};
+pub(crate) use self::count::{known_method, layer};
 pub use self::exposition::CONTENT_TYPE;
 
 /// Everything that is counted. Clones count the same.

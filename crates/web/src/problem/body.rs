@@ -7,7 +7,6 @@ use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
 use super::{Problem, ProblemCode};
-use crate::request_id::RequestId;
 use crate::schema;
 
 /// Problem details (RFC 9457).
@@ -60,7 +59,7 @@ pub(super) struct FieldProblem<'a> {
 }
 
 impl<'a> ProblemBody<'a> {
-    pub(super) fn new(problem: &'a Problem, request_id: &'a RequestId) -> Self {
+    pub(super) fn new(problem: &'a Problem, request_id: &'a str) -> Self {
         let status = problem.code.status();
         Self {
             kind: "about:blank",
@@ -70,7 +69,7 @@ impl<'a> ProblemBody<'a> {
             code: problem.code.as_str(),
             category: problem.code.category(),
             message: &problem.detail,
-            request_id: request_id.as_str(),
+            request_id,
             errors: problem.errors.iter().map(FieldProblem::from).collect(),
             run_id: problem.run.as_ref().map(|run| run.id),
             thread_id: problem.run.as_ref().map(|run| run.thread_id),

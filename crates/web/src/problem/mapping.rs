@@ -90,7 +90,7 @@ impl From<RunFailure> for Problem {
     fn from(failure: RunFailure) -> Self {
         Self::new(failure.error.code.into(), failure.error.message)
             .after(failure.retry_after)
-            .of_run(&failure.run)
+            .with_run(&failure.run)
     }
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub use body::ProblemBody;
 pub use code::ProblemCode;
-pub(crate) use render::render;
+pub(crate) use render::layer;
 
 /// The media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -136,7 +136,7 @@ impl Problem {
     }
 
     /// Names the run, whose message is kept though the run failed.
-    pub fn of_run(mut self, run: &Run) -> Self {
+    pub fn with_run(mut self, run: &Run) -> Self {
         self.run = Some(Box::new(RunOfProblem {
             id: run.id.as_uuid(),
             thread_id: run.thread_id.as_uuid(),

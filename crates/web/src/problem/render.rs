@@ -4,12 +4,17 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tower::layer::layer_fn;
+use tower::{Layer, service_fn};
+use tower_http::request_id::RequestId;
 
 use super::{PROBLEM_JSON, Problem, ProblemBody};
-use crate::request_id::RequestId;
+use crate::middleware::HttpService;
+use crate::request_id;
 
 /// When to come back where nobody has said.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -45,13 +50,28 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(started).max(1)
 }
 
+/// The layer that writes the bodies of problems.
+pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
+    layer_fn(|mut inner: S| {
+        service_fn(move |request: Request| {
+            let id = request_id::assigned(&request);
+            let response = inner.call(request);
+            async move {
+                let mut response = response.await?;
+                render(&mut response, id.as_ref());
+                Ok(response)
+            }
+        })
+    })
+}
+
 /// Writes the body of a problem, and logs what is the service's fault.
-pub(crate) fn render(response: &mut Response, request_id: &RequestId) {
+fn render(response: &mut Response, request_id: Option<&RequestId>) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return;
     };
     problem.log();
-    let body = serde_json::to_vec(&ProblemBody::new(&problem, request_id));
+    let body = serde_json::to_vec(&ProblemBody::new(&problem, request_id::text(request_id)));
     // These fields serialise always; an empty body would still carry status and id.
     *response.body_mut() = Body::from(body.unwrap_or_default());
     let headers = response.headers_mut();

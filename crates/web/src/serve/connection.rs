@@ -118,7 +118,7 @@ async fn answer(
     let under_way = activity.begin();
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(activity.clone());
-    let client = Network::of_request(&request, &shared.proxies);
+    let client = Network::from_request(&request, &shared.proxies);
     let response = shared
         .router
         .clone()

@@ -1,3 +1,5 @@
+//! Keeps the JSON of assistants that were read.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -7,18 +9,18 @@ use colloquy_application::ports::OffsetList;
 use colloquy_domain::Assistant;
 use serde::Serialize;
 
-use super::view::AssistantView;
+use super::fields::AssistantView;
 
-/// Assistants, and pages of them, as they were written out. To write one takes most of the time of
-/// a request for it; what the use cases give out again, by a repository that keeps copies, is not
-/// written again. What has changed is something else.
+/// The JSON of assistants and of pages of them. Serializing one takes most of the time of a
+/// request for it. An entry is found by its value's address, and lives as long as the value: the
+/// repository in front of the database gives the same value to many readers, a change is another.
 #[derive(Default)]
-pub(crate) struct WrittenAssistants {
-    single: Written<Assistant>,
-    pages: Written<OffsetList<Assistant>>,
+pub(crate) struct AssistantJsonCache {
+    single: JsonCache<Assistant>,
+    pages: JsonCache<OffsetList<Assistant>>,
 }
 
-impl WrittenAssistants {
+impl AssistantJsonCache {
     /// The assistant as JSON, for those who may be shown what this reader may.
     pub(super) fn assistant(&self, shown: &ShownAssistant) -> Result<Bytes, serde_json::Error> {
         let write =
@@ -40,12 +42,11 @@ impl WrittenAssistants {
     }
 }
 
-/// What was written of values that others keep, while they keep them: by the value's place, and
-/// whether the reader manages assistants.
-struct Written<T>(Mutex<HashMap<(usize, bool), Body<T>>>);
+/// JSON by the address of its value and by whether the reader manages assistants.
+struct JsonCache<T>(Mutex<HashMap<(usize, bool), Body<T>>>);
 
 struct Body<T> {
-    /// Does not keep the value; while this is here, no other can be in its place.
+    /// Does not keep the value alive, but its address: no other value can be there.
     value: Weak<T>,
     bytes: Bytes,
 }
@@ -55,7 +56,7 @@ const MAX_BYTES: usize = 512 * 1024;
 /// All that is kept of one kind.
 const MAX_BYTES_IN_ALL: usize = 8 * 1024 * 1024;
 
-impl<T> Written<T> {
+impl<T> JsonCache<T> {
     fn body<V: Serialize>(
         &self,
         value: &Arc<T>,
@@ -89,7 +90,7 @@ impl<T> Written<T> {
     }
 }
 
-impl<T> Default for Written<T> {
+impl<T> Default for JsonCache<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
