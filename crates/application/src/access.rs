@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use colloquy_domain::{Actor, Assistant, AssistantRef, Thread, ThreadId};
+use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, Thread, ThreadId};
 
 use crate::Error;
 use crate::assistants::{CodeAssistants, RequestContext};
 use crate::audit;
 use crate::permissions::{Decision, PermissionPolicy};
-use crate::ports::{AssistantRepository, AssistantScope, Clock, ThreadRepository};
+use crate::ports::{AssistantRepository, AssistantScope, Clock, PortError, ThreadRepository};
 
 /// The one way from an id to a thread or an assistant: through the policy. What is absent and
 /// what the actor may not know of give the same error.
@@ -152,6 +152,15 @@ impl Access {
         };
         decision.require_of(actor, action.name())?;
         Ok(assistant)
+    }
+
+    /// Whether the assistant still exists, whoever may use it.
+    pub(crate) async fn has_assistant(&self, id: AssistantId) -> Result<bool, PortError> {
+        let found = self
+            .assistants
+            .get(&id.into(), &AssistantScope::All)
+            .await?;
+        Ok(found.is_some())
     }
 
     /// The assistant, if lists show it to the actor. In the query, so that what is hidden takes

@@ -146,6 +146,25 @@ async fn a_panic_at_the_very_end_of_a_run_leaves_nobody_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn runs_end_when_their_assistant_is_deleted() {
+    let script = Script::new().text("so far").pause(Duration::from_secs(50));
+    let script = script.text("!").end(colloquy_domain::FinishReason::Stop);
+    let service = Service::with([script]).await;
+    let started = service.post("Hi").await.unwrap();
+    let assistants = service.memory.stores().assistants;
+    assistants.delete(started.run.assistant_id).await.unwrap();
+    let engine = service.use_cases.engine.clone();
+    let keeping = tokio::spawn(async move { engine.keep().await });
+    let outcome = started.wait().await;
+    keeping.abort();
+    let Err(Error::RunFailed(failure)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(failure.error.code, RunErrorCode::AccessRevoked);
+    assert_eq!(failure.run.status, RunStatus::Failed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn runs_end_when_their_user_may_do_less_than_when_they_asked() {
     let nothing = || UserChanges::none(DateTime::UNIX_EPOCH);
     let disabled = UserChanges {

@@ -77,7 +77,7 @@ named! {
         ContextTooLong = "context_too_long",
         /// The run has used up its budget before there was an answer.
         BudgetExhausted = "budget_exhausted",
-        /// Who asked has lost the account or the role that the run began with.
+        /// The user lost the account or role that the run began with, or the assistant was deleted.
         AccessRevoked = "access_revoked",
         /// The process that worked on the run ended.
         Interrupted = "interrupted",
@@ -105,7 +105,7 @@ impl RunErrorCode {
                 "The run used up its budget of model calls or tokens before it had an answer."
             }
             Self::AccessRevoked => {
-                "The account that asked was disabled, deleted or given fewer rights."
+                "The account was disabled, deleted or given fewer rights, or the assistant was deleted."
             }
             Self::Interrupted => "The service stopped while the answer was being made.",
             Self::RunCancelled => "The run was cancelled.",

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use colloquy_domain::{Actor, RunErrorCode, RunId};
+use colloquy_domain::{Actor, AssistantId, RunErrorCode, RunId};
 use tokio_util::sync::CancellationToken;
 
 use super::log::RunLog;
@@ -17,6 +17,8 @@ pub(super) struct ActiveRun {
     pub(super) id: RunId,
     /// Who asked, with the role they had then.
     pub(super) actor: Actor,
+    /// The assistant that answers.
+    pub(super) assistant: AssistantId,
     pub(super) log: RunLog,
     /// Held while events of the run are being stored, so that they are stored in order.
     pub(super) storing: tokio::sync::Mutex<()>,
@@ -27,10 +29,11 @@ pub(super) struct ActiveRun {
 }
 
 impl ActiveRun {
-    pub(super) fn new(id: RunId, actor: Actor, log: RunLog) -> Self {
+    pub(super) fn new(id: RunId, actor: Actor, assistant: AssistantId, log: RunLog) -> Self {
         Self {
             id,
             actor,
+            assistant,
             log,
             storing: tokio::sync::Mutex::default(),
             store_is_away: CancellationToken::new(),

@@ -241,6 +241,7 @@ impl Inner {
         let active = Arc::new(ActiveRun::new(
             run.id,
             job.actor.clone(),
+            job.assistant.id,
             RunLog::started(RunEventKind::Started {
                 run: Box::new(run.clone()),
                 message: Box::new(message.clone()),
