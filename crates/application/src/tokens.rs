@@ -222,7 +222,17 @@ impl Tokens {
         user: UserId,
         page: OffsetPage,
     ) -> Result<OffsetList<AccessToken>, Error> {
-        Ok(self.tokens.list(user, TokenKind::ApiKey, page).await?)
+        let kind = Some(TokenKind::ApiKey);
+        Ok(self.tokens.list(user, kind, page).await?)
+    }
+
+    /// A page of that user's sessions and API keys; the caller checks who asks.
+    pub(crate) async fn all_of(
+        &self,
+        user: UserId,
+        page: OffsetPage,
+    ) -> Result<OffsetList<AccessToken>, Error> {
+        Ok(self.tokens.list(user, None, page).await?)
     }
 
     /// Revokes one of the actor's tokens.

@@ -91,11 +91,11 @@ impl Users {
         Ok(())
     }
 
-    /// A page of a user's API keys, oldest first.
+    /// A page of a user's API keys and sessions: keys first, each kind oldest first.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
-    pub async fn list_api_keys(
+    pub async fn list_tokens(
         &self,
         actor: &Actor,
         id: UserId,
@@ -103,7 +103,7 @@ impl Users {
     ) -> Result<OffsetList<AccessToken>, Error> {
         self.require(actor).await?;
         let user = self.accounts.get(id).await?;
-        self.tokens.api_keys_of(user.id, page).await
+        self.tokens.all_of(user.id, page).await
     }
 
     /// Revokes a user's token.

@@ -122,7 +122,7 @@ impl TokenRepository for CachedTokenRepository {
     async fn list(
         &self,
         user: UserId,
-        kind: TokenKind,
+        kind: Option<TokenKind>,
         page: OffsetPage,
     ) -> Result<OffsetList<AccessToken>, PortError> {
         self.inner.list(user, kind, page).await

@@ -1,4 +1,7 @@
+//! Sessions and API keys.
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +12,7 @@ use colloquy_application::ports::{
 use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select, Set};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::entities::{access_tokens, users};
@@ -18,20 +22,22 @@ use crate::rows::{expect_found, page};
 use crate::transaction::Transaction;
 use crate::{Database, presence};
 
-/// A use is not noted again within this time, so that authenticating usually only reads.
+/// A use is not recorded again within this time, so that authentication usually only reads.
 const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
+/// How long authentication waits for its use to be recorded, which it can do without.
+const USE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How many expired tokens one transaction removes at the most.
+/// How many expired tokens one transaction removes at most.
 const BATCH_TOKENS: u64 = 500;
 
-/// Keeps the access tokens in a [`Database`].
+/// Stores access tokens in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaTokenRepository {
     database: Database,
 }
 
 impl SeaTokenRepository {
-    /// The access tokens of that database.
+    /// The access tokens of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -75,8 +81,28 @@ impl SeaTokenRepository {
             .await
     }
 
-    /// Notes the use unless somebody else has just done so.
-    async fn note_use(&self, token: TokenId, now: DateTime<Utc>) -> Result<(), PortError> {
+    /// Records a use that is due; whether that succeeded. Reads go on where writes fail or wait.
+    async fn try_to_record_use(
+        &self,
+        token: TokenId,
+        now: DateTime<Utc>,
+    ) -> Result<bool, PortError> {
+        match timeout(USE_TIMEOUT, self.record_use(token, now)).await {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(PortError::Unavailable(error))) => {
+                tracing::debug!(error, "use of a token not recorded");
+                Ok(false)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                tracing::debug!("use of a token not recorded in time");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Records a use unless another request just did.
+    async fn record_use(&self, token: TokenId, now: DateTime<Utc>) -> Result<(), PortError> {
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
@@ -84,12 +110,12 @@ impl SeaTokenRepository {
                 let is_due = Condition::any()
                     .add(last_used_at.is_null())
                     .add(last_used_at.lte(now - USE_PRECISION));
-                let use_noted = access_tokens::ActiveModel {
+                let used = access_tokens::ActiveModel {
                     last_used_at: Set(Some(now)),
                     ..Default::default()
                 };
                 access_tokens::Entity::update_many()
-                    .set(use_noted)
+                    .set(used)
                     .filter(access_tokens::COLUMN.id.eq(token.as_uuid()))
                     .filter(is_due)
                     .exec(&transaction)
@@ -134,15 +160,8 @@ impl TokenRepository for SeaTokenRepository {
             return Ok(None);
         };
         let is_due = |last| now - last >= USE_PRECISION;
-        if token.last_used_at.is_none_or(is_due) {
-            match self.note_use(token.id, now).await {
-                Ok(()) => token.last_used_at = Some(now),
-                // Reading goes on where nothing can be written.
-                Err(PortError::Unavailable(error)) => {
-                    tracing::debug!(error, "use of a token not noted");
-                }
-                Err(error) => return Err(error),
-            }
+        if token.last_used_at.is_none_or(is_due) && self.try_to_record_use(token.id, now).await? {
+            token.last_used_at = Some(now);
         }
         let user = Arc::new(user);
         Ok(Some(Authenticated {
@@ -154,13 +173,13 @@ impl TokenRepository for SeaTokenRepository {
     async fn list(
         &self,
         user: UserId,
-        kind: TokenKind,
+        kind: Option<TokenKind>,
         wanted: OffsetPage,
     ) -> Result<OffsetList<AccessToken>, PortError> {
         self.database
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
-                // Their names are short.
+                // Rows are small: no limit by bytes.
                 let bytes = Expr::val(0_i64);
                 page(transaction, of_user(user, kind), &ORDER, wanted, bytes).await
             })
@@ -193,23 +212,24 @@ impl TokenRepository for SeaTokenRepository {
     }
 }
 
-/// Nothing is the token of somebody who was deleted.
+/// A deleted user has no tokens, even before their rows are removed.
 fn is_of(user: UserId) -> SimpleExpr {
     let column = (access_tokens::Entity, access_tokens::Column::UserId);
     Expr::col(column).eq(presence::user(user.as_uuid()))
 }
 
 /// The order of lists.
-const ORDER: [access_tokens::Column; 1] = [access_tokens::Column::Id];
+const ORDER: [access_tokens::Column; 2] = [access_tokens::Column::Kind, access_tokens::Column::Id];
 
-fn of_user(user: UserId, kind: TokenKind) -> Select<access_tokens::Entity> {
-    access_tokens::Entity::find()
-        .filter(is_of(user))
-        .filter(access_tokens::COLUMN.kind.eq(kind.as_str()))
+fn of_user(user: UserId, kind: Option<TokenKind>) -> Select<access_tokens::Entity> {
+    let tokens = access_tokens::Entity::find().filter(is_of(user));
+    match kind {
+        Some(kind) => tokens.filter(access_tokens::COLUMN.kind.eq(kind.as_str())),
+        None => tokens,
+    }
 }
 
-/// Holds the user's row from then on, so that no change of the user comes between this and the
-/// token, and no other token of theirs.
+/// Locks the user's row, so that neither a change of the user nor another token comes in between.
 async fn check_grounds(
     transaction: &Transaction,
     user: UserId,
@@ -241,7 +261,7 @@ async fn check_room_for(transaction: &Transaction, key: &AccessToken) -> Result<
     let counts = Condition::any()
         .add(expires_at.is_null())
         .add(expires_at.gt(key.created_at));
-    let keys = of_user(key.user_id, TokenKind::ApiKey).filter(counts);
+    let keys = of_user(key.user_id, Some(TokenKind::ApiKey)).filter(counts);
     if keys.count(transaction).await? >= u64::from(MAX_API_KEYS) {
         return Err(PortError::Conflict(Constraint::ApiKeysPerUser).into());
     }
@@ -260,10 +280,12 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_tokens_of_a_user_have_an_index_in_the_order_of_the_list() {
-        let rows = of_user(Samples::new().user_id(), TokenKind::ApiKey);
-        let rows = ordered(rows, &ORDER, &Order::Asc);
+        let user = Samples::new().user_id();
         for (_place, database) in databases().await {
-            assert_served_by(&database, &rows, "access_tokens_user_id_kind_id_idx").await;
+            for kind in [None, Some(TokenKind::ApiKey)] {
+                let rows = ordered(of_user(user, kind), &ORDER, &Order::Asc);
+                assert_served_by(&database, &rows, "access_tokens_user_id_kind_id_idx").await;
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Accounts.
+
 use async_trait::async_trait;
 use colloquy_application::passwords::PasswordHash;
 use colloquy_application::ports::{
@@ -8,8 +10,8 @@ use colloquy_domain::{Email, PersonName, Role, TokenKind, User, UserId};
 use sea_orm::ActiveValue::{self, NotSet, Set, Unchanged};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, DeleteMany, EntityTrait, PaginatorTrait,
-    QueryFilter,
+    ActiveModelTrait, Condition, ConnectionTrait, DbBackend, DbErr, DeleteMany, EntityTrait,
+    PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 
 use crate::Database;
@@ -20,14 +22,14 @@ use crate::locks::locked_account;
 use crate::rows::{expect_found, page};
 use crate::transaction::Transaction;
 
-/// Keeps the accounts in a [`Database`].
+/// Stores accounts in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaUserRepository {
     database: Database,
 }
 
 impl SeaUserRepository {
-    /// The accounts of that database.
+    /// The accounts of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -97,8 +99,7 @@ impl UserRepository for SeaUserRepository {
         self.database
             .read(async {
                 let mut models = found.all(self.database.reader()).await?;
-                // Two accounts from before characters were prepared: the one that is meant to the
-                // letter.
+                // Two accounts may match, of which one has the former key: an exact match wins.
                 models.sort_by_key(|model| model.email_key != former);
                 Ok(models.into_iter().next().map(credentials).transpose()?)
             })
@@ -110,7 +111,7 @@ impl UserRepository for SeaUserRepository {
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
                 let order = [users::Column::Id];
-                // Their texts are short.
+                // Rows are small: no limit by bytes.
                 let bytes = Expr::val(0_i64);
                 page(transaction, users::Entity::find(), &order, wanted, bytes).await
             })
@@ -128,7 +129,7 @@ impl UserRepository for SeaUserRepository {
                 let account = account.ok_or(PortError::NotFound)?;
                 check_password(&account, changes.password.as_ref())?;
                 if changes.unseats_administrators() {
-                    check_another_administrates(&transaction, &account).await?;
+                    check_another_administrator(&transaction, &account).await?;
                 }
                 let model = changed(&account, changes).update(&transaction).await?;
                 end_tokens(&transaction, id, changes).await?;
@@ -169,7 +170,7 @@ impl UserRepository for SeaUserRepository {
                 await_other_administrators(&transaction).await?;
                 let account = locked_account(&transaction, id).await?;
                 let account = account.ok_or(PortError::NotFound)?;
-                check_another_administrates(&transaction, &account).await?;
+                check_another_administrator(&transaction, &account).await?;
                 let deletion = users::Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
                 deletions::note(&transaction, Deleted::User, id.as_uuid()).await?;
@@ -191,9 +192,8 @@ async fn insert(
     Ok(())
 }
 
-/// On PostgreSQL two transactions could both find no administrator and add one, or find each
-/// other's and remove one; this makes the second wait for the first. It comes before the locks of
-/// rows. SQLite has one writer anyway.
+/// Makes concurrent transactions pass one by one: two could both find no administrator and add one,
+/// or find each other's and remove one. Taken before locks of rows. SQLite has one writer anyway.
 async fn await_other_administrators(transaction: &Transaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let lock = "SELECT pg_advisory_xact_lock(hashtext('colloquy: first administrator'))";
@@ -210,7 +210,7 @@ fn credentials(model: users::Model) -> Result<Credentials, PortError> {
 
 fn changed(account: &users::Model, changes: &UserChanges) -> users::ActiveModel {
     let email = changes.email.as_ref();
-    // Sent back as it was read, it stays with its key.
+    // An unchanged email keeps its key, which may be the former one.
     let email = email.filter(|email| email.as_str() != account.email);
     let password = changes.password.as_ref();
     let name = changes.name.clone();
@@ -227,7 +227,7 @@ fn changed(account: &users::Model, changes: &UserChanges) -> users::ActiveModel 
     }
 }
 
-/// A column to write, if there is something to write.
+/// The column's new value, if any.
 fn set<V: Into<sea_orm::Value>>(value: Option<V>) -> ActiveValue<V> {
     value.map_or(NotSet, Set)
 }
@@ -244,8 +244,8 @@ fn check_password(
     }
 }
 
-/// Unless the account is no active administrator itself.
-async fn check_another_administrates(
+/// Fails if the account is an active administrator, and no other one can sign in.
+async fn check_another_administrator(
     transaction: &Transaction,
     account: &users::Model,
 ) -> Result<(), Failure> {
@@ -256,11 +256,25 @@ async fn check_another_administrates(
     let others = users::Entity::find()
         .filter(users::COLUMN.role.eq(admin))
         .filter(users::COLUMN.is_active.eq(true))
-        .filter(users::COLUMN.id.ne(account.id));
+        .filter(users::COLUMN.id.ne(account.id))
+        .filter(can_sign_in());
     if others.count(transaction).await? == 0 {
         return Err(PortError::Conflict(Constraint::LastAdministrator).into());
     }
     Ok(())
+}
+
+/// By password, or with an API key that does not expire.
+fn can_sign_in() -> Condition {
+    let keys = access_tokens::Entity::find()
+        .select_only()
+        .column(access_tokens::Column::UserId)
+        .filter(access_tokens::COLUMN.kind.eq(TokenKind::ApiKey.as_str()))
+        .filter(access_tokens::COLUMN.expires_at.is_null())
+        .into_query();
+    Condition::any()
+        .add(users::COLUMN.password_hash.is_not_null())
+        .add(users::COLUMN.id.in_subquery(keys))
 }
 
 /// Removes the tokens that the changes end.
@@ -269,9 +283,9 @@ async fn end_tokens(
     user: UserId,
     changes: &UserChanges,
 ) -> Result<(), Failure> {
-    if let Some(password) = &changes.password {
+    if changes.ends_sessions() {
         let mut sessions = of_kind(user, TokenKind::Session);
-        if let Some(kept) = password.keeps {
+        if let Some(kept) = changes.kept_session() {
             sessions = sessions.filter(access_tokens::COLUMN.id.ne(kept.as_uuid()));
         }
         sessions.exec(transaction).await?;

@@ -39,11 +39,12 @@ pub trait TokenRepository: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Authenticated>, PortError>;
 
-    /// A page of a user's tokens of one kind, oldest first (by id), expired ones included.
+    /// A page of a user's tokens of one kind or of all, by kind, then oldest first (by id), expired
+    /// ones included.
     async fn list(
         &self,
         user: UserId,
-        kind: TokenKind,
+        kind: Option<TokenKind>,
         page: OffsetPage,
     ) -> Result<OffsetList<AccessToken>, PortError>;
 

@@ -37,13 +37,14 @@ pub trait UserRepository: Send + Sync {
     /// A page of all accounts, oldest first (by id).
     async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, PortError>;
 
-    /// Writes what `changes` holds and returns the account as it stands then. A new password
-    /// removes the account's sessions in the same step, `revokes_api_keys` its API keys.
+    /// Writes what `changes` holds and returns the account as it stands then. Removes in the same
+    /// step the sessions that the changes end and, with `revokes_api_keys`, the API keys.
     ///
     /// # Errors
     /// `NotFound`; `Conflict(UserEmail)`; `Conflict(UserPassword)` when the account does not have
     /// the password that was to be replaced, or is inactive; `Conflict(LastAdministrator)` when no
-    /// active administrator would be left, however many callers try at once.
+    /// other active administrator could sign in (by a password, or an API key that does not
+    /// expire), however many callers try at once.
     async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError>;
 
     /// Stores another hash of the same password if the stored one still is `old`; whether it did.
@@ -104,6 +105,19 @@ impl UserChanges {
             revokes_api_keys: false,
             updated_at,
         }
+    }
+
+    /// Whether sessions end: with a new password, or because the account is disabled.
+    #[must_use]
+    pub fn ends_sessions(&self) -> bool {
+        self.password.is_some() || self.is_active == Some(false)
+    }
+
+    /// The one session that goes on all the same.
+    #[must_use]
+    pub fn kept_session(&self) -> Option<TokenId> {
+        let password = self.password.as_ref()?;
+        password.keeps.filter(|_| self.is_active != Some(false))
     }
 
     /// Whether an active administrator would be one no more.

@@ -13,7 +13,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use crate::tokens::TokenView;
 
-/// A user's API keys, oldest first.
+/// A user's API keys, then their sessions; each oldest first.
 #[utoipa::path(
     get,
     path = "/users/{user_id}/tokens",
@@ -21,8 +21,8 @@ use crate::tokens::TokenView;
     security(("bearer" = [])),
     params(("user_id" = uuid::Uuid, Path), Query<OffsetPage>),
     responses(
-        (status = 200, description = "A page of the API keys", body = Vec<TokenView>, headers(
-            ("x-total-count" = u64, description = "How many API keys the user has"),
+        (status = 200, description = "A page of the tokens", body = Vec<TokenView>, headers(
+            ("x-total-count" = u64, description = "How many tokens the user has"),
         )),
         (status = 403, description = "The caller is no administrator"),
     ),
@@ -33,8 +33,8 @@ pub(crate) async fn list_user_tokens(
     Ids(id): Ids<UserId>,
     Query(page): Query<OffsetPage>,
 ) -> Result<Response, Problem> {
-    let keys = users.list_api_keys(&caller.actor, id, page).await?;
-    Ok(counted(keys, TokenView::from))
+    let tokens = users.list_tokens(&caller.actor, id, page).await?;
+    Ok(counted(tokens, TokenView::from))
 }
 
 /// Revoke one of a user's tokens.

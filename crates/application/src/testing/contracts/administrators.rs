@@ -1,7 +1,7 @@
 //! The contract of [`UserRepository`](crate::ports::UserRepository): the first administrator, and
 //! the last.
 
-use colloquy_domain::{Role, User};
+use colloquy_domain::{AccessToken, Role, TokenKind, User};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once};
 use crate::ports::{Constraint, OffsetPage, UserChanges};
@@ -81,7 +81,8 @@ fn deactivation() -> UserChanges {
 
 async fn has_administrator(stores: &Stores, make: &Samples, email: &str) -> User {
     let user = make.administrator(email);
-    stores.users.add(&user, None).await.unwrap();
+    let hash = password_hash("administrator");
+    stores.users.add(&user, Some(&hash)).await.unwrap();
     user
 }
 
@@ -128,6 +129,31 @@ pub async fn an_administrator_goes_where_another_is_active(stores: &Stores) {
     stores.users.update(all[2].id, &rename).await.unwrap();
     let answer = stores.users.update(all[2].id, &demotion()).await;
     assert_conflict(answer, Constraint::LastAdministrator);
+}
+
+pub async fn an_administrator_who_cannot_sign_in_is_not_the_last(stores: &Stores) {
+    let make = Samples::new();
+    let last = has_administrator(stores, &make, "last@example.org").await;
+    let keyless = make.administrator("keyless@example.org");
+    stores.users.add(&keyless, None).await.unwrap();
+    let mut expiring = make.token(keyless.id, TokenKind::ApiKey);
+    expiring.expires_at = Some(second(60));
+    stores.has_token(&expiring, 1).await;
+    let session = make.token(keyless.id, TokenKind::Session);
+    stores.has_token(&session, 2).await;
+    for change in [demotion(), deactivation()] {
+        let answer = stores.users.update(last.id, &change).await;
+        assert_conflict(answer, Constraint::LastAdministrator);
+    }
+    let answer = stores.users.delete(last.id).await;
+    assert_conflict(answer, Constraint::LastAdministrator);
+
+    let lasting = AccessToken {
+        expires_at: None,
+        ..make.token(keyless.id, TokenKind::ApiKey)
+    };
+    stores.has_token(&lasting, 3).await;
+    stores.users.delete(last.id).await.unwrap();
 }
 
 pub async fn of_administrators_who_unseat_each_other_one_stays(stores: &Stores) {

@@ -24,7 +24,7 @@ async fn add(stores: &Stores, token: &AccessToken, grounds: Grounds) -> Result<(
 
 async fn count(stores: &Stores, user: &User, kind: TokenKind) -> u64 {
     let page = OffsetPage { skip: 0, limit: 1 };
-    let list = stores.tokens.list(user.id, kind, page).await.unwrap();
+    let list = stores.tokens.list(user.id, Some(kind), page).await.unwrap();
     list.total
 }
 

@@ -39,6 +39,7 @@ macro_rules! user_contracts {
             a_change_of_an_absent_account_is_not_found,
             a_new_password_ends_the_sessions_and_no_others,
             a_new_password_may_keep_a_session_and_end_the_api_keys,
+            disabling_an_account_ends_its_sessions_for_good,
             a_password_is_replaced_only_if_it_is_the_one_that_was_verified,
             a_password_is_hashed_anew_if_it_still_is_the_same,
             deleting_an_account_takes_its_tokens_and_orphans_its_threads,
@@ -51,6 +52,7 @@ macro_rules! user_contracts {
             one_of_many_first_administrators_is_added,
             the_last_active_administrator_stays,
             an_administrator_goes_where_another_is_active,
+            an_administrator_who_cannot_sign_in_is_not_the_last,
             of_administrators_who_unseat_each_other_one_stays,
         }
     };
@@ -74,6 +76,7 @@ macro_rules! token_contracts {
             a_session_is_absent_within_five_seconds_of_a_new_password,
             tokens_are_listed_by_user_and_kind_oldest_first,
             tokens_are_listed_in_pages,
+            all_of_a_users_tokens_are_listed_by_kind_in_pages,
             a_revoked_token_is_absent_at_once,
             nobody_revokes_anothers_token,
             one_of_many_revocations_removes_the_token,

@@ -22,7 +22,7 @@ async fn list(
         skip: 0,
         limit: 1_000,
     };
-    let list = stores.tokens.list(user, kind, page).await?;
+    let list = stores.tokens.list(user, Some(kind), page).await?;
     assert_eq!(list.total, list.items.len() as u64);
     Ok(list.items)
 }
@@ -114,7 +114,7 @@ pub async fn a_token_added_after_it_was_asked_for_is_found(stores: &Stores) {
 pub async fn expired_tokens_and_inactive_users_are_found_too(stores: &Stores) {
     let make = Samples::new();
     let user = stores.has_user(&make, "ada@example.org").await;
-    let mut token = make.token(user.id, TokenKind::Session);
+    let mut token = make.token(user.id, TokenKind::ApiKey);
     token.expires_at = Some(second(1));
     let hash = token_hash(1);
     stores.tokens.add(&token, &hash, &OPERATOR).await.unwrap();
@@ -122,7 +122,7 @@ pub async fn expired_tokens_and_inactive_users_are_found_too(stores: &Stores) {
     let found = authenticate(stores, &hash, second(2)).await.unwrap();
     assert_eq!(found.token.expires_at, Some(second(1)));
     assert!(!found.user.is_active);
-    let listed = list(stores, user.id, TokenKind::Session).await;
+    let listed = list(stores, user.id, TokenKind::ApiKey).await;
     assert_eq!(listed.unwrap().len(), 1);
 }
 
@@ -140,7 +140,11 @@ pub async fn a_use_is_noted_at_most_once_a_minute(stores: &Stores) {
 
 pub async fn a_users_change_is_seen_within_five_seconds(stores: &Stores) {
     let make = Samples::new();
-    let (user, _, hash) = signed_in(stores, &make).await;
+    let user = stores.has_user(&make, "ada@example.org").await;
+    // Disabling the user ends sessions.
+    let key = make.token(user.id, TokenKind::ApiKey);
+    let hash = token_hash(1);
+    stores.tokens.add(&key, &hash, &OPERATOR).await.unwrap();
     authenticate(stores, &hash, second(0)).await.unwrap();
     stores.users.update(user.id, &deactivation()).await.unwrap();
     let found = authenticate(stores, &hash, second(0) + LAG).await.unwrap();
@@ -209,11 +213,36 @@ pub async fn tokens_are_listed_in_pages(stores: &Stores) {
     }
     for (skip, limit) in [(0, 2), (2, 2), (4, 2), (5, 2), (0, 1000)] {
         let page = OffsetPage { skip, limit };
-        let list = stores.tokens.list(user.id, TokenKind::ApiKey, page).await;
-        let list = list.unwrap();
+        let kind = Some(TokenKind::ApiKey);
+        let list = stores.tokens.list(user.id, kind, page).await.unwrap();
         let rest = keys.iter().skip(skip as usize).take(limit as usize);
         assert_eq!(list.items, rest.cloned().collect::<Vec<_>>(), "{page:?}");
         assert_eq!(list.total, 5, "{page:?}");
+    }
+}
+
+pub async fn all_of_a_users_tokens_are_listed_by_kind_in_pages(stores: &Stores) {
+    let make = Samples::new();
+    let user = stores.has_user(&make, "ada@example.org").await;
+    let bob = stores.has_user(&make, "bob@example.org").await;
+    let kinds = [
+        TokenKind::Session,
+        TokenKind::ApiKey,
+        TokenKind::Session,
+        TokenKind::ApiKey,
+    ];
+    let tokens = kinds.map(|kind| make.token(user.id, kind));
+    let foreign = make.token(bob.id, TokenKind::Session);
+    for (token, byte) in tokens.iter().chain([&foreign]).zip(1..) {
+        stores.has_token(token, byte).await;
+    }
+    let expected = [1, 3, 0, 2].map(|number| tokens[number].clone());
+    for (skip, limit) in [(0, 3), (3, 3), (0, 10)] {
+        let page = OffsetPage { skip, limit };
+        let list = stores.tokens.list(user.id, None, page).await.unwrap();
+        let rest = expected.iter().skip(skip as usize).take(limit as usize);
+        assert_eq!(list.items, rest.cloned().collect::<Vec<_>>(), "{page:?}");
+        assert_eq!(list.total, 4, "{page:?}");
     }
 }
 

@@ -263,6 +263,36 @@ pub async fn a_new_password_may_keep_a_session_and_end_the_api_keys(stores: &Sto
     assert_eq!(count_tokens(stores, bob.id, TokenKind::ApiKey).await, 1);
 }
 
+pub async fn disabling_an_account_ends_its_sessions_for_good(stores: &Stores) {
+    let make = Samples::new();
+    let ada = stores.has_user(&make, "ada@example.org").await;
+    let bob = stores.has_user(&make, "bob@example.org").await;
+    let kinds = [TokenKind::Session, TokenKind::Session, TokenKind::ApiKey];
+    let tokens = kinds.map(|kind| make.token(ada.id, kind));
+    let foreign = make.token(bob.id, TokenKind::Session);
+    for (token, byte) in tokens.iter().chain([&foreign]).zip(1..) {
+        stores.has_token(token, byte).await;
+    }
+    let active = |is_active| UserChanges {
+        is_active: Some(is_active),
+        ..changes()
+    };
+    stores.users.update(ada.id, &active(true)).await.unwrap();
+    assert_eq!(count_tokens(stores, ada.id, TokenKind::Session).await, 2);
+    let disabled = UserChanges {
+        password: Some(PasswordChange {
+            keeps: Some(tokens[0].id),
+            ..new_password()
+        }),
+        ..active(false)
+    };
+    stores.users.update(ada.id, &disabled).await.unwrap();
+    stores.users.update(ada.id, &active(true)).await.unwrap();
+    assert_eq!(count_tokens(stores, ada.id, TokenKind::Session).await, 0);
+    assert_eq!(count_tokens(stores, ada.id, TokenKind::ApiKey).await, 1);
+    assert_eq!(count_tokens(stores, bob.id, TokenKind::Session).await, 1);
+}
+
 pub async fn a_password_is_replaced_only_if_it_is_the_one_that_was_verified(stores: &Stores) {
     let make = Samples::new();
     let user = stores.has_user(&make, "ada@example.org").await;
@@ -383,5 +413,10 @@ async fn count_tokens(stores: &Stores, user: UserId, kind: TokenKind) -> usize {
 
 async fn list_tokens(stores: &Stores, user: UserId, kind: TokenKind) -> Vec<AccessToken> {
     let page = OffsetPage { skip: 0, limit: 10 };
-    stores.tokens.list(user, kind, page).await.unwrap().items
+    stores
+        .tokens
+        .list(user, Some(kind), page)
+        .await
+        .unwrap()
+        .items
 }

@@ -6,7 +6,7 @@ use crate::ports::{DeletionRepository, PortError};
 /// Deletes everything at once.
 #[async_trait]
 impl DeletionRepository for Memory {
-    async fn remove_batch(&self) -> Result<u64, PortError> {
+    async fn remove_batch(&self, _max_rows: u64) -> Result<u64, PortError> {
         self.with(|_| Ok(0))
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Records {
 
 pub(super) struct StoredUser {
     pub(super) user: User,
+    /// The email's key, or its former key.
+    pub(super) email_key: String,
     pub(super) password: Option<PasswordHash>,
 }
 
@@ -105,6 +107,14 @@ impl Memory {
             .avatars(Arc::new(MemoryBlobs::default()), Arc::new(PretendedAvatars))
             .answers(Arc::new(MemoryAnswers::default()))
             .build()
+    }
+
+    /// Gives the account the key that its email had before keys were prepared, as the migration of
+    /// accounts leaves it where another account has the new key.
+    pub fn use_former_email_key(&self, user: UserId) {
+        if let Some(stored) = self.state().records.users.get_mut(&user) {
+            stored.email_key = stored.user.email.former_key();
+        }
     }
 
     /// Takes the store away, or gives it back with all that it held: while it is down, every

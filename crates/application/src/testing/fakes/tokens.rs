@@ -54,11 +54,12 @@ impl TokenRepository for Memory {
     async fn list(
         &self,
         user: UserId,
-        kind: TokenKind,
+        kind: Option<TokenKind>,
         page: OffsetPage,
     ) -> Result<OffsetList<AccessToken>, PortError> {
         self.with(|records| {
-            let asked: Vec<_> = records.tokens_of(user, kind).collect();
+            let mut asked: Vec<_> = records.tokens_of(user, kind).collect();
+            asked.sort_by_key(|token| token.kind.as_str());
             Ok(page_of(asked.into_iter(), page))
         })
     }
@@ -84,9 +85,15 @@ impl TokenRepository for Memory {
 }
 
 impl Records {
-    fn tokens_of(&self, user: UserId, kind: TokenKind) -> impl Iterator<Item = &AccessToken> {
+    pub(super) fn tokens_of(
+        &self,
+        user: UserId,
+        kind: Option<TokenKind>,
+    ) -> impl Iterator<Item = &AccessToken> {
         let tokens = self.tokens.values().map(|stored| &stored.token);
-        tokens.filter(move |token| token.user_id == user && token.kind == kind)
+        tokens.filter(move |token| {
+            token.user_id == user && kind.is_none_or(|kind| token.kind == kind)
+        })
     }
 
     fn check_grounds(&self, user: UserId, grounds: &Grounds) -> Result<(), PortError> {
@@ -104,7 +111,7 @@ impl Records {
     }
 
     fn check_room_for(&self, key: &AccessToken) -> Result<(), PortError> {
-        let keys = self.tokens_of(key.user_id, TokenKind::ApiKey);
+        let keys = self.tokens_of(key.user_id, Some(TokenKind::ApiKey));
         let count = keys.filter(|it| !it.is_expired_at(key.created_at)).count();
         if count >= MAX_API_KEYS as usize {
             return Err(PortError::Conflict(Constraint::ApiKeysPerUser));

@@ -41,8 +41,8 @@ impl UserRepository for Memory {
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError> {
         self.with(|records| {
-            let mut users = records.users.values();
-            let found = users.find(|stored| stored.user.email == *email);
+            let with_key = |key: &str| records.users.values().find(|it| it.email_key == key);
+            let found = with_key(&email.former_key()).or_else(|| with_key(email.key()));
             Ok(found.map(|stored| Credentials {
                 user: stored.user.clone(),
                 password: stored.password.clone(),
@@ -59,13 +59,13 @@ impl UserRepository for Memory {
 
     async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError> {
         self.with(|records| {
-            if let Some(email) = &changes.email {
+            let stored = records.users.get(&id).ok_or(PortError::NotFound)?;
+            if let Some(email) = new_email(stored, changes) {
                 records.check_email_is_free(email, id)?;
             }
-            let stored = records.users.get(&id).ok_or(PortError::NotFound)?;
             check_password(stored, changes.password.as_ref())?;
             if changes.unseats_administrators() {
-                records.check_another_administrates(id)?;
+                records.check_another_administrator(id)?;
             }
             let stored = records.users.get_mut(&id).ok_or(PortError::NotFound)?;
             apply(changes, stored);
@@ -94,7 +94,7 @@ impl UserRepository for Memory {
 
     async fn delete(&self, id: UserId) -> Result<(), PortError> {
         self.with(|records| {
-            records.check_another_administrates(id)?;
+            records.check_another_administrator(id)?;
             records.users.remove(&id).ok_or(PortError::NotFound)?;
             records.tokens.retain(|_, it| it.token.user_id != id);
             for stored in records.threads.values_mut() {
@@ -113,6 +113,7 @@ impl Records {
         self.check_email_is_free(&user.email, user.id)?;
         let stored = StoredUser {
             user: user.clone(),
+            email_key: user.email.key().to_owned(),
             password: password.cloned(),
         };
         self.users.insert(user.id, stored);
@@ -121,22 +122,35 @@ impl Records {
 
     fn check_email_is_free(&self, email: &Email, for_user: UserId) -> Result<(), PortError> {
         let mut others = self.users.values().filter(|it| it.user.id != for_user);
-        if others.any(|other| other.user.email == *email) {
+        if others.any(|other| other.email_key == email.key()) {
             return Err(PortError::Conflict(Constraint::UserEmail));
         }
         Ok(())
     }
 
-    /// Unless the account is no active administrator itself.
-    fn check_another_administrates(&self, id: UserId) -> Result<(), PortError> {
-        let administrates = |it: &User| it.role == Role::Admin && it.is_active;
-        let active = self.users.values().map(|stored| &stored.user);
-        let active: Vec<_> = active.filter(|user| administrates(user)).collect();
-        match active.as_slice() {
-            [last] if last.id == id => Err(PortError::Conflict(Constraint::LastAdministrator)),
-            _ => Ok(()),
+    /// Fails if the account is an active administrator, and no other one can sign in.
+    fn check_another_administrator(&self, id: UserId) -> Result<(), PortError> {
+        let administrates =
+            |stored: &StoredUser| stored.user.role == Role::Admin && stored.user.is_active;
+        let mut others = self.users.values().filter(|stored| stored.user.id != id);
+        let is_last = self.users.get(&id).is_some_and(administrates)
+            && !others.any(|other| administrates(other) && self.can_sign_in(other));
+        if is_last {
+            return Err(PortError::Conflict(Constraint::LastAdministrator));
         }
+        Ok(())
     }
+
+    fn can_sign_in(&self, stored: &StoredUser) -> bool {
+        let mut keys = self.tokens_of(stored.user.id, Some(TokenKind::ApiKey));
+        stored.password.is_some() || keys.any(|key| key.expires_at.is_none())
+    }
+}
+
+/// An unchanged email keeps its key, which may be the former one.
+fn new_email<'a>(stored: &StoredUser, changes: &'a UserChanges) -> Option<&'a Email> {
+    let email = changes.email.as_ref();
+    email.filter(|email| email.as_str() != stored.user.email.as_str())
 }
 
 fn check_password(stored: &StoredUser, change: Option<&PasswordChange>) -> Result<(), PortError> {
@@ -149,18 +163,19 @@ fn check_password(stored: &StoredUser, change: Option<&PasswordChange>) -> Resul
 }
 
 fn ends(changes: &UserChanges, token: &AccessToken) -> bool {
-    match (token.kind, &changes.password) {
-        (TokenKind::ApiKey, _) => changes.revokes_api_keys,
-        (TokenKind::Session, Some(password)) => password.keeps != Some(token.id),
+    match token.kind {
+        TokenKind::ApiKey => changes.revokes_api_keys,
+        TokenKind::Session => changes.ends_sessions() && changes.kept_session() != Some(token.id),
         _ => false,
     }
 }
 
 fn apply(changes: &UserChanges, stored: &mut StoredUser) {
-    let user = &mut stored.user;
-    if let Some(email) = &changes.email {
-        user.email = email.clone();
+    if let Some(email) = new_email(stored, changes) {
+        stored.email_key = email.key().to_owned();
+        stored.user.email = email.clone();
     }
+    let user = &mut stored.user;
     if let Some(name) = &changes.name {
         user.name = name.clone();
     }
