@@ -1,6 +1,7 @@
 //! Recomputes the uniqueness keys of emails.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::prelude::Uuid;
 use sea_orm_migration::sea_orm::{ConnectionTrait, Statement, TryGetable as _};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -19,7 +20,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
         let backend = manager.get_database_backend();
-        let accounts = "SELECT email, email_key FROM users ORDER BY id";
+        let accounts = "SELECT id, email, email_key FROM users ORDER BY id";
         let rows = connection
             .query_all_raw(Statement::from_string(backend, accounts))
             .await?;
@@ -32,7 +33,14 @@ impl MigrationTrait for Migration {
                               AND NOT EXISTS (SELECT 1 FROM users WHERE email_key = $1)";
                 let values = [new.into(), old.into()];
                 let update = Statement::from_sql_and_values(backend, update, values);
-                connection.execute_raw(update).await?;
+                if connection.execute_raw(update).await?.rows_affected() == 0 {
+                    let id = Uuid::try_get(&row, "", "id")?;
+                    tracing::warn!(
+                        user.id = %id,
+                        "another account has the email of this one, typed differently: merge them, \
+                         or change one of the emails"
+                    );
+                }
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Finishing deletions, which answer before everything is removed.
+//! Background removal of deleted rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,18 @@ use tokio::time::{Instant, sleep};
 
 use crate::ports::{DeletionRepository, PortError};
 
-/// How often new deletions are looked for.
+/// How often to look for new deletions.
 const IDLE: Duration = Duration::from_secs(1);
 /// The wait after a failure: the store may be away.
 const BACKOFF: Duration = Duration::from_secs(5);
+/// How long a batch should take: on SQLite nobody else writes meanwhile.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+const FIRST_ROWS: u64 = 200;
+const MIN_ROWS: u64 = 25;
+const MAX_ROWS: u64 = 2_000;
 
-/// Removes what deletions have left, while the service runs. What a crash interrupts, the next
-/// process goes on with, or another instance.
+/// Removes what deletions leave behind while the service runs. After a crash the next process, or
+/// another instance, goes on with it.
 #[derive(Clone)]
 pub struct Deletions {
     /// Where they are kept.
@@ -21,10 +26,11 @@ pub struct Deletions {
 }
 
 impl Deletions {
-    /// Removes in batches, with time for others between them, for as long as the future is polled.
+    /// Removes in batches for as long as the future is polled, and leaves others time in between.
     pub async fn keep_finishing(&self) {
+        let mut rows = FIRST_ROWS;
         loop {
-            let pause = match self.finish_some().await {
+            let pause = match self.finish_some(&mut rows).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -36,14 +42,41 @@ impl Deletions {
         }
     }
 
-    /// Removes one batch; how long to wait until the next one.
-    async fn finish_some(&self) -> Result<Duration, PortError> {
+    /// Removes one batch of so many rows, and adapts their number; how long to wait afterwards.
+    async fn finish_some(&self, rows: &mut u64) -> Result<Duration, PortError> {
         let begun = Instant::now();
-        let removed = self.deletions.remove_batch().await?;
-        Ok(match removed {
-            0 => IDLE,
-            // Others may write for as long as they could not.
-            _ => begun.elapsed(),
-        })
+        if self.deletions.remove_batch(*rows).await? == 0 {
+            return Ok(IDLE);
+        }
+        let elapsed = begun.elapsed();
+        *rows = adapted(*rows, elapsed);
+        // Others can work for as long as the batch may have kept them waiting.
+        Ok(elapsed)
+    }
+}
+
+/// The size of the next batch after one of this size took so long.
+fn adapted(rows: u64, elapsed: Duration) -> u64 {
+    let next = if elapsed > BATCH_TIME {
+        rows / 2
+    } else if elapsed < BATCH_TIME / 2 {
+        rows.saturating_mul(2)
+    } else {
+        rows
+    };
+    next.clamp(MIN_ROWS, MAX_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BATCH_TIME, MAX_ROWS, MIN_ROWS, adapted};
+
+    #[test]
+    fn batches_grow_and_shrink_within_bounds() {
+        assert_eq!(adapted(200, BATCH_TIME / 4), 400);
+        assert_eq!(adapted(200, BATCH_TIME), 200);
+        assert_eq!(adapted(200, 2 * BATCH_TIME), 100);
+        assert_eq!(adapted(MAX_ROWS, BATCH_TIME / 4), MAX_ROWS);
+        assert_eq!(adapted(MIN_ROWS, 2 * BATCH_TIME), MIN_ROWS);
     }
 }

@@ -1,3 +1,5 @@
+//! Assistants.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,14 +20,14 @@ use crate::entities::avatars::image;
 use crate::error::Row;
 use crate::rows::{expect_found, page};
 
-/// Keeps the assistants in a [`Database`].
+/// Stores assistants in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaAssistantRepository {
     database: Database,
 }
 
 impl SeaAssistantRepository {
-    /// The assistants of that database.
+    /// The assistants of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -190,7 +192,7 @@ fn with_avatar(after: Option<AssistantId>, limit: u32) -> Select<Entity> {
         .limit(u64::from(limit))
 }
 
-/// An assistant's id, and the columns of its picture.
+/// An assistant's ID and the columns of its avatar image.
 type AvatarRow = (Uuid, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 fn avatar_of(

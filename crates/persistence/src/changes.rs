@@ -1,4 +1,4 @@
-//! What changes in the database, as other instances learn of it.
+//! Change notifications between instances, over PostgreSQL's LISTEN and NOTIFY.
 
 use colloquy_application::ports::PortError;
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
@@ -8,16 +8,16 @@ use crate::Database;
 use crate::connections::Pool;
 use crate::transaction::Transaction;
 
-/// Where PostgreSQL passes changes on.
+/// The channel of the notifications.
 const CHANNEL: &str = "colloquy_changes";
 
-/// Something that instances keep copies of, and that has changed.
+/// Something that changed and that instances cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// One of the assistants, or several.
+    /// One assistant or several.
     Assistants,
-    /// Perhaps anything: the line was cut, and what was said meanwhile is lost.
+    /// Possibly anything: the connection was lost, and notifications with it.
     Unknown,
 }
 
@@ -32,18 +32,18 @@ impl Change {
     fn read(payload: &str) -> Self {
         match payload {
             "assistants" => Self::Assistants,
-            // A newer instance may speak of more.
+            // A newer instance may send other payloads.
             _ => Self::Unknown,
         }
     }
 }
 
-/// Hears what any instance changes in the database, on a connection of its own.
+/// Receives notifications of all instances, on a connection of its own.
 #[derive(Debug)]
 pub struct Changes(PgListener);
 
 impl Database {
-    /// Begins to listen; `None` on SQLite, of which there is one instance only.
+    /// Starts listening; `None` on SQLite, which has only one instance.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -67,18 +67,17 @@ impl Database {
 }
 
 impl Changes {
-    /// Waits for the next change, which then has been committed. Where the line was cut, it is
-    /// `Unknown`, and the listening goes on.
+    /// Waits for the next committed change. After a reconnect it is `Unknown`.
     ///
     /// # Errors
-    /// `Unavailable` when there is no line any more.
+    /// `Unavailable` when the connection is lost for good.
     pub async fn next(&mut self) -> Result<Change, PortError> {
         let heard = self.0.try_recv().await.map_err(PortError::unavailable)?;
         Ok(heard.map_or(Change::Unknown, |heard| Change::read(heard.payload())))
     }
 }
 
-/// Says, if the transaction is committed, that something has changed.
+/// Notifies of a change once the transaction is committed.
 pub(crate) async fn announce(transaction: &Transaction, change: Change) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let statement = format!("NOTIFY {CHANNEL}, '{}'", change.payload());

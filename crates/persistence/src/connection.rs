@@ -1,72 +1,64 @@
-//! One connection out of a pool. It remembers what it is in the middle of, and goes back only when
-//! that has come to an end: the driver's own account of open transactions is wrong after a COMMIT
-//! that failed and after a BEGIN that was dropped.
+//! A connection in use. It tracks whether a transaction or a statement is open and goes back to the
+//! idle ones only once neither is: the driver's own count of open transactions is wrong after a
+//! failed COMMIT and after a dropped BEGIN.
 
 use std::time::Duration;
 
 use sea_orm::sea_query::Values;
-use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::{
-    self, AssertSqlSafe, Connection as _, Executor as _, PgConnection, Postgres, Sqlite,
-    SqliteConnection,
+    self, AssertSqlSafe, Connection as _, Executor as _, PgConnection, Postgres, SqliteConnection,
 };
 use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use crate::connections::{IdleConnections, Raw};
 use crate::error::breaks_connection;
-use crate::suspicion::Suspicion;
 
-/// How long PostgreSQL may take to end what was left behind before the connection is closed.
+/// How long PostgreSQL may take to roll back before the connection is closed instead.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The driver's connection.
-pub(crate) enum Raw {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-}
-
-/// A connection in use; dropped, it is returned to its pool, cleaned up first where that is needed.
+/// A connection in use. On drop it goes back to the idle ones, after a cleanup if one is needed.
 pub(crate) struct Connection {
-    /// None only while it is dropped.
+    /// `None` only during drop.
     raw: Option<Raw>,
     state: State,
     /// Held until the connection is clean again.
     permit: Option<OwnedSemaphorePermit>,
-    suspicion: Suspicion,
+    idle: IdleConnections,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    /// A transaction may be open: it was begun, and its end was not confirmed.
+    /// A transaction was begun, and its end is not confirmed.
     in_transaction: bool,
-    /// A statement was sent, and its result has not been seen.
+    /// A statement was sent, and its result is outstanding.
     is_waiting: bool,
-    /// A statement of the transaction failed, so it must not be committed.
+    /// A statement of the transaction failed: it must not be committed.
     has_failed: bool,
-    /// The connection itself failed.
+    /// The connection must not be used again.
     is_broken: bool,
 }
 
-/// Where there is no connection any more, which cannot be.
+/// The error of a connection that is in use no longer, which cannot happen.
 fn gone() -> sqlx::Error {
     sqlx::Error::WorkerCrashed
 }
 
 impl Connection {
-    pub(crate) fn new(raw: Raw, permit: OwnedSemaphorePermit, suspicion: Suspicion) -> Self {
+    pub(crate) fn new(raw: Raw, permit: OwnedSemaphorePermit, idle: IdleConnections) -> Self {
         Self {
             raw: Some(raw),
             state: State::default(),
             permit: Some(permit),
-            suspicion,
+            idle,
         }
     }
 
-    /// Begins a transaction with that statement.
+    /// Begins a transaction with this statement.
     pub(crate) async fn begin(&mut self, statement: &'static str) -> Result<(), DbErr> {
         self.state.in_transaction = true;
         self.execute_unprepared(statement).await?;
@@ -76,12 +68,11 @@ impl Connection {
     /// Commits the transaction.
     pub(crate) async fn commit(&mut self) -> Result<(), DbErr> {
         if self.state.has_failed {
-            // PostgreSQL would answer with success, and roll back.
+            // PostgreSQL would roll back and report success.
             let text = "a statement of the transaction has failed".to_owned();
             return Err(DbErr::Exec(RuntimeErr::Internal(text)));
         }
-        // On PostgreSQL a COMMIT ends the transaction whether or not it succeeds; a ROLLBACK
-        // after it would only be warned of.
+        // PostgreSQL's transaction ends even if its COMMIT fails; SQLite's stays open.
         self.state.in_transaction = matches!(self.raw, Some(Raw::Sqlite(_)));
         self.execute_unprepared("COMMIT").await?;
         self.state.in_transaction = false;
@@ -169,7 +160,7 @@ impl Connection {
         self.take_result(result, DbErr::Query)
     }
 
-    /// Does something with SQLite's connection that begins and ends a transaction of its own.
+    /// Runs work on SQLite's connection that begins and ends its own transaction.
     pub(crate) async fn with_sqlite<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
@@ -184,7 +175,7 @@ impl Connection {
         self.take_result(result, DbErr::Query)
     }
 
-    /// Whether nothing is left open, so that it can go on to be used.
+    /// Whether the connection can be used again as it is.
     pub(crate) const fn is_clean(&self) -> bool {
         self.state.is_clean() && !self.state.is_broken
     }
@@ -206,7 +197,7 @@ impl Connection {
         })
     }
 
-    /// Ends what was left open; the connection counts as broken until that has succeeded.
+    /// Ends what was left open. The connection counts as broken until that has succeeded.
     async fn clean_up(mut self, left: State) {
         let result = match self.raw.as_mut() {
             Some(Raw::Sqlite(raw)) => end_on_sqlite(raw, left).await,
@@ -217,7 +208,6 @@ impl Connection {
             Ok(()) => self.state = State::default(),
             Err(error) => {
                 tracing::info!(%error, "closing a connection that could not be cleaned up");
-                self.suspicion.raise();
             }
         }
     }
@@ -238,37 +228,32 @@ impl State {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.state.is_broken {
-            return self.raw.take().map_or((), close);
-        }
-        if self.state.is_clean() {
+        let Some(raw) = self.raw.take() else {
             return;
-        }
-        let left = Self {
-            raw: self.raw.take(),
-            state: State::BROKEN,
-            permit: self.permit.take(),
-            suspicion: self.suspicion.clone(),
         };
-        tokio::spawn(left.clean_up(self.state));
+        if self.state.is_broken {
+            raw.discard();
+        } else if self.state.is_clean() {
+            self.idle.put(raw);
+        } else {
+            let left = Self {
+                raw: Some(raw),
+                state: State::BROKEN,
+                permit: self.permit.take(),
+                idle: self.idle.clone(),
+            };
+            tokio::spawn(left.clean_up(self.state));
+        }
     }
 }
 
-/// PostgreSQL's is not said goodbye to: its line may be dead, and its place is needed.
-fn close(raw: Raw) {
-    match raw {
-        Raw::Sqlite(mut raw) => raw.close_on_drop(),
-        Raw::Postgres(raw) => drop(raw.detach()),
-    }
-}
-
-/// Statements are carried out in turn, so what was sent before has ended then.
+/// SQLite runs statements in order, so whatever was sent before has ended by then.
 async fn end_on_sqlite(raw: &mut SqliteConnection, left: State) -> Result<(), sqlx::Error> {
     if !left.in_transaction || raw.execute("ROLLBACK").await.is_ok() {
         return Ok(());
     }
-    // Perhaps there was nothing to roll back: the COMMIT had succeeded, or the BEGIN had not.
-    // Only outside of transactions a BEGIN succeeds.
+    // There may have been nothing to roll back: the COMMIT succeeded, or the BEGIN did not.
+    // A BEGIN succeeds only outside of transactions.
     raw.execute("BEGIN").await?;
     raw.execute("ROLLBACK").await?;
     Ok(())
@@ -279,7 +264,7 @@ async fn end_on_postgres(raw: &mut PgConnection, left: State) -> Result<(), sqlx
         if left.in_transaction {
             raw.execute("ROLLBACK").await.map(drop)
         } else {
-            // Whatever is still to be read is read first.
+            // Reads what is outstanding first.
             raw.ping().await
         }
     };

@@ -1,31 +1,38 @@
-//! The connections to a database, and statements that are transactions of their own.
+//! The connections to one database. A connection pool of the driver opens them; those that are not
+//! in use are kept here, because the driver's pool pings each one that comes back, and on SQLite
+//! that keeps the only writer from the next in line.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
 use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::sqlite::SqlitePoolOptions;
-use sea_orm::sqlx::{self, PgPool, Postgres, SqlitePool};
+use sea_orm::sqlx::{self, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
     SqlxPostgresConnector, SqlxSqliteConnector, Statement,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-use crate::connection::{Connection, Raw};
+use crate::connection::Connection;
+use crate::detached::finish_even_if_dropped;
 use crate::error::Failure;
-use crate::suspicion::Suspicion;
 
-/// Connections of one kind; clones share them.
+/// How long an idle connection to PostgreSQL may take to answer before it counts as dead.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The connections of one pool; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pool: Pool,
-    /// One for each connection of the pool. Whoever waits here and goes away costs nothing; whoever
-    /// has a permit is given a connection without waiting for others.
+    /// One per connection of the pool, handed out in order. A waiter that goes away costs nothing,
+    /// and whoever has a permit gets a connection without waiting for others.
     permits: Arc<Semaphore>,
-    suspicion: Suspicion,
+    idle: IdleConnections,
 }
 
 #[derive(Debug, Clone)]
@@ -34,17 +41,24 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
+/// A connection of the driver.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// Open connections that nobody uses; `None` once the pool is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct IdleConnections(Arc<Mutex<Option<Vec<Raw>>>>);
+
 impl Connections {
-    pub(crate) fn new(pool: Pool, suspicion: Suspicion) -> Self {
-        let count = match &pool {
-            Pool::Sqlite(pool) => pool.options().get_max_connections(),
-            Pool::Postgres(pool) => pool.options().get_max_connections(),
-        };
-        let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
+    pub(crate) fn new(pool: Pool) -> Self {
+        let count = usize::try_from(pool.max_connections()).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             pool,
             permits: Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
-            suspicion,
+            idle: IdleConnections(Arc::new(Mutex::new(Some(Vec::new())))),
         }
     }
 
@@ -52,55 +66,75 @@ impl Connections {
         &self.pool
     }
 
-    /// A connection of its own, for the library of migrations, which only knows this type.
-    pub(crate) async fn alone(&self) -> Result<DatabaseConnection, DbErr> {
+    /// How many connections are open, and how many of them are not in use.
+    pub(crate) fn open_and_idle(&self) -> (u64, u64) {
+        let (open, unused) = match &self.pool {
+            Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
+        };
+        (u64::from(open), (unused + self.idle.count()) as u64)
+    }
+
+    /// How many connections the pool opens at most.
+    pub(crate) fn max(&self) -> u32 {
+        self.pool.max_connections()
+    }
+
+    /// A new connection outside of the pool, for the migration library, which takes no other.
+    pub(crate) async fn dedicated(&self) -> Result<DatabaseConnection, DbErr> {
         match &self.pool {
             Pool::Sqlite(pool) => {
                 let options = (*pool.connect_options()).clone();
-                let alone = SqlitePoolOptions::new().max_connections(1);
-                let alone = alone.connect_with(options).await.map_err(unacquired)?;
-                Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(alone))
+                let single = SqlitePoolOptions::new().max_connections(1);
+                let single = single.connect_with(options).await.map_err(unacquired)?;
+                Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(single))
             }
             Pool::Postgres(pool) => {
                 let options = (*pool.connect_options()).clone();
-                let alone = PgPoolOptions::new().max_connections(1);
-                let alone = alone.connect_with(options).await.map_err(unacquired)?;
-                Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(alone))
+                let single = PgPoolOptions::new().max_connections(1);
+                let single = single.connect_with(options).await.map_err(unacquired)?;
+                Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(single))
             }
         }
     }
 
-    /// For the library of migrations, to read with single statements.
-    pub(crate) fn unguarded(&self) -> DatabaseConnection {
-        match &self.pool {
-            Pool::Sqlite(pool) => SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone()),
-            Pool::Postgres(pool) => SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()),
-        }
-    }
-
-    /// Waits until the connections in use have come back, and closes all.
+    /// Closes all connections; waits for those in use.
     pub(crate) async fn close(&self) {
+        self.permits.close();
+        for idle in self.idle.close() {
+            idle.close().await;
+        }
         match &self.pool {
             Pool::Sqlite(pool) => pool.close().await,
             Pool::Postgres(pool) => pool.close().await,
         }
     }
 
-    /// A connection, in the order of those who ask.
+    /// A connection, first come, first served.
     pub(crate) async fn acquire(&self) -> Result<Connection, DbErr> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| unacquired(sqlx::Error::PoolClosed))?;
-        let (raw, permit) = match &self.pool {
-            Pool::Sqlite(pool) => {
-                let (raw, permit) = take(pool, permit).await?;
-                (Raw::Sqlite(raw), permit)
-            }
-            Pool::Postgres(pool) => {
-                let (raw, permit) = take(pool, permit).await?;
-                (Raw::Postgres(raw), permit)
-            }
+        // A connection that is being checked or opened would be lost with a caller that goes away.
+        finish_even_if_dropped(self.clone().take(permit)).await
+    }
+
+    async fn take(self, permit: OwnedSemaphorePermit) -> Result<Connection, DbErr> {
+        let raw = match self.take_idle().await {
+            Some(raw) => raw,
+            None => self.pool.open().await?,
         };
-        Ok(Connection::new(raw, permit, self.suspicion.clone()))
+        Ok(Connection::new(raw, permit, self.idle))
+    }
+
+    /// An idle connection that works. Whatever ended one has probably ended the others.
+    async fn take_idle(&self) -> Option<Raw> {
+        let mut raw = self.idle.take()?;
+        if raw.is_alive().await {
+            return Some(raw);
+        }
+        raw.discard();
+        self.idle.take_all().into_iter().for_each(Raw::discard);
+        None
     }
 
     /// The rows of a statement that is written for PostgreSQL.
@@ -112,24 +146,84 @@ impl Connections {
     }
 }
 
-/// Takes a connection out of the pool, in a task of its own: one that is being opened or tested
-/// would be lost with the caller that goes away meanwhile.
-async fn take<D: sqlx::Database>(
-    pool: &sqlx::Pool<D>,
-    permit: OwnedSemaphorePermit,
-) -> Result<(PoolConnection<D>, OwnedSemaphorePermit), DbErr> {
-    let pool = pool.clone();
-    let taking = tokio::spawn(async move { (pool.acquire().await, permit) });
-    let (raw, permit) = taking
-        .await
-        .map_err(|_| unacquired(sqlx::Error::WorkerCrashed))?;
-    Ok((raw.map_err(unacquired)?, permit))
+impl Pool {
+    fn max_connections(&self) -> u32 {
+        match self {
+            Self::Sqlite(pool) => pool.options().get_max_connections(),
+            Self::Postgres(pool) => pool.options().get_max_connections(),
+        }
+    }
+
+    async fn open(&self) -> Result<Raw, DbErr> {
+        let opened = match self {
+            Self::Sqlite(pool) => pool.acquire().await.map(Raw::Sqlite),
+            Self::Postgres(pool) => pool.acquire().await.map(Raw::Postgres),
+        };
+        opened.map_err(unacquired)
+    }
+}
+
+impl Raw {
+    /// SQLite has no line that could break.
+    async fn is_alive(&mut self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(raw) => matches!(timeout(CHECK_TIMEOUT, raw.ping()).await, Ok(Ok(()))),
+        }
+    }
+
+    async fn close(self) {
+        let closed = match self {
+            Self::Sqlite(raw) => raw.close().await,
+            Self::Postgres(raw) => raw.close().await,
+        };
+        if let Err(error) = closed {
+            tracing::debug!(%error, "database connection not closed properly");
+        }
+    }
+
+    /// Drops the connection without saying goodbye to PostgreSQL: the line may be dead.
+    pub(crate) fn discard(self) {
+        match self {
+            Self::Sqlite(mut raw) => raw.close_on_drop(),
+            Self::Postgres(raw) => drop(raw.detach()),
+        }
+    }
+}
+
+impl IdleConnections {
+    fn take(&self) -> Option<Raw> {
+        self.with(|idle| idle.as_mut().and_then(Vec::pop))
+    }
+
+    fn take_all(&self) -> Vec<Raw> {
+        self.with(|idle| idle.as_mut().map(std::mem::take).unwrap_or_default())
+    }
+
+    /// Keeps the connection for the next user.
+    pub(crate) fn put(&self, raw: Raw) {
+        // Of a closed pool the driver closes it.
+        self.with(|idle| idle.as_mut().map(|idle| idle.push(raw)));
+    }
+
+    fn close(&self) -> Vec<Raw> {
+        self.with(Option::take).unwrap_or_default()
+    }
+
+    fn count(&self) -> usize {
+        self.with(|idle| idle.as_ref().map_or(0, Vec::len))
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Option<Vec<Raw>>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 fn unacquired(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
+/// Each statement is a transaction of its own.
 #[async_trait]
 impl ConnectionTrait for Connections {
     fn get_database_backend(&self) -> DbBackend {

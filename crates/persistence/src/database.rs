@@ -1,9 +1,9 @@
-use std::pin::pin;
+//! An open database: its connections, the time limit of operations, health and metrics.
+
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_application::ports::{HealthCheck, Level, PortError, Reading, Readings};
-use sea_orm::sqlx;
+use colloquy_application::ports::{BoxError, HealthCheck, Level, PortError, Reading, Readings};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::time::timeout;
 
@@ -11,19 +11,18 @@ use crate::connections::{Connections, Pool};
 use crate::error::{ConnectError, Failure};
 use crate::place::Place;
 use crate::script::Scripts;
-use crate::suspicion::Suspicion;
 use crate::transaction::Transaction;
 use crate::writability::Writability;
-use crate::{postgres, sqlite};
+use crate::{migrate, postgres, sqlite};
 
 /// How to use a database.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DatabaseOptions {
-    /// The most connections to PostgreSQL; on SQLite, to read with.
+    /// The maximum number of connections to PostgreSQL; on SQLite, of connections that read.
     pub max_connections: u32,
-    /// How long an operation may take, waiting for a connection included, before it is given up
-    /// as `Unavailable`. Migrations have no limit.
+    /// The time limit of an operation, including the wait for a connection; beyond it the operation
+    /// fails as `Unavailable`. Migrations have no limit.
     pub operation_timeout: Duration,
 }
 
@@ -39,55 +38,52 @@ impl Default for DatabaseOptions {
 /// An open database; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// On SQLite connections that cannot write; on PostgreSQL the same as `writer`.
+    /// Read-only on SQLite; on PostgreSQL the same as `writer`.
     reader: Connections,
-    /// On SQLite a single connection.
+    /// A single connection on SQLite.
     writer: Connections,
-    /// On SQLite, by the same connection.
+    /// SQLite only; shares the writer's connection.
     scripts: Option<Scripts>,
     operation_timeout: Duration,
     place: Place,
-    suspicion: Suspicion,
-    under_way: Level,
+    in_progress: Level,
     writability: Writability,
 }
 
-/// Where a whole transaction goes over to the database in one call.
+/// How to send a whole transaction to the database in one call.
 pub(crate) enum AtOnce<'a> {
-    /// As a statement that writes to several tables.
+    /// As one statement that writes to several tables.
     Postgres(&'a Connections),
     /// As a script.
     Sqlite(&'a Scripts),
 }
 
-/// How often a transaction is tried that PostgreSQL gives up for the sake of another.
+/// How often a transaction is tried that PostgreSQL aborts in favour of another.
 const ATTEMPTS: u32 = 5;
 
-/// How long a sign of life may take.
+/// The time limit of a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Database {
-    /// Opens `sqlite://<file>`, which is made with its folder if need be, or `postgres://...`.
-    /// The schema is left as it is: see [`migrate`](Self::migrate).
+    /// Opens `postgres://...` or `sqlite://<file>`; the file and its folder are created if needed.
+    /// Leaves the schema as it is: see [`migrate`](Self::migrate).
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str, options: DatabaseOptions) -> Result<Self, ConnectError> {
-        let suspicion = Suspicion::default();
-        let connections = |pool| Connections::new(pool, suspicion.clone());
         let (reader, writer, place) = if url.starts_with("sqlite:") {
             let file = sqlite::file(url);
             let place = file.map_or_else(Place::unknown, |file| Place::sqlite(&file));
             let opened = sqlite::open(url, &options).await;
             let (reader, writer) = opened.map_err(|error| error.at(place.clone()))?;
-            let connections = |pool| connections(Pool::Sqlite(pool));
+            let connections = |pool| Connections::new(Pool::Sqlite(pool));
             (connections(reader), connections(writer), place)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let server = postgres::connection_options(url)?;
             let place = Place::postgres(&server);
-            let pool = postgres::open(server, &options, suspicion.clone()).await;
+            let pool = postgres::open(server, &options).await;
             let pool = pool.map_err(|error| error.at(place.clone()))?;
-            let pool = connections(Pool::Postgres(pool));
+            let pool = Connections::new(Pool::Postgres(pool));
             (pool.clone(), pool, place)
         } else {
             return Err(ConnectError::UnsupportedUrl);
@@ -100,13 +96,12 @@ impl Database {
             scripts,
             operation_timeout: options.operation_timeout,
             place,
-            suspicion,
-            under_way: Level::default(),
+            in_progress: Level::default(),
             writability: Writability::default(),
         })
     }
 
-    /// Closes every connection; operations that are under way end first, later ones fail.
+    /// Closes every connection. Waits for operations in progress; later ones fail.
     pub async fn close(&self) {
         for connections in [&self.reader, &self.writer] {
             connections.close().await;
@@ -117,30 +112,29 @@ impl Database {
         self.writer.get_database_backend()
     }
 
-    /// Where to read with single statements, within [`read`](Self::read).
+    /// Connections for single statements that read, within [`read`](Self::read).
     pub(crate) const fn reader(&self) -> &Connections {
         &self.reader
     }
 
-    /// Where transactions write.
+    /// Connections for transactions that write.
     pub(crate) const fn writer(&self) -> &Connections {
         &self.writer
     }
 
-    /// A transaction that reads with several statements what was there at one moment, within
+    /// A read-only transaction whose statements all see the same snapshot, within
     /// [`read`](Self::read).
     pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DbErr> {
         let statement = match self.backend() {
             DbBackend::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            // Every transaction of SQLite sees one moment.
+            // Every transaction of SQLite reads from one snapshot.
             _ => "BEGIN",
         };
         Transaction::begin(&self.reader, statement).await
     }
 
-    /// A transaction that writes, within [`write`](Self::write); dropped, it is undone. SQLite
-    /// takes its write lock at once, so that a transaction which reads first cannot fail later
-    /// because another one wrote in between.
+    /// A transaction that writes, within [`write`](Self::write). SQLite takes its write lock at
+    /// once: a transaction that reads first could otherwise fail because another one wrote since.
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         let statement = match self.backend() {
             DbBackend::Postgres => "BEGIN",
@@ -149,7 +143,7 @@ impl Database {
         Transaction::begin(&self.writer, statement).await
     }
 
-    /// Where to write with what is a transaction of its own, within [`write`](Self::write).
+    /// How to write a whole transaction in one call, within [`write`](Self::write).
     pub(crate) fn at_once(&self) -> AtOnce<'_> {
         match &self.scripts {
             Some(scripts) => AtOnce::Sqlite(scripts),
@@ -157,51 +151,38 @@ impl Database {
         }
     }
 
-    /// Does the work in the time there is for an operation.
+    /// Runs the operation within the time limit.
     pub(crate) async fn read<T>(
         &self,
-        work: impl Future<Output = Result<T, Failure>>,
+        operation: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, PortError> {
-        let _counted = self.under_way.enter();
-        let mut work = pin!(work);
-        match timeout(self.operation_timeout, &mut work).await {
-            Ok(result) => {
-                let result = result.inspect_err(|failure| self.suspect(failure));
-                result.map_err(|failure| self.place.of(failure.into()))
-            }
-            Err(elapsed) => {
-                // Before the work is dropped with its connection.
-                self.suspicion.raise();
-                Err(self.place.of(PortError::unavailable(elapsed)))
-            }
+        let _counted = self.in_progress.enter();
+        match timeout(self.operation_timeout, operation).await {
+            Ok(result) => result.map_err(|failure| self.place.of(failure.into())),
+            Err(elapsed) => Err(self.unavailable(elapsed)),
         }
     }
 
-    /// Where one connection has broken, others may have.
-    fn suspect(&self, failure: &Failure) {
-        if failure.has_lost_connection() {
-            self.suspicion.raise();
-        }
+    fn unavailable(&self, cause: impl Into<BoxError>) -> PortError {
+        self.place.of(PortError::unavailable(cause))
     }
 
-    /// Does the work, which is one transaction, in the time there is for an operation; again from
-    /// its beginning when PostgreSQL gave it up for the sake of another transaction, or
-    /// somebody its session.
+    /// Runs the operation, which is one transaction, within the time limit. Repeats it when
+    /// PostgreSQL aborted it in favour of another transaction, or its session was killed.
     pub(crate) async fn write<T, W>(
         &self,
-        work: impl Fn() -> W + Send + Sync,
+        operation: impl Fn() -> W + Send + Sync,
     ) -> Result<T, PortError>
     where
         W: Future<Output = Result<T, Failure>> + Send,
     {
         self.read(async {
-            let mut result = work().await;
+            let mut result = operation().await;
             for _ in 1..ATTEMPTS {
                 match &result {
-                    Err(failure) if failure.is_repeatable() => self.suspect(failure),
+                    Err(failure) if failure.is_repeatable() => result = operation().await,
                     _ => break,
                 }
-                result = work().await;
             }
             self.note_write(&result);
             result
@@ -213,12 +194,37 @@ impl Database {
         match result {
             Ok(_) => self.writability.note_success(),
             Err(failure) if failure.is_unwritable() => self.writability.note_failure(),
-            // This tells nothing.
+            // Says nothing about whether writes succeed.
             Err(_) => {}
         }
     }
 
-    /// Writes something, and changes nothing.
+    /// Finds our tables where the connections look for them.
+    async fn check_schema(&self) -> Result<(), PortError> {
+        let is_migrated = self.read(migrate::is_up_to_date(&self.reader));
+        if is_migrated.await? {
+            Ok(())
+        } else {
+            Err(self.unavailable(SchemaMissing))
+        }
+    }
+
+    async fn check_writes(&self) -> Result<(), PortError> {
+        if self.writability.is_in_doubt() {
+            self.try_to_write().await?;
+            return self
+                .writability
+                .check()
+                .map_err(|error| self.place.of(error));
+        }
+        // A write on every check would cost a flush.
+        if self.backend() == DbBackend::Sqlite && !self.writability.has_succeeded_lately() {
+            self.read(self.take_write_lock()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes without changing anything.
     async fn try_to_write(&self) -> Result<(), PortError> {
         self.write(|| async {
             let transaction = self.begin().await?;
@@ -229,12 +235,18 @@ impl Database {
         .await
     }
 
-    async fn ping(&self) -> Result<(), DbErr> {
-        self.reader.execute_unprepared("SELECT 1").await.map(drop)
+    /// Fails while another process holds SQLite's write lock.
+    async fn take_write_lock(&self) -> Result<(), Failure> {
+        Ok(self.begin().await?.commit().await?)
     }
 }
 
-/// SQLite does not write a row that stays as it is.
+/// The tables of the newest migration are not in the schema that the connections use.
+#[derive(Debug, thiserror::Error)]
+#[error("the schema is missing or older than this program")]
+struct SchemaMissing;
+
+/// SQLite skips the write of a row that does not change.
 const PROBE: &str = "
 UPDATE seaql_migrations SET applied_at = applied_at + 1
 WHERE version = (SELECT min(version) FROM seaql_migrations);
@@ -243,27 +255,26 @@ WHERE version = (SELECT min(version) FROM seaql_migrations)";
 
 impl Readings for Database {
     fn readings(&self) -> Vec<Reading> {
-        let mut readings = match (self.reader.pool(), self.writer.pool()) {
-            (Pool::Sqlite(reader), Pool::Sqlite(writer)) => {
-                let mut both = pool("sqlite_read", reader);
-                both.extend(pool("sqlite_write", writer));
+        let mut readings = match self.backend() {
+            DbBackend::Postgres => pool("postgres", &self.writer),
+            _ => {
+                let mut both = pool("sqlite_read", &self.reader);
+                both.extend(pool("sqlite_write", &self.writer));
                 both
             }
-            (_, Pool::Postgres(all)) => pool("postgres", all),
-            (Pool::Postgres(_), _) => Vec::new(),
         };
         readings.push(Reading::level(
             "colloquy_database_operations_in_progress",
             "Reads and transactions under way; those beyond the connections in use wait for one",
-            self.under_way.get(),
+            self.in_progress.get(),
         ));
         readings
     }
 }
 
-fn pool<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Vec<Reading> {
-    let (open, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
-    let connections = |state, count| {
+fn pool(name: &'static str, connections: &Connections) -> Vec<Reading> {
+    let (open, idle) = connections.open_and_idle();
+    let in_state = |state, count| {
         let reading = Reading::level(
             "colloquy_database_connections",
             "Open connections to the database",
@@ -274,11 +285,11 @@ fn pool<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Vec<Read
     let max = Reading::level(
         "colloquy_database_connections_max",
         "The most connections that the pool opens",
-        pool.options().get_max_connections(),
+        connections.max(),
     );
     vec![
-        connections("idle", idle),
-        connections("used", open.saturating_sub(idle)),
+        in_state("idle", idle),
+        in_state("used", open.saturating_sub(idle)),
         max.with("pool", name),
     ]
 }
@@ -291,17 +302,10 @@ impl HealthCheck for Database {
 
     async fn check(&self) -> Result<(), PortError> {
         let check = async {
-            self.ping().await.map_err(PortError::unavailable)?;
-            // To write each time would cost a flush.
-            if self.writability.is_in_doubt() {
-                self.try_to_write().await?;
-                self.writability.check()?;
-            }
-            Ok(())
+            self.check_schema().await?;
+            self.check_writes().await
         };
         let checked = timeout(HEALTH_TIMEOUT, check).await;
-        checked
-            .unwrap_or_else(|elapsed| Err(PortError::unavailable(elapsed)))
-            .map_err(|error| self.place.of(error))
+        checked.unwrap_or_else(|elapsed| Err(self.unavailable(elapsed)))
     }
 }

@@ -1,3 +1,5 @@
+//! Errors: of opening a database, of operations, and of rows that do not fit the domain.
+
 use std::path::PathBuf;
 
 use crate::place::Place;
@@ -10,35 +12,35 @@ use uuid::Uuid;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address is not one of a database that is supported.
+    /// The URL is not one of a supported database.
     #[error("the database URL must be `sqlite://<file>` or `postgres://...`")]
     UnsupportedUrl,
-    /// The folder of the SQLite file is not there and cannot be made.
+    /// The folder of the SQLite file cannot be created.
     #[error("cannot make the database folder {}", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The database cannot be reached or refuses us.
+    /// The database cannot be reached or refuses the connection.
     #[error("cannot open {place}")]
     Driver {
         /// Which database, without credentials.
         place: Place,
-        /// Why not.
+        /// The cause.
         #[source]
         source: BoxError,
     },
-    /// A connection does not have the settings that the promises rest on.
+    /// A connection lacks settings that the guarantees rest on.
     #[error("the database connection has {name} = {actual}, but needs {expected}")]
     Setting {
-        /// The setting, in the database's words.
+        /// The setting's name in the database.
         name: &'static str,
-        /// What it has to be.
+        /// The required value.
         expected: String,
-        /// What it is.
+        /// The actual value.
         actual: String,
     },
 }
@@ -53,7 +55,7 @@ impl From<sqlx::Error> for ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the database is out of reach or not ready yet, so that another attempt may succeed.
+    /// Whether another attempt may succeed: the database cannot be reached or is not ready yet.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         let Self::Driver { source, .. } = self else {
@@ -66,7 +68,7 @@ impl ConnectError {
         }
     }
 
-    /// The same, about that database.
+    /// Names the database.
     pub(crate) fn at(mut self, at: Place) -> Self {
         if let Self::Driver { place, .. } = &mut self {
             *place = at;
@@ -75,7 +77,7 @@ impl ConnectError {
     }
 }
 
-/// How the work within an operation fails: with an answer for the caller, or at the database.
+/// Why an operation failed: with an error of the port, or in the database.
 pub(crate) enum Failure {
     Port(PortError),
     Database(DbErr),
@@ -108,7 +110,7 @@ impl From<Failure> for PortError {
     }
 }
 
-/// The unique constraints that ports promise to name: PostgreSQL's name, SQLite's columns.
+/// The unique constraints that ports report: PostgreSQL's name, SQLite's columns.
 const UNIQUE: [(&str, &str, Constraint); 4] = [
     (
         "users_email_key_unique",
@@ -132,7 +134,7 @@ const UNIQUE: [(&str, &str, Constraint); 4] = [
     ),
 ];
 
-/// A reference to a record that is not there, and a change of one, are both `NotFound`.
+/// Changing a missing record and referring to one are both `NotFound`.
 fn from_database(error: DbErr) -> PortError {
     if matches!(error, DbErr::RecordNotUpdated | DbErr::RecordNotFound(_)) {
         return PortError::NotFound;
@@ -162,18 +164,18 @@ fn violated(error: &dyn sqlx::error::DatabaseError) -> Option<Constraint> {
         .map(|(_, _, constraint)| *constraint)
 }
 
-/// Read-only, input/output, full, cannot open.
+/// READONLY, IOERR, FULL, CANTOPEN.
 const UNWRITABLE_SQLITE: [i32; 4] = [8, 10, 13, 14];
 
-/// Read-only, disk full, input/output.
+/// Read-only transaction, disk full, I/O error.
 const UNWRITABLE_POSTGRES: [&str; 3] = ["25006", "53100", "58030"];
 
-/// An administrator has ended the session, and what was asked for in it did not happen.
+/// `admin_shutdown`: the session was terminated, and its statement had no effect.
 const SESSION_ENDED: &str = "57P01";
 
 impl Failure {
-    /// Whether PostgreSQL gave up a transaction that may succeed when it is repeated as a whole:
-    /// serialization failure, deadlock, a session that was ended.
+    /// Whether PostgreSQL aborted a transaction that may succeed if repeated: a serialization
+    /// failure, a deadlock, a terminated session.
     pub(crate) fn is_repeatable(&self) -> bool {
         matches!(
             self.code().as_deref(),
@@ -181,17 +183,7 @@ impl Failure {
         )
     }
 
-    /// Whether its connection is of no more use.
-    pub(crate) fn has_lost_connection(&self) -> bool {
-        let Self::Database(error) = self else {
-            return false;
-        };
-        let is_cut = matches!(sqlx_error(error), Some(sqlx::Error::Io(_)));
-        is_cut || self.code().as_deref() == Some(SESSION_ENDED)
-    }
-
-    /// Whether it says that nothing can be written: there is no room, the disk fails, the
-    /// database is read-only.
+    /// Whether the database cannot be written to: no space, a failing disk, read-only.
     pub(crate) fn is_unwritable(&self) -> bool {
         let Self::Database(error) = self else {
             return false;
@@ -216,7 +208,7 @@ impl Failure {
     }
 }
 
-/// Whether SQLite waited in vain for a lock that another process holds.
+/// Whether another process held SQLite's lock for too long.
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     sqlx_error(error).is_some_and(is_sqlite_lock)
 }
@@ -230,8 +222,8 @@ pub(crate) fn is_sqlite_lock(error: &sqlx::Error) -> bool {
         .is_some_and(|error| matches!(sqlite_code(error), Some(BUSY | LOCKED)))
 }
 
-/// Whether a connection is not to be used again after this error: its line or its thread is gone,
-/// or SQLite could not read or write the file.
+/// Whether the connection must not be used again: its socket or thread is gone, or SQLite could not
+/// read or write the file.
 pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -239,7 +231,7 @@ pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => match sqlite_code(&**error) {
-            // Constraints, and locks of other processes, are no fault of the file.
+            // SQL errors, locks of other processes and constraints leave the connection sound.
             Some(code) => ![1, 5, 6, 19].contains(&code),
             None => is_session_end(&**error),
         },
@@ -249,11 +241,12 @@ pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
 
 fn is_session_end(error: &dyn sqlx::error::DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
-    code.starts_with("57P") || code.starts_with("08")
+    // On a demoted primary too: another connection may reach the new one.
+    code == "25006" || code.starts_with("57P") || code.starts_with("08")
 }
 
 fn is_unavailable(error: &DbErr) -> bool {
-    // A connection that is refused, whatever for, cannot be had now.
+    // Whatever the reason why there is no connection.
     if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
     }
@@ -276,16 +269,17 @@ fn is_postgres_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
     let Some(code) = error.code().filter(|code| code.len() == 5) else {
         return false;
     };
-    // A standby that was not promoted yet, timeouts of ours, and what is worth repeating but
-    // failed too often.
-    const SINGLE: [&str; 6] = ["25006", "25P03", "40001", "40P01", "55P03", "57014"];
-    // Connection, resources, shutdown, the operating system.
+    // Read-only, timeouts, aborted too often, tables or schema missing from the search path.
+    const SINGLE: [&str; 8] = [
+        "25006", "25P03", "3F000", "40001", "40P01", "42P01", "55P03", "57014",
+    ];
+    // Connection, resources, shutdown, system errors.
     const CLASSES: [&str; 4] = ["08", "53", "57P", "58"];
     SINGLE.contains(&&*code) || CLASSES.iter().any(|class| code.starts_with(class))
 }
 
 fn is_sqlite_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
-    // Busy, locked, no memory, the locks of the WAL.
+    // BUSY, LOCKED, NOMEM, PROTOCOL.
     const OTHERS: [i32; 4] = [5, 6, 7, 15];
     sqlite_code(error)
         .is_some_and(|code| OTHERS.contains(&code) || UNWRITABLE_SQLITE.contains(&code))
@@ -312,14 +306,14 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-/// Which row is being read, for saying where a stored value does not fit the domain.
+/// The row being read, to report a stored value that does not fit the domain.
 pub(crate) struct Row {
     pub(crate) table: &'static str,
     pub(crate) id: Uuid,
 }
 
 impl Row {
-    /// The value, or that this column is corrupt.
+    /// The value, or `Corrupt` for this column.
     pub(crate) fn column<T>(
         &self,
         column: &'static str,
@@ -333,7 +327,7 @@ impl Row {
         })
     }
 
-    /// The value that has this name, or that the column is corrupt.
+    /// The value of this name, or `Corrupt` for this column.
     pub(crate) fn named<T>(
         &self,
         column: &'static str,

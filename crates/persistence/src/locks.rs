@@ -1,6 +1,5 @@
-//! Locks, on PostgreSQL; SQLite has one writer. Whoever locks several rows locks those of users
-//! first, then those of threads, then those of runs in order of their ids, so that nobody waits
-//! for each other.
+//! Row locks on PostgreSQL; SQLite has a single writer. To avoid deadlocks, rows are locked in this
+//! order: users, threads, runs by ID.
 
 use colloquy_application::ports::{InstanceId, PortError};
 use colloquy_domain::{AssistantId, RunId, UserId};
@@ -15,7 +14,7 @@ use crate::entities::{assistants, threads, users};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// Locks the row of the run's thread; `NotFound` when it is gone, and the run with it.
+/// Locks the row of the run's thread; `NotFound` when it was deleted, and the run with it.
 pub(crate) async fn lock_thread_of(transaction: &Transaction, run: RunId) -> Result<(), Failure> {
     threads::Entity::find()
         .filter(is_thread_of(run))
@@ -26,7 +25,7 @@ pub(crate) async fn lock_thread_of(transaction: &Transaction, run: RunId) -> Res
     Ok(())
 }
 
-/// Whether a thread is that of the run.
+/// The condition that a thread is the run's.
 pub(crate) fn is_thread_of(run: RunId) -> SimpleExpr {
     let thread = Query::select()
         .column(Column::ThreadId)
@@ -36,8 +35,7 @@ pub(crate) fn is_thread_of(run: RunId) -> SimpleExpr {
     threads::COLUMN.id.in_subquery(thread)
 }
 
-/// Locks what is named by these hashes until the transaction ends, whether or not there are rows
-/// for it.
+/// Takes advisory locks for these hashes, which need not have rows, until the transaction ends.
 pub(crate) async fn lock_hashes(
     transaction: &Transaction,
     hashes: [&[u8; 32]; 2],
@@ -46,7 +44,7 @@ pub(crate) async fn lock_hashes(
         return Ok(());
     }
     let mut keys = hashes.map(first_eight_bytes);
-    // In order of the keys, so that nobody waits for each other.
+    // In a fixed order, to avoid deadlocks.
     keys.sort_unstable();
     for key in keys {
         let lock = format!("SELECT pg_advisory_xact_lock({key})");
@@ -55,7 +53,7 @@ pub(crate) async fn lock_hashes(
     Ok(())
 }
 
-/// Different hashes with the same key only wait for each other.
+/// Hashes that share a key merely wait for each other.
 fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
     let (first, _) = hash.split_at(8);
     first
@@ -63,7 +61,7 @@ fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
         .fold(0, |key, byte| key << 8 | i64::from(*byte))
 }
 
-/// Locks the user's row; one that is gone needs no lock.
+/// Locks the user's row, if it exists.
 pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
     users::Entity::find_by_id(user.as_uuid())
         .select_only()
@@ -75,7 +73,7 @@ pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result
     Ok(())
 }
 
-/// Keeps the user from being deleted until the transaction ends; `NotFound` when they are gone.
+/// Prevents deletion of the user until the transaction ends; `NotFound` after one.
 pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
     let found = users::Entity::find_by_id(user.as_uuid())
         .select_only()
@@ -83,7 +81,7 @@ pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result
     keep(transaction, found).await
 }
 
-/// Keeps the assistant from being deleted until the transaction ends; `NotFound` when it is gone.
+/// Prevents deletion of the assistant until the transaction ends; `NotFound` after one.
 pub(crate) async fn keep_assistant(
     transaction: &Transaction,
     assistant: AssistantId,
@@ -104,7 +102,7 @@ async fn keep<E: EntityTrait>(transaction: &Transaction, id: Select<E>) -> Resul
     Ok(())
 }
 
-/// Locks the rows of these runs.
+/// Locks these runs.
 pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Result<(), Failure> {
     Entity::find()
         .select_only()
@@ -118,7 +116,7 @@ pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Resul
     Ok(())
 }
 
-/// Locks the user's row and reads it; absent is `None`.
+/// Reads and locks the user's row.
 pub(crate) async fn locked_account(
     transaction: &Transaction,
     user: UserId,
@@ -127,7 +125,7 @@ pub(crate) async fn locked_account(
     Ok(account.one(transaction).await?)
 }
 
-/// Locks those of the runs that are in progress under `holder`, and returns them.
+/// Locks and returns those of the runs that are in progress under `holder`.
 pub(crate) async fn lock_held(
     transaction: &Transaction,
     holder: InstanceId,

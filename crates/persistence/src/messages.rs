@@ -29,7 +29,7 @@ pub struct SeaMessageRepository {
 }
 
 impl SeaMessageRepository {
-    /// The messages of that database.
+    /// The messages of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -148,7 +148,7 @@ impl MessageRepository for SeaMessageRepository {
     }
 }
 
-/// The messages' ids, and how many bytes their reasoning has.
+/// The messages' IDs and the sizes of their reasoning in bytes.
 fn lengths_of_reasoning(messages: &[MessageId]) -> Select<message_reasoning::Entity> {
     let ids = messages.iter().map(|id| id.as_uuid());
     message_reasoning::Entity::find()
@@ -158,7 +158,7 @@ fn lengths_of_reasoning(messages: &[MessageId]) -> Select<message_reasoning::Ent
         .filter(message_reasoning::COLUMN.message_id.is_in(ids))
 }
 
-/// Of a thread that is gone there are none.
+/// A deleted thread has no messages, even before their rows are removed.
 fn of_thread(thread: ThreadId) -> Select<Entity> {
     Entity::find().filter(is_of_thread(thread))
 }
@@ -167,7 +167,7 @@ fn is_of_thread(thread: ThreadId) -> SimpleExpr {
     Expr::col((Entity, Column::ThreadId)).eq(presence::thread(thread.as_uuid()))
 }
 
-/// The rows that are not of tools: few of a thread are, so that they are passed over on the way.
+/// Without tool messages; few rows are skipped for that.
 fn spoken(thread: ThreadId) -> Select<Entity> {
     of_thread(thread).filter(COLUMN.kind.ne(MessageKind::Tool.as_str()))
 }
@@ -194,8 +194,7 @@ fn stored(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
 
-/// A page of the thread's messages. Their sizes are read first, so that no more text is read than
-/// fits.
+/// A page of the thread's messages. Reads their sizes first, and then only the text that fits.
 async fn page(
     connection: &impl ConnectionTrait,
     thread: ThreadId,
@@ -274,7 +273,7 @@ async fn sizes(
     sizes.into_model().all(connection).await
 }
 
-/// How many of the first messages have at most that many bytes of text together.
+/// How many of the first messages fit in so many bytes.
 fn count_within(sizes: &[Size], max_bytes: u64) -> usize {
     let mut total = 0_u64;
     let within = sizes.iter().take_while(|size| {

@@ -1,21 +1,22 @@
+//! Bringing the schema up to date.
+
 use colloquy_application::ports::BoxError;
 use colloquy_migrations::Migrator;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    QueryOrder, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    QueryOrder, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use sea_orm_migration::{
-    IntoSchemaManagerConnection, MigratorTrait, SchemaManager, seaql_migrations,
-};
+use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
 use crate::Database;
-use crate::error::is_locked;
+use crate::connections::Connections;
+use crate::error::{Failure, is_locked};
 
 /// What [`Database::migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationReport {
-    /// The migrations that it applied, oldest first; none when the schema was up to date.
+    /// The migrations that were applied, oldest first; none if the schema was up to date.
     pub applied: Vec<String>,
 }
 
@@ -23,7 +24,7 @@ pub struct MigrationReport {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// Another version of the program has been here; this one would do harm.
+    /// A newer version of the program migrated the database; this one could do harm.
     #[error(
         "the database was migrated by a newer colloquy ({}): start that version or restore a backup",
         migrations.join(", ")
@@ -43,15 +44,15 @@ impl From<DbErr> for MigrateError {
     }
 }
 
-/// "colloquy" in ASCII: the advisory lock of everybody who migrates.
+/// The advisory lock for migrations: "colloquy" in ASCII.
 const POSTGRES_LOCK: i64 = 0x636f_6c6c_6f71_7579;
 
-/// How often SQLite's lock is waited for, each time as long as its busy timeout.
+/// How often to wait for SQLite's lock, for its busy timeout each time.
 const SQLITE_ATTEMPTS: u32 = 12;
 
 impl Database {
-    /// Brings the schema up to date. Of several processes that do so at once one migrates and the
-    /// others wait. All of it is one transaction: a process that dies on the way changes nothing.
+    /// Brings the schema up to date, in one transaction: a process that dies meanwhile changes
+    /// nothing. If several processes migrate at once, one does it and the others wait.
     ///
     /// # Errors
     /// See [`MigrateError`].
@@ -59,9 +60,8 @@ impl Database {
         if self.pending_migrations().await?.is_empty() {
             return Ok(MigrationReport { applied: vec![] });
         }
-        // On a connection that nobody uses afterwards: the library's transactions do not guard
-        // theirs.
-        let connection = self.writer().alone().await?;
+        // The library's transactions leave connections unclean when they are dropped.
+        let connection = self.writer().dedicated().await?;
         let applied = migrate(&connection).await;
         connection.close().await?;
         Ok(MigrationReport { applied: applied? })
@@ -72,8 +72,17 @@ impl Database {
     /// # Errors
     /// See [`MigrateError`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, MigrateError> {
-        pending(&self.reader().unguarded()).await
+        pending(self.reader()).await
     }
+}
+
+/// Whether the newest migration was applied.
+pub(crate) async fn is_up_to_date(connections: &Connections) -> Result<bool, Failure> {
+    let Some(newest) = Migrator::migrations().pop() else {
+        return Ok(true);
+    };
+    let applied = seaql_migrations::Entity::find_by_id(newest.name().to_owned());
+    Ok(applied.one(connections).await?.is_some())
 }
 
 async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>, MigrateError> {
@@ -84,7 +93,7 @@ async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>, Migrate
     Ok(applied)
 }
 
-/// A transaction that no other of its kind runs beside.
+/// A transaction that excludes others of its kind.
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if connection.get_database_backend() == DbBackend::Postgres {
         let transaction = connection.begin().await?;
@@ -110,10 +119,8 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, D
     }
 }
 
-async fn pending<'c>(
-    connection: impl IntoSchemaManagerConnection<'c>,
-) -> Result<Vec<String>, MigrateError> {
-    let applied = applied(&SchemaManager::new(connection)).await?;
+async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, MigrateError> {
+    let applied = applied(connection).await?;
     let known: Vec<_> = Migrator::get_migration_files()
         .iter()
         .map(|migration| migration.name().to_owned())
@@ -127,13 +134,24 @@ async fn pending<'c>(
     Ok(names.filter(|name| !applied.contains(name)).collect())
 }
 
-async fn applied(manager: &SchemaManager<'_>) -> Result<Vec<String>, DbErr> {
-    if !manager.has_table("seaql_migrations").await? {
+async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    if !has_migrations_table(connection).await? {
         return Ok(vec![]);
     }
     let models = seaql_migrations::Entity::find()
         .order_by_asc(seaql_migrations::Column::Version)
-        .all(manager.get_connection())
+        .all(connection)
         .await?;
     Ok(models.into_iter().map(|model| model.version).collect())
+}
+
+/// The library asks PostgreSQL's `information_schema`, which is slow.
+async fn has_migrations_table(connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let backend = connection.get_database_backend();
+    let query = match backend {
+        DbBackend::Postgres => "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL",
+        _ => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'seaql_migrations'",
+    };
+    let query = Statement::from_string(backend, query);
+    Ok(connection.query_one_raw(query).await?.is_some())
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL: one pool, with limits on both ends of the line.
+//! PostgreSQL: connection settings, and which servers are refused.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,25 +10,23 @@ use tokio::time::timeout;
 
 use crate::database::DatabaseOptions;
 use crate::error::ConnectError;
-use crate::suspicion::Suspicion;
 
-/// What our sessions set, whatever the server, the database or the role say.
+/// Settings of our sessions, which override those of the server, database and role.
 const SETTINGS: [(&str, &str); 8] = [
-    // What the server may spend on us, in milliseconds. An operation is given up sooner; these
-    // end what was left behind when the line broke.
+    // In milliseconds. Operations time out sooner; these end sessions whose client is gone.
     ("statement_timeout", "30000"),
     ("lock_timeout", "10000"),
     ("idle_in_transaction_session_timeout", "30000"),
-    // A plan that is kept was made for tables as large as they were, which may have been empty.
+    // A cached plan may date from when a table was empty.
     ("plan_cache_mode", "force_custom_plan"),
-    // Nothing of ours takes long enough to be worth compiling.
+    // No query runs long enough to be worth compiling.
     ("jit", "off"),
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_read_only", "off"),
     ("standard_conforming_strings", "on"),
 ];
 
-/// What must be so, and what we cannot or should not set: else text or rows are lost.
+/// Required settings that we cannot or should not change: otherwise text or rows are lost.
 const REQUIRED: [(&str, &str); 4] = [
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
@@ -36,36 +34,26 @@ const REQUIRED: [(&str, &str); 4] = [
     ("zero_damaged_pages", "off"),
 ];
 
-/// What loses acknowledged data when the server's machine crashes; whoever runs it may want that.
+/// Settings that, if off, lose acknowledged data in a crash; the operator may want that.
 const RISKY: [&str; 2] = ["fsync", "full_page_writes"];
 
-/// Whoever is told that something is stored finds it after a crash of the server; other values
-/// promise no less than `on`.
+/// Makes commits survive a crash of the server. Values other than `off` are no weaker than `on`.
 const FLUSH_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
 
-/// 15.0, as `server_version_num` counts.
+/// 15.0 in `server_version_num`.
 const OLDEST_VERSION: u32 = 150_000;
-
-/// How long a connection that comes back may take to show that it still works.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A connection that was in use so recently is taken to work still, unless another has just turned
-/// out not to: asking each one first would cost every operation a round trip. The pool hands them
-/// out in turn, so that each of ten rests for some milliseconds even while one operation follows
-/// the other.
-const FRESH: Duration = Duration::from_millis(10);
 
 pub(crate) async fn open(
     connection: PgConnectOptions,
     options: &DatabaseOptions,
-    suspicion: Suspicion,
 ) -> Result<PgPool, ConnectError> {
     prepare(&connection, options.operation_timeout).await?;
-    let pool = pool_options(options, suspicion);
+    let pool = pool_options(options);
     Ok(pool.connect_with(connection).await?)
 }
 
-/// How to connect, as the URL and the variables of libpq say.
+/// Connection options from the URL and libpq's variables.
 pub(crate) fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let options: PgConnectOptions = url.parse()?;
     let name = options
@@ -75,7 +63,7 @@ pub(crate) fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectE
     Ok(options.application_name(&name).options(SETTINGS))
 }
 
-/// Tells plainly what is wrong with the database; a pool would only time out.
+/// Reports what is wrong with the database; a pool would only time out.
 async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), ConnectError> {
     let attempt = async {
         let mut connection = options.connect().await?;
@@ -90,42 +78,20 @@ async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), Conn
     }
 }
 
-fn pool_options(options: &DatabaseOptions, suspicion: Suspicion) -> PoolOptions<Postgres> {
-    let released = suspicion.clone();
+fn pool_options(options: &DatabaseOptions) -> PoolOptions<Postgres> {
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.operation_timeout)
+        // `Connections` keeps idle connections and checks them before use.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .after_connect(|connection, _| {
             Box::pin(async move {
                 connection.execute(FLUSH_COMMITS).await?;
                 check_settings(connection)
                     .await
                     .map_err(|error| sqlx::Error::Configuration(error.into()))
-            })
-        })
-        .test_before_acquire(false)
-        .before_acquire(move |connection, metadata| {
-            let is_fresh = metadata.idle_for < FRESH && !suspicion.is_raised();
-            Box::pin(async move {
-                if !is_fresh {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        // The pool asks every connection that comes back, for as long as that takes: one whose
-        // line is cut would hold its place until the operating system notices, which takes
-        // minutes.
-        .after_release(move |connection, _| {
-            let is_suspect = released.is_raised();
-            Box::pin(async move {
-                if !is_suspect {
-                    return Ok(true);
-                }
-                timeout(RELEASE_TIMEOUT, connection.ping())
-                    .await
-                    .map_err(|elapsed| sqlx::Error::Io(elapsed.into()))??;
-                Ok(true)
             })
         })
 }
@@ -158,7 +124,7 @@ async fn warn_of_risks(connection: &mut PgConnection) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-/// Reads back what [`connection_options`] asked for, what is required, and the version.
+/// Checks the settings of [`connection_options`], the required ones and the version.
 async fn check_settings(connection: &mut PgConnection) -> Result<(), ConnectError> {
     let mut settings = settings(connection).await?;
     let mut take = |name| settings.remove(name).unwrap_or_default();
@@ -199,7 +165,7 @@ mod tests {
         };
         let options = DatabaseOptions::default();
         let connection = connection_options(&place.url).unwrap();
-        let pool = open(connection, &options, Suspicion::default()).await;
+        let pool = open(connection, &options).await;
         let pool = pool.unwrap();
         for _ in 0..3 {
             let mut connections = Vec::new();
@@ -234,12 +200,7 @@ mod tests {
         url.query_pairs_mut()
             .append_pair("options", "-c synchronous_commit=off");
         let options = DatabaseOptions::default();
-        let pool = open(
-            connection_options(url.as_str()).unwrap(),
-            &options,
-            Suspicion::default(),
-        )
-        .await;
+        let pool = open(connection_options(url.as_str()).unwrap(), &options).await;
         let setting: String = sqlx::query_scalar("SHOW synchronous_commit")
             .fetch_one(&pool.unwrap())
             .await
@@ -266,12 +227,7 @@ mod tests {
             let mut url = url::Url::parse(&place.url).unwrap();
             url.set_path(&name);
             let options = DatabaseOptions::default();
-            let refused = open(
-                connection_options(url.as_str()).unwrap(),
-                &options,
-                Suspicion::default(),
-            )
-            .await;
+            let refused = open(connection_options(url.as_str()).unwrap(), &options).await;
             places::execute(&place.url, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
             let text = refused.unwrap_err().to_string();
             let expected = format!("server_encoding = {encoding}, but needs UTF8");

@@ -1,27 +1,27 @@
-//! What rows elsewhere name may have been deleted, and be taken off them only later: see
-//! [`deletions`](crate::deletions). Each of these is the id while its row is there, else null.
+//! References to rows that may be deleted: each expression is the ID if its row exists, else null.
+//! Deleted IDs stay in other rows for a while: see [`deletions`](crate::deletions).
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{EntityTrait, Iden};
 
 use crate::entities::{assistants, threads, users};
 
-/// A user's id.
+/// A user's ID.
 pub(crate) fn user(id: impl Into<Expr>) -> SimpleExpr {
     present(users::Entity, users::Column::Id, id.into())
 }
 
-/// An assistant's id.
+/// An assistant's ID.
 pub(crate) fn assistant(id: impl Into<Expr>) -> SimpleExpr {
     present(assistants::Entity, assistants::Column::Id, id.into())
 }
 
-/// A thread's id.
+/// A thread's ID.
 pub(crate) fn thread(id: impl Into<Expr>) -> SimpleExpr {
     present(threads::Entity, threads::Column::Id, id.into())
 }
 
-/// Those of the users that are there.
+/// Those of the users that exist.
 pub(crate) fn users(ids: impl IntoIterator<Item = uuid::Uuid>) -> SelectStatement {
     Query::select()
         .column(users::Column::Id)

@@ -1,3 +1,5 @@
+//! Reading lists of rows.
+
 use colloquy_application::ports::{MAX_PAGE_BYTES, OffsetList, OffsetPage, PortError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -9,9 +11,9 @@ use uuid::Uuid;
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// The page of the selection in the order of these columns, of which the last is the key, as far as
-/// the rows have no more text than a page may have by `bytes`, and how many rows the selection has
-/// in all; ends the transaction.
+/// A page of the selection and the selection's total count; ends the transaction. The order is by
+/// these columns, of which the last is the key. The page ends early where the rows' `bytes` exceed
+/// what a page may have.
 pub(crate) async fn page<E, T>(
     transaction: Transaction,
     rows: Select<E>,
@@ -28,14 +30,14 @@ where
     let models = if count == 0 {
         Vec::new()
     } else {
-        let place = Place::of(page.skip, count, total);
-        let rows = place.rows(rows, by);
-        let keys = fitting_keys(&transaction, &place, rows.clone(), by, bytes).await?;
+        let window = PageWindow::of(page.skip, count, total);
+        let rows = window.rows(rows, by);
+        let keys = fitting_keys(&transaction, &window, rows.clone(), by, bytes).await?;
         let mut models = match by.last() {
             Some(key) => rows.filter(key.is_in(keys)).all(&transaction).await?,
             None => Vec::new(),
         };
-        if place.order == Order::Desc {
+        if window.order == Order::Desc {
             models.reverse();
         }
         models
@@ -45,10 +47,10 @@ where
     Ok(OffsetList { items, total })
 }
 
-/// The keys of the page's first rows, as many as fit by `bytes`, but at least one.
+/// The keys of the rows that fit in a page by their `bytes`, but at least one.
 async fn fitting_keys<E: EntityTrait>(
     transaction: &Transaction,
-    place: &Place,
+    window: &PageWindow,
     rows: Select<E>,
     by: &[E::Column],
     bytes: Expr,
@@ -56,7 +58,7 @@ async fn fitting_keys<E: EntityTrait>(
     let sizes = rows.select_only().columns(by.last().copied());
     let sizes = sizes.expr_as(bytes, "bytes").into_tuple();
     let mut sizes: Vec<(Uuid, i64)> = sizes.all(transaction).await?;
-    if place.order == Order::Desc {
+    if window.order == Order::Desc {
         sizes.reverse();
     }
     let mut total = 0_u64;
@@ -68,15 +70,15 @@ async fn fitting_keys<E: EntityTrait>(
     Ok(sizes.into_iter().take(count).map(|(key, _)| key).collect())
 }
 
-/// Where a page's rows are found: what lies before them is passed over, so they are looked for from
-/// the end that is nearer.
-struct Place {
+/// Where a page is in the selection, counted from the nearer end, because rows before it are skipped
+/// one by one.
+struct PageWindow {
     order: Order,
     offset: u64,
     count: u64,
 }
 
-impl Place {
+impl PageWindow {
     fn of(skip: u64, count: u64, total: u64) -> Self {
         let behind = total - skip - count;
         let (order, offset) = if skip <= behind {
@@ -91,7 +93,7 @@ impl Place {
         }
     }
 
-    /// Only the keys of what is passed over are read, which the index has.
+    /// Skips rows by their keys, which the index has.
     fn rows<E: EntityTrait>(&self, rows: Select<E>, by: &[E::Column]) -> Select<E> {
         let Some(key) = by.last() else {
             return rows;
@@ -106,7 +108,7 @@ impl Place {
     }
 }
 
-/// The selection in the order of these columns.
+/// Orders the selection by these columns.
 pub(crate) fn ordered<E: EntityTrait>(
     rows: Select<E>,
     by: &[E::Column],
@@ -116,7 +118,7 @@ pub(crate) fn ordered<E: EntityTrait>(
         .fold(rows, |rows, column| rows.order_by(*column, order.clone()))
 }
 
-/// `NotFound` when a write met no row.
+/// `NotFound` if a write affected no row.
 pub(crate) fn expect_found(rows_affected: u64) -> Result<(), PortError> {
     if rows_affected == 0 {
         return Err(PortError::NotFound);
@@ -124,7 +126,7 @@ pub(crate) fn expect_found(rows_affected: u64) -> Result<(), PortError> {
     Ok(())
 }
 
-/// The domain's records of these rows, unless one does not fit.
+/// Converts all rows, or fails for the first that does not fit the domain.
 pub(crate) fn all<M, T: TryFrom<M>>(models: Vec<M>) -> Result<Vec<T>, T::Error> {
     models.into_iter().map(T::try_from).collect()
 }

@@ -1,3 +1,5 @@
+//! Sign-in attempts, and the addresses from which users signed in before.
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{PastAttempt, PortError, SignInAttempt, SignInRepository};
@@ -12,17 +14,17 @@ use crate::locks::lock_hashes;
 use crate::rows::all;
 use crate::transaction::Transaction;
 
-/// How many attempts are removed at a time.
+/// How many attempts one transaction removes at most.
 const REMOVED_AT_ONCE: u64 = 10_000;
 
-/// Keeps the attempts to sign in in a [`Database`].
+/// Stores sign-in attempts in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaSignInRepository {
     database: Database,
 }
 
 impl SeaSignInRepository {
-    /// The attempts to sign in of that database.
+    /// The sign-in attempts of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -36,7 +38,7 @@ impl SignInRepository for SeaSignInRepository {
         attempt: &SignInAttempt,
         limits: SignInLimits,
     ) -> Result<Admission, PortError> {
-        // Most of many attempts are turned away here, at the price of a look.
+        // Under attack most attempts are refused here, without a write.
         let reader = self.database.reader();
         let first_look = self.database.read(judge(reader, attempt, limits)).await?;
         if first_look != Admission::Admitted {
@@ -123,7 +125,7 @@ impl SignInRepository for SeaSignInRepository {
     }
 }
 
-/// Has those who share account or place pass one by one. SQLite has one writer.
+/// Serializes attempts that share an account or an address. SQLite has a single writer.
 async fn lock(transaction: &Transaction, attempt: &SignInAttempt) -> Result<(), Failure> {
     lock_hashes(transaction, [&attempt.account.0, &attempt.place.0]).await
 }
@@ -153,7 +155,7 @@ fn of_account(attempt: &SignInAttempt) -> Select<attempts::Entity> {
         )
 }
 
-/// Those that are not of its account as well.
+/// The other accounts' attempts from this address.
 fn of_place(attempt: &SignInAttempt) -> Select<attempts::Entity> {
     attempts::Entity::find()
         .filter(attempts::COLUMN.place.eq(attempt.place.0.to_vec()))

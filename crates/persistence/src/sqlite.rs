@@ -1,4 +1,4 @@
-//! SQLite: one connection that writes, several that read, all with the same settings.
+//! SQLite: connection settings; one connection writes, several read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,13 +12,16 @@ use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Row, Sqlite
 use crate::database::DatabaseOptions;
 use crate::error::{ConnectError, is_sqlite_lock};
 
-/// How long a statement waits for a lock that another process holds.
+/// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often, and how long apart, a new file is switched to WAL: SQLite does not wait for the
-/// other processes that are doing so.
+/// Attempts to switch a new file to WAL, and the pause between them: SQLite does not wait for other
+/// processes that do the same.
 const FIRST_ATTEMPTS: u32 = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// As many rows as the largest page can have.
+const ROW_BUFFER: usize = 1_024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
@@ -26,7 +29,7 @@ enum Access {
     Write,
 }
 
-/// The file that a URL of SQLite names; `None` for other URLs.
+/// The file of a SQLite URL; `None` for other URLs.
 #[must_use]
 pub fn file(url: &str) -> Option<PathBuf> {
     if !url.starts_with("sqlite:") || is_in_memory(url) {
@@ -36,7 +39,7 @@ pub fn file(url: &str) -> Option<PathBuf> {
     Some(options.get_filename().to_owned())
 }
 
-/// Every connection to a database in memory would have one of its own.
+/// Refused: each connection would have its own database.
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
 }
@@ -68,7 +71,7 @@ async fn make_folder(file: &Path) -> Result<(), ConnectError> {
         })
 }
 
-/// Makes the file and tells plainly what is wrong with it; a pool would only time out.
+/// Creates the file and reports what is wrong with it; a pool would only time out.
 async fn prepare(options: &SqliteConnectOptions) -> Result<(), ConnectError> {
     let mut attempt = 1;
     let mut connection = loop {
@@ -105,7 +108,7 @@ fn pool_options(
     SqlitePoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(options.operation_timeout)
-        // There is no line that could break meanwhile.
+        // There is no network connection that could break.
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -124,6 +127,8 @@ fn connection_options(file: &SqliteConnectOptions, access: Access) -> SqliteConn
         .create_if_missing(access == Access::Write)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // SQLite's thread stops while its buffer of rows is full.
+        .row_buffer_size(ROW_BUFFER)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
     match access {
@@ -132,7 +137,7 @@ fn connection_options(file: &SqliteConnectOptions, access: Access) -> SqliteConn
     }
 }
 
-/// Reads back what [`connection_options`] asked for, in the words in which SQLite answers.
+/// Reads back the settings of [`connection_options`].
 async fn check_settings(
     connection: &mut SqliteConnection,
     access: Access,
@@ -149,7 +154,7 @@ async fn check_settings(
         let row = sqlx::query(AssertSqlSafe(format!("PRAGMA {name}")))
             .fetch_one(&mut *connection)
             .await?;
-        // Some are numbers; SQLite turns them into text.
+        // SQLite converts those that are numbers.
         let actual: String = row.try_get_unchecked(0)?;
         if actual != expected {
             return Err(ConnectError::Setting {
@@ -178,7 +183,7 @@ mod tests {
         (place, reader, writer)
     }
 
-    /// Takes every connection that the pool gives out at a time.
+    /// Takes all connections of the pool.
     async fn all_of(pool: &SqlitePool) -> Vec<PoolConnection<Sqlite>> {
         let mut connections = Vec::new();
         for _ in 0..pool.options().get_max_connections() {

@@ -1,4 +1,4 @@
-//! Keeps threads in the database.
+//! Threads.
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
@@ -16,14 +16,14 @@ use crate::locks::{keep_assistant, keep_user};
 use crate::rows::{all, expect_found};
 use crate::{Database, presence, run_ends};
 
-/// Keeps the threads in a [`Database`].
+/// Stores threads in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaThreadRepository {
     database: Database,
 }
 
 impl SeaThreadRepository {
-    /// The threads of that database.
+    /// The threads of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -153,7 +153,7 @@ fn is_less_active(than: ThreadActivity) -> SimpleExpr {
     Expr::tuple(columns).lt(Expr::tuple(place))
 }
 
-/// Nothing is owned by somebody who was deleted.
+/// A deleted user owns no threads, even before the rows are updated.
 fn is_owned_by(user: UserId) -> SimpleExpr {
     Expr::col((Entity, Column::OwnerId)).eq(presence::user(user.as_uuid()))
 }

@@ -1,3 +1,5 @@
+//! Transactions of several statements.
+
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
@@ -5,15 +7,15 @@ use tokio::sync::Mutex;
 use crate::connection::Connection;
 use crate::connections::Connections;
 
-/// A transaction of several statements; dropped before it is committed, it is rolled back. Its
-/// connection serves nobody else until it is known to be outside of any transaction.
+/// A transaction; rolled back if dropped before it is committed. Its connection serves nobody else
+/// until it is known to be outside of any transaction.
 pub(crate) struct Transaction {
     backend: DbBackend,
     connection: Mutex<Connection>,
 }
 
 impl Transaction {
-    /// Begins one with that statement.
+    /// Begins a transaction with this statement.
     pub(crate) async fn begin(
         connections: &Connections,
         statement: &'static str,
@@ -26,7 +28,7 @@ impl Transaction {
         })
     }
 
-    /// Commits it. After an error it may have been committed only if the connection broke.
+    /// Commits. After an error the outcome is unknown only if the connection broke.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         self.connection.into_inner().commit().await
     }

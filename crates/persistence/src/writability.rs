@@ -1,5 +1,5 @@
-//! Whether the database can be written to. On a disk that is nearly full small writes succeed and
-//! large ones fail: the outage lasts until none has failed for a while.
+//! Whether the database accepts writes. On a disk that is nearly full small writes succeed and large
+//! ones fail, so an outage lasts until no write has failed for a while.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,47 +7,59 @@ use std::time::Duration;
 use colloquy_application::ports::PortError;
 use tokio::time::Instant;
 
-/// How long no write may have failed before the outage counts as over.
+/// How long no write may have failed before an outage counts as over.
 const QUIET: Duration = Duration::from_secs(2);
+/// For how long a successful write proves that writes succeed.
+const PROVEN: Duration = Duration::from_secs(2);
 
-/// When a write last failed for lack of room or because of the disk, while that is in doubt. Clones
-/// share it.
+/// When writes last failed and succeeded; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Writability(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct Writability(Arc<Mutex<Writes>>);
+
+#[derive(Debug, Default)]
+struct Writes {
+    /// The last failure for lack of room or because of the disk, until the outage is over.
+    failed: Option<Instant>,
+    succeeded: Option<Instant>,
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error("a write has failed a moment ago")]
 struct FailedLately;
 
 impl Writability {
-    /// A write failed because nothing can be written.
+    /// Records a write that failed because nothing can be written.
     pub(crate) fn note_failure(&self) {
-        let before = self.with(|failed| failed.replace(Instant::now()));
+        let before = self.with(|writes| writes.failed.replace(Instant::now()));
         if before.is_none() {
             tracing::error!("the database cannot be written to: its disk may be full");
         }
     }
 
-    /// A write succeeded.
+    /// Records a write that succeeded.
     pub(crate) fn note_success(&self) {
-        let is_over = self.with(|failed| {
-            let is_over = failed.is_some_and(|failed| failed.elapsed() >= QUIET);
-            if is_over {
-                *failed = None;
-            }
-            is_over
+        let is_over = self.with(|writes| {
+            writes.succeeded = Some(Instant::now());
+            let is_over = |failed: &mut Instant| failed.elapsed() >= QUIET;
+            writes.failed.take_if(is_over).is_some()
         });
         if is_over {
             tracing::info!("the database can be written to again");
         }
     }
 
-    /// Whether a write has failed, and none since has shown that it is over.
+    /// Whether an outage began and is not known to be over.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        self.with(|failed| failed.is_some())
+        self.with(|writes| writes.failed.is_some())
     }
 
-    /// Refuses while the last failure is too recent.
+    /// Whether a recent write proves that writes succeed.
+    pub(crate) fn has_succeeded_lately(&self) -> bool {
+        let is_recent = |succeeded: Instant| succeeded.elapsed() < PROVEN;
+        self.with(|writes| writes.succeeded.is_some_and(is_recent))
+    }
+
+    /// Fails during an outage.
     pub(crate) fn check(&self) -> Result<(), PortError> {
         if self.is_in_doubt() {
             return Err(PortError::unavailable(FailedLately));
@@ -55,7 +67,7 @@ impl Writability {
         Ok(())
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Option<Instant>) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut Writes) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -64,7 +76,7 @@ impl Writability {
 mod tests {
     use tokio::time::advance;
 
-    use super::{QUIET, Writability};
+    use super::{PROVEN, QUIET, Writability};
 
     #[tokio::test(start_paused = true)]
     async fn a_small_write_that_succeeds_does_not_end_the_outage() {
@@ -78,5 +90,8 @@ mod tests {
         assert!(writability.is_in_doubt());
         writability.note_success();
         assert!(writability.check().is_ok());
+        assert!(writability.has_succeeded_lately());
+        advance(PROVEN).await;
+        assert!(!writability.has_succeeded_lately());
     }
 }

@@ -1,16 +1,21 @@
+//! Clears deleted users and assistants of the rows that refer to them.
+
 use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
-use super::BATCH_ROWS;
 use crate::entities::{access_tokens, runs, threads};
 use crate::error::Failure;
 use crate::locks::lock_runs;
 use crate::transaction::Transaction;
 
-/// Takes the user off threads, then off runs, and removes their tokens; how many rows.
-pub(super) async fn batch_of_user(transaction: &Transaction, user: Uuid) -> Result<u64, Failure> {
-    let removed = remove_tokens(transaction, user).await?;
+/// Removes the user's tokens, then clears the user of threads, then of runs; how many rows.
+pub(super) async fn batch_of_user(
+    transaction: &Transaction,
+    user: Uuid,
+    max_rows: u64,
+) -> Result<u64, Failure> {
+    let removed = remove_tokens(transaction, user, max_rows).await?;
     if removed > 0 {
         return Ok(removed);
     }
@@ -18,36 +23,37 @@ pub(super) async fn batch_of_user(transaction: &Transaction, user: Uuid) -> Resu
         owner_id: Set(None),
         ..Default::default()
     };
-    match detach_threads(transaction, threads::Column::OwnerId, user, orphaned).await? {
-        0 => detach_runs(transaction, user).await,
+    let by = threads::Column::OwnerId;
+    match detach_threads(transaction, by, user, orphaned, max_rows).await? {
+        0 => detach_runs(transaction, user, max_rows).await,
         detached => Ok(detached),
     }
 }
 
-/// Takes the assistant off threads; how many.
+/// Clears the assistant of threads; how many.
 pub(super) async fn batch_of_assistant(
     transaction: &Transaction,
     assistant: Uuid,
+    max_rows: u64,
 ) -> Result<u64, Failure> {
     let without = threads::ActiveModel {
         assistant_id: Set(None),
         ..Default::default()
     };
-    detach_threads(
-        transaction,
-        threads::Column::AssistantId,
-        assistant,
-        without,
-    )
-    .await
+    let by = threads::Column::AssistantId;
+    detach_threads(transaction, by, assistant, without, max_rows).await
 }
 
-async fn remove_tokens(transaction: &Transaction, user: Uuid) -> Result<u64, Failure> {
+async fn remove_tokens(
+    transaction: &Transaction,
+    user: Uuid,
+    max_rows: u64,
+) -> Result<u64, Failure> {
     let ids: Vec<Uuid> = access_tokens::Entity::find()
         .select_only()
         .column(access_tokens::Column::Id)
         .filter(access_tokens::COLUMN.user_id.eq(user))
-        .limit(BATCH_ROWS)
+        .limit(max_rows)
         .into_tuple()
         .all(transaction)
         .await?;
@@ -56,19 +62,20 @@ async fn remove_tokens(transaction: &Transaction, user: Uuid) -> Result<u64, Fai
     Ok(removal.exec(transaction).await?.rows_affected)
 }
 
-/// The threads are locked in order of their ids.
+/// Locks the threads in the order of their ids.
 async fn detach_threads(
     transaction: &Transaction,
     by: threads::Column,
     id: Uuid,
     detached: threads::ActiveModel,
+    max_rows: u64,
 ) -> Result<u64, Failure> {
     let ids: Vec<Uuid> = threads::Entity::find()
         .select_only()
         .column(threads::Column::Id)
         .filter(by.eq(id))
         .order_by_asc(threads::Column::Id)
-        .limit(BATCH_ROWS)
+        .limit(max_rows)
         .lock(LockType::NoKeyUpdate)
         .into_tuple()
         .all(transaction)
@@ -82,12 +89,12 @@ async fn detach_threads(
     Ok(update.exec(transaction).await?.rows_affected)
 }
 
-async fn detach_runs(transaction: &Transaction, user: Uuid) -> Result<u64, Failure> {
+async fn detach_runs(transaction: &Transaction, user: Uuid, max_rows: u64) -> Result<u64, Failure> {
     let ids: Vec<Uuid> = runs::Entity::find()
         .select_only()
         .column(runs::Column::Id)
         .filter(runs::COLUMN.user_id.eq(user))
-        .limit(BATCH_ROWS)
+        .limit(max_rows)
         .into_tuple()
         .all(transaction)
         .await?;

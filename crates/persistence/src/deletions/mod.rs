@@ -1,8 +1,8 @@
-//! What deletions leave to do. A deleted thread, user or assistant is gone with its row; rows
-//! elsewhere that belong to it or name it go later, in batches, each a transaction of its own.
+//! Deferred work of deletions. A deleted thread, user or assistant loses its own row at once; rows
+//! that belong to it or refer to it are removed or changed later, one transaction per batch.
 //!
-//! Until then readers must not see them: messages, runs and events are read only where their
-//! thread is there, and the name of a user or an assistant that is gone reads as none.
+//! Readers must not see such rows: messages, runs and events are read only if their thread exists,
+//! and references to a deleted user or assistant read as null.
 
 mod detaching;
 mod thread;
@@ -10,7 +10,7 @@ mod thread;
 use async_trait::async_trait;
 use colloquy_application::ports::{DeletionRepository, PortError};
 use sea_orm::sea_query::{LockBehavior, LockType};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, QuerySelect, Set};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
 use crate::Database;
@@ -18,9 +18,7 @@ use crate::entities::deletions::{ActiveModel, COLUMN, Entity, Model};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// The most rows that a batch removes or changes.
-const BATCH_ROWS: u64 = 500;
-/// The most bytes of text that it removes, unless a single row has more.
+/// How many bytes of text a batch removes at most, unless a single row has more.
 const BATCH_BYTES: i64 = 1024 * 1024;
 
 /// What was deleted.
@@ -47,7 +45,7 @@ impl Deleted {
     }
 }
 
-/// Notes that the row is gone and others are left to deal with.
+/// Records a deletion whose remaining rows are left to process.
 pub(crate) async fn note(
     transaction: &Transaction,
     kind: Deleted,
@@ -70,7 +68,7 @@ pub struct SeaDeletionRepository {
 }
 
 impl SeaDeletionRepository {
-    /// The deletions of that database.
+    /// The deletions of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -79,15 +77,15 @@ impl SeaDeletionRepository {
 
 #[async_trait]
 impl DeletionRepository for SeaDeletionRepository {
-    async fn remove_batch(&self) -> Result<u64, PortError> {
+    async fn remove_batch(&self, max_rows: u64) -> Result<u64, PortError> {
         if !self.has_any().await? {
             return Ok(0);
         }
         self.database
             .write(|| async {
-                let transaction = self.database.begin().await?;
+                let transaction = self.begin().await?;
                 let removed = match next(&transaction).await? {
-                    Some(deletion) => batch(&transaction, &deletion).await?,
+                    Some(deletion) => batch(&transaction, &deletion, max_rows).await?,
                     None => 0,
                 };
                 transaction.commit().await?;
@@ -98,7 +96,17 @@ impl DeletionRepository for SeaDeletionRepository {
 }
 
 impl SeaDeletionRepository {
-    /// Without the write lock, which there is most often nothing to do with.
+    async fn begin(&self) -> Result<Transaction, Failure> {
+        if self.database.backend() != DbBackend::Postgres {
+            return Ok(self.database.begin().await?);
+        }
+        // Where most rows match, the planner prefers a scan, which passes over more rows that were
+        // dealt with before in every batch.
+        let begin = "BEGIN; SET LOCAL enable_seqscan = off";
+        Ok(Transaction::begin(self.database.writer(), begin).await?)
+    }
+
+    /// Checks without the write lock: usually there is nothing to do.
     async fn has_any(&self) -> Result<bool, PortError> {
         self.database
             .read(async {
@@ -109,7 +117,7 @@ impl SeaDeletionRepository {
     }
 }
 
-/// A deletion that nobody else works on at this moment.
+/// A deletion that nobody else is working on.
 async fn next(transaction: &Transaction) -> Result<Option<Model>, Failure> {
     let first = Entity::find()
         .order_by_asc(COLUMN.id)
@@ -117,13 +125,15 @@ async fn next(transaction: &Transaction) -> Result<Option<Model>, Failure> {
     Ok(first.one(transaction).await?)
 }
 
-/// How many rows the batch has dealt with; the deletion itself goes when nothing else is left.
-async fn batch(transaction: &Transaction, deletion: &Model) -> Result<u64, Failure> {
+/// Processes a batch; how many rows. The deletion's own row goes once nothing else is left.
+async fn batch(transaction: &Transaction, deletion: &Model, max_rows: u64) -> Result<u64, Failure> {
     let id = deletion.id;
     let dealt_with = match Deleted::from_name(&deletion.kind) {
-        Some(Deleted::Thread) => thread::remove_batch(transaction, id).await?,
-        Some(Deleted::User) => detaching::batch_of_user(transaction, id).await?,
-        Some(Deleted::Assistant) => detaching::batch_of_assistant(transaction, id).await?,
+        Some(Deleted::Thread) => thread::remove_batch(transaction, id, max_rows).await?,
+        Some(Deleted::User) => detaching::batch_of_user(transaction, id, max_rows).await?,
+        Some(Deleted::Assistant) => {
+            detaching::batch_of_assistant(transaction, id, max_rows).await?
+        }
         None => return Err(PortError::other("a deletion unknown to this store").into()),
     };
     if dealt_with > 0 {

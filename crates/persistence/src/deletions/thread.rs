@@ -1,23 +1,27 @@
+//! Removes the rows of deleted threads.
+
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{
     ColumnTrait as _, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
-use super::{BATCH_BYTES, BATCH_ROWS};
+use super::BATCH_BYTES;
 use crate::entities::{messages, run_events, runs};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// How many runs a batch may remove with their events, of which most have four.
-const BATCH_RUNS: u64 = BATCH_ROWS / 5;
-/// How many rows of events it may remove with them.
-const BATCH_EVENTS: u64 = BATCH_ROWS - BATCH_RUNS;
+/// One row in so many is a run: most have four rows of events.
+const ROWS_PER_RUN: u64 = 5;
 
-/// Removes messages of a thread that is gone, then its runs with their events; how many rows.
-pub(super) async fn remove_batch(transaction: &Transaction, thread: Uuid) -> Result<u64, Failure> {
-    match remove_messages(transaction, thread).await? {
-        0 => remove_runs(transaction, thread).await,
+/// Removes the thread's messages, then its runs with their events; how many rows.
+pub(super) async fn remove_batch(
+    transaction: &Transaction,
+    thread: Uuid,
+    max_rows: u64,
+) -> Result<u64, Failure> {
+    match remove_messages(transaction, thread, max_rows).await? {
+        0 => remove_runs(transaction, thread, max_rows).await,
         removed => Ok(removed),
     }
 }
@@ -28,7 +32,11 @@ struct SizedMessage {
     bytes: i64,
 }
 
-async fn remove_messages(transaction: &Transaction, thread: Uuid) -> Result<u64, Failure> {
+async fn remove_messages(
+    transaction: &Transaction,
+    thread: Uuid,
+    max_rows: u64,
+) -> Result<u64, Failure> {
     let of_thread = messages::COLUMN.thread_id.eq(thread);
     let first: Vec<SizedMessage> = messages::Entity::find()
         .select_only()
@@ -36,11 +44,11 @@ async fn remove_messages(transaction: &Transaction, thread: Uuid) -> Result<u64,
         .expr_as(messages::bytes(), "bytes")
         .filter(of_thread.clone())
         .order_by_asc(messages::Column::Position)
-        .limit(BATCH_ROWS)
+        .limit(max_rows)
         .into_model()
         .all(transaction)
         .await?;
-    let Some(last) = last_within(&first, BATCH_ROWS, |message| message.bytes) else {
+    let Some(last) = last_within(&first, max_rows, |message| message.bytes) else {
         return Ok(0);
     };
     let removal = messages::Entity::delete_many()
@@ -56,22 +64,28 @@ struct SizedEvents {
     bytes: i64,
 }
 
-/// Removes the first runs of the thread, if all their events are gone with this batch.
-async fn remove_runs(transaction: &Transaction, thread: Uuid) -> Result<u64, Failure> {
+/// Removes the thread's first runs if all of their events go in this batch too.
+async fn remove_runs(
+    transaction: &Transaction,
+    thread: Uuid,
+    max_rows: u64,
+) -> Result<u64, Failure> {
+    let max_runs = Ord::max(max_rows / ROWS_PER_RUN, 1);
+    let max_events = Ord::max(max_rows.saturating_sub(max_runs), 1);
     let runs: Vec<Uuid> = runs::Entity::find()
         .select_only()
         .column(runs::Column::Id)
         .filter(runs::COLUMN.thread_id.eq(thread))
         .order_by_asc(runs::Column::Id)
-        .limit(BATCH_RUNS)
+        .limit(max_runs)
         .into_tuple()
         .all(transaction)
         .await?;
     if runs.is_empty() {
         return Ok(0);
     }
-    let events = first_events(transaction, &runs).await?;
-    let removed = match last_within(&events, BATCH_EVENTS, |events| events.bytes) {
+    let events = first_events(transaction, &runs, max_events).await?;
+    let removed = match last_within(&events, max_events, |events| events.bytes) {
         Some(last) => remove_events(transaction, &runs, last).await?,
         None => 0,
     };
@@ -82,10 +96,11 @@ async fn remove_runs(transaction: &Transaction, thread: Uuid) -> Result<u64, Fai
     Ok(removed + removal.exec(transaction).await?.rows_affected)
 }
 
-/// One more than a batch may remove, where there are so many.
+/// Up to one row more than a batch may remove.
 async fn first_events(
     transaction: &Transaction,
     runs: &[Uuid],
+    max_events: u64,
 ) -> Result<Vec<SizedEvents>, Failure> {
     let first = run_events::Entity::find()
         .select_only()
@@ -94,7 +109,7 @@ async fn first_events(
         .filter(run_events::COLUMN.run_id.is_in(runs.iter().copied()))
         .order_by_asc(run_events::Column::RunId)
         .order_by_asc(run_events::Column::LastNumber)
-        .limit(BATCH_EVENTS + 1);
+        .limit(max_events.saturating_add(1));
     Ok(first.into_model().all(transaction).await?)
 }
 

@@ -1,3 +1,5 @@
+//! Rows of `access_tokens`.
+
 use colloquy_application::ports::{PortError, TokenHash};
 use colloquy_domain::{AccessToken, TokenId, TokenKind, TokenName, UserId};
 use sea_orm::Set;

@@ -1,4 +1,4 @@
-//! How an assistant's [`AnswerCaching`] is stored: its settings as JSON, its generation beside.
+//! Stored form of [`AnswerCaching`]: settings as JSON, and the generation in its own column.
 
 use colloquy_application::ports::PortError;
 use colloquy_domain::{AnswerCaching, AnswerLifetime, CacheScope, SimilarityThreshold};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Row;
 
-/// The JSON of `assistants.caching`; a member that is missing has its default.
+/// JSON in `assistants.caching`; missing members have their defaults.
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
 struct StoredCaching {
@@ -38,7 +38,7 @@ pub(super) fn stored_caching(caching: &AnswerCaching) -> Result<Json, PortError>
     serde_json::to_value(StoredCaching::from(caching)).map_err(PortError::other)
 }
 
-/// Nobody purges so often.
+/// Saturates: nobody purges that often.
 pub(super) fn generation(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,3 +1,5 @@
+//! Rows of `assistants`.
+
 use colloquy_application::ports::{BoxError, PortError};
 use colloquy_domain::{
     Assistant, AssistantId, AssistantName, Color, Configuration, Description, FrequencyPenalty,
@@ -50,7 +52,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How many bytes of longer text the row has.
+/// The size of the row's longer texts in bytes.
 pub(crate) fn bytes() -> Expr {
     Expr::cust(
         "CAST(octet_length(instructions) AS bigint) + coalesce(octet_length(description), 0)
@@ -58,7 +60,7 @@ pub(crate) fn bytes() -> Expr {
     )
 }
 
-/// The JSON of `assistants.configuration`; a member that is missing is `None`.
+/// JSON in `assistants.configuration`; missing members are `None`.
 #[derive(Serialize, Deserialize)]
 struct StoredConfiguration {
     temperature: Option<f64>,

@@ -1,4 +1,4 @@
-//! The columns of `assistants` that say how an assistant looks.
+//! Avatar columns of `assistants`.
 
 use colloquy_application::ports::PortError;
 use colloquy_domain::{
@@ -9,7 +9,7 @@ use sea_orm::entity::prelude::Uuid;
 use super::assistants::Model;
 use crate::error::Row;
 
-/// The columns of the picture: id, kind, hash. All of them are null without one.
+/// ID, kind and hash of the image; all null without one.
 type ImageColumns = (Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 pub(super) fn avatar(row: &Row, model: &Model) -> Result<Avatar, PortError> {

@@ -1,3 +1,5 @@
+//! Rows of `deletions`.
+
 use sea_orm::entity::prelude::*;
 
 #[sea_orm::model]

@@ -1,3 +1,5 @@
+//! Rows of `message_reasoning`.
+
 use colloquy_application::ports::NewMessage;
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -14,7 +16,7 @@ pub(crate) struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl ActiveModel {
-    /// The row of what was thought before the message, if anything was.
+    /// The row of the message's reasoning, if it has any.
     pub(crate) fn of(message: &NewMessage) -> Option<Self> {
         Some(Self {
             message_id: Set(message.id.as_uuid()),

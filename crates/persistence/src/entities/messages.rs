@@ -1,3 +1,5 @@
+//! Rows of `messages`.
+
 use colloquy_application::ports::{NewMessage, PortError};
 use colloquy_domain::{
     AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
@@ -27,13 +29,13 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How many bytes of text the row has.
+/// The size of the row's text in bytes.
 pub(crate) fn bytes() -> Expr {
     Expr::cust("CAST(octet_length(content) AS bigint) + coalesce(octet_length(tool_call), 0)")
 }
 
 impl ActiveModel {
-    /// The row of a message of the run, but for where it stands.
+    /// The row of a message of the run, without its position.
     pub(crate) fn unplaced(run: RunId, message: &NewMessage) -> Result<Self, PortError> {
         let tool_call = message.tool_call.as_deref().map(tools::written_answered);
         Ok(Self {
@@ -49,7 +51,7 @@ impl ActiveModel {
         })
     }
 
-    /// The row at that position of the thread.
+    /// The row at this position of the thread.
     pub(crate) fn placed(self, thread: ThreadId, position: u64) -> Result<Self, PortError> {
         Ok(Self {
             thread_id: Set(thread.as_uuid()),

@@ -1,4 +1,4 @@
-//! One file per table: its row in plain values, and the way between row and domain.
+//! One file per table: its row, and the conversions between row and domain.
 
 pub(crate) mod access_tokens;
 mod answer_caching;

@@ -1,3 +1,5 @@
+//! Rows of `sign_in_attempts`.
+
 use colloquy_application::ports::{AccountKey, PastAttempt, PlaceKey, PortError, SignInAttempt};
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;

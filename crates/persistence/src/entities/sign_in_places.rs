@@ -1,3 +1,5 @@
+//! Rows of `sign_in_places`: addresses from which an account signed in.
+
 use colloquy_application::ports::SignInAttempt;
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -16,7 +18,7 @@ pub(crate) struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl ActiveModel {
-    /// The place of an attempt that has succeeded.
+    /// The address of a successful attempt.
     pub(crate) fn of(attempt: &SignInAttempt) -> Self {
         Self {
             account: Set(attempt.account.0.to_vec()),

@@ -1,4 +1,4 @@
-//! The rows of threads.
+//! Rows of `threads`.
 
 use colloquy_application::ports::PortError;
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
@@ -26,7 +26,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The threads as readers see them: an owner or an assistant that was deleted is none.
+/// Threads as readers see them: a deleted owner or assistant is null.
 pub(crate) fn find() -> Select<Entity> {
     let named = |column: &Column| matches!(column, Column::OwnerId | Column::AssistantId);
     let owner = presence::user(Expr::col((Entity, Column::OwnerId)));

@@ -1,4 +1,4 @@
-//! The JSON in which calls of tools and their results are kept.
+//! JSON of stored tool calls and results.
 
 use std::borrow::Cow;
 

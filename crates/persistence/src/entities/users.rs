@@ -1,3 +1,5 @@
+//! Rows of `users`.
+
 use colloquy_application::passwords::PasswordHash;
 use colloquy_application::ports::PortError;
 use colloquy_domain::{Email, PersonName, Role, User, UserId};

@@ -16,7 +16,7 @@ on_both_databases! {
     nothing_names_a_deleted_assistant_in_the_end,
 }
 
-/// The most rows that one transaction may remove.
+/// How many rows each transaction may remove.
 const MOST_ROWS: u64 = 500;
 
 async fn has_thread(stores: &Stores, make: &Samples) -> Thread {
@@ -40,7 +40,7 @@ async fn has_run(stores: &Stores, make: &Samples, thread: &Thread, answers: &[us
 async fn finish(stores: &Stores) -> Vec<u64> {
     let mut batches = Vec::new();
     loop {
-        match stores.deletions.remove_batch().await.unwrap() {
+        match stores.deletions.remove_batch(MOST_ROWS).await.unwrap() {
             0 => return batches,
             removed => batches.push(removed),
         }

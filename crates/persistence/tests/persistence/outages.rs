@@ -3,16 +3,23 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use colloquy_application::ports::{HealthCheck, PortError};
-use colloquy_application::testing::samples::Samples;
+use colloquy_application::ports::{Grounds, HealthCheck, PortError};
+use colloquy_application::testing::samples::{Samples, second, token_hash};
+use colloquy_domain::TokenKind;
 use colloquy_persistence::{ConnectError, Database, DatabaseOptions};
-use sea_orm::sqlx::{self, Connection, SqliteConnection};
+use sea_orm::sqlx::{self, Connection, Executor as _, PgConnection, SqliteConnection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::places::{self, Place, execute};
-use crate::stores;
+use crate::{on_both_databases, stores};
+
+on_both_databases! {
+    a_database_without_our_tables_is_not_ready,
+    authentication_does_not_wait_for_a_lock_on_tokens,
+}
 
 const LIMIT: Duration = Duration::from_millis(400);
 
@@ -45,10 +52,61 @@ async fn a_locked_file_is_unavailable_until_it_is_free() {
         .unwrap();
     assert_unavailable(&users.add(&user, None).await);
     assert_eq!(users.get(user.id).await.unwrap(), None, "readers go on");
-    database.check().await.unwrap();
+    assert_unavailable(&database.check().await);
 
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     users.add(&user, None).await.unwrap();
+    database.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_file_is_found_out_before_anybody_writes() {
+    let place = places::sqlite().await.unwrap();
+    place.migrated().await.close().await;
+    let database = Database::connect(&place.url, options()).await.unwrap();
+    database.check().await.unwrap();
+    let mut other = SqliteConnection::connect(&place.url).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    assert_unavailable(&database.check().await);
+    other.execute("ROLLBACK").await.unwrap();
+}
+
+async fn a_database_without_our_tables_is_not_ready(place: &Place) {
+    let database = place.open().await;
+    assert!(database.check().await.is_err());
+    if place.url.starts_with("postgres") {
+        let users = stores(&database).users;
+        assert_unavailable(&users.get(Samples::new().user_id()).await);
+    }
+    database.migrate().await.unwrap();
+    database.check().await.unwrap();
+}
+
+async fn authentication_does_not_wait_for_a_lock_on_tokens(place: &Place) {
+    let stores = stores(&place.migrated().await);
+    let make = Samples::new();
+    let user = make.user("ada@example.org");
+    stores.users.add(&user, None).await.unwrap();
+    let token = make.token(user.id, TokenKind::Session);
+    let (hash, grounds) = (token_hash(1), Grounds::Operator);
+    stores.tokens.add(&token, &hash, &grounds).await.unwrap();
+    let authenticated = async {
+        // Less than an operation may take.
+        let limit = Duration::from_secs(3);
+        let found = timeout(limit, stores.tokens.authenticate(&hash, second(90))).await;
+        found.unwrap().unwrap().unwrap().token.last_used_at
+    };
+    let last_used_at = if place.url.starts_with("sqlite:") {
+        let mut other = SqliteConnection::connect(&place.url).await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        authenticated.await
+    } else {
+        let mut other = PgConnection::connect(&place.url).await.unwrap();
+        let lock = "BEGIN; LOCK TABLE access_tokens IN SHARE MODE";
+        other.execute(sqlx::raw_sql(lock)).await.unwrap();
+        authenticated.await
+    };
+    assert_eq!(last_used_at, token.last_used_at);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
