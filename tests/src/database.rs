@@ -98,18 +98,34 @@ impl Database {
     }
 }
 
-/// Holds SQLite's write lock.
-pub struct WriteLock(SqliteConnection);
+/// Holds SQLite's write lock, or locks on all tables of PostgreSQL.
+pub enum Lock {
+    /// A transaction of another client.
+    Sqlite(SqliteConnection),
+    /// Likewise.
+    Postgres(PgConnection),
+}
 
-impl WriteLock {
+impl Lock {
     /// Releases the lock.
     ///
     /// # Panics
-    /// If the file is gone.
+    /// If the database is gone.
     pub async fn release(self) {
-        self.0.close().await.expect("a proper end");
+        let closed = match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
+        };
+        closed.expect("a proper end");
     }
 }
+
+/// Locks every table of the schema, so that nobody reads or writes.
+const LOCK_TABLES: &str = "BEGIN;
+    DO $$ BEGIN EXECUTE (
+        SELECT 'LOCK TABLE ' || string_agg(quote_ident(tablename), ', ')
+        FROM pg_tables WHERE schemaname = current_schema()
+    ); END $$";
 
 impl Database {
     /// The number that a query returns.
@@ -144,18 +160,24 @@ impl Database {
         }
     }
 
-    /// Takes SQLite's write lock, as another process may.
+    /// Takes SQLite's write lock, or locks every table of PostgreSQL, as another client may.
     ///
     /// # Panics
-    /// If the database is not SQLite or cannot be locked.
-    pub async fn lock(&self) -> WriteLock {
-        let file = self.url.strip_prefix("sqlite://").expect("SQLite");
+    /// If the database cannot be locked.
+    pub async fn lock(&self) -> Lock {
+        let Some(file) = self.url.strip_prefix("sqlite://") else {
+            let connection = PgConnection::connect(&self.url).await;
+            let mut connection = connection.expect("PostgreSQL answers");
+            let locked = sqlx::raw_sql(LOCK_TABLES).execute(&mut connection);
+            locked.await.expect("the locks");
+            return Lock::Postgres(connection);
+        };
         let mut connection = open(Path::new(file)).await;
         sqlx::query("BEGIN IMMEDIATE")
             .execute(&mut connection)
             .await
             .expect("the lock");
-        WriteLock(connection)
+        Lock::Sqlite(connection)
     }
 
     /// Number of committed PostgreSQL transactions; sessions report about once a second.

@@ -23,6 +23,7 @@ mod idempotency;
 mod instances;
 mod interrupted;
 mod large_bodies;
+mod locked_database;
 mod logs;
 mod messages;
 mod metrics;

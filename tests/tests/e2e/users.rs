@@ -20,6 +20,7 @@ on_both_backends![
     users_are_listed_page_by_page,
     a_deleted_users_threads_stay,
     an_absent_user_is_not_found,
+    a_user_who_is_enabled_again_has_to_sign_in_again,
     the_last_active_administrator_stays,
     of_administrators_who_unseat_each_other_one_stays,
 ];
@@ -269,6 +270,22 @@ async fn an_absent_user_is_not_found(backend: Backend) {
         let deleted = admin.delete(&path).await;
         deleted.problem(404, "entity_not_found");
     }
+}
+
+async fn a_user_who_is_enabled_again_has_to_sign_in_again(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let user = server.user("ada").await;
+    let key = user.post("/users/me/tokens", json!({"name": "ci"})).await;
+    let program = server.guest().with_token(text(&key.expect(201)["token"]));
+    let account = path(&user.get("/users/me").await.expect(200));
+    for is_active in [false, true] {
+        let change = json!({"is_active": is_active});
+        admin.patch(&account, change).await.expect(200);
+    }
+    let refused = user.get("/users/me").await;
+    refused.problem(401, "authentication_required");
+    program.get("/users/me").await.expect(200);
 }
 
 async fn the_last_active_administrator_stays(backend: Backend) {
