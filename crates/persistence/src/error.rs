@@ -47,11 +47,31 @@ pub enum ConnectError {
 
 impl From<sqlx::Error> for ConnectError {
     fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlite_code);
         Self::Driver {
             place: Place::unknown(),
-            source: error.into(),
+            source: explained(error, code),
         }
     }
+}
+
+/// SQLite's own words for a full disk may be "disk I/O error".
+#[derive(Debug, thiserror::Error)]
+#[error("its disk may be full or failing")]
+struct DiskFailure(#[source] BoxError);
+
+/// The error, with a hint if this code of SQLite says that its files cannot be read or written.
+fn explained(error: impl Into<BoxError>, code: Option<i32>) -> BoxError {
+    match code {
+        Some(IOERR | FULL) => DiskFailure(error.into()).into(),
+        _ => error.into(),
+    }
+}
+
+/// See [`explained`].
+pub(crate) fn explained_database_error(error: DbErr) -> BoxError {
+    let code = database_error(&error).and_then(sqlite_code);
+    explained(error, code)
 }
 
 impl ConnectError {
@@ -164,8 +184,11 @@ fn violated(error: &dyn sqlx::error::DatabaseError) -> Option<Constraint> {
         .map(|(_, _, constraint)| *constraint)
 }
 
-/// READONLY, IOERR, FULL, CANTOPEN.
-const UNWRITABLE_SQLITE: [i32; 4] = [8, 10, 13, 14];
+const IOERR: i32 = 10;
+const FULL: i32 = 13;
+
+/// With READONLY and CANTOPEN.
+const UNWRITABLE_SQLITE: [i32; 4] = [8, IOERR, FULL, 14];
 
 /// Read-only transaction, disk full, I/O error.
 const UNWRITABLE_POSTGRES: [&str; 3] = ["25006", "53100", "58030"];
@@ -336,5 +359,29 @@ impl Row {
     ) -> Result<T, PortError> {
         let value = from_name(name).ok_or_else(|| format!("unknown word {name:?}"));
         self.column(column, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+    use sea_orm::sqlx::{ConnectOptions as _, Executor as _};
+
+    use super::ConnectError;
+
+    #[tokio::test]
+    async fn a_full_disk_is_named_as_a_possible_cause() {
+        let memory = SqliteConnectOptions::new().in_memory(true);
+        let mut connection = memory.connect().await.unwrap();
+        connection
+            .execute("PRAGMA max_page_count = 1")
+            .await
+            .unwrap();
+        let full = connection.execute("CREATE TABLE x (y)").await.unwrap_err();
+        let error = ConnectError::from(full);
+        let hint = error.source().unwrap().to_string();
+        assert_eq!(hint, "its disk may be full or failing");
     }
 }

@@ -10,7 +10,7 @@ use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
 use crate::Database;
 use crate::connections::Connections;
-use crate::error::{Failure, is_locked};
+use crate::error::{Failure, explained_database_error, is_locked};
 
 /// What [`Database::migrate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum MigrateError {
 
 impl From<DbErr> for MigrateError {
     fn from(error: DbErr) -> Self {
-        Self::Database(error.into())
+        Self::Database(explained_database_error(error))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Calls that are dropped at each of their awaits: whoever comes next must not notice.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Mutex;
 use std::task::Poll;
 
 use colloquy_application::Stores;
@@ -146,7 +146,7 @@ struct Port<'a> {
     world: &'a World,
     /// The file of the port's trait.
     source: &'static str,
-    dropped: RefCell<BTreeSet<&'static str>>,
+    dropped: Mutex<BTreeSet<&'static str>>,
 }
 
 impl<'a> Port<'a> {
@@ -154,7 +154,7 @@ impl<'a> Port<'a> {
         Self {
             world,
             source,
-            dropped: RefCell::new(BTreeSet::new()),
+            dropped: Mutex::new(BTreeSet::new()),
         }
     }
 
@@ -164,7 +164,7 @@ impl<'a> Port<'a> {
         method: &'static str,
         call: impl AsyncFn(&Stores, &Records) -> Result<T, PortError>,
     ) {
-        self.dropped.borrow_mut().insert(method);
+        self.dropped.lock().unwrap().insert(method);
         for times in 1..MAX_POLLS {
             let records = self.world.records().await;
             let done = polled(times, call(&self.world.stores, &records)).await;
@@ -185,7 +185,7 @@ impl<'a> Port<'a> {
             let declaration = line.trim_start().strip_prefix("async fn ")?;
             declaration.split(['(', '<']).next()
         });
-        assert_eq!(self.dropped.into_inner(), methods.collect());
+        assert_eq!(self.dropped.into_inner().unwrap(), methods.collect());
     }
 }
 
