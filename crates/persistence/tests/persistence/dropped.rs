@@ -9,8 +9,8 @@ use std::task::Poll;
 use colloquy_application::Stores;
 use colloquy_application::ports::{
     AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, Grounds, HealthCheck as _, MessageScope,
-    MessagesFrom, OffsetPage, PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart, SignInAttempt,
-    ThreadChanges, ThreadOrder, ThreadQuery, ThreadScope, TokenHash, UserChanges,
+    MessagesFrom, OffsetPage, PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart,
+    SignInAttempt, ThreadChanges, ThreadOrder, ThreadQuery, ThreadScope, TokenHash, UserChanges,
 };
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::testing::samples::{Samples, moment, password_hash, second};
