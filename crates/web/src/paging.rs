@@ -159,6 +159,7 @@ pub fn stretch<T, V: Serialize, C: Cursor>(
 }
 
 /// Where a list goes on behind a page and before it.
+#[derive(Clone, Copy)]
 pub struct Neighbours<C> {
     /// The start of the page behind it.
     pub next: Option<C>,
