@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use colloquy_application::answers::normal_form;
 use colloquy_application::ports::{Embedder as _, Embedding, QuestionMatcher as _};
+use colloquy_application::testing::answers::normal_form;
 use colloquy_llm::LocalEmbedder;
 use colloquy_matcher::EnglishMatcher;
 

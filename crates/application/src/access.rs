@@ -11,7 +11,7 @@ use crate::ports::{AssistantRepository, AssistantScope, Clock, PortError, Thread
 /// The one way from an id to a thread or an assistant: through the policy. What is absent and
 /// what the actor may not know of give the same error.
 #[derive(Clone)]
-pub struct Access {
+pub(crate) struct Access {
     policy: Arc<dyn PermissionPolicy>,
     assistants: Arc<dyn AssistantRepository>,
     threads: Arc<dyn ThreadRepository>,

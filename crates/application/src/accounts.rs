@@ -67,7 +67,7 @@ pub struct AccountChanges {
 impl Accounts {
     /// Accounts in that store.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         users: Arc<dyn UserRepository>,
         hasher: PasswordHasher,
         clock: Arc<dyn Clock>,

@@ -22,7 +22,7 @@ const MAX_ROWS: u64 = 2_000;
 #[derive(Clone)]
 pub struct Deletions {
     /// Where they are kept.
-    pub deletions: Arc<dyn DeletionRepository>,
+    pub(crate) deletions: Arc<dyn DeletionRepository>,
 }
 
 impl Deletions {

@@ -3,7 +3,11 @@
 
 mod access;
 pub mod accounts;
-pub mod answers;
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "`testing` exports what its tests need")
+)]
+mod answers;
 pub mod assistants;
 pub mod audit;
 pub mod avatars;
@@ -32,10 +36,8 @@ pub mod tools;
 mod use_cases;
 pub mod users;
 
-pub use access::Access;
 pub use composition::{Ports, PortsBuilder, Stores};
 pub use error::{Error, RunFailure};
-pub use password_check::PasswordCheck;
 pub use use_cases::{Operator, Settings, UseCases};
 
 /// A stretch of a list, and whether there is more behind it.
@@ -58,8 +60,7 @@ impl<T> Default for Slice<T> {
 
 impl<T> Slice<T> {
     /// Makes a slice of `limit` items from a query for `limit + 1`.
-    #[must_use]
-    pub fn from_one_more(mut items: Vec<T>, limit: u32) -> Self {
+    pub(crate) fn from_one_more(mut items: Vec<T>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
         items.truncate(limit);

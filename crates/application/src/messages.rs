@@ -29,13 +29,13 @@ const MAX_REASONING_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Messages {
     /// Guards every thread and assistant.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Where the messages are kept.
-    pub messages: Arc<dyn MessageRepository>,
+    pub(crate) messages: Arc<dyn MessageRepository>,
     /// Where answers are kept to be given again.
-    pub answers: Arc<dyn AnswerCache>,
+    pub(crate) answers: Arc<dyn AnswerCache>,
     /// Answers them.
-    pub engine: RunEngine,
+    pub(crate) engine: RunEngine,
 }
 
 /// A message to post, and who shall answer it.

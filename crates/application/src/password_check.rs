@@ -14,17 +14,17 @@ use crate::sign_in_limits::{Entry, SignInGuard};
 /// Compares a password with that of an account, within the limits that
 /// [`sign_in_limits`](crate::sign_in_limits) tells of.
 #[derive(Clone)]
-pub struct PasswordCheck {
+pub(crate) struct PasswordCheck {
     /// Whose passwords.
-    pub users: Arc<dyn UserRepository>,
+    pub(crate) users: Arc<dyn UserRepository>,
     /// Counts the wrong ones.
-    pub guard: SignInGuard,
+    pub(crate) guard: SignInGuard,
     /// Does the work.
-    pub hasher: PasswordHasher,
+    pub(crate) hasher: PasswordHasher,
     /// Tells when.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Names the attempts.
-    pub ids: Arc<dyn IdGenerator>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
 /// Somebody whose password was right.

@@ -62,7 +62,7 @@ impl Password {
 
 /// What became of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
+pub(crate) enum Match {
     /// It is another password, or there is none.
     No,
     /// It is the password.
@@ -106,7 +106,7 @@ impl fmt::Debug for PasswordHash {
 /// gives first: 19 MiB, 2 passes, 1 lane. At most `slots` at once, on threads of their own, so
 /// that a crowd signing in neither fills the memory nor stops the other requests.
 #[derive(Clone)]
-pub struct PasswordHasher {
+pub(crate) struct PasswordHasher {
     slots: Arc<Semaphore>,
     waiting: Level,
     secrets: Arc<dyn SecretGenerator>,
@@ -120,7 +120,7 @@ const SALT_BYTES: usize = 16;
 impl PasswordHasher {
     /// A hasher that works on at most `slots` passwords at once.
     #[must_use]
-    pub fn new(slots: usize, secrets: Arc<dyn SecretGenerator>) -> Self {
+    pub(crate) fn new(slots: usize, secrets: Arc<dyn SecretGenerator>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slots.max(1))),
             waiting: Level::default(),
@@ -132,7 +132,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// `Other` when the random source or the hash function fails.
-    pub async fn hash(&self, password: Password) -> Result<PasswordHash, PortError> {
+    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, PortError> {
         let salt = random_salt(&*self.secrets)?;
         self.work(move || hash(&password.0, &salt)).await
     }
@@ -143,7 +143,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// `Other` when the stored hash is not one.
-    pub async fn verify(
+    pub(crate) async fn verify(
         &self,
         password: Password,
         stored: Option<PasswordHash>,

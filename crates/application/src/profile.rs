@@ -39,7 +39,7 @@ pub struct OwnPassword {
 impl Profile {
     /// The accounts whose passwords are checked there.
     #[must_use]
-    pub const fn new(check: PasswordCheck) -> Self {
+    pub(crate) const fn new(check: PasswordCheck) -> Self {
         Self { check }
     }
 

@@ -19,15 +19,15 @@ const ASSISTANT_ID: &str = "assistant_id";
 #[derive(Clone)]
 pub struct Threads {
     /// Guards every thread and assistant.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Where the threads are kept.
-    pub threads: Arc<dyn ThreadRepository>,
+    pub(crate) threads: Arc<dyn ThreadRepository>,
     /// Where answers are kept that were given in them.
-    pub answers: Arc<dyn AnswerCache>,
+    pub(crate) answers: Arc<dyn AnswerCache>,
     /// Tells the time of changes.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Makes the ids.
-    pub ids: Arc<dyn IdGenerator>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
 /// What a new thread is made from.

@@ -81,7 +81,7 @@ fn hash(text: &str) -> TokenHash {
 impl Tokens {
     /// Tokens in that store for the accounts whose passwords are checked there.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         check: PasswordCheck,
         tokens: Arc<dyn TokenRepository>,
         secrets: Arc<dyn SecretGenerator>,
@@ -96,7 +96,7 @@ impl Tokens {
 
     /// With that lifetime of API keys whose owners do not say; `None` is until they are revoked.
     #[must_use]
-    pub const fn with_key_lifetime(mut self, lifetime: Option<Duration>) -> Self {
+    pub(crate) const fn with_key_lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.key_lifetime = lifetime;
         self
     }

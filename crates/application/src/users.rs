@@ -24,7 +24,7 @@ impl Users {
     /// Puts the policy before the accounts and their tokens. `answers` holds what was answered to
     /// them.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         accounts: Accounts,
         tokens: Tokens,
         answers: Arc<dyn AnswerCache>,

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use colloquy_application::Stores;
-use colloquy_application::answers::{
+use colloquy_application::ports::SavedRun;
+use colloquy_application::testing::answers::{
     AnswerHit, AnswerSources, Answers, Fill, Lookup, Meaning, NewAnswer,
 };
-use colloquy_application::ports::SavedRun;
 use colloquy_application::testing::fakes::{
     KnownParaphrases, LetterEmbedder, ManualClock, Memory, MemoryAnswers, Mood,
 };

@@ -10,22 +10,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{Duration, TimeDelta};
-use colloquy_application::Stores;
 use colloquy_application::accounts::{AccountChanges, Accounts, NewAccount};
-use colloquy_application::passwords::{Password, PasswordHash, PasswordHasher};
+use colloquy_application::passwords::{Password, PasswordHash};
+use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{
-    Authenticated, Clock as _, Credentials, OffsetList, OffsetPage, PasswordChange, PortError,
-    UserChanges, UserRepository,
+    Authenticated, Clock as _, Credentials, InstanceId, OffsetList, OffsetPage, PasswordChange,
+    PortError, UserChanges, UserRepository,
 };
 use colloquy_application::profile::{OwnPassword, Profile, ProfileChanges};
-use colloquy_application::sign_in_limits::{SignInGuard, SignInLimits};
-use colloquy_application::system::OsSecretGenerator;
-use colloquy_application::testing::fakes::{ManualClock, Memory, SequentialIds};
+use colloquy_application::testing::fakes::{ManualClock, Memory, ScriptedModel, SequentialIds};
 use colloquy_application::tokens::{SESSION_LIFETIME, Tokens};
-use colloquy_application::{Error, PasswordCheck};
+use colloquy_application::{Error, Ports, Settings, Stores, UseCases};
 use colloquy_domain::{AccessToken, Actor, Email, Role, TokenKind, TokenName, User, UserId};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 struct Door {
     clock: Arc<ManualClock>,
@@ -46,21 +45,26 @@ impl Door {
     /// A door to these stores, whose accounts are looked up there.
     fn on(stores: Stores, users: Arc<dyn UserRepository>) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let ids = Arc::new(SequentialIds::default());
-        let secrets = Arc::new(OsSecretGenerator);
-        let hasher = PasswordHasher::new(2, secrets.clone());
-        let check = PasswordCheck {
-            users: users.clone(),
-            guard: SignInGuard::new(stores.sign_ins, SignInLimits::default(), 2),
-            hasher: hasher.clone(),
-            clock: clock.clone(),
-            ids: ids.clone(),
+        let stores = Stores { users, ..stores };
+        let ports = Ports::builder(stores, Arc::new(ScriptedModel::new([])))
+            .clock(clock.clone())
+            .ids(Arc::new(SequentialIds::default()))
+            .build();
+        let settings = Settings {
+            password_slots: 2,
+            ..Settings::new(InstanceId(Uuid::nil()))
         };
+        let UseCases {
+            accounts,
+            tokens,
+            profile,
+            ..
+        } = UseCases::new(ports, Arc::new(DefaultPolicy), settings);
         Self {
-            accounts: Accounts::new(users, hasher, clock.clone(), ids),
-            tokens: Tokens::new(check.clone(), stores.tokens, secrets),
-            profile: Profile::new(check),
             clock,
+            accounts,
+            tokens,
+            profile,
         }
     }
 

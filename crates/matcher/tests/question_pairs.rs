@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use colloquy_application::answers::normal_form;
 use colloquy_application::ports::QuestionMatcher as _;
+use colloquy_application::testing::answers::normal_form;
 use colloquy_matcher::EnglishMatcher;
 
 const PAIRS: &str = concat!(

@@ -1,7 +1,7 @@
 //! Each rule with pairs that it accepts and near misses that it rejects.
 
-use colloquy_application::answers::normal_form;
 use colloquy_application::ports::QuestionMatcher as _;
+use colloquy_application::testing::answers::normal_form;
 use colloquy_matcher::EnglishMatcher;
 
 fn agree(one: &str, other: &str) -> bool {

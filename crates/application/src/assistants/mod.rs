@@ -28,25 +28,25 @@ use crate::tools::Toolbox;
 #[derive(Clone)]
 pub struct Assistants {
     /// Guards every read and decides who manages.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Where they are kept.
-    pub assistants: Arc<dyn AssistantRepository>,
+    pub(crate) assistants: Arc<dyn AssistantRepository>,
     /// Where their pictures are kept.
-    pub avatars: AvatarBlobs,
+    pub(crate) avatars: AvatarBlobs,
     /// Where their answers are kept.
-    pub answers: Arc<dyn AnswerCache>,
+    pub(crate) answers: Arc<dyn AnswerCache>,
     /// Says which models can be asked here.
-    pub models: Arc<dyn ChatModel>,
+    pub(crate) models: Arc<dyn ChatModel>,
     /// The model of an assistant that names none.
-    pub default_model: Option<ModelName>,
+    pub(crate) default_model: Option<ModelName>,
     /// Says which tools there are.
-    pub toolbox: Toolbox,
+    pub(crate) toolbox: Toolbox,
     /// Reads their output schemas.
     pub(crate) schemas: SchemaChecker,
     /// Tells the time of changes.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Makes the ids.
-    pub ids: Arc<dyn IdGenerator>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
 /// An assistant, and how much of it the reader may be shown.

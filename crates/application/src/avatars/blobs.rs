@@ -10,7 +10,7 @@ use crate::ports::{BlobKey, BlobStore, PortError};
 /// once, by its upload, and nobody names it again once it is no longer an assistant's: so whoever
 /// removes one can never remove what another has just put there.
 #[derive(Clone)]
-pub struct AvatarBlobs {
+pub(crate) struct AvatarBlobs {
     blobs: Arc<dyn BlobStore>,
 }
 
@@ -19,7 +19,7 @@ const FOLDER: &str = "avatars";
 impl AvatarBlobs {
     /// Those in that store.
     #[must_use]
-    pub fn new(blobs: Arc<dyn BlobStore>) -> Self {
+    pub(crate) fn new(blobs: Arc<dyn BlobStore>) -> Self {
         Self { blobs }
     }
 

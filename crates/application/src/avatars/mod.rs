@@ -12,7 +12,7 @@ use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, AvatarImage};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub use blobs::AvatarBlobs;
+pub(crate) use blobs::AvatarBlobs;
 pub use changes::AvatarChanges;
 pub use upload::AvatarUpload;
 
@@ -58,7 +58,7 @@ const MAX_READ_ATTEMPTS: u32 = 10;
 impl Avatars {
     /// The pictures of these assistants.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         assistants: Assistants,
         blobs: AvatarBlobs,
         renderer: Arc<dyn AvatarRenderer>,

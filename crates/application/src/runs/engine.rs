@@ -38,23 +38,23 @@ pub struct RunEngine {
 
 /// What the engine works with.
 #[derive(Clone)]
-pub struct RunEnginePorts {
+pub(crate) struct RunEnginePorts {
     /// Keeps the runs.
-    pub runs: Arc<dyn RunRepository>,
+    pub(crate) runs: Arc<dyn RunRepository>,
     /// Keeps their event logs.
-    pub events: Arc<dyn RunEventRepository>,
+    pub(crate) events: Arc<dyn RunEventRepository>,
     /// Says whether those who ask still may.
-    pub users: Arc<dyn UserRepository>,
+    pub(crate) users: Arc<dyn UserRepository>,
     /// Reads the history.
-    pub messages: Arc<dyn MessageRepository>,
+    pub(crate) messages: Arc<dyn MessageRepository>,
     /// Answers.
-    pub model: Arc<dyn ChatModel>,
+    pub(crate) model: Arc<dyn ChatModel>,
     /// Counts what becomes of runs.
-    pub observer: Arc<dyn Observer>,
+    pub(crate) observer: Arc<dyn Observer>,
     /// Tells the time of everything that is stored.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Makes the ids of runs and messages.
-    pub ids: Arc<dyn IdGenerator>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
 pub(super) struct Inner {
@@ -118,7 +118,7 @@ const STOP_TIME: Duration = Duration::from_secs(3);
 impl RunEngine {
     /// An engine that holds its leases as `instance`.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         ports: RunEnginePorts,
         answers: Answers,
         access: Access,

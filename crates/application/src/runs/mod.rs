@@ -34,7 +34,8 @@ use crate::access::{Access, ThreadAction};
 use crate::ports::RunRepository;
 use crate::{Error, Slice};
 
-pub use engine::{RunEngine, RunEnginePorts, RunJob};
+pub(crate) use engine::RunEnginePorts;
+pub use engine::{RunEngine, RunJob};
 pub use follow::RunFollower;
 pub use outcome::{RunOutcome, StartedRun};
 
@@ -84,11 +85,11 @@ impl Default for RunLimits {
 #[derive(Clone)]
 pub struct Runs {
     /// Guards the threads.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Where the runs are kept.
-    pub runs: Arc<dyn RunRepository>,
+    pub(crate) runs: Arc<dyn RunRepository>,
     /// Carries them out.
-    pub engine: RunEngine,
+    pub(crate) engine: RunEngine,
 }
 
 impl Runs {

@@ -31,7 +31,7 @@ const MAX_REFUSALS: usize = 20_000;
 
 /// Lets attempts to sign in pass as the limits say.
 #[derive(Clone)]
-pub struct SignInGuard {
+pub(crate) struct SignInGuard {
     attempts: Arc<dyn SignInRepository>,
     limits: SignInLimits,
     /// Attempts go in as passwords can be looked at: a crowd waits here, and not in the store.
@@ -49,7 +49,7 @@ pub(crate) struct Entry {
 impl SignInGuard {
     /// A guard that counts there, where so many passwords are looked at at once.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         attempts: Arc<dyn SignInRepository>,
         limits: SignInLimits,
         password_slots: usize,

@@ -25,7 +25,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::ports::{PastAttempt, SignInAttempt};
 
 pub(crate) use guard::Entry;
-pub use guard::SignInGuard;
+pub(crate) use guard::SignInGuard;
 
 /// How often somebody may be wrong about a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

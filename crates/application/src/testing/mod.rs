@@ -5,6 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what is wrong here ends the test")]
 
+/// The answer cache's use case, for its tests.
+pub mod answers {
+    pub use crate::answers::{
+        AnswerHit, AnswerSources, Answers, Fill, Lookup, Meaning, NewAnswer, normal_form,
+    };
+}
 pub mod contracts;
 pub mod fakes;
 pub mod samples;
