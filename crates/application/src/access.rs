@@ -1,3 +1,5 @@
+//! Access to threads and assistants through the policy.
+
 use std::sync::Arc;
 
 use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, Thread, ThreadId};
@@ -8,8 +10,8 @@ use crate::audit;
 use crate::permissions::{Decision, PermissionPolicy};
 use crate::ports::{AssistantRepository, AssistantScope, Clock, PortError, ThreadRepository};
 
-/// The one way from an id to a thread or an assistant: through the policy. What is absent and
-/// what the actor may not know of give the same error.
+/// The only way from an id to a thread or an assistant: through the policy. Missing and hidden give
+/// the same error.
 #[derive(Clone)]
 pub(crate) struct Access {
     policy: Arc<dyn PermissionPolicy>,
@@ -19,7 +21,6 @@ pub(crate) struct Access {
     clock: Arc<dyn Clock>,
 }
 
-/// What the actor wants with a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ThreadAction {
     View,
@@ -30,7 +31,7 @@ pub(crate) enum ThreadAction {
 }
 
 impl ThreadAction {
-    /// The policy's name for it.
+    /// The policy's name for it, for the audit log.
     const fn name(self) -> &'static str {
         match self {
             Self::View => "view_thread",
@@ -42,7 +43,6 @@ impl ThreadAction {
     }
 }
 
-/// What the actor wants with an assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AssistantAction {
     View,
@@ -50,7 +50,7 @@ pub(crate) enum AssistantAction {
 }
 
 impl AssistantAction {
-    /// The policy's name for it.
+    /// The policy's name for it, for the audit log.
     const fn name(self) -> &'static str {
         match self {
             Self::View => "view_assistant",
@@ -60,7 +60,6 @@ impl AssistantAction {
 }
 
 impl Access {
-    /// Guards these stores with that policy.
     pub(crate) fn new(
         policy: Arc<dyn PermissionPolicy>,
         assistants: Arc<dyn AssistantRepository>,
@@ -82,8 +81,7 @@ impl Access {
         &self.code
     }
 
-    /// The assistant as it answers this request: one that is defined in code may have instructions
-    /// of its own for it.
+    /// The assistant with its instructions for this request, if it is defined in code.
     pub(crate) async fn instructed(
         &self,
         assistant: Arc<Assistant>,
@@ -108,7 +106,7 @@ impl Access {
         id: ThreadId,
         action: ThreadAction,
     ) -> Result<Thread, Error> {
-        // In the query, so that what is foreign takes what is absent takes.
+        // The scope is part of the query, so that hidden and missing threads take the same time.
         let scope = self.policy.thread_scope(actor).await;
         let Some(thread) = self.threads.get(id, &scope).await? else {
             return Err(refusal(actor, action.name()));
@@ -163,8 +161,8 @@ impl Access {
         Ok(found.is_some())
     }
 
-    /// The assistant, if lists show it to the actor. In the query, so that what is hidden takes
-    /// what is absent takes.
+    /// The assistant, if it is in the actor's scope. Part of the query: hidden and missing take the
+    /// same time.
     pub(crate) async fn assistant_in_scope(
         &self,
         actor: &Actor,
@@ -174,7 +172,7 @@ impl Access {
         Ok(self.assistants.get(reference, &scope).await?)
     }
 
-    /// An assistant for which a guest might have to sign in.
+    /// An assistant that a guest may see after signing in.
     async fn private_assistant(
         &self,
         reference: &AssistantRef,
@@ -184,8 +182,7 @@ impl Access {
     }
 }
 
-/// There is no such thread, or it is out of the actor's scope. A guest is sent to sign in in either
-/// case.
+/// The thread is missing or out of scope. Guests are asked to sign in either way.
 fn refusal(actor: &Actor, action: &'static str) -> Error {
     match actor {
         Actor::Guest => {

@@ -1,5 +1,5 @@
-//! Accounts without the question who asks: for the machine's operator (the command line, the
-//! first administrator) and, behind the policy, for [`Users`](crate::users::Users).
+//! Accounts, without permission checks: for the operator (command line, first administrator) and,
+//! behind the policy, for [`Users`](crate::users::Users).
 
 use std::sync::Arc;
 
@@ -21,21 +21,21 @@ pub struct Accounts {
     ids: Arc<dyn IdGenerator>,
 }
 
-/// What a new account is made from.
+/// A new account.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
-    /// Unique without regard to case.
+    /// Unique, ignoring case.
     pub email: Email,
-    /// Without one the account cannot sign in by password.
+    /// Without one, the account cannot sign in by password.
     pub password: Option<Password>,
-    /// What to call the user.
+    /// The display name.
     pub name: Option<PersonName>,
-    /// What they may do in general.
+    /// The role.
     pub role: Role,
 }
 
 impl NewAccount {
-    /// A user of that email, without a name and a password.
+    /// A user with that email, without name and password.
     #[must_use]
     pub const fn new(email: Email) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl NewAccount {
     }
 }
 
-/// What to change of an account; `None` stays as it is.
+/// Changes to an account; `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct AccountChanges {
     /// A new email.
@@ -58,14 +58,13 @@ pub struct AccountChanges {
     pub name: Option<Option<PersonName>>,
     /// A new role.
     pub role: Option<Role>,
-    /// Whether the account counts.
+    /// Inactive accounts cannot sign in, and their tokens stop working.
     pub is_active: Option<bool>,
-    /// Whether the account's API keys end.
+    /// Whether to revoke the account's API keys.
     pub revokes_api_keys: bool,
 }
 
 impl Accounts {
-    /// Accounts in that store.
     #[must_use]
     pub(crate) fn new(
         users: Arc<dyn UserRepository>,
@@ -81,7 +80,7 @@ impl Accounts {
         }
     }
 
-    /// Makes an account.
+    /// Creates an account.
     ///
     /// # Errors
     /// `Duplicate("email")`.
@@ -100,7 +99,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Makes the first administrator unless there is an administrator already; `None` then.
+    /// Creates the first administrator; `None` if there already is one.
     ///
     /// # Errors
     /// `Duplicate("email")`.
@@ -139,12 +138,12 @@ impl Accounts {
     /// A page of all accounts, oldest first.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, Error> {
         Ok(self.users.list(page).await?)
     }
 
-    /// The account of that id.
+    /// The account with that id.
     ///
     /// # Errors
     /// `NotFound`.
@@ -152,7 +151,7 @@ impl Accounts {
         self.users.get(id).await?.ok_or(Error::NotFound)
     }
 
-    /// The account of that email, case aside.
+    /// The account with that email, ignoring case.
     ///
     /// # Errors
     /// `NotFound`.
@@ -193,7 +192,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Deletes an account; its threads stay, without an owner.
+    /// Deletes an account. Its threads stay, without an owner.
     ///
     /// # Errors
     /// `NotFound`, `LastAdministrator`.

@@ -1,7 +1,5 @@
-//! Who did what: signing in, what was refused to whom, and what administrators change. Each is one
-//! log line at `info` under the target `audit`, whatever else is logged of it, with the ids of
-//! whoever acted and of what they acted on. Names, emails and other text that people write stay
-//! out of these lines.
+//! The audit log: sign-ins, refusals and administrators' changes. Each is one line at `info` with
+//! the target `audit` and the ids of actor and object. Names, emails and other user text stay out.
 
 use colloquy_domain::{Actor, AssistantId, TokenId, User, UserId};
 use tracing::Level;
@@ -9,17 +7,17 @@ use tracing::field::DisplayValue;
 
 use crate::ports::UserChanges;
 
-/// The target of these lines, to be set on its own: `COLLOQUY_LOG=warn,audit=info`.
+/// Log target; set its level with `COLLOQUY_LOG=warn,audit=info`.
 pub const TARGET: &str = "audit";
 
 /// Who acts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum By<'a> {
-    /// Whoever runs the service: the command line, and the service itself when it starts.
+    /// The operator: the command line, or the service at start.
     Operator,
-    /// Whoever asks.
+    /// The caller.
     Actor(&'a Actor),
-    /// The user of that id, of whom no more is known here.
+    /// A user of whom only the id is known.
     User(UserId),
 }
 
@@ -48,7 +46,7 @@ impl By<'_> {
     }
 }
 
-/// Writes a line with the actor's kind and id before its other fields.
+/// Writes a line that starts with the actor's kind and id.
 macro_rules! line {
     ($by:expr, $($rest:tt)+) => {
         tracing::event!(
@@ -61,9 +59,9 @@ macro_rules! line {
     };
 }
 
-/// Something was refused. `action` says what, in the words of the permission policy's methods,
-/// `reason` why: `unauthenticated`, `forbidden` or `hidden`. For wires that refuse by themselves
-/// what never reaches a use case; the use cases say it of what they refuse.
+/// Logs a refusal. `action` is the name of the policy's method, `reason` one of `unauthenticated`,
+/// `forbidden`, `hidden`. For adapters that refuse before a use case is reached; use cases log
+/// their own refusals.
 pub fn access_denied(actor: &Actor, action: &'static str, reason: &'static str) {
     line!(By::Actor(actor), action, reason, "access denied");
 }
@@ -72,7 +70,7 @@ pub(crate) fn signed_in(user: UserId, token: TokenId) {
     line!(By::User(user), token.id = %token, "signed in");
 }
 
-/// `account` is whose password was not given, where there is such an account.
+/// `account` is the account whose password was wrong, if it exists.
 pub(crate) fn sign_in_refused(account: Option<UserId>) {
     let account = account.map(tracing::field::display);
     line!(
@@ -82,7 +80,7 @@ pub(crate) fn sign_in_refused(account: Option<UserId>) {
     );
 }
 
-/// Nobody looked at the password: there were too many wrong ones of late.
+/// Rate-limited; the password was not checked.
 pub(crate) fn sign_in_held_up() {
     line!(By::Actor(&Actor::Guest), "sign-in held up");
 }

@@ -1,4 +1,4 @@
-//! The adapters that the use cases are composed from.
+//! What the use cases are composed from.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::ports::{
 };
 use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
 
-/// Every repository port over one store. They refer to one another, so all of them come from the
-/// same store.
+/// All repository ports over one store. They refer to one another, so they must come from the same
+/// store.
 #[derive(Clone)]
 pub struct Stores {
     /// Accounts.
@@ -68,7 +68,7 @@ pub struct Ports {
 pub struct PortsBuilder(Ports);
 
 impl Ports {
-    /// Starts with these stores and this model. Unless set: no avatar uploads, no answer cache, no
+    /// Starts with these stores and this model. Defaults: no avatar uploads, no answer cache, no
     /// metrics, and the system's clock, ids and secrets.
     pub fn builder(stores: Stores, model: Arc<dyn ChatModel>) -> PortsBuilder {
         PortsBuilder(Self {

@@ -9,7 +9,7 @@ use crate::ports::{DeletionRepository, PortError};
 
 /// How often to look for new deletions.
 const IDLE: Duration = Duration::from_secs(1);
-/// The wait after a failure: the store may be away.
+/// Delay after a failure.
 const BACKOFF: Duration = Duration::from_secs(5);
 /// How long a batch should take: on SQLite nobody else writes meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(20);
@@ -21,7 +21,6 @@ const MAX_ROWS: u64 = 2_000;
 /// another instance, goes on with it.
 #[derive(Clone)]
 pub struct Deletions {
-    /// Where they are kept.
     pub(crate) deletions: Arc<dyn DeletionRepository>,
 }
 

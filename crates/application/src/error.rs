@@ -1,3 +1,5 @@
+//! Errors of the use cases.
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -7,20 +9,20 @@ use crate::audit;
 use crate::permissions::Decision;
 use crate::ports::{Constraint, PortError};
 
-/// Why a use case did not do what it was asked.
+/// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The actor must sign in first, or their token does not count.
+    /// Sign-in is required, or the token is invalid.
     #[error("sign-in required")]
     Unauthenticated,
-    /// Signing in failed; for which reason stays unsaid.
+    /// Sign-in failed, for a reason that is not disclosed.
     #[error("wrong email or password")]
     InvalidCredentials,
-    /// Too many wrong passwords of late; this one was not looked at.
+    /// Too many wrong passwords; this one was not checked.
     #[error("too many wrong passwords")]
     TooManySignIns {
-        /// When to come back.
+        /// When to retry.
         retry_after: Duration,
     },
     /// Too many checks of models of late; this one was not made.
@@ -29,13 +31,13 @@ pub enum Error {
         /// When to come back.
         retry_after: Duration,
     },
-    /// Too many sign-ins wait for their turn, of this client or in all.
+    /// Too many sign-ins are queued, for this client or in all.
     #[error("too many sign-ins wait")]
     TooManyWaiting,
-    /// The actor may not; the sentence says why.
+    /// Not permitted; the sentence says why.
     #[error("forbidden: {0}")]
     Forbidden(Cow<'static, str>),
-    /// There is no such thing, or the actor may not know of it.
+    /// Missing, or hidden from the actor.
     #[error("not found")]
     NotFound,
     /// What the request names in this field or parameter is not there, or the actor may not know of
@@ -45,52 +47,52 @@ pub enum Error {
     /// The input breaks rules; each is named with its field.
     #[error("invalid input: {0}")]
     Invalid(ValidationError),
-    /// Another record has this field's value already.
+    /// Another record has this field's value.
     #[error("duplicate {0}")]
     Duplicate(&'static str),
-    /// The assistant is defined in code, and changed there.
+    /// The assistant is defined in code and can only be changed there.
     #[error("the assistant is defined in code")]
     DefinedInCode,
     /// No active administrator would be left.
     #[error("the last active administrator")]
     LastAdministrator,
-    /// The user has as many API keys as they may have.
+    /// The user has the maximum number of API keys.
     #[error("too many API keys")]
     TooManyApiKeys,
     /// The thread has a run in progress.
     #[error("the thread is busy")]
     ThreadBusy,
-    /// The user has as many runs in progress as they may have.
+    /// The user has the maximum number of runs in progress.
     #[error("too many runs in progress")]
     TooManyRuns,
-    /// The service works on as many runs as it takes at once.
+    /// This instance has the maximum number of runs in progress.
     #[error("no room for another run")]
     Overloaded,
-    /// The idempotency key stood for another request.
+    /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
-    /// The record is not the one that the caller expects; nothing was written.
+    /// The record's revision is not the expected one. Nothing was written.
     #[error("the record was changed meanwhile")]
     RevisionConflict,
-    /// The run was carried out and failed; the message that began it is kept.
+    /// The run failed. Its message is kept.
     #[error("the run failed: {}", .0.error.message)]
     RunFailed(Box<RunFailure>),
-    /// The service takes no new work because it is about to stop.
+    /// The service is stopping.
     #[error("the service is stopping")]
     Stopping,
-    /// A store or another port failed.
+    /// A port failed.
     #[error(transparent)]
     Port(PortError),
 }
 
-/// A run that failed, as the one who waited for it learns of it.
+/// A failed run, as reported to whoever waited for it.
 #[derive(Debug)]
 pub struct RunFailure {
     /// The run, ended.
     pub run: Run,
     /// Why it failed.
     pub error: RunError,
-    /// How long the provider asks to be left alone.
+    /// The provider's `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
@@ -135,7 +137,7 @@ impl Error {
 }
 
 impl Decision {
-    /// Turns a refusal into the error that says so.
+    /// Converts a refusal into its error.
     ///
     /// # Errors
     /// `Unauthenticated`, `Forbidden` or `NotFound`.
@@ -148,7 +150,7 @@ impl Decision {
         }
     }
 
-    /// [`require`](Self::require), and a line in the audit log when the actor is refused.
+    /// [`require`](Self::require), with an audit line for a refusal.
     pub(crate) fn require_of(self, actor: &Actor, action: &'static str) -> Result<(), Error> {
         let reason = match &self {
             Self::Allow => None,

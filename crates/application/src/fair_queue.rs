@@ -1,4 +1,4 @@
-//! A queue in which nobody's place depends on how many others somebody else has sent.
+//! A queue that is fair between clients.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -6,25 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Gives out so many places at once. When there are none, clients wait, and have one in turn,
-/// whatever number each of them has sent. Whoever stops to wait leaves the queue.
+/// Hands out a fixed number of places. Waiting clients take turns, however many requests each has
+/// queued. Dropping the future leaves the queue.
 pub(crate) struct FairQueue<K: Client>(Arc<Mutex<State<K>>>);
 
-/// Tells clients apart.
+/// Identifies a client.
 pub(crate) trait Client: Copy + Eq + Hash + Send + 'static {}
 
 impl<K: Copy + Eq + Hash + Send + 'static> Client for K {}
 
-/// How many may wait.
+/// Bounds on waiting requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueueLimits {
-    /// Of one client.
+    /// Per client.
     pub(crate) per_client: usize,
-    /// In all. Above it the client that has the most loses the last one.
+    /// In total. Beyond it, the client with the most waiting loses its last one.
     pub(crate) total: usize,
 }
 
-/// Too many wait already.
+/// Too many are waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueFull;
 
@@ -32,7 +32,7 @@ struct State<K: Client> {
     free: usize,
     limits: QueueLimits,
     waiting: HashMap<K, VecDeque<Waiter<K>>>,
-    /// Whose turn it is next.
+    /// Clients in order of their turns.
     turns: VecDeque<K>,
     next_id: u64,
 }
@@ -42,9 +42,9 @@ struct Waiter<K: Client> {
     call: oneshot::Sender<Place<K>>,
 }
 
-/// A place, free for the next one when dropped.
+/// A place; dropping it admits the next in line.
 pub(crate) struct Place<K: Client> {
-    /// `None` once it was passed on.
+    /// `None` once passed on.
     queue: Option<FairQueue<K>>,
 }
 
@@ -72,7 +72,7 @@ impl<K: Client> FairQueue<K> {
         })))
     }
 
-    /// A place, when it is this client's turn.
+    /// Waits for this client's turn.
     pub(crate) async fn enter(&self, client: K) -> Result<Place<K>, QueueFull> {
         let (id, called) = {
             let mut state = self.lock();
@@ -114,7 +114,7 @@ impl<K: Client> State<K> {
         Ok((id, called))
     }
 
-    /// Makes room for a client that has `own` waiting.
+    /// Makes room for a client that has `own` requests waiting.
     fn drop_last_of_longest(&mut self, own: usize) -> Result<(), QueueFull> {
         let longest = self.waiting.iter().max_by_key(|(_, waiters)| waiters.len());
         let (client, length) = longest
@@ -144,7 +144,7 @@ impl<K: Client> State<K> {
         }
     }
 
-    /// The next one in turn.
+    /// The next in line.
     fn next(&mut self) -> Option<Waiter<K>> {
         let client = self.turns.pop_front()?;
         let waiters = self.waiting.get_mut(&client)?;
@@ -168,7 +168,7 @@ impl<K: Client> Drop for Place<K> {
             let queue = Some(queue.clone());
             match waiter.call.send(Self { queue }) {
                 Ok(()) => return,
-                // They have just gone away. The place is offered to the next one.
+                // They left; the place goes to the next one.
                 Err(mut place) => drop(place.queue.take()),
             }
         }
@@ -236,7 +236,7 @@ mod tests {
         let called = waiting(&queue, 'a').await;
         let mut last = waiting(&queue, 'a').await;
         drop(place);
-        // Called already, and gone before it has heard of it.
+        // Called, but left before hearing of it.
         drop(called);
         assert!(last.as_mut().await.is_ok());
         assert_eq!(queue.lock().free, 1);

@@ -40,12 +40,12 @@ pub use composition::{Ports, PortsBuilder, Stores};
 pub use error::{Error, RunFailure};
 pub use use_cases::{Operator, Settings, UseCases};
 
-/// A stretch of a list, and whether there is more behind it.
+/// Part of a list, and whether more follows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slice<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
-    /// Whether the list goes on.
+    /// Whether more items follow.
     pub has_more: bool,
 }
 
@@ -59,7 +59,7 @@ impl<T> Default for Slice<T> {
 }
 
 impl<T> Slice<T> {
-    /// Makes a slice of `limit` items from a query for `limit + 1`.
+    /// From the results of a query for `limit + 1` items.
     pub(crate) fn from_one_more(mut items: Vec<T>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;

@@ -1,4 +1,4 @@
-//! What is said in threads.
+//! Messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,37 +22,33 @@ use crate::runs::{RunEngine, RunJob, StartedRun};
 /// The field that names who answers.
 const ASSISTANT_ID: &str = "assistant_id";
 
-/// How much reasoning one page shows, in bytes of UTF-8.
+/// Bytes of reasoning per page.
 const MAX_REASONING_BYTES: usize = 4 * 1024 * 1024;
 
-/// Posts, shows and removes messages.
+/// Posts, shows and deletes messages.
 #[derive(Clone)]
 pub struct Messages {
-    /// Guards every thread and assistant.
     pub(crate) access: Access,
-    /// Where the messages are kept.
     pub(crate) messages: Arc<dyn MessageRepository>,
-    /// Where answers are kept to be given again.
     pub(crate) answers: Arc<dyn AnswerCache>,
-    /// Answers them.
     pub(crate) engine: RunEngine,
 }
 
-/// A message to post, and who shall answer it.
+/// A message to post, and the assistant to answer it.
 #[derive(Debug, Clone)]
 pub struct PostMessage {
     /// The assistant; that of the thread when `None`.
     pub assistant: Option<AssistantRef>,
-    /// What is said.
+    /// The text.
     pub content: MessageContent,
-    /// What the client calls the request, so that sending it again does not do it again.
+    /// Identifies a repeated request, which is not carried out again.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Whether the answer has to be a new one, and is not kept for others.
+    /// Whether to ask for a new answer that is not cached.
     pub bypasses_cache: bool,
 }
 
 impl PostMessage {
-    /// A message that is a new one however often it is posted.
+    /// A message without an idempotency key.
     #[must_use]
     pub const fn new(assistant: AssistantRef, content: MessageContent) -> Self {
         Self {
@@ -83,8 +79,8 @@ impl Messages {
         Ok(self.messages.list(thread, scope, from, limit).await?)
     }
 
-    /// What was thought before each of these messages, which [`list`](Self::list) gave. Where that
-    /// is too long for one page, the list ends early.
+    /// The reasoning before each of these messages, which [`list`](Self::list) returned. Cuts the
+    /// slice where a page would become too long.
     ///
     /// # Errors
     /// `Port`.
@@ -185,7 +181,7 @@ impl Messages {
     }
 }
 
-/// What makes two requests the same. The ids have a fixed length: no two requests run together.
+/// Identifies equal requests. Ids have a fixed length, so fields cannot run together.
 fn fingerprint(
     thread: ThreadId,
     assistant: Option<AssistantId>,

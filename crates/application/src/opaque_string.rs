@@ -1,17 +1,17 @@
-//! The `OpaqueString` profile of RFC 8265, by which passwords are prepared: however a keyboard
-//! composes a character, and whichever space it types, the password is the same.
+//! RFC 8265's `OpaqueString` profile for passwords: they match however a keyboard composes
+//! characters, and whichever space it types.
 //!
-//! The profile also refuses characters that its version of Unicode does not know, and invisible
-//! ones such as those within an emoji. Those are taken as they are: people choose passwords with
-//! them, and a newer keyboard must not lock anybody out.
+//! Unlike the profile, this accepts characters unknown to its Unicode version and invisible ones,
+//! such as those within an emoji: people choose passwords with them, and a newer keyboard must not
+//! lock anybody out.
 
 use colloquy_domain::Violation;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The text with every space a plain one, and composed (NFC).
+/// Normalises to NFC, with plain spaces.
 ///
 /// # Errors
-/// A `Violation` with the code `invalid_format` for control characters and separators of lines.
+/// `invalid_format` for control characters and line separators.
 pub(crate) fn prepare(text: &str) -> Result<String, Violation> {
     if text.chars().any(is_refused) {
         return Err(Violation::new(
@@ -27,7 +27,7 @@ const fn is_refused(c: char) -> bool {
     matches!(c, '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Unicode's category `Zs` but for the plain space.
+/// Unicode category `Zs` except the plain space.
 const fn is_space(c: char) -> bool {
     matches!(
         c,

@@ -1,3 +1,5 @@
+//! Rate-limited password checks.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,42 +13,35 @@ use crate::ports::{
 };
 use crate::sign_in_limits::{Entry, SignInGuard};
 
-/// Compares a password with that of an account, within the limits that
-/// [`sign_in_limits`](crate::sign_in_limits) tells of.
+/// Checks passwords within the [sign-in limits](crate::sign_in_limits).
 #[derive(Clone)]
 pub(crate) struct PasswordCheck {
-    /// Whose passwords.
     pub(crate) users: Arc<dyn UserRepository>,
-    /// Counts the wrong ones.
     pub(crate) guard: SignInGuard,
-    /// Does the work.
     pub(crate) hasher: PasswordHasher,
-    /// Tells when.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Names the attempts.
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
-/// Somebody whose password was right.
+/// A user whose password was right.
 pub(crate) struct Verified {
     pub(crate) user: User,
-    /// The stored hash that it fitted. Whatever is done on the strength of it must see to it that
-    /// this still is the one.
+    /// The stored hash that matched. Whoever acts on it must make sure it is still the stored one.
     pub(crate) hash: PasswordHash,
 }
 
 enum Compared {
     Right(Box<Verified>),
-    /// With whose password, where there is such an account.
+    /// The account, if it exists.
     Wrong(Option<UserId>),
 }
 
-/// How often a password is looked at whose hash changes meanwhile.
+/// Attempts to check a password whose hash changes meanwhile.
 const ATTEMPTS: u32 = 3;
 
 impl PasswordCheck {
-    /// The account of that email, if this is its password and it is active. Unknown, inactive and
-    /// password-less accounts and wrong passwords cost the same time and give the same errors.
+    /// The account with that email, if it is active and the password is right. Unknown, inactive
+    /// and password-less accounts and wrong passwords take the same time and give the same error.
     ///
     /// # Errors
     /// `InvalidCredentials`, `TooManySignIns`, `TooManyWaiting`.
@@ -75,7 +70,7 @@ impl PasswordCheck {
     }
 
     async fn compare(&self, email: &str, password: Password) -> Result<Compared, Error> {
-        // A hash that others store anew meanwhile, for the same reason, is looked at again.
+        // Retries after a concurrent rehash.
         for _ in 0..ATTEMPTS {
             let credentials = self.credentials(email).await?;
             let stored = credentials.as_ref().and_then(|c| c.password.clone());
@@ -98,8 +93,8 @@ impl PasswordCheck {
         Ok(Compared::Wrong(None))
     }
 
-    /// Stores the hash of the prepared password in the place of one that was hashed as typed;
-    /// `None` when that is there no more.
+    /// Replaces a hash of the password as typed by one of its prepared form; `None` if the old hash
+    /// is gone.
     async fn rehash(
         &self,
         user: &User,
@@ -114,8 +109,8 @@ impl PasswordCheck {
         Ok(is_stored.then_some(new))
     }
 
-    /// Counts the attempt before its password is looked at: it costs nothing when there were too
-    /// many, and those at once are no more than those in turn.
+    /// Counts the attempt before the password is checked: a limited one costs nothing, and
+    /// concurrent ones are counted like sequential ones.
     async fn enter(&self, email: &str, from: IpAddr) -> Result<Entry, Error> {
         let attempt = SignInAttempt {
             id: self.ids.next_id(),

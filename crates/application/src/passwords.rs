@@ -1,4 +1,4 @@
-//! Passwords: their rules, and argon2id behind a queue.
+//! Password rules, and hashing with argon2id.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,26 +12,24 @@ use tokio::sync::Semaphore;
 use crate::opaque_string::prepare;
 use crate::ports::{Level, PortError, Reading, Readings, SecretGenerator};
 
-/// A password as somebody typed it. Never printed, never stored.
+/// A plain password. Never printed, never stored.
 #[derive(Clone)]
 pub struct Password(String);
 
 impl Password {
-    /// The fewest characters of a new password (NIST SP 800-63B).
+    /// Minimum length of a new password (NIST SP 800-63B).
     pub const MIN_CHARS: usize = 8;
-    /// The most characters of a new password: room for any pass phrase, and a bound on the work.
+    /// Maximum length of a new password; bounds the work.
     pub const MAX_CHARS: usize = 1024;
 
-    /// A longer text is not prepared: a password that was ever set is shorter, also where each
-    /// of its characters is typed as several.
+    /// Longer text is not prepared: no password that was ever set reaches this, in any composition.
     const MAX_PREPARED_BYTES: usize = 16 * Self::MAX_CHARS;
 
-    /// Prepares a new password by RFC 8265, so that it is the same whatever keyboard types it, and
-    /// checks the length of that.
+    /// Prepares a new password (RFC 8265), so that it matches from any keyboard, and checks its
+    /// length.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format` (control characters), `too_short` or
-    /// `too_long`.
+    /// `invalid_format` for control characters, `too_short`, `too_long`.
     pub fn parse(text: impl AsRef<str>) -> Result<Self, Violation> {
         let text = prepare(text.as_ref())?;
         match text.chars().count() {
@@ -47,28 +45,28 @@ impl Password {
         }
     }
 
-    /// Takes a password that is only to be compared with a stored hash.
+    /// A password to compare with a stored hash only.
     #[must_use]
     pub fn presented(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The password as it is set, unless it could not be.
+    /// The password in its prepared form, if it has one.
     pub(crate) fn prepared(&self) -> Option<Self> {
         let is_short = self.0.len() <= Self::MAX_PREPARED_BYTES;
         is_short.then(|| prepare(&self.0).ok()).flatten().map(Self)
     }
 }
 
-/// What became of a comparison.
+/// Result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
-    /// It is another password, or there is none.
+    /// Wrong, or no password is set.
     No,
-    /// It is the password.
+    /// Right.
     Yes,
-    /// It is the password, to the letter, and was hashed before passwords were prepared: typed
-    /// in another way it is not.
+    /// Right as typed, but hashed before passwords were prepared: other ways to type it do not
+    /// match.
     Unprepared,
 }
 
@@ -78,18 +76,18 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password's hash in PHC string form (`$argon2id$v=19$m=...`).
+/// A hash in PHC format (`$argon2id$v=19$m=...`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a hash as it was stored.
+    /// A hash from the store.
     #[must_use]
     pub fn from_stored(phc: impl Into<String>) -> Self {
         Self(phc.into())
     }
 
-    /// The PHC string, to store.
+    /// The PHC string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -102,9 +100,9 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// Hashes and compares passwords with argon2id at the cost that OWASP's password storage sheet
-/// gives first: 19 MiB, 2 passes, 1 lane. At most `slots` at once, on threads of their own, so
-/// that a crowd signing in neither fills the memory nor stops the other requests.
+/// Hashes and checks passwords with argon2id at OWASP's first recommended cost: 19 MiB, 2 passes, 1
+/// lane. At most `slots` at once on blocking threads, so that a crowd neither fills the memory nor
+/// stalls other requests.
 #[derive(Clone)]
 pub(crate) struct PasswordHasher {
     slots: Arc<Semaphore>,
@@ -118,7 +116,6 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 
 impl PasswordHasher {
-    /// A hasher that works on at most `slots` passwords at once.
     #[must_use]
     pub(crate) fn new(slots: usize, secrets: Arc<dyn SecretGenerator>) -> Self {
         Self {
@@ -128,21 +125,21 @@ impl PasswordHasher {
         }
     }
 
-    /// Hashes a new password with a salt of its own.
+    /// Hashes a new password with a random salt.
     ///
     /// # Errors
-    /// `Other` when the random source or the hash function fails.
+    /// `Other` if the random source or the hash function fails.
     pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, PortError> {
         let salt = random_salt(&*self.secrets)?;
         self.work(move || hash(&password.0, &salt)).await
     }
 
-    /// Whether the password is the one behind the hash, prepared or as it was typed. Without a
-    /// hash the answer is no, after the same work: who asks cannot tell an unknown account from a
-    /// wrong password by time. The work depends on the presented password only.
+    /// Whether the password matches the hash, prepared or as typed. Without a hash the answer is no
+    /// after the same work, so that timing does not reveal unknown accounts. The work depends on
+    /// the given password only.
     ///
     /// # Errors
-    /// `Other` when the stored hash is not one.
+    /// `Other` if the stored hash is malformed.
     pub(crate) async fn verify(
         &self,
         password: Password,
@@ -158,7 +155,7 @@ impl PasswordHasher {
         &self,
         job: impl FnOnce() -> Result<T, PortError> + Send + 'static,
     ) -> Result<T, PortError> {
-        // The permit travels with the job: a caller that goes away must not let one more in.
+        // The permit moves into the job: a caller that leaves must not admit another.
         let waiting = self.waiting.enter();
         let permit = Arc::clone(&self.slots)
             .acquire_owned()
@@ -217,7 +214,7 @@ fn verify(password: &str, stored: &PasswordHash) -> Result<bool, PortError> {
     }
 }
 
-/// A hash of nothing in particular, at the cost of a real one.
+/// A hash of a fixed value, at the real cost.
 fn decoy() -> PasswordHash {
     let salt = "A".repeat(22);
     let output = "A".repeat(43);

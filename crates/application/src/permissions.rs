@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Permissions.
 
 use std::borrow::Cow;
 
@@ -7,22 +7,22 @@ use colloquy_domain::{Actor, Assistant, Message, Thread};
 
 use crate::ports::{AssistantScope, ThreadScope};
 
-/// The answer to "may they?".
+/// A policy's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a decision that nobody looks at protects nothing"]
 pub enum Decision {
-    /// They may.
+    /// Permitted.
     Allow,
-    /// Perhaps, but first they must sign in.
+    /// Sign-in is required first.
     Unauthenticated,
-    /// They may not, and are told why.
+    /// Refused, with a reason for the caller.
     Forbidden(Cow<'static, str>),
-    /// They may not even know that it exists.
+    /// The object's existence is hidden.
     Hidden,
 }
 
 impl Decision {
-    /// A refusal with its reason, a sentence that the caller will read.
+    /// A refusal. The caller reads the reason.
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Forbidden(reason.into())
     }
@@ -34,19 +34,18 @@ impl Decision {
     }
 }
 
-/// Decides who may do what. Every method has the default of the service, so that a team overrides
-/// only what it wants and composes its server with that.
+/// Decides who may do what. Every method has a default; a team overrides what it needs.
 ///
 /// # Obligations
-/// - A list scope takes in exactly what the view decision allows: the scope goes into the query, of
-///   lists and of single records, and the decision guards what it finds. What is out of scope is
-///   to the actor as if it were not there, except that guests are asked to sign in for enabled
-///   assistants where the decision says so.
-/// - A decision depends on its arguments and on what the policy itself knows; it changes nothing.
-/// - A policy that cannot decide, because what it asks does not answer, forbids.
+/// - A list scope contains exactly what the view decision allows. It is part of the query for lists
+///   and for single records; the decision guards what the query returns. What is out of scope does
+///   not exist for the actor, except that guests are asked to sign in for enabled assistants where
+///   the decision says so.
+/// - A decision depends on its arguments and the policy's own knowledge. It has no side effects.
+/// - A policy that cannot decide forbids.
 #[async_trait]
 pub trait PermissionPolicy: Send + Sync {
-    /// May the actor open a thread? Any signed-in user may.
+    /// Opening threads: signed-in users.
     async fn create_thread(&self, actor: &Actor) -> Decision {
         match actor {
             Actor::Guest => Decision::Unauthenticated,
@@ -54,28 +53,28 @@ pub trait PermissionPolicy: Send + Sync {
         }
     }
 
-    /// May the actor read this thread? Its owner and administrators may; nobody else learns of it.
+    /// Reading a thread: its owner and administrators. Hidden from others.
     async fn view_thread(&self, actor: &Actor, thread: &Thread) -> Decision {
         owner_or_administrator(actor, thread)
     }
 
-    /// May the actor change this thread's own fields? Its owner may.
+    /// Changing a thread's fields: its owner.
     async fn update_thread(&self, actor: &Actor, thread: &Thread) -> Decision {
         owner_only(actor, thread, "Only its owner may change a thread.")
     }
 
-    /// May the actor delete this thread? Its owner and administrators may.
+    /// Deleting a thread: its owner and administrators.
     async fn delete_thread(&self, actor: &Actor, thread: &Thread) -> Decision {
-        // Not by way of `view_thread`: who lets more people read must not let them delete.
+        // Independent of `view_thread`: letting more people read must not let them delete.
         owner_or_administrator(actor, thread)
     }
 
-    /// May the actor post into this thread? Its owner may.
+    /// Posting to a thread: its owner.
     async fn create_message(&self, actor: &Actor, thread: &Thread) -> Decision {
         owner_only(actor, thread, "Only its owner may write in a thread.")
     }
 
-    /// May the actor delete this message of this thread? The thread's owner may.
+    /// Deleting a message: the thread's owner.
     async fn delete_message(&self, actor: &Actor, thread: &Thread, _message: &Message) -> Decision {
         owner_only(
             actor,
@@ -84,13 +83,13 @@ pub trait PermissionPolicy: Send + Sync {
         )
     }
 
-    /// May the actor end a run of this thread? Its owner and administrators may.
+    /// Ending a run: the thread's owner and administrators.
     async fn cancel_run(&self, actor: &Actor, thread: &Thread) -> Decision {
         owner_or_administrator(actor, thread)
     }
 
-    /// May the actor see this assistant? Administrators see every one, users the enabled ones,
-    /// guests the enabled public ones; a private one asks a guest to sign in.
+    /// Seeing an assistant: administrators all, users the enabled ones, guests the enabled public
+    /// ones. Guests are asked to sign in for private ones.
     async fn view_assistant(&self, actor: &Actor, assistant: &Assistant) -> Decision {
         if actor.is_admin() {
             Decision::Allow
@@ -103,7 +102,7 @@ pub trait PermissionPolicy: Send + Sync {
         }
     }
 
-    /// May the actor have this assistant answer? Any signed-in user may, if it is enabled.
+    /// Running an assistant: signed-in users, if it is enabled.
     async fn run_assistant(&self, actor: &Actor, assistant: &Assistant) -> Decision {
         match (actor, assistant.is_enabled) {
             (Actor::Guest, _) => Decision::Unauthenticated,
@@ -115,18 +114,17 @@ pub trait PermissionPolicy: Send + Sync {
         }
     }
 
-    /// May the actor create, change and delete assistants, and see their inner settings?
-    /// Administrators may.
+    /// Managing assistants and seeing their settings: administrators.
     async fn manage_assistants(&self, actor: &Actor) -> Decision {
         administrators_only(actor, "Only administrators manage assistants.")
     }
 
-    /// May the actor see and change accounts? Administrators may.
+    /// Managing accounts: administrators.
     async fn manage_users(&self, actor: &Actor) -> Decision {
         administrators_only(actor, "Only administrators manage users.")
     }
 
-    /// Which assistants there are for the actor: those that `view_assistant` allows.
+    /// The assistants that `view_assistant` allows.
     async fn assistant_scope(&self, actor: &Actor) -> AssistantScope {
         match actor {
             Actor::Guest => AssistantScope::Public,
@@ -135,7 +133,7 @@ pub trait PermissionPolicy: Send + Sync {
         }
     }
 
-    /// Which threads there are for the actor: those that `view_thread` allows.
+    /// The threads that `view_thread` allows.
     async fn thread_scope(&self, actor: &Actor) -> ThreadScope {
         match actor {
             Actor::Guest => ThreadScope::OwnedBy(Vec::new()),
@@ -145,13 +143,13 @@ pub trait PermissionPolicy: Send + Sync {
     }
 }
 
-/// The service's own policy: every default of [`PermissionPolicy`].
+/// The default policy.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DefaultPolicy;
 
 impl PermissionPolicy for DefaultPolicy {}
 
-/// What an actor is to a thread.
+/// An actor's relation to a thread.
 enum Relation {
     Guest,
     Owner,

@@ -1,4 +1,4 @@
-//! A person's own account.
+//! The caller's own account.
 
 use std::net::IpAddr;
 
@@ -10,44 +10,43 @@ use crate::password_check::PasswordCheck;
 use crate::passwords::Password;
 use crate::ports::{Authenticated, PasswordChange, PortError, UserChanges};
 
-/// Lets people change their own account.
+/// Changes the caller's own account.
 #[derive(Clone)]
 pub struct Profile {
     check: PasswordCheck,
 }
 
-/// What somebody changes of their own account; `None` stays as it is.
+/// Changes to the own account; `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileChanges {
     /// A new name, or none.
     pub name: Option<Option<PersonName>>,
-    /// A new password; it ends every session but the one that asks.
+    /// A new password; ends every session but the caller's.
     pub password: Option<OwnPassword>,
-    /// Whether the account's API keys end.
+    /// Whether to revoke the account's API keys.
     pub revokes_api_keys: bool,
 }
 
-/// A new password in the place of one's own.
+/// A change of the own password.
 #[derive(Debug, Clone)]
 pub struct OwnPassword {
-    /// The password that the account has.
+    /// The current password.
     pub current: Password,
-    /// The one that it is to have.
+    /// The new password.
     pub new: Password,
 }
 
 impl Profile {
-    /// The accounts whose passwords are checked there.
     #[must_use]
     pub(crate) const fn new(check: PasswordCheck) -> Self {
         Self { check }
     }
 
-    /// Changes the caller's own account. A wrong current password counts like one at sign-in.
+    /// Changes the caller's own account. A wrong current password counts like a failed sign-in.
     ///
     /// # Errors
-    /// `InvalidCredentials` when the current password is wrong, `TooManySignIns`,
-    /// `Unauthenticated` when the account is gone.
+    /// `InvalidCredentials` for a wrong current password, `TooManySignIns`, `Unauthenticated` if
+    /// the account is gone.
     pub async fn update(
         &self,
         caller: &Authenticated,
@@ -65,7 +64,7 @@ impl Profile {
             ..UserChanges::none(self.check.clock.now())
         };
         match self.check.users.update(caller.user.id, &changes).await {
-            // The account was removed after its token was looked at.
+            // Deleted after its token was checked.
             Err(PortError::NotFound) => Err(Error::Unauthenticated),
             updated => {
                 let user = updated?;
@@ -84,7 +83,7 @@ impl Profile {
         let email = caller.user.email.as_str();
         let verified = self.check.verify(email, password.current, from).await?;
         if verified.user.id != caller.user.id {
-            // The email is somebody else's by now.
+            // The email now belongs to another account.
             return Err(Error::InvalidCredentials);
         }
         Ok(PasswordChange {

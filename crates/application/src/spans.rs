@@ -1,5 +1,5 @@
-//! Spans for traces, named as OpenTelemetry's conventions for generative AI name them. What people
-//! and models say, and what tools are given and give back, is in none of them.
+//! Spans for traces, named by OpenTelemetry's conventions for generative AI. They contain no text
+//! of people, models or tools.
 
 use colloquy_domain::{
     Assistant, FinishReason, FrequencyPenalty, PresencePenalty, Run, Temperature, ThreadId,
@@ -10,10 +10,10 @@ use tracing::{Span, info_span};
 
 use crate::ports::ChatRequest;
 
-/// The target of all of them: they are for whoever collects traces, and noise in a log.
+/// Target of all spans: for traces, noise in a log.
 pub const TARGET: &str = "traces";
 
-/// An assistant is asked, by a person or by another assistant.
+/// A person or another assistant calls an assistant.
 pub(crate) fn invoke_agent(assistant: &Assistant, thread: ThreadId) -> Span {
     let name = assistant.slug.as_str();
     let schema = assistant.output_schema.as_ref();
@@ -38,7 +38,7 @@ pub(crate) fn invoke_agent(assistant: &Assistant, thread: ThreadId) -> Span {
     )
 }
 
-/// A model is asked, all attempts included.
+/// A model call with all attempts.
 pub(crate) fn chat(request: &ChatRequest, thread: ThreadId) -> Span {
     let model = request.model.name();
     let schema = request.output_schema.as_ref();
@@ -67,7 +67,7 @@ pub(crate) fn chat(request: &ChatRequest, thread: ThreadId) -> Span {
     )
 }
 
-/// A tool is used. One that is not offered is not named: its name is the model's invention.
+/// A tool call. A tool that is not offered stays unnamed: the model made up the name.
 pub(crate) fn execute_tool(call: &ToolCall, is_offered: bool) -> Span {
     let name = if is_offered { &call.name } else { "unknown" };
     info_span!(
@@ -83,8 +83,7 @@ pub(crate) fn execute_tool(call: &ToolCall, is_offered: bool) -> Span {
     )
 }
 
-/// A question's vector is asked for, of the embedder of that name: a model's, or the directory of
-/// one that runs in this process.
+/// An embedding request. `embedder` is a model's name or a local directory.
 pub(crate) fn embeddings(embedder: &str) -> Span {
     let local = || ("local", embedder.rsplit('/').next().unwrap_or_default());
     let (provider_name, model) = embedder.split_once("::").unwrap_or_else(local);
@@ -115,13 +114,13 @@ pub(crate) fn answered(span: &Span, reason: Option<FinishReason>, usage: Option<
     );
 }
 
-/// What the span is about has failed, in a way that has this name.
+/// The operation failed with an error of that kind.
 pub(crate) fn failed(span: &Span, kind: &str) {
     span.record("error.type", kind);
     span.record("otel.status_code", "error");
 }
 
-/// The run of an invocation, as it has ended.
+/// The ended run of an invocation.
 pub(crate) fn ended(span: &Span, run: &Run) {
     answered(span, run.finish_reason, run.usage);
     span.record(
@@ -133,12 +132,12 @@ pub(crate) fn ended(span: &Span, run: &Run) {
     }
 }
 
-/// Which run an invocation is.
+/// The run of an invocation.
 pub(crate) fn is_run(span: &Span, run: &Run) {
     span.record("colloquy.run.id", display(run.id));
 }
 
-/// As the conventions call it, where they do.
+/// The conventions' name of the provider, if they have one.
 fn provider(name: &str) -> &str {
     match name {
         "gemini" => "gcp.gemini",

@@ -1,12 +1,11 @@
-//! The ambient sources behind the [`Clock`], [`IdGenerator`] and [`SecretGenerator`] ports: the
-//! one place that may ask the machine for time, ids and randomness.
+//! The system's clock, ids and randomness: the only ambient sources.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
 use crate::ports::{BoxError, Clock, IdGenerator, SecretGenerator};
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -17,7 +16,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// UUIDs of version 7, ascending within the process.
+/// `UUIDv7` ids, ascending within the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UuidV7Generator;
 

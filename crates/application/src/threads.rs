@@ -1,4 +1,4 @@
-//! The conversations that people hold.
+//! Threads.
 
 use std::sync::Arc;
 
@@ -15,61 +15,56 @@ use crate::{Error, Slice};
 /// The field that names a thread's assistant.
 const ASSISTANT_ID: &str = "assistant_id";
 
-/// Opens, shows, renames and removes threads.
+/// Opens, shows, changes and deletes threads.
 #[derive(Clone)]
 pub struct Threads {
-    /// Guards every thread and assistant.
     pub(crate) access: Access,
-    /// Where the threads are kept.
     pub(crate) threads: Arc<dyn ThreadRepository>,
-    /// Where answers are kept that were given in them.
     pub(crate) answers: Arc<dyn AnswerCache>,
-    /// Tells the time of changes.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Makes the ids.
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
-/// What a new thread is made from.
+/// A new thread.
 #[derive(Debug, Clone, Default)]
 pub struct NewThread {
     /// The time of opening when `None`, until there is a message to take it from.
     pub name: Option<ThreadName>,
-    /// The assistant that it is opened for.
+    /// The assistant it is opened for.
     pub assistant: Option<AssistantRef>,
 }
 
-/// What to change of a thread; `None` stays as it is.
+/// Changes to a thread; `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct ThreadUpdate {
-    /// Another name.
+    /// The name.
     pub name: Option<ThreadName>,
-    /// Another assistant, or none.
+    /// The assistant, or none.
     pub assistant: Option<Option<AssistantRef>>,
 }
 
 /// Whose threads to list, within what the actor may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Owner {
-    /// The actor's own.
+    /// The actor's.
     #[default]
     Me,
-    /// Everyone's.
+    /// Everybody's.
     Anyone,
     /// That user's.
     User(UserId),
 }
 
-/// Which threads to list.
+/// Threads to list.
 #[derive(Debug, Clone)]
 pub struct ThreadFilter {
-    /// Whose.
+    /// By owner.
     pub owner: Owner,
-    /// Opened for which assistant.
+    /// By assistant.
     pub assistant: Option<AssistantRef>,
     /// In which order, and where the last page ended.
     pub order: ThreadOrder,
-    /// How many at the most.
+    /// Maximum number.
     pub limit: u32,
 }
 
@@ -102,8 +97,8 @@ impl Threads {
         Ok(Slice::from_one_more(threads, filter.limit))
     }
 
-    /// The id of a slug that the actor may know of. An id is taken as it is: threads name their
-    /// assistants by it.
+    /// The id of a slug that the actor may see. Ids are passed through: threads refer to assistants
+    /// by id.
     async fn resolve(
         &self,
         actor: &Actor,
@@ -160,7 +155,7 @@ impl Threads {
     /// One thread.
     ///
     /// # Errors
-    /// `NotFound` also for another user's.
+    /// `NotFound`, also for another user's.
     pub async fn get(&self, actor: &Actor, id: ThreadId) -> Result<Thread, Error> {
         self.access.thread(actor, id, ThreadAction::View).await
     }
@@ -189,7 +184,7 @@ impl Threads {
         Ok(self.threads.update(id, &changes).await?)
     }
 
-    /// Removes a thread with its messages and runs; its answers are not given again.
+    /// Deletes a thread with its messages and runs. Its answers are not reused.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.

@@ -1,4 +1,4 @@
-//! Signing in, and the opaque bearer tokens that sign-ins and programs are given.
+//! Sign-in and bearer tokens.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,10 +19,10 @@ use crate::ports::{
     TokenRepository,
 };
 
-/// How long a sign-in lasts.
+/// Lifetime of a session.
 pub const SESSION_LIFETIME: Duration = Duration::hours(24);
 
-/// Gives out, checks and revokes tokens.
+/// Issues, checks and revokes tokens.
 #[derive(Clone)]
 pub struct Tokens {
     check: PasswordCheck,
@@ -31,23 +31,23 @@ pub struct Tokens {
     key_lifetime: Option<Duration>,
 }
 
-/// A token at the one moment when its text is known.
+/// A new token, the only time its text is known.
 #[derive(Debug)]
 pub struct IssuedToken {
-    /// What stays known of it.
+    /// The stored part.
     pub token: AccessToken,
-    /// The text to send as `Authorization: Bearer <text>`.
+    /// Sent as `Authorization: Bearer <text>`.
     pub text: TokenText,
 }
 
-/// A whole bearer token: `clq_`, the token's id in hexadecimal digits, `_` and 256 random bits in
-/// unpadded base64url. Does not print.
+/// A bearer token: `clq_`, the id in hexadecimal, `_` and 256 random bits in unpadded base64url.
+/// Not printable.
 #[derive(Clone)]
 pub struct TokenText(String);
 
 impl TokenText {
     const PREFIX: &str = "clq_";
-    /// The prefix, 32 digits, the underscore, 43 characters of secret.
+    /// Prefix, 32 digits, underscore, 43 characters of secret.
     const LENGTH: usize = 4 + 32 + 1 + 43;
 
     fn new(id: TokenId, secret: &[u8; 32]) -> Self {
@@ -56,12 +56,12 @@ impl TokenText {
         Self(format!("{}{id}_{secret}", Self::PREFIX))
     }
 
-    /// Takes what a client presents, if it can be a token of ours at all.
+    /// The text, if it can be a token at all.
     fn presented(text: &str) -> Option<&str> {
         (text.len() == Self::LENGTH && text.starts_with(Self::PREFIX)).then_some(text)
     }
 
-    /// The text, to hand over to its owner.
+    /// The text, to return to its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -79,7 +79,6 @@ fn hash(text: &str) -> TokenHash {
 }
 
 impl Tokens {
-    /// Tokens in that store for the accounts whose passwords are checked there.
     #[must_use]
     pub(crate) fn new(
         check: PasswordCheck,
@@ -94,15 +93,15 @@ impl Tokens {
         }
     }
 
-    /// With that lifetime of API keys whose owners do not say; `None` is until they are revoked.
+    /// Sets the default lifetime of API keys; `None` for unlimited.
     #[must_use]
     pub(crate) const fn with_key_lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.key_lifetime = lifetime;
         self
     }
 
-    /// Signs in with email and password, from that address. Whatever is wrong costs the same time
-    /// and gives the same errors; a password that is changed meanwhile is wrong.
+    /// Signs in with email and password. Every failure takes the same time and gives the same
+    /// error. A password that is changed meanwhile is wrong.
     ///
     /// # Errors
     /// `InvalidCredentials`, `TooManySignIns`, `TooManyWaiting`.
@@ -132,10 +131,10 @@ impl Tokens {
         }
     }
 
-    /// The user behind a presented bearer token.
+    /// The user of a bearer token.
     ///
     /// # Errors
-    /// `Unauthenticated` when the token is unknown, revoked or expired or its user inactive.
+    /// `Unauthenticated` if the token is unknown, revoked or expired, or the user inactive.
     pub async fn authenticate(&self, text: &str) -> Result<Authenticated, Error> {
         let text = TokenText::presented(text).ok_or(Error::Unauthenticated)?;
         let now = self.check.clock.now();
@@ -145,10 +144,10 @@ impl Tokens {
             .ok_or(Error::Unauthenticated)
     }
 
-    /// Revokes the token that the caller presented.
+    /// Revokes the caller's token.
     ///
     /// # Errors
-    /// `Unauthenticated` when it was revoked a moment ago.
+    /// `Unauthenticated` if it was just revoked.
     pub async fn logout(&self, current: &Authenticated) -> Result<(), Error> {
         match self.tokens.revoke(current.user.id, current.token.id).await {
             Err(PortError::NotFound) => Err(Error::Unauthenticated),
@@ -160,11 +159,11 @@ impl Tokens {
         }
     }
 
-    /// Gives the caller an API key, which carries their own rights. A `lifetime` of `Some(None)` is
-    /// until it is revoked, `None` what is set for all.
+    /// Issues an API key with the caller's rights. A `lifetime` of `Some(None)` is unlimited,
+    /// `None` the default.
     ///
     /// # Errors
-    /// `TooManyApiKeys`; `Unauthenticated` when the caller's token does not count any more.
+    /// `TooManyApiKeys`; `Unauthenticated` if the caller's token is no longer valid.
     pub async fn create_api_key(
         &self,
         caller: &Authenticated,
@@ -184,10 +183,10 @@ impl Tokens {
         }
     }
 
-    /// Gives that user an API key, without the question who asks: for the machine's operator.
+    /// Issues an API key for a user without a permission check, for the operator.
     ///
     /// # Errors
-    /// `TooManyApiKeys`; `NotFound` when the user is gone or inactive.
+    /// `TooManyApiKeys`; `NotFound` if the user is gone or inactive.
     pub async fn issue_api_key(
         &self,
         user: UserId,
@@ -213,10 +212,10 @@ impl Tokens {
         self.api_keys_of(user, page).await
     }
 
-    /// A page of that user's API keys, without the question who asks: for the machine's operator.
+    /// A page of a user's API keys without a permission check, for the operator.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub async fn api_keys_of(
         &self,
         user: UserId,
@@ -238,13 +237,13 @@ impl Tokens {
     /// Revokes one of the actor's tokens.
     ///
     /// # Errors
-    /// `Unauthenticated`, `NotFound` also for another user's.
+    /// `Unauthenticated`; `NotFound`, also for another user's.
     pub async fn revoke(&self, actor: &Actor, id: TokenId) -> Result<(), Error> {
         let user = actor.user_id().ok_or(Error::Unauthenticated)?;
         self.revoke_by(actor.into(), user, id).await
     }
 
-    /// Revokes that user's token, without the question who asks: for the machine's operator.
+    /// Revokes a user's token without a permission check, for the operator.
     ///
     /// # Errors
     /// `NotFound`.
@@ -263,19 +262,18 @@ impl Tokens {
         Ok(())
     }
 
-    /// Forgets the tokens whose time has run out; how many.
+    /// Removes expired tokens. Returns the number.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub async fn remove_expired(&self) -> Result<u64, Error> {
         Ok(self.tokens.remove_expired(self.check.clock.now()).await?)
     }
 
-    /// Forgets the attempts to sign in that do not count any more, up to so many that it takes no
-    /// long time; how many.
+    /// Removes outdated sign-in attempts, a bounded number. Returns it.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub async fn remove_outdated_attempts(&self) -> Result<u64, Error> {
         self.check
             .guard
@@ -302,7 +300,7 @@ impl Tokens {
     }
 }
 
-/// What a token is made from.
+/// A token to issue.
 struct NewToken {
     user: UserId,
     kind: TokenKind,

@@ -1,3 +1,5 @@
+//! Composes the use cases.
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -26,30 +28,29 @@ use crate::tokens::Tokens;
 use crate::tools::Toolbox;
 use crate::users::Users;
 
-/// What an operator may set of the use cases.
+/// Settings of the use cases.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// As what this process holds its leases.
+    /// The holder of this process's leases.
     pub instance: InstanceId,
-    /// How long and how large a run may become.
+    /// Limits on runs.
     pub run_limits: RunLimits,
-    /// The model of an assistant that names none.
+    /// For assistants that name none.
     pub default_model: Option<ModelName>,
-    /// How often somebody may be wrong about a password.
+    /// Rate limits for wrong passwords.
     pub sign_in_limits: SignInLimits,
-    /// How long an API key counts whose owner does not say; `None` is until it is revoked.
+    /// Default lifetime of API keys; `None` for unlimited.
     pub api_key_lifetime: Option<TimeDelta>,
-    /// How many passwords are hashed at once; each takes 19 MiB and a thread.
+    /// Concurrent password hashes, each with 19 MiB and a thread.
     pub password_slots: usize,
-    /// What assistants may list as tools.
+    /// The tools that assistants can list.
     pub toolbox: Toolbox,
-    /// Assistants that are defined in code.
+    /// Assistants defined in code.
     pub code_assistants: CodeAssistants,
 }
 
 impl Settings {
-    /// Without tools and a default model, with the service's own limits for runs, and passwords
-    /// hashed one by one.
+    /// Default limits, no tools, no default model, one password at a time.
     #[must_use]
     pub fn new(instance: InstanceId) -> Self {
         Self {
@@ -64,11 +65,11 @@ impl Settings {
         }
     }
 
-    /// Defines an assistant in code and registers its tools in the toolbox. One that others use as
-    /// a tool is added before them.
+    /// Defines an assistant in code and registers its tools. One that others use as a tool is added
+    /// before them.
     ///
     /// # Errors
-    /// Its definition is invalid, its slug is taken, or one of its tools is refused.
+    /// The definition is invalid, the slug is taken, or a tool is refused.
     pub fn add_assistant(
         &mut self,
         assistant: impl CodeAssistant + 'static,
@@ -77,33 +78,32 @@ impl Settings {
     }
 }
 
-/// The whole service without a wire: every group of use cases, composed over the same ports and
-/// behind the same policy.
+/// All use cases, composed over the same ports and policy.
 #[derive(Clone)]
 pub struct UseCases {
-    /// The catalogue of assistants.
+    /// Assistants.
     pub assistants: Assistants,
     /// The models that they may use.
     pub models: Models,
-    /// Their pictures.
+    /// Pictures of assistants.
     pub avatars: Avatars,
-    /// The conversations that people hold.
+    /// Threads.
     pub threads: Threads,
-    /// What is said in them.
+    /// Messages.
     pub messages: Messages,
-    /// How messages are answered.
+    /// Runs.
     pub runs: Runs,
-    /// Managing accounts over the API.
+    /// Accounts, over the API.
     pub users: Users,
-    /// One's own account.
+    /// The caller's own account.
     pub profile: Profile,
-    /// Signing in, and access tokens.
+    /// Sign-in and tokens.
     pub tokens: Tokens,
-    /// Accounts without the question who asks: for the machine's operator only.
+    /// Accounts without permission checks, for the operator.
     pub accounts: Accounts,
-    /// Carries runs out; whoever serves starts, keeps and stops it.
+    /// Carries out runs. The server starts and stops it.
     pub engine: RunEngine,
-    /// Removes what deletions have left, in the background.
+    /// Finishes deletions in the background.
     pub deletions: Deletions,
 }
 
@@ -200,13 +200,12 @@ impl Readings for UseCases {
     }
 }
 
-/// Accounts and tokens for the machine's operator, who is asked no questions: what a command line
-/// needs.
+/// Accounts and tokens without permission checks, for the operator's command line.
 #[derive(Clone)]
 pub struct Operator {
     /// Accounts.
     pub accounts: Accounts,
-    /// Their tokens.
+    /// Tokens.
     pub tokens: Tokens,
 }
 

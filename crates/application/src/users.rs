@@ -1,4 +1,4 @@
-//! Accounts for those whom the policy lets manage them.
+//! Accounts, for those who manage them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::permissions::PermissionPolicy;
 use crate::ports::{AnswerCache, AnswerOrigin, OffsetList, OffsetPage};
 use crate::tokens::Tokens;
 
-/// Managing accounts over the API.
+/// Manages accounts over the API.
 #[derive(Clone)]
 pub struct Users {
     accounts: Accounts,
@@ -21,8 +21,6 @@ pub struct Users {
 }
 
 impl Users {
-    /// Puts the policy before the accounts and their tokens. `answers` holds what was answered to
-    /// them.
     #[must_use]
     pub(crate) fn new(
         accounts: Accounts,
@@ -47,7 +45,7 @@ impl Users {
         self.accounts.list(page).await
     }
 
-    /// Makes an account.
+    /// Creates an account.
     ///
     /// # Errors
     /// The policy's refusal, `Duplicate("email")`.
@@ -79,8 +77,7 @@ impl Users {
         self.accounts.update_by(actor.into(), id, changes).await
     }
 
-    /// Deletes an account; its threads stay, without an owner, and answers that were given in them
-    /// are not given again.
+    /// Deletes an account. Its threads stay without an owner; answers from them are not reused.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`, `LastAdministrator`.

@@ -1,4 +1,4 @@
-//! Changes that other instances make.
+//! Changes made by other instances.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -8,11 +8,10 @@ use colloquy_application::ports::PortError;
 use colloquy_cache::CachedAssistantRepository;
 use colloquy_persistence::Database;
 
-/// Before another try to listen where the database does not answer. Copies last no longer than a
-/// few seconds anyway.
+/// Delay before listening again after a database error. Cached copies expire within seconds anyway.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Has the copies of assistants forgotten whenever another instance has changed one.
+/// Drops cached assistants whenever another instance changes one.
 pub(crate) async fn hear_changes(database: Database, assistants: Arc<CachedAssistantRepository>) {
     loop {
         if let Err(error) = listen(&database, &assistants).await {
@@ -31,7 +30,7 @@ async fn listen(
         return pending().await;
     };
     loop {
-        // Also right after the listening has begun: what was changed before was not heard.
+        // Also once at the start: changes made before listening began were missed.
         assistants.forget_all();
         changes.next().await?;
     }

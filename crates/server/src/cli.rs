@@ -8,7 +8,7 @@ use colloquy_domain::{Email, PersonName, TokenId, TokenName};
 
 use crate::config::{Flags, add_flags};
 
-/// Assistants of your own: an API that holds threads with them, on any language model.
+/// Self-hosted AI assistants: an API for conversations with any language model
 #[derive(Debug, Parser)]
 #[command(name = "colloquy", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Task {
     /// Serve the API
     Serve,
-    /// Bring the database's schema up to date, as `serve` does when it starts
+    /// Migrate the database, as `serve` does when it starts
     Migrate,
     /// Manage accounts, also while the server runs
     #[command(subcommand)]
@@ -38,11 +38,11 @@ pub(crate) enum Task {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserTask {
-    /// Make an account; unless told otherwise with a generated password, printed once
+    /// Create an account, with a generated password unless told otherwise; it is printed once
     Create(NewUser),
     /// List the accounts, oldest first
     List,
-    /// Give an account another password, which ends its sign-ins
+    /// Set an account's password, which ends its sign-ins
     SetPassword {
         /// The account's email
         #[arg(value_parser = parse_email)]
@@ -54,7 +54,7 @@ pub(crate) enum UserTask {
         #[arg(long)]
         revoke_api_keys: bool,
     },
-    /// Disable an account: it cannot sign in and its tokens do not count
+    /// Disable an account: it cannot sign in, and its tokens stop working
     Disable {
         /// The account's email
         #[arg(value_parser = parse_email)]
@@ -67,31 +67,31 @@ pub(crate) struct NewUser {
     /// The account's email
     #[arg(value_parser = parse_email)]
     pub(crate) email: Email,
-    /// What to call the user
+    /// The user's name
     #[arg(long, value_parser = parse_person_name)]
     pub(crate) name: Option<PersonName>,
-    /// Make an administrator
+    /// Create an administrator
     #[arg(long)]
     pub(crate) admin: bool,
     /// Read the password from the first line of standard input instead of generating one
     #[arg(long, conflicts_with = "no_password")]
     pub(crate) password_stdin: bool,
-    /// Make an account that cannot sign in, for programs with an API key
+    /// Create an account that cannot sign in, for programs with an API key
     #[arg(long)]
     pub(crate) no_password: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenTask {
-    /// Make an API key, which carries the account's rights; it is printed once
+    /// Create an API key with the account's rights; it is printed once
     Create {
         /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
-        /// What to call the key
+        /// The key's name
         #[arg(value_parser = parse_token_name)]
         name: TokenName,
-        /// When it stops to count; never unless said
+        /// Days until the key expires; never unless given
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         expires_in_days: Option<u16>,
     },
@@ -128,26 +128,26 @@ fn parse_token_id(text: &str) -> Result<TokenId, String> {
     TokenId::from_str(text).map_err(|violation| violation.message)
 }
 
-/// The whole command line: every command with the flags of the settings.
+/// The command line: every command with the flags of the settings.
 fn command() -> Command {
     add_flags(Cli::command())
 }
 
-/// Reads the program's arguments; ends the program where they ask for help.
+/// Parses the arguments. Exits where they ask for help.
 pub(crate) fn read() -> Result<(Cli, Flags), UsageError> {
     let matches = command().try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok((cli, Flags::of(&matches)))
 }
 
-/// The command line cannot be read.
+/// The command line is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(String);
 
 impl From<clap::Error> for UsageError {
-    /// Tells what is wrong without the summary of the usage, so that a wrong flag takes one line
-    /// like every other wrong setting. Where help was asked for, prints it and ends the program.
+    /// Keeps the problem and drops clap's usage summary, so that a wrong flag takes one line like
+    /// any other wrong setting. Prints help and exits where help was asked for.
     fn from(error: clap::Error) -> Self {
         let asks_for_help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         if !error.use_stderr() || error.kind() == asks_for_help {

@@ -1,12 +1,11 @@
-//! How many files and sockets the process may have open.
+//! The limit of open files and sockets.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is kept for the database, the files and the log.
+/// Kept for the database, files and the log.
 const RESERVED: u64 = 256;
 
-/// Raises the limit as far as it goes without special rights: many systems begin with 1,024, for
-/// the sake of old programs, and let every process have more.
+/// Raises the soft limit to the hard one. Many systems start at 1,024.
 pub(crate) fn raise() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let highest = Rlimit {
@@ -18,8 +17,7 @@ pub(crate) fn raise() {
     }
 }
 
-/// As many connections of clients as wanted, if there is room for them: each may need another one
-/// to a model's provider.
+/// Caps client connections to what the limit allows. Each may need a second one, to a provider.
 pub(crate) fn connections(wanted: usize) -> usize {
     let Some(limit) = getrlimit(Resource::Nofile).current else {
         return wanted;

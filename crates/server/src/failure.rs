@@ -1,3 +1,5 @@
+//! Why the program fails.
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,26 +12,22 @@ use crate::config::ConfigError;
 use crate::instance::InstanceError;
 use crate::sole_server::SoleServerError;
 
-/// Why the program ends before its task is done. It is told on one line.
+/// Why the program ends early. Printed on one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The command line cannot be read.
     #[error(transparent)]
     Usage(#[from] UsageError),
-    /// A setting is wrong or unknown.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The task cannot be done as it was given.
+    /// The command cannot be carried out as given.
     #[error("{0}")]
     Refused(String),
-    /// The data directory cannot be made.
     #[error("cannot make the data directory {}", path.display())]
     DataDir {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// The address cannot be served on.
     #[error("cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -54,7 +52,7 @@ pub(crate) enum Failure {
     UseCase(#[from] colloquy_application::Error),
     #[error(transparent)]
     Port(#[from] colloquy_application::ports::PortError),
-    /// Traces cannot be sent as the settings say.
+    /// The trace exporter cannot be set up.
     #[cfg(feature = "otlp")]
     #[error("cannot send traces")]
     Traces(#[source] colloquy_application::ports::BoxError),
@@ -63,7 +61,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// 2 for what the operator wrote, 1 for the rest.
+    /// 2 for mistakes in the command line or settings, 1 for the rest.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(2),

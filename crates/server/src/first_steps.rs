@@ -1,4 +1,4 @@
-//! What an empty database is given, so that somebody can sign in and there is somebody to talk to.
+//! Contents of an empty database: an administrator and a demo assistant.
 
 use colloquy_application::Error;
 use colloquy_application::accounts::Accounts;
@@ -10,19 +10,19 @@ use crate::config::FirstAdministrator;
 use crate::failure::Failure;
 use crate::password::ChosenPassword;
 
-/// Who is made administrator of an empty database when nobody is named.
+/// The administrator of an empty database unless one is configured.
 const DEFAULT_EMAIL: &str = "admin@localhost";
 
-/// How to sign in for the first time, for the operator to read.
+/// How to sign in for the first time.
 #[derive(Debug)]
 pub(crate) struct FirstSignIn {
     pub(crate) email: Email,
-    /// Known here only when it was generated.
+    /// `None` if it was configured.
     pub(crate) password: Option<String>,
 }
 
-/// Makes the first administrator: the configured one where there is none yet or, where there is
-/// no account at all, one with a generated password. `None` when nobody was made.
+/// Creates the configured administrator if there is none yet; in a database without accounts, one
+/// with a generated password. `None` if nobody was created.
 pub(crate) async fn create_first_administrator(
     accounts: &Accounts,
     configured: Option<FirstAdministrator>,
@@ -56,13 +56,13 @@ async fn has_accounts(accounts: &Accounts) -> Result<bool, Error> {
     Ok(accounts.list(page).await?.total > 0)
 }
 
-/// Makes an assistant that everybody may talk to, where there is none at all.
+/// Creates a public demo assistant if there is no assistant.
 pub(crate) async fn create_demo_assistant(assistants: &Assistants) -> Result<(), Failure> {
     if !assistants.is_empty().await? {
         return Ok(());
     }
     match assistants.define(demo()?).await {
-        // Another instance was faster.
+        // Another instance created it first.
         Ok(_) | Err(Error::Duplicate(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -79,7 +79,7 @@ fn demo() -> Result<NewAssistant, Failure> {
     })
 }
 
-/// For values that are written above.
+/// For the constants above.
 fn valid<T>(value: Result<T, Violation>) -> Result<T, Failure> {
     value.map_err(|violation| Failure::Refused(violation.message))
 }

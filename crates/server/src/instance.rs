@@ -1,9 +1,8 @@
-//! Which instance this process is.
+//! The identity of this instance.
 //!
-//! Runs are leased to an instance, so a process that is started again must know that it is the
-//! successor of the one that died: only then may it end that one's runs without waiting for
-//! their leases to run out. The identity lies in the data directory, in a file that the process
-//! keeps locked while it lives; processes that share the directory take one file each.
+//! Runs are leased to an instance. A restarted process must have its predecessor's identity to end
+//! that one's runs without waiting for their leases. The identity is a file in the data directory,
+//! locked while the process lives; processes that share the directory use one file each.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -12,15 +11,15 @@ use std::path::{Path, PathBuf};
 use colloquy_application::ports::{IdGenerator, InstanceId};
 use uuid::Uuid;
 
-/// An identity that no other living process has, for as long as it is kept.
+/// An identity that no other living process has while this is held.
 #[derive(Debug)]
 pub(crate) struct InstanceSlot {
     id: InstanceId,
-    /// The lock goes with it.
+    /// Holds the lock.
     _file: File,
 }
 
-/// Why there is no identity.
+/// No identity could be taken.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use {}", path.display())]
 pub(crate) struct InstanceError {
@@ -46,7 +45,7 @@ impl InstanceSlot {
         }
     }
 
-    /// The identity, to hold leases as.
+    /// The holder of this process's leases.
     pub(crate) const fn id(&self) -> InstanceId {
         self.id
     }
@@ -74,8 +73,8 @@ impl InstanceSlot {
     }
 }
 
-/// What an earlier process has left; `None` in a new file, and in one whose maker died before
-/// the identity was whole, under which nothing was leased then.
+/// The predecessor's id. `None` in a new file, and in one whose writer died before the id was
+/// complete; nothing was leased under it.
 fn read_id(file: &mut File) -> io::Result<Option<Uuid>> {
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;

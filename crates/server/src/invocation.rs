@@ -1,4 +1,4 @@
-//! How to call this program again from the shell that has started it.
+//! How to run this program again from the user's shell.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::SameData;
 use crate::terminal::visible;
 
-/// A line for a shell: this program with these arguments, on the same data.
+/// A shell command: this program with these arguments, on the same data.
 pub(crate) fn command_line(same_data: &SameData, arguments: &[&str]) -> String {
     let directory = std::env::current_dir().unwrap_or_default();
     let mut words = vec![program(std::env::args_os().next(), &directory)];
@@ -16,7 +16,7 @@ pub(crate) fn command_line(same_data: &SameData, arguments: &[&str]) -> String {
     visible(&line.join(" "))
 }
 
-/// What a shell in that directory takes for the program that was started as `called`.
+/// How a shell in that directory finds the program that was started as `called`.
 fn program(called: Option<OsString>, directory: &Path) -> String {
     let called = called.map_or_else(|| PathBuf::from("colloquy"), PathBuf::from);
     let mut components = called.components();
@@ -35,7 +35,7 @@ fn program(called: Option<OsString>, directory: &Path) -> String {
     }
 }
 
-/// The word as a POSIX shell reads it.
+/// Quotes a word for a POSIX shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

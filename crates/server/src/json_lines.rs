@@ -1,4 +1,4 @@
-//! Events as JSON, one on a line, with the causes of errors, which the library's own format drops.
+//! Log events as JSON lines, with the causes of errors, which the library's own format drops.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope, SpanRef};
 
-/// Formats an event as one JSON object; span fields must be formatted as JSON, too.
+/// Formats an event as a JSON object. Span fields must be JSON, too.
 pub(crate) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -48,7 +48,6 @@ where
     }
 }
 
-/// A span's name and fields.
 fn span<S, N>(span: &SpanRef<'_, S>) -> Value
 where
     S: for<'a> LookupSpan<'a>,
@@ -62,7 +61,6 @@ where
     fields.into()
 }
 
-/// The fields of an event.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 

@@ -53,10 +53,10 @@ pub use builder::{Builder, builder};
 pub use colloquy_application as application;
 pub use colloquy_domain as domain;
 
-/// How long work on threads of its own may still take at the end.
+/// Time for abandoned blocking work at exit.
 const BLOCKING_TIME: Duration = Duration::from_secs(1);
 
-/// Reads the command line and the settings, and carries the command out.
+/// Runs the command line.
 fn run(extensions: Extensions) -> ExitCode {
     match try_run(extensions) {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,7 +78,7 @@ fn try_run(extensions: Extensions) -> Result<(), Failure> {
     logging::start(&logging_for(&cli.task, &configuration), traces.listener());
     let done = runtime.block_on(carry_out(cli.task, &configuration, extensions));
     traces.close();
-    // Work on threads of its own that was abandoned, a picture or a schema, is not waited for.
+    // Abandoned blocking work, such as decoding a picture, is not awaited.
     runtime.shutdown_timeout(BLOCKING_TIME);
     done
 }
@@ -99,13 +99,13 @@ async fn carry_out(
     }
 }
 
-/// Only what is served is traced.
+/// Only `serve` is traced.
 fn traces_for<'a>(task: &Task, configuration: &'a Configuration) -> Option<&'a TraceSettings> {
     let traces = configuration.settings.traces.as_ref();
     traces.filter(|_| matches!(task, Task::Serve))
 }
 
-/// Commands other than `serve` have their output; unless told to, they log only what goes wrong.
+/// Commands other than `serve` log warnings only, unless told otherwise.
 fn logging_for(task: &Task, configuration: &Configuration) -> Logging {
     let logging = configuration.settings.logging.clone();
     if matches!(task, Task::Serve) || configuration.is_set("log") {

@@ -1,5 +1,5 @@
-//! Log lines for people, on a terminal: one short line an event, the ids by their ends, nothing
-//! twice. What is written here in short stands in full in the JSON form.
+//! Log lines for people: one short line per event, shortened ids, no repeated fields. The JSON form
+//! has everything in full.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::terminal::{in_one_line, visible};
 
-/// How much of an id is shown: its end, which is random.
+/// Characters of an id that are shown: its random end.
 const SHOWN_OF_AN_ID: usize = 8;
 
 /// Writes each event as one line.
@@ -59,7 +59,7 @@ where
             is_inner = false;
         }
         let line = self.line(event, fields);
-        // There is nobody to tell.
+        // If standard error fails, nobody can be told.
         let _ = self.output.make_writer().write_all(line.as_bytes());
     }
 }
@@ -72,7 +72,7 @@ impl<W> LogLines<W> {
         let level = format!("{:>5}", metadata.level());
         let level = self.coloured(colour(*metadata.level()), &level);
         let mut line = format!("{time} {level} ");
-        // Our own modules say nothing to people.
+        // Our own module names mean nothing to operators.
         if !metadata.target().starts_with("colloquy") {
             let _ = write!(line, "{}: ", metadata.target());
         }
@@ -105,8 +105,8 @@ fn colour(level: Level) -> &'static str {
     }
 }
 
-/// What an event or a span says, each value as it is shown. No value can end the line or move the
-/// cursor: what people send must not be able to write log lines of its own.
+/// Fields of an event or a span, as text. Values are escaped: clients must not be able to forge log
+/// lines.
 #[derive(Debug, Default)]
 struct Fields {
     message: String,
@@ -114,8 +114,8 @@ struct Fields {
 }
 
 impl Fields {
-    /// Adds what the span around it says: of the innermost everything, of the others the ids. What
-    /// is said already is not said again.
+    /// Adds a surrounding span's fields: all of the innermost, only ids of the others, nothing
+    /// twice.
     fn add(&mut self, outer: &Self, is_inner: bool) {
         for (name, value) in &outer.named {
             let is_said = self.named.iter().any(|(said, _)| said == name);
@@ -150,7 +150,7 @@ impl Visit for Fields {
     }
 }
 
-/// The end of an id, and every other text so that it is seen where it ends.
+/// Shortens ids and quotes other text.
 fn shown(text: &str) -> String {
     if text.len() == 36 && Uuid::try_parse(text).is_ok() {
         return text[text.len() - SHOWN_OF_AN_ID..].to_owned();

@@ -1,4 +1,4 @@
-//! Log lines on standard error.
+//! Logging to standard error.
 
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
@@ -15,18 +15,17 @@ use crate::config::{LogFormat, Logging};
 use crate::json_lines::JsonLines;
 use crate::log_lines::LogLines;
 
-/// What nobody reads, whatever is asked for: the spans of traces, which would be in every line of a
-/// run, and complaints about a database's URL or password file, which repeat what is in there.
+/// Never logged: the spans of traces, which would be in every line of a run, and warnings about a
+/// database URL or password file that quote its contents.
 const UNREAD: [&str; 2] = [spans::TARGET, "sqlx_postgres::options"];
 
-/// These say in two lines for each migration what we say in one for all.
+/// Logged from `warn` on: two lines per migration would repeat our own.
 const TALKATIVE: [&str; 2] = ["sea_orm_migration", "sqlx::postgres::notice"];
 
-/// Does something with what is told to `tracing`.
+/// A subscriber layer.
 pub(crate) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Starts to log, and whatever else listens. Panics are logged, too, so that they take one line
-/// like everything else.
+/// Starts logging, and an optional second layer. Panics are logged as events.
 pub(crate) fn start(logging: &Logging, other: Option<Listener>) {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = lines(logging.format, colours, io::stderr);
@@ -36,7 +35,7 @@ pub(crate) fn start(logging: &Logging, other: Option<Listener>) {
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// Writes events there, in that format.
+/// The layer that writes events in this format.
 fn lines<W>(format: LogFormat, colours: bool, output: W) -> Listener
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -51,7 +50,7 @@ where
     }
 }
 
-/// What the operator wants to read, of what may be read.
+/// The operator's directives, minus what is never logged.
 fn filter(directives: &str) -> impl Filter<Registry> + use<> {
     let unread = UNREAD.map(|target| (target, LevelFilter::OFF));
     let read = Targets::from_iter(unread)
@@ -90,7 +89,6 @@ mod tests {
         }
     }
 
-    /// What is logged in that format.
     fn logged(format: LogFormat, log: impl FnOnce()) -> String {
         let output = Output::default();
         let writer = output.clone();

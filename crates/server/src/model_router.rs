@@ -1,4 +1,4 @@
-//! Chat models of the embedding program beside those of the configured providers.
+//! Chat models of an embedding program beside the configured providers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use colloquy_application::ports::{ChatModel, ChatRequest, ChatStream, ModelError, ModelProvider};
 use colloquy_domain::{ModelName, Violation};
 
-/// Sends a request to the model that is registered for the provider in the model's name.
+/// Routes a request by the provider in the model's name.
 pub(crate) struct ModelRouter {
     pub(crate) registered: BTreeMap<String, Arc<dyn ChatModel>>,
-    /// Everything else.
+    /// Answers for every other provider.
     pub(crate) configured: Arc<dyn ChatModel>,
 }
 

@@ -1,4 +1,4 @@
-//! Passwords that operators choose, or have chosen.
+//! Passwords chosen or generated on the command line.
 
 use std::io::{self, BufRead, Read as _};
 
@@ -7,23 +7,23 @@ use colloquy_application::ports::{PortError, SecretGenerator};
 
 use crate::failure::Failure;
 
-/// A new password, and its text where the operator must be told it.
+/// A new password.
 pub(crate) struct ChosenPassword {
     pub(crate) password: Password,
-    /// Generated here: to be shown once.
+    /// The text to show once, if it was generated here.
     pub(crate) generated: Option<String>,
 }
 
-/// 32 characters that nobody takes for each other.
+/// 32 characters that are not mistaken for one another.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Five bits each: 100 bits are beyond guessing.
+/// Five bits each: 100 bits.
 const CHARACTERS: usize = 20;
 const GROUP: usize = 5;
-/// The longest line that may be a password; four bytes a character and the line's end.
+/// Four bytes per character, and the line's end.
 const MAX_LINE: u64 = 4 * Password::MAX_CHARS as u64 + 2;
 
 impl ChosenPassword {
-    /// Makes up a password.
+    /// Generates a password.
     pub(crate) fn generate(secrets: &dyn SecretGenerator) -> Result<Self, Failure> {
         let random = secrets.secret().map_err(PortError::Other)?;
         let characters: Vec<char> = random
@@ -49,7 +49,6 @@ impl ChosenPassword {
 }
 
 impl From<Password> for ChosenPassword {
-    /// One that the operator knows.
     fn from(password: Password) -> Self {
         let generated = None;
         Self {

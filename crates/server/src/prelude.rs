@@ -1,4 +1,4 @@
-//! What policies, tools and assistants in code are written with.
+//! Imports for policies, tools and assistants in code.
 
 pub use async_trait::async_trait;
 pub use colloquy_application::assistants::{CodeAssistant, NewAssistant, RequestContext};

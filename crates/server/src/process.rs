@@ -1,12 +1,12 @@
-//! This process as the machine sees it.
+//! Metrics of this process.
 
 use std::fs;
 
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{Reading, Readings};
 
-/// Memory, descriptors and age of this process, under the names that Prometheus's own libraries
-/// give them. Where there is no `/proc` only the age is known.
+/// Memory, descriptors and start time, under Prometheus's usual names. Without `/proc`, only the
+/// start time.
 #[derive(Debug)]
 pub(crate) struct ThisProcess {
     pub(crate) started_at: DateTime<Utc>,
@@ -46,7 +46,7 @@ fn resident_bytes() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Without the one that the counting itself takes.
+/// Without the descriptor that counting opens.
 fn open_descriptors() -> Option<usize> {
     let entries = fs::read_dir("/proc/self/fd").ok()?;
     Some(entries.count().saturating_sub(1))

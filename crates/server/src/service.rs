@@ -1,4 +1,4 @@
-//! The service, composed from its settings: the one place that knows every adapter.
+//! Composes the service from its settings. The one place that knows every adapter.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,23 +30,22 @@ use crate::store::{Sources, Store, make_data_dir};
 /// Everything that is served.
 pub(crate) struct Service {
     pub(crate) use_cases: UseCases,
-    /// What must answer for the service to be ready.
+    /// Checked for readiness.
     pub(crate) health: Vec<Arc<dyn HealthCheck>>,
-    /// Counts what happens.
     pub(crate) metrics: Metrics,
-    /// What is shown beside that.
+    /// Gauges beside the metrics.
     pub(crate) readings: Vec<Arc<dyn Readings>>,
     pub(crate) sources: Sources,
     pub(crate) assistants: Arc<CachedAssistantRepository>,
     pub(crate) database: Option<Database>,
-    /// Held for as long as the service works on runs.
+    /// Held while the service carries out runs.
     _slot: InstanceSlot,
-    /// Held for as long as a SQLite database is served.
+    /// Held while a SQLite database is served.
     _sole_server: Option<SoleServer>,
 }
 
 impl Service {
-    /// Opens the stores and composes the use cases, to be served at that address.
+    /// Opens the stores and composes the use cases. `address` is where they will be served.
     pub(crate) async fn open(
         settings: &Settings,
         models: Models,
@@ -105,7 +104,7 @@ impl Service {
         })
     }
 
-    /// Closes the stores, once nothing works with them any more.
+    /// Closes the stores. Nothing may use them any more.
     pub(crate) async fn close(self) {
         if let Some(database) = self.database {
             database.close().await;
@@ -113,14 +112,14 @@ impl Service {
     }
 }
 
-/// What can be asked.
+/// Chat and embedding models.
 pub(crate) struct Models {
     chat: Arc<dyn ChatModel>,
     embedder: Option<Arc<dyn Embedder>>,
 }
 
 impl Models {
-    /// Sets up the models of the settings, beside those that are `registered` by provider.
+    /// Sets up the configured models beside those that are `registered` by provider.
     pub(crate) fn load(
         configuration: &Configuration,
         sources: &Sources,
@@ -143,7 +142,7 @@ impl Models {
     }
 }
 
-/// What is kept in memory, and who must tell it of changes.
+/// In-memory copies, and the repositories that invalidate them.
 struct Caches {
     users: Arc<TokenForgettingUserRepository>,
     tokens: Arc<CachedTokenRepository>,
@@ -152,7 +151,7 @@ struct Caches {
     answers: Arc<MemoryAnswerCache>,
 }
 
-/// How much memory copies of avatars take: some hundred of the largest.
+/// Memory for copies of avatars: some hundred of the largest.
 const BLOB_COPIES_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 impl Caches {
@@ -216,7 +215,7 @@ fn use_case_settings(settings: &Settings, instance: InstanceId) -> UseCaseSettin
     }
 }
 
-/// As many passwords at once as there are processors: more would only take memory.
+/// One password per processor: more would only take memory.
 fn password_slots() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

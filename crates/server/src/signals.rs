@@ -1,4 +1,4 @@
-//! Signals that end the program, and one that must not.
+//! Signal handling.
 
 use std::io;
 
@@ -6,11 +6,10 @@ use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// As a shell reports a program that an interrupt has ended.
+/// The exit code that a shell reports after an interrupt.
 const EXIT_BY_SECOND_SIGNAL: i32 = 130;
 
-/// Cancels the returned token at the first SIGTERM or SIGINT; a second one ends the process at
-/// once, whatever it is doing.
+/// Cancels the token at the first SIGTERM or SIGINT. A second one exits at once.
 pub(crate) fn stop_token() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -27,8 +26,7 @@ pub(crate) fn stop_token() -> io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Has a write beyond the limit on the size of files fail like any other that finds no room, instead
-/// of ending the process.
+/// Makes a write beyond the file size limit fail with an error instead of killing the process.
 pub(crate) fn survive_file_size_limit() -> io::Result<()> {
     signal(SignalKind::from_raw(Number::XFSZ.as_raw())).map(drop)
 }

@@ -1,5 +1,5 @@
-//! One server a SQLite database. What it keeps in memory would miss what another one writes, and
-//! both would work on the same runs.
+//! One server per SQLite database: another one's writes would bypass its caches, and both would
+//! carry out the same runs.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -10,24 +10,21 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::terminal::visible;
 
-/// The right to serve a SQLite database, until it is dropped. A process that dies loses it.
+/// The right to serve a SQLite database until dropped. It ends with the process.
 #[derive(Debug)]
 pub(crate) struct SoleServer {
-    /// The lock goes with it.
+    /// Holds the lock.
     _file: File,
 }
 
-/// Why a database cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SoleServerError {
-    /// Another process serves it.
     #[error(
         "{} is served by another colloquy already ({holder}); stop that one, serve other data \
          (--data-dir), or use PostgreSQL for several servers",
         database.display()
     )]
     Served { database: PathBuf, holder: String },
-    /// The lock's file cannot be used.
     #[error("cannot lock {}", path.display())]
     File {
         path: PathBuf,
@@ -37,8 +34,7 @@ pub(crate) enum SoleServerError {
 }
 
 impl SoleServer {
-    /// Takes the right to serve the database in that file, and leaves word there for whoever comes
-    /// next: which process it is, since when, and at which address.
+    /// Locks the database and records process, start time and address for whoever is refused.
     pub(crate) fn take(
         database: &Path,
         since: DateTime<Utc>,
@@ -89,7 +85,7 @@ fn open(database: &Path) -> io::Result<(PathBuf, Locked)> {
     Ok((path, locked))
 }
 
-/// The same under whatever name the database is reached; it need not be there yet.
+/// The same path whatever name the database is opened by. The file need not exist.
 fn real_path(database: &Path) -> io::Result<PathBuf> {
     match database.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -114,7 +110,7 @@ fn sign(mut file: &File, since: DateTime<Utc>, address: SocketAddr) -> io::Resul
     writeln!(file, "process {process}, since {since}, at {address}")
 }
 
-/// The longest that [`sign`] writes, and more.
+/// More than [`sign`] writes.
 const MAX_SIGNATURE: u64 = 200;
 
 fn signature(file: File) -> io::Result<String> {
@@ -122,7 +118,7 @@ fn signature(file: File) -> io::Result<String> {
     file.take(MAX_SIGNATURE).read_to_string(&mut text)?;
     match text.lines().next() {
         Some(line) => Ok(visible(line)),
-        // It has only just begun.
+        // It has not signed yet.
         None => Ok("just started".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Opening the stores.
+//! Opens the stores.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -20,15 +20,15 @@ use tokio::time::{Instant, sleep};
 use crate::config::Settings;
 use crate::failure::Failure;
 
-/// The stores of the service: the configured database, or those of the embedding program.
+/// The service's stores: the configured database, or those of an embedding program.
 pub(crate) struct Store {
     pub(crate) stores: Stores,
-    /// `None` with stores of the embedding program.
+    /// `None` with stores of an embedding program.
     pub(crate) database: Option<Database>,
 }
 
 impl Store {
-    /// Opens the stores. Makes the data directory; the database is migrated.
+    /// Opens the stores. Creates the data directory and migrates the database.
     pub(crate) async fn open(
         settings: &Settings,
         embedded: Option<Stores>,
@@ -83,11 +83,10 @@ fn stores(database: &Database) -> Stores {
     }
 }
 
-/// Between two attempts to reach the database.
+/// Delay between connection attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Opens the database. One that cannot be reached is waited for as long as the settings say: it may
-/// be starting, too.
+/// Connects to the database. Retries as long as the settings say, since it may be starting, too.
 async fn connect(settings: &Settings) -> Result<Database, ConnectError> {
     let url = settings.database_url.expose_secret();
     let begun = Instant::now();
@@ -110,7 +109,7 @@ async fn connect(settings: &Settings) -> Result<Database, ConnectError> {
     }
 }
 
-/// The machine's time, ids and randomness.
+/// Time, ids and randomness of the system.
 pub(crate) struct Sources {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
@@ -127,7 +126,7 @@ impl Default for Sources {
     }
 }
 
-/// Others on the machine have no business with what lies there.
+/// Private to this user.
 pub(crate) fn make_data_dir(path: &Path) -> Result<(), Failure> {
     DirBuilder::new()
         .recursive(true)

@@ -1,18 +1,18 @@
-//! Tasks that must run for as long as the service does.
+//! Background tasks that run as long as the service.
 
 use std::time::Duration;
 
 use colloquy_application::tokens::Tokens;
 
-/// Before a task that panicked is started again: time enough for a cause to pass.
+/// Delay before a task is restarted.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Between two rounds of forgetting what has expired.
+/// Interval for removing expired tokens.
 const CLEANING: Duration = Duration::from_secs(60 * 60);
 
-/// Between two rounds of forgetting attempts to sign in, which count for a minute.
+/// Interval for removing sign-in attempts, which count for a minute.
 const CLEANING_OF_ATTEMPTS: Duration = Duration::from_secs(60);
 
-/// Runs the task, and again whenever it panics or ends, until the returned handle is aborted.
+/// Runs the task and restarts it when it ends or panics, until the handle is aborted.
 pub(crate) fn supervise<F>(
     name: &'static str,
     task: impl Fn() -> F + Send + 'static,
@@ -22,7 +22,7 @@ where
 {
     let supervisor = tokio::spawn(async move {
         loop {
-            // In a set, so that the task ends with its supervisor.
+            // In a set, so that the task is aborted with its supervisor.
             let mut running = tokio::task::JoinSet::new();
             running.spawn(task());
             let panicked = matches!(running.join_next().await, Some(Err(_)));
@@ -37,7 +37,7 @@ where
     supervisor.abort_handle()
 }
 
-/// Forgets expired tokens from time to time.
+/// Removes expired tokens periodically.
 pub(crate) async fn clean_tokens(tokens: Tokens) {
     let mut rounds = tokio::time::interval(CLEANING);
     loop {
@@ -53,7 +53,7 @@ pub(crate) async fn clean_tokens(tokens: Tokens) {
     }
 }
 
-/// Forgets attempts to sign in that do not count any more.
+/// Removes outdated sign-in attempts periodically.
 pub(crate) async fn clean_attempts(tokens: Tokens) {
     let mut rounds = tokio::time::interval(CLEANING_OF_ATTEMPTS);
     loop {

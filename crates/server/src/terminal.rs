@@ -1,4 +1,4 @@
-//! Text for terminals and logs: on one line, whatever it is made from.
+//! One-line text for terminals and logs.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ pub(crate) fn in_one_line(error: &dyn Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let said = error.to_string();
-        // Many errors repeat their cause in their own words.
+        // Many errors repeat their cause.
         if !text.ends_with(&said) {
             let _ = write!(text, ": {said}");
         }
@@ -19,7 +19,7 @@ pub(crate) fn in_one_line(error: &dyn Error) -> String {
     visible(&text)
 }
 
-/// The text with everything that could move the cursor or end the line made visible.
+/// Escapes characters that could move the cursor or end the line.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -32,13 +32,13 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// Control characters, the line and paragraph separators, and what turns the writing direction.
+/// Control characters, line and paragraph separators, bidirectional overrides.
 fn may_forge(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Prints to standard output. It is no failure when nobody reads any more.
+/// Prints to standard output. A closed pipe is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -47,7 +47,7 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints why the program ends to standard error, which is all that is left to do then.
+/// Prints why the program ends to standard error.
 pub(crate) fn complain(error: &dyn Error) {
     let _ = writeln!(io::stderr().lock(), "colloquy: {}", in_one_line(error));
 }

@@ -1,5 +1,4 @@
-//! What a person is told once the service runs: where to go, and how to sign in. Everything else
-//! is in the log.
+//! The welcome on standard output: addresses and how to sign in.
 
 use std::io;
 use std::net::SocketAddr;
@@ -59,7 +58,6 @@ fn initial_password(email: &Email, password: &str, url: &str, data: &SameData) -
     }
 }
 
-/// One more line, below the first.
 fn row(label: &str, text: &str) -> io::Result<()> {
     let label = if label.is_empty() {
         String::new()

@@ -1,4 +1,4 @@
-//! Asking the embedder without depending on it.
+//! Embeds questions, within a time limit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,16 +9,14 @@ use tracing::Instrument as _;
 use crate::ports::{Clock, Embedder, Embedding};
 use crate::spans;
 
-/// How long a run waits for a vector: with all that comes around it, an embedding service that is
-/// down adds less than 200 ms.
+/// Time limit. A dead embedding service adds less than 200 ms to a run.
 const TIME: Duration = Duration::from_millis(180);
-/// How often it is said that there are no vectors.
+/// Interval between warnings about a failing embedder.
 const SILENCE: TimeDelta = TimeDelta::minutes(1);
-/// The longest question that is compared by its meaning, in bytes: models read only the beginning
-/// of longer ones.
+/// Longest question, in bytes, that is embedded: models truncate longer ones.
 const MAX_BYTES: usize = 1024;
 
-/// The vectors of questions, as far as they can be had.
+/// Embeds questions on a best-effort basis.
 #[derive(Clone)]
 pub(super) struct Vectors {
     embedder: Option<Arc<dyn Embedder>>,
@@ -37,7 +35,7 @@ impl Vectors {
         self.embedder.as_ref().map(|embedder| embedder.model())
     }
 
-    /// The question's vector; `None` also when it cannot be had in time.
+    /// The question's vector; `None` if it cannot be had in time.
     pub(super) async fn of(&self, question: &str, clock: &dyn Clock) -> Option<Embedding> {
         let embedder = self.embedder.as_ref()?;
         if question.len() > MAX_BYTES {

@@ -1,4 +1,4 @@
-//! One answer at a time to one question: whoever asks it meanwhile waits.
+//! One answer at a time per question: concurrent askers wait for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,15 +11,15 @@ use crate::ports::AnswerPartition;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) partition: AnswerPartition,
-    /// In its normal form.
+    /// Normalised.
     pub(super) question: String,
 }
 
-/// The questions that are being answered.
+/// The questions being answered.
 #[derive(Clone, Default)]
 pub(super) struct Fills(Arc<Mutex<HashMap<Arc<Key>, CancellationToken>>>);
 
-/// The right to answer a question while others wait; dropping it lets them go on.
+/// The right to answer a question while others wait. Dropping it releases them.
 #[derive(Debug)]
 pub(super) struct Turn {
     fills: Fills,
@@ -27,7 +27,7 @@ pub(super) struct Turn {
 }
 
 impl Fills {
-    /// The turn, or what ends when the one who has it is done.
+    /// The turn, or a token that is cancelled when its holder is done.
     pub(super) fn begin(&self, key: &Arc<Key>) -> Result<Turn, CancellationToken> {
         let mut fills = self.fills();
         if let Some(done) = fills.get(key) {

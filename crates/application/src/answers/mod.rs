@@ -1,9 +1,8 @@
-//! The answer cache: whether a question was answered before, and whether an answer may be kept.
+//! The answer cache: whether a question was answered before, and whether an answer may be reused.
 //!
-//! [`Answers::look_up`] is asked before a run, and tells it what to answer, or gives it a [`Fill`]
-//! to hand its answer to. The rules stand in modules of their own: `partition` (who may share),
-//! `normalise` (the very same question). Whether another question asks the same is a port,
-//! [`QuestionMatcher`].
+//! A run calls [`Answers::look_up`] first and gets an answer, or a [`Fill`] to store its own answer
+//! through. `partition` has the rules for who may share answers, `normalise` those for identical
+//! questions. Whether two different questions ask the same is up to a [`QuestionMatcher`].
 
 mod embedding;
 mod fills;
@@ -29,10 +28,10 @@ use crate::ports::{
     LookupOutcome, PortError, QuestionMatcher, SimilarAnswer,
 };
 
-/// How long one waits for another's answer before asking the model too.
+/// How long to wait for another run's answer to the same question before asking the model.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Finds answers that were given, and keeps those that may be given again.
+/// Finds and stores reusable answers.
 #[derive(Clone)]
 pub struct Answers {
     cache: Arc<dyn AnswerCache>,
@@ -43,28 +42,28 @@ pub struct Answers {
     fills: Fills,
 }
 
-/// What finds answers to questions in other words: both have to agree.
+/// Finds answers to paraphrased questions: both must agree.
 #[derive(Clone)]
 pub struct Meaning {
-    /// Tells which questions are alike.
+    /// Finds similar questions.
     pub embedder: Arc<dyn Embedder>,
-    /// Tells which of those ask the same.
+    /// Confirms that they ask the same.
     pub matcher: Arc<dyn QuestionMatcher>,
 }
 
-/// What is known of a question.
+/// Result of a lookup.
 #[derive(Debug)]
 pub enum Lookup {
-    /// It was answered before.
+    /// Answered before.
     Hit(AnswerHit),
-    /// It was not: who answers it hands the answer to the fill, or drops it.
+    /// Not answered yet. The run passes its answer to the fill, or drops it.
     Fill(Fill),
-    /// It has nothing to do with the cache.
+    /// Not eligible.
     Off,
 }
 
 impl Lookup {
-    /// What it is counted as.
+    /// The outcome, for metrics.
     #[must_use]
     pub const fn outcome(&self) -> LookupOutcome {
         match self {
@@ -75,40 +74,40 @@ impl Lookup {
     }
 }
 
-/// An answer from the cache.
+/// A cached answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerHit {
-    /// The answer.
+    /// The text.
     pub answer: String,
     /// How it was found.
     pub cache: CachedRun,
 }
 
-/// A run's answer, and what decides whether it may be given again.
+/// A run's answer, with what decides whether it can be reused.
 #[derive(Debug, Clone)]
 pub struct NewAnswer {
-    /// The whole text.
+    /// The full text.
     pub text: String,
     /// Why the model stopped.
     pub finish_reason: Option<FinishReason>,
-    /// Whether the model called a tool on its way.
+    /// Whether the model called a tool.
     pub has_used_tools: bool,
 }
 
-/// A question that is being answered. While it lives, others that ask the same wait for it;
-/// dropping it without an answer has them go on by themselves.
+/// A question being answered. Others with the same question wait while it lives; dropping it
+/// without an answer lets them proceed.
 #[must_use]
 pub struct Fill {
     answers: Answers,
     key: Arc<Key>,
     source: AnswerSource,
     vector: Option<Embedding>,
-    /// None for those who have waited in vain: nobody waits for them.
+    /// `None` after waiting in vain: nobody waits for this one.
     _turn: Option<Turn>,
 }
 
 impl Answers {
-    /// Keeps answers there. Without `meaning` only the very same question is found again.
+    /// Stores answers in `cache`. Without `meaning`, only identical questions match.
     #[must_use]
     pub fn new(
         cache: Arc<dyn AnswerCache>,
@@ -129,9 +128,8 @@ impl Answers {
         }
     }
 
-    /// What is known of this user's question to the assistant. Only the first message of a thread
-    /// is looked up: every other one means what it means because of those before it. What goes
-    /// wrong on the way is logged, and the question is one that was not answered before.
+    /// Looks up this user's question. Only the first message of a thread is eligible: later ones
+    /// depend on the conversation. Failures are logged and count as a miss.
     pub async fn look_up(
         &self,
         user: Option<UserId>,
@@ -165,7 +163,7 @@ impl Answers {
         let turn = match self.fills.begin(&key) {
             Ok(turn) => Some(turn),
             Err(other) => {
-                // Who waits too long, or in vain, answers the question without making others wait.
+                // Whoever waited too long, or in vain, answers without making others wait.
                 let _ = tokio::time::timeout(PATIENCE, other.cancelled()).await;
                 None
             }
@@ -230,8 +228,8 @@ impl Answers {
 }
 
 impl Fill {
-    /// Keeps the answer if it may be given again: whole, made without tools, not empty. Those who
-    /// waited are told it. One whose source was deleted meanwhile is not kept.
+    /// Stores the answer if it can be reused: complete, not empty, made without tools. Waiters get
+    /// it. An answer whose source was deleted meanwhile is dropped.
     pub async fn store(self, answer: NewAnswer) {
         if !may_be_given_again(&answer) {
             return;
@@ -250,7 +248,7 @@ impl Fill {
         if let Err(error) = cache.put(partition, kept, self.vector.as_ref()).await {
             missed::<()>(&error);
         }
-        // Looked at only now: who deletes it later removes it from the cache, too.
+        // Checked last: a later deletion removes the cached answer itself.
         sources.allow(&self.source, &**cache).await;
     }
 }
@@ -264,7 +262,7 @@ impl std::fmt::Debug for Fill {
     }
 }
 
-/// The question as it is looked up and compared: two that have the same form are the very same.
+/// The normalised question. Questions with equal forms are identical.
 #[must_use]
 pub fn normal_form(question: &str) -> String {
     normalise(question)
@@ -275,7 +273,7 @@ fn may_be_given_again(answer: &NewAnswer) -> bool {
     is_whole && !answer.has_used_tools && !answer.text.trim().is_empty()
 }
 
-/// An answer from before is too old.
+/// Answers from before this time have expired.
 fn oldest(assistant: &Assistant, now: DateTime<Utc>) -> DateTime<Utc> {
     let lifetime = TimeDelta::seconds(assistant.caching.lifetime.as_seconds().into());
     now.checked_sub_signed(lifetime)
@@ -294,7 +292,7 @@ fn hit(kept: &KeptAnswer, how: CacheHit, similarity: Similarity, now: DateTime<U
     }
 }
 
-/// A cache that fails is as good as empty.
+/// A failing cache counts as an empty one.
 fn missed<T: Default>(error: &PortError) -> T {
     tracing::warn!(
         error = error as &(dyn std::error::Error + 'static),

@@ -1,8 +1,8 @@
-//! The form in which a question is the very same one.
+//! Normalises questions, to find identical ones.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Names that are common words too: with a capital, within a sentence, they mean the name.
+/// Names that are also common words: capitalised within a sentence, they are names.
 const NAMES_AND_WORDS: &[&str] = &[
     "access", "amazon", "apple", "bath", "bill", "china", "delta", "edge", "excel", "frank", "gap",
     "go", "grant", "march", "mark", "may", "mercury", "meta", "nice", "office", "orange",
@@ -13,11 +13,10 @@ const NAMES_AND_WORDS: &[&str] = &[
 /// Marks of code and quotations, where every character counts.
 const LITERAL_MARKS: [char; 9] = ['\n', '\t', '`', '"', '{', '<', '=', '\\', '_'];
 
-/// The question without what does not change its meaning: white space around it and more than
-/// one space within, capitals, the final question mark or full stop. Capitals stay where they may
-/// tell two meanings apart (`US`, `Polish`, `mW`), and a text with signs of code or quotation
-/// stays as it is. Nothing else is folded: `C`, `C++` and `C#` are three languages, `1.5` is not
-/// `15`, and `10²` not `102`.
+/// Removes what does not change a question's meaning: surrounding and repeated white space,
+/// capitals, the final question mark or full stop. Capitals stay where they may distinguish (`US`,
+/// `Polish`, `mW`); text with marks of code or quotation stays unchanged. Nothing else is folded:
+/// `C`, `C++` and `C#` differ, `1.5` is not `15`, `10²` is not `102`.
 pub(super) fn normalise(text: &str) -> String {
     let text: String = text.trim().nfc().collect();
     if text.contains(LITERAL_MARKS) {
@@ -41,19 +40,19 @@ fn folded(word: &str, is_first: bool, shouts: bool) -> String {
     let stays = match capitals {
         0 => false,
         _ if shouts => false,
-        // An abbreviation: NASA, US.
+        // Abbreviations: NASA, US.
         2.. if capitals == letters => true,
         1 if begins_so => {
             let core = lower.trim_matches(|c: char| !c.is_alphanumeric());
             !is_first && NAMES_AND_WORDS.contains(&core)
         }
-        // A unit, such as mW or kB; longer ones are names: iPhone, GitHub.
+        // Units, such as mW or kB; longer ones are names: iPhone, GitHub.
         _ => letters <= 3,
     };
     if stays { word.to_owned() } else { lower }
 }
 
-/// Not where the mark may be meant: after a sign, or of several.
+/// Keeps a mark that may be meant: after a symbol, or one of several.
 fn without_end_mark(text: &str) -> &str {
     let rest = text.trim_end_matches(['?', '.', '？', '。']).trim_end();
     let ends_plainly = rest.ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '\'');

@@ -1,4 +1,4 @@
-//! What an answer may be shared within: never a matter of similarity.
+//! Who may share answers. Similarity never crosses a partition.
 
 use colloquy_domain::{
     AnswerCaching, Assistant, CacheScope, Configuration, FrequencyPenalty, ModelCallLimit,
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::{AnswerPartition, Audience};
 
-/// The partition of what this user asks this assistant; `None` when nobody could share it.
+/// The partition of this user's questions to this assistant; `None` if nobody could share it.
 pub(super) fn partition(
     user: Option<UserId>,
     assistant: &Assistant,
@@ -28,28 +28,28 @@ fn audience(user: Option<UserId>, assistant: &Assistant) -> Option<Audience> {
     match (assistant.caching.scope, is_private) {
         (CacheScope::Auto | CacheScope::Shared, false) => Some(Audience::Public),
         (CacheScope::Shared, true) => Some(Audience::SignedIn),
-        // Also a scope that is not known here.
+        // Also for scopes added later.
         _ => user.map(Audience::User),
     }
 }
 
-/// A hash of everything that shapes an answer to the first message of a thread. No field is
-/// passed over: one that is added stops the build here until somebody has decided about it.
+/// A hash of everything that shapes an answer to a thread's first message. Destructured in full: a
+/// new field does not compile until somebody decides about it.
 fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32] {
     let Assistant {
-        // In the partition itself.
+        // Part of the partition itself.
         id: _,
         user_authentication: _,
         caching:
             AnswerCaching {
                 generation: _,
                 scope: _,
-                // Held against each answer when it is looked up.
+                // Checked for each answer at lookup.
                 is_on: _,
                 threshold: _,
                 lifetime: _,
             },
-        // For people; the model is not told.
+        // Not shown to the model.
         slug: _,
         name: _,
         description: _,
@@ -58,7 +58,7 @@ fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32]
         created_at: _,
         updated_at: _,
         avatar: _,
-        // What tools have had a part in is not kept, but what is offered shapes every answer.
+        // Answers made with tools are not cached, but the offered tools shape every answer.
         tools,
         tool_max_concurrency: _,
         max_tool_rounds,
@@ -105,7 +105,7 @@ fn add_configuration(hash: &mut Fingerprint, configuration: &Configuration) {
         // The first message has no history.
         history_max_messages: _,
         history_max_tokens: _,
-        // For operators.
+        // For operators only.
         tags: _,
     } = configuration;
     hash.number(temperature.map(Temperature::get));
@@ -120,7 +120,7 @@ fn add_configuration(hash: &mut Fingerprint, configuration: &Configuration) {
     );
 }
 
-/// Fields one after the other, each with its length: no two lists of fields make the same bytes.
+/// Length-prefixed fields: no two lists of fields hash the same bytes.
 #[derive(Default)]
 struct Fingerprint(Sha256);
 

@@ -1,4 +1,4 @@
-//! What was deleted is not answered from.
+//! Answers from deleted conversations are not reused.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use crate::ports::{
     ThreadScope, UserRepository,
 };
 
-/// Where answers come from, as readers see it.
+/// Where answers came from.
 #[derive(Clone)]
 pub struct AnswerSources {
-    /// Keeps the threads.
+    /// Threads.
     pub threads: Arc<dyn ThreadRepository>,
-    /// Keeps the questions and the answers.
+    /// Questions and answers.
     pub messages: Arc<dyn MessageRepository>,
-    /// Keeps those who asked.
+    /// Askers and owners.
     pub users: Arc<dyn UserRepository>,
 }
 
 impl AnswerSources {
-    /// Whether the thread, both messages, the thread's owner and who asked are all there.
+    /// Whether the thread, both messages, the owner and the asker still exist.
     async fn are_there(&self, source: &AnswerSource) -> Result<bool, PortError> {
         let thread = self.threads.get(source.thread, &ThreadScope::All).await?;
         let Some(owner) = thread.and_then(|thread| thread.owner_id) else {
@@ -43,8 +43,8 @@ impl AnswerSources {
         Ok(self.users.get(user).await?.is_some())
     }
 
-    /// Whether an answer from there may be given. It is forgotten unless its source is known to be
-    /// there.
+    /// Whether the answer may be reused. If its source is gone or unknown, it is dropped from the
+    /// cache.
     pub(super) async fn allow(&self, source: &AnswerSource, cache: &dyn AnswerCache) -> bool {
         let is_there = self
             .are_there(source)
@@ -57,8 +57,8 @@ impl AnswerSources {
     }
 }
 
-/// Removes the answers that go with something that was deleted. What fails is logged: none of them
-/// is given any more anyway.
+/// Removes the answers of something that was deleted. Failures are logged only: lookups check the
+/// source anyway.
 pub(crate) async fn forget(cache: &dyn AnswerCache, origin: AnswerOrigin) {
     if let Err(error) = cache.forget(origin).await {
         missed::<()>(&error);

@@ -1,4 +1,4 @@
-//! Whether what an assistant names is to be had here.
+//! Checks of models, tools and schemas that an assistant names.
 
 use colloquy_domain::{
     AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
@@ -9,8 +9,7 @@ use crate::Error;
 use crate::ports::AssistantScope;
 
 impl Assistants {
-    /// Checks what only this service knows: its models, tools and the schemas it supports. Returns
-    /// the model to use.
+    /// Checks what depends on this service: models, tools and schemas. Returns the model to use.
     pub(super) async fn check_new(&self, new: &NewAssistant) -> Result<ModelName, Error> {
         let model = self.model_or_default(new.model.clone())?;
         self.check_tools(&new.tools).await?;
@@ -30,7 +29,7 @@ impl Assistants {
         Ok(self.models.check(model).map_err(|v| v.at("model"))?)
     }
 
-    /// Every tool must be there, and the model tells tools apart by their names.
+    /// Every tool must exist, under a name of its own.
     pub(super) async fn check_tools(&self, tools: &[ToolRef]) -> Result<(), Error> {
         let mut errors: Vec<FieldError> = Vec::new();
         for (place, tool) in tools.iter().enumerate() {

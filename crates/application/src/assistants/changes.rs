@@ -121,38 +121,38 @@ impl NewAssistant {
     }
 }
 
-/// What to change of an assistant; `None` stays as it is.
+/// Changes to an assistant; `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct AssistantChanges {
-    /// Another name; the slug stays.
+    /// The display name. The slug stays.
     pub name: Option<AssistantName>,
-    /// Another slug.
+    /// The slug.
     pub slug: Option<Slug>,
-    /// Another description, or none.
+    /// The description.
     pub description: Option<Option<Description>>,
-    /// Other instructions.
+    /// The instructions.
     pub instructions: Option<Instructions>,
-    /// Another model.
+    /// The model.
     pub model: Option<ModelName>,
-    /// Other generation settings.
+    /// Generation settings.
     pub configuration: ConfigurationChanges,
-    /// Other tools.
+    /// The tools.
     pub tools: Option<Vec<ToolRef>>,
-    /// Another number of tools at once.
+    /// How many tools run at once.
     pub tool_max_concurrency: Option<ToolConcurrency>,
-    /// Another number of rounds.
+    /// Rounds of tool calls per run.
     pub max_tool_rounds: Option<ToolRounds>,
-    /// Another budget.
+    /// The budget of a run.
     pub budget: BudgetChanges,
-    /// Another output schema, or none.
+    /// The output schema.
     pub output_schema: Option<Option<OutputSchema>>,
     /// Private or public.
     pub user_authentication: Option<bool>,
-    /// Other ways to share its answers.
+    /// How answers are shared.
     pub caching: CachingChanges,
     /// Enabled or not.
     pub is_enabled: Option<bool>,
-    /// How it looks.
+    /// Colours and picture position.
     pub avatar: AvatarChanges,
 }
 
@@ -181,7 +181,7 @@ impl AssistantChanges {
     }
 }
 
-/// What to change of the generation settings; `None` stays, `Some(None)` clears.
+/// Changes to generation settings; `None` keeps, `Some(None)` clears.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigurationChanges {
     /// See [`Configuration::temperature`].
@@ -221,7 +221,7 @@ impl ConfigurationChanges {
     }
 }
 
-/// What to change of a run's budget; `None` stays, `Some(None)` clears.
+/// Changes to a run's budget; `None` keeps, `Some(None)` clears.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BudgetChanges {
     /// See [`RunBudget::max_model_calls`].
@@ -244,7 +244,7 @@ impl BudgetChanges {
     }
 }
 
-/// What to change of how answers are shared; `None` stays.
+/// Changes to the sharing of answers; `None` keeps.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CachingChanges {
     /// See [`AnswerCaching::is_on`].
@@ -271,13 +271,13 @@ impl CachingChanges {
     }
 }
 
-/// On which revisions of an assistant a change may be based.
+/// The revisions that a change may be based on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Expected {
-    /// On whichever it has.
+    /// Any revision.
     #[default]
     Any,
-    /// On one of these.
+    /// One of these.
     Revisions(Vec<u32>),
 }
 

@@ -1,4 +1,4 @@
-//! Assistants that are defined in code instead of over the API.
+//! Assistants defined in code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::Error;
 use crate::ports::{BoxError, PortError};
 use crate::tools::{Tool, Toolbox, ToolboxError};
 
-/// An assistant that is defined in code.
+/// An assistant defined in code.
 ///
-/// It is stored at start, under its slug, and the API shows it like any other. It cannot be
-/// changed or deleted over the API.
+/// It is stored at start, under its slug. The API shows it like any other but refuses to change or
+/// delete it.
 #[async_trait]
 pub trait CodeAssistant: Send + Sync {
-    /// The assistant as it is stored. Without a slug it gets one from its name.
+    /// The stored assistant. Without a slug, the slug is derived from the name.
     ///
     /// # Errors
     /// A value breaks a rule; the service does not start.
     fn definition(&self) -> Result<NewAssistant, BoxError>;
 
-    /// Tools that the assistant brings along. They are registered under their names for the whole
-    /// service and listed after the definition's own tools.
+    /// Tools of the assistant. They are registered under their names for the whole service and
+    /// appended to the definition's tools.
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
         Vec::new()
     }
 
-    /// The instructions for one request; by default the definition's. At most 5 s.
+    /// The instructions for one request; by default the definition's. Limited to 5 s.
     ///
     /// # Errors
     /// Logged; the request fails and no run starts.
@@ -51,7 +51,7 @@ pub struct RequestContext {
     pub now: DateTime<Utc>,
 }
 
-/// The assistants that a service defines in code, in the order in which they were added.
+/// The assistants defined in code, in the order in which they were added.
 #[derive(Clone, Default)]
 pub struct CodeAssistants(Vec<Arc<Registration>>);
 
@@ -96,7 +96,7 @@ pub enum CodeAssistantError {
     },
 }
 
-/// How long instructions may take.
+/// Time limit for instructions.
 const INSTRUCTIONS_TIME: Duration = Duration::from_secs(5);
 
 impl CodeAssistants {
@@ -150,7 +150,7 @@ impl CodeAssistants {
     /// The assistant with its instructions for this request.
     ///
     /// # Errors
-    /// The code fails or takes too long.
+    /// The assistant's code fails or takes too long.
     pub(crate) async fn instruct(
         &self,
         assistant: Arc<Assistant>,

@@ -1,4 +1,4 @@
-//! The catalogue of assistants.
+//! Assistants.
 
 mod available;
 mod changes;
@@ -24,62 +24,55 @@ use crate::ports::{
 use crate::schemas::SchemaChecker;
 use crate::tools::Toolbox;
 
-/// Defines, shows and removes assistants.
+/// Manages and shows assistants.
 #[derive(Clone)]
 pub struct Assistants {
-    /// Guards every read and decides who manages.
     pub(crate) access: Access,
-    /// Where they are kept.
     pub(crate) assistants: Arc<dyn AssistantRepository>,
-    /// Where their pictures are kept.
     pub(crate) avatars: AvatarBlobs,
-    /// Where their answers are kept.
     pub(crate) answers: Arc<dyn AnswerCache>,
-    /// Says which models can be asked here.
+    /// Knows the available models.
     pub(crate) models: Arc<dyn ChatModel>,
-    /// The model of an assistant that names none.
+    /// For assistants that name none.
     pub(crate) default_model: Option<ModelName>,
-    /// Says which tools there are.
+    /// The registered tools.
     pub(crate) toolbox: Toolbox,
-    /// Reads their output schemas.
+    /// Compiles output schemas.
     pub(crate) schemas: SchemaChecker,
-    /// Tells the time of changes.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Makes the ids.
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
-/// An assistant, and how much of it the reader may be shown.
+/// An assistant, and how much of it the reader may see.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssistantView {
-    /// The assistant. It may be one that others were given too.
+    /// Possibly shared with other readers.
     pub assistant: Arc<Assistant>,
-    /// Whether the reader manages assistants. Others are not shown the instructions, the model
-    /// and its settings.
+    /// Whether the reader manages assistants. Others do not see instructions, model and settings.
     pub can_manage: bool,
-    /// Whether it is defined in code, and so cannot be changed over the API.
+    /// Whether it is defined in code and so cannot be changed over the API.
     pub is_defined_in_code: bool,
 }
 
-/// A page of assistants, and how much of them the reader may be shown.
+/// A page of assistants, and how much of them the reader may see.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssistantPage {
-    /// The page. It may be one that others were given too.
+    /// Possibly shared with other readers.
     pub list: Arc<OffsetList<Assistant>>,
     /// See [`AssistantView::can_manage`].
     pub can_manage: bool,
-    /// Those of the page that are defined in code.
+    /// The assistants of the page that are defined in code.
     pub defined_in_code: Vec<AssistantId>,
 }
 
-/// How many derived slugs are tried: `name`, `name-2`, ...
+/// Derived slugs to try: `name`, `name-2`, ...
 const MAX_SLUG_ATTEMPTS: u32 = 10_000;
 
 impl Assistants {
     /// A page of the assistants that the actor may see, by name, then id.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub async fn list(&self, actor: &Actor, page: OffsetPage) -> Result<AssistantPage, Error> {
         let scope = self.access.policy().assistant_scope(actor).await;
         let list = self.assistants.list(&scope, page).await?;
@@ -94,7 +87,7 @@ impl Assistants {
     /// One assistant.
     ///
     /// # Errors
-    /// `NotFound`, `Unauthenticated` for a guest and a private one.
+    /// `NotFound`; `Unauthenticated` for a guest and a private one.
     pub async fn get(
         &self,
         actor: &Actor,
@@ -111,11 +104,11 @@ impl Assistants {
         })
     }
 
-    /// Makes an assistant.
+    /// Creates an assistant.
     ///
     /// # Errors
-    /// The policy's refusal; `Invalid` when there is no model, or it or a tool is not to be had
-    /// here; `Duplicate("slug")` for a slug that was given.
+    /// The policy's refusal; `Invalid` for a missing or unavailable model or tool;
+    /// `Duplicate("slug")` for a given slug.
     pub async fn create(&self, actor: &Actor, new: NewAssistant) -> Result<Assistant, Error> {
         self.require_manager(actor).await?;
         let assistant = self.define(new).await?;
@@ -123,10 +116,10 @@ impl Assistants {
         Ok(assistant)
     }
 
-    /// Makes an assistant, without the question who asks: for the machine's operator.
+    /// Creates an assistant without a permission check, for the operator.
     ///
     /// # Errors
-    /// Those of [`Assistants::create`] but the policy's.
+    /// Those of [`Assistants::create`] except the policy's.
     pub async fn define(&self, new: NewAssistant) -> Result<Assistant, Error> {
         let model = self.check_new(&new).await?;
         match new.slug.clone() {
@@ -135,11 +128,10 @@ impl Assistants {
         }
     }
 
-    /// Whether there is no assistant at all, without the question who asks: for the machine's
-    /// operator.
+    /// Whether there is no assistant at all. No permission check, for the operator.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub async fn is_empty(&self) -> Result<bool, Error> {
         let page = OffsetPage { skip: 0, limit: 1 };
         Ok(self
@@ -177,12 +169,12 @@ impl Assistants {
         Ok(assistant)
     }
 
-    /// Changes an assistant, if it is as expected. Two changes at once that expect nothing are
-    /// both kept, one after the other.
+    /// Changes an assistant if its revision is expected. Concurrent changes that expect nothing are
+    /// applied one after the other.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `DefinedInCode`, `RevisionConflict` when it is not as expected, `Invalid`
-    /// when the new model or a tool is not to be had here, `Duplicate("slug")`.
+    /// The policy's refusal, `NotFound`, `DefinedInCode`, `RevisionConflict`, `Invalid` for an
+    /// unavailable model or tool, `Duplicate("slug")`.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -203,8 +195,7 @@ impl Assistants {
         Ok(assistant)
     }
 
-    /// Writes what `change` makes of an assistant that is as expected; how it was before, and how
-    /// it is now.
+    /// Applies `change` if the revision is expected. Returns the assistant before and after.
     pub(crate) async fn rewrite(
         &self,
         actor: &Actor,
@@ -227,7 +218,7 @@ impl Assistants {
         Ok(written)
     }
 
-    /// Removes an assistant and its picture; the threads opened for it stay.
+    /// Deletes an assistant and its picture. Threads opened for it stay.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`, `DefinedInCode`.
@@ -236,7 +227,7 @@ impl Assistants {
         self.assistants.delete(assistant.id).await?;
         audit::assistant_deleted(actor.into(), assistant.id);
         self.avatars.discard_all(assistant.id).await;
-        // The assistant is gone, whatever becomes of answers that nobody will ask for.
+        // Cached answers of a deleted assistant are never looked up: failures are only logged.
         if let Err(error) = self.answers.purge(assistant.id).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "answers are left");
@@ -244,8 +235,8 @@ impl Assistants {
         Ok(())
     }
 
-    /// Forgets the answers that the assistant has given: none of them is served again, on any
-    /// instance. Gives the number of those that were kept on this one.
+    /// Invalidates the assistant's cached answers on all instances. Returns how many this instance
+    /// held.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
@@ -261,7 +252,7 @@ impl Assistants {
         Ok(count)
     }
 
-    /// The assistant, for somebody who manages assistants.
+    /// The assistant, if the actor manages assistants.
     pub(crate) async fn managed(
         &self,
         actor: &Actor,
@@ -273,7 +264,7 @@ impl Assistants {
             .await
     }
 
-    /// The assistant, for somebody who manages assistants, unless its definition is in code.
+    /// The assistant, if the actor manages assistants and it is not defined in code.
     async fn editable(
         &self,
         actor: &Actor,

@@ -1,4 +1,4 @@
-//! Storing the assistants that are defined in code.
+//! Stores the assistants that are defined in code.
 
 use colloquy_domain::{Assistant, AssistantRef, Avatar, ModelName, Slug};
 
@@ -8,17 +8,17 @@ use crate::Error;
 use crate::ports::{AssistantScope, Constraint, PortError};
 
 impl Assistants {
-    /// Whether the assistant is defined in code, and so cannot be changed over the API.
+    /// Whether the assistant is defined in code and so cannot be changed over the API.
     #[must_use]
     pub fn is_defined_in_code(&self, assistant: &Assistant) -> bool {
         self.access.code().defines(assistant)
     }
 
-    /// Stores every assistant that is defined in code: new ones are added, others are brought up
-    /// to date. Pictures stay. Called once, before requests are served.
+    /// Stores every assistant that is defined in code: adds new ones, updates changed ones, keeps
+    /// pictures. Called once, before serving.
     ///
     /// # Errors
-    /// A definition is refused, for the reasons of [`Assistants::create`], or cannot be stored.
+    /// A definition is refused, as by [`Assistants::create`], or cannot be stored.
     pub async fn store_from_code(&self) -> Result<(), CodeAssistantError> {
         for registration in self.access.code().iter() {
             let stored = self.store(registration).await;
@@ -46,7 +46,7 @@ impl Assistants {
             .add(definition.clone(), slug.clone(), model.clone())
             .await
         {
-            // Another instance has just added it.
+            // Another instance added it first.
             Err(PortError::Conflict(Constraint::AssistantSlug)) => {
                 self.bring_up_to_date(slug, definition, model).await?;
             }
@@ -93,7 +93,7 @@ impl Assistants {
             return Ok(Found::Yes);
         }
         match self.assistants.update(stored.id, &change).await {
-            // Another instance has just made the same change.
+            // Another instance made the same change first.
             Err(PortError::Conflict(Constraint::AssistantRevision)) => {}
             updated => {
                 updated?;
@@ -107,7 +107,7 @@ impl Assistants {
     }
 }
 
-/// Whether the assistant was stored already.
+/// Whether the assistant was already stored.
 enum Found {
     Yes,
     No,

@@ -1,3 +1,5 @@
+//! The blobs of avatars.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -6,9 +8,8 @@ use colloquy_domain::{AssistantId, AvatarImage};
 
 use crate::ports::{BlobKey, BlobStore, PortError};
 
-/// The bytes of avatars: `avatars/<assistant>/<upload>-<hash>` in the blob store. A key is written
-/// once, by its upload, and nobody names it again once it is no longer an assistant's: so whoever
-/// removes one can never remove what another has just put there.
+/// Blobs of avatars, at `avatars/<assistant>/<upload>-<hash>`. A key is written once and never
+/// reused, so a deletion cannot remove what somebody else has just stored.
 #[derive(Clone)]
 pub(crate) struct AvatarBlobs {
     blobs: Arc<dyn BlobStore>,
@@ -17,7 +18,6 @@ pub(crate) struct AvatarBlobs {
 const FOLDER: &str = "avatars";
 
 impl AvatarBlobs {
-    /// Those in that store.
     #[must_use]
     pub(crate) fn new(blobs: Arc<dyn BlobStore>) -> Self {
         Self { blobs }
@@ -36,8 +36,7 @@ impl AvatarBlobs {
         Ok(keys.into_iter().collect())
     }
 
-    /// Removes what nobody will ask for any more. What cannot be removed now is found by the
-    /// sweep later.
+    /// Removes a blob that is no longer used. The sweep retries after a failure.
     pub(super) async fn discard(&self, key: &BlobKey) {
         if let Err(error) = self.blobs.delete(key).await {
             let error = &error as &dyn std::error::Error;
@@ -45,7 +44,7 @@ impl AvatarBlobs {
         }
     }
 
-    /// Removes everything of an assistant that is gone.
+    /// Removes all blobs of a deleted assistant.
     pub(crate) async fn discard_all(&self, assistant: AssistantId) {
         let keys = async {
             let folder = parse(&format!("{FOLDER}/{assistant}"))?;

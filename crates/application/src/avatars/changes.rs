@@ -1,18 +1,20 @@
+//! Changes to an assistant's looks.
+
 use colloquy_domain::{Avatar, Color, VerticalPosition};
 
-/// What to change of how an assistant looks, but for the picture; `None` stays.
+/// Changes to an assistant's looks, except the picture; `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct AvatarChanges {
-    /// Another background.
+    /// Background colour.
     pub background: Option<Color>,
-    /// Another colour of text; `Some(None)` has it follow from the background.
+    /// Text colour; `Some(None)` derives it from the background.
     pub text: Option<Option<Color>>,
-    /// Another part of the picture.
+    /// Vertical position of the picture.
     pub vertical_position: Option<VerticalPosition>,
 }
 
 impl AvatarChanges {
-    /// The avatar with these changes.
+    /// The avatar with these changes applied.
     #[must_use]
     pub fn applied_to(self, old: Avatar) -> Avatar {
         Avatar {

@@ -1,4 +1,4 @@
-//! The pictures of assistants.
+//! Pictures of assistants.
 
 mod blobs;
 mod changes;
@@ -21,11 +21,10 @@ use crate::access::Access;
 use crate::assistants::{Assistants, Expected};
 use crate::ports::{AvatarRenderer, IdGenerator};
 
-/// Takes, shows and removes the pictures of assistants.
+/// Stores, shows and removes pictures of assistants.
 ///
-/// An assistant's row names its picture, the blob store holds the bytes. The bytes are there before
-/// the row names them and until it no longer does. What a crash leaves between the two is removed
-/// by [`sweep`](Avatars::sweep).
+/// The assistant's row names the picture; the blob store has the bytes, before the row names them
+/// and until it no longer does. [`sweep`](Avatars::sweep) removes what a crash leaves behind.
 #[derive(Clone)]
 pub struct Avatars {
     access: Access,
@@ -33,30 +32,29 @@ pub struct Avatars {
     blobs: AvatarBlobs,
     renderer: Arc<dyn AvatarRenderer>,
     ids: Arc<dyn IdGenerator>,
-    /// A file is held whole, up to 5 MiB of it: two at a time, the next ones are not read yet.
+    /// Files are held in memory, up to 5 MiB each: two at a time, further uploads are not read yet.
     places: Arc<Semaphore>,
-    /// To read a picture takes up to 80 MiB: one at a time.
+    /// Decoding takes up to 80 MiB: one at a time.
     slots: Arc<Semaphore>,
 }
 
-/// A picture as somebody may see it.
+/// A picture, as much as the reader may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownAvatar {
-    /// Which picture it is.
+    /// Identifies the picture.
     pub image: AvatarImage,
-    /// Whether guests may see it too.
+    /// Whether guests may see it.
     pub is_public: bool,
-    /// Its bytes; `None` for who has them already.
+    /// `None` if the reader has them already.
     pub bytes: Option<Bytes>,
 }
 
-/// How many files are held at once. With the picture that is being read they stay below 128 MiB.
+/// Files held at once. With the picture being decoded, less than 128 MiB.
 const PLACES: usize = 2;
-/// How often a picture is looked for that is replaced again and again.
+/// Attempts to read a picture that keeps being replaced.
 const MAX_READ_ATTEMPTS: u32 = 10;
 
 impl Avatars {
-    /// The pictures of these assistants.
     #[must_use]
     pub(crate) fn new(
         assistants: Assistants,
@@ -75,11 +73,10 @@ impl Avatars {
         }
     }
 
-    /// An assistant's picture; without its bytes where `has` says that the caller has them.
+    /// An assistant's picture; without bytes if `has` says that the caller has them.
     ///
     /// # Errors
-    /// `NotFound`, one and the same whether there is no assistant, no picture, or nothing that
-    /// the actor may see.
+    /// `NotFound`, whether the assistant is missing, hidden or has no picture.
     pub async fn get(
         &self,
         actor: &Actor,
@@ -102,8 +99,7 @@ impl Avatars {
         })
     }
 
-    /// The picture that is there now: one was replaced after its row was read, or after the copy
-    /// was made that was taken for the row.
+    /// Reads the current picture: the row may be stale, or the picture replaced after it was read.
     async fn read_current(
         &self,
         assistant: AssistantId,
@@ -120,7 +116,7 @@ impl Avatars {
                 return Ok((image, bytes));
             }
             if missing.replace(image.id) == Some(image.id) {
-                // Somebody was at the blob store.
+                // Somebody changed the blob store.
                 tracing::error!(%assistant, "the avatar is missing from the blob store");
                 break;
             }
@@ -149,7 +145,7 @@ impl Avatars {
         decision.is_allowed()
     }
 
-    /// Takes the picture away from an assistant; one that has none stays as it is.
+    /// Removes an assistant's picture, if it has one.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
@@ -165,7 +161,7 @@ impl Avatars {
         self.replace(actor, &assistant.id.into(), None).await
     }
 
-    /// Has the assistant name another picture, then removes the bytes of the one before.
+    /// Points the assistant to another picture, then removes the old blob.
     async fn replace(
         &self,
         actor: &Actor,

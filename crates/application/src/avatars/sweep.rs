@@ -1,3 +1,5 @@
+//! Removes orphaned blobs of avatars.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -7,17 +9,17 @@ use super::{Avatars, blobs};
 use crate::Error;
 use crate::ports::BlobKey;
 
-/// Between two rounds. Two of them pass before an orphan is gone: less than a minute. Each costs a
-/// list of the blobs and, where there are any, one of the rows that name them.
+/// Interval between rounds. An orphan is removed in its second round, within a minute. A round
+/// lists the blobs and, if there are any, the rows that name them.
 const PAUSE: Duration = Duration::from_secs(25);
-/// How many rows are read at once.
+/// Rows per query.
 const PAGE: u32 = 1_000;
 
-// Whatever upload is under way when a round begins has ended when the next one does.
+// An upload that is in progress in one round has ended by the next.
 const _: () = assert!(super::upload::STORING.as_secs() < PAUSE.as_secs());
 
 impl Avatars {
-    /// Removes orphans for as long as it runs.
+    /// Sweeps for as long as it is polled.
     pub async fn keep_swept(&self) {
         let mut suspects = BTreeSet::new();
         loop {
@@ -32,18 +34,17 @@ impl Avatars {
         }
     }
 
-    /// One round: removes the blobs that no assistant names and that are among the `suspects`,
-    /// which is what an earlier round has returned. Returns the other blobs without a name.
+    /// One round: removes blobs that no assistant names and that are among the `suspects`, the
+    /// result of an earlier round. Returns the other unnamed blobs.
     ///
-    /// A blob without a name may be one that is just being stored, here or by another instance.
-    /// Storing has a time limit, so after a longer time it is a blob that will never be named. The
-    /// time is the one between two rounds of the same process: neither clocks nor what the store
-    /// says about times matter.
+    /// An unnamed blob may be in the middle of being stored, here or by another instance. Storing
+    /// has a time limit, so a blob that is still unnamed after it never gets a name. Only the time
+    /// between two rounds of this process counts, no clocks are compared.
     ///
     /// # Errors
-    /// Only the stores' own; nothing was removed then.
+    /// Only the stores'; nothing was removed.
     pub async fn sweep(&self, suspects: &BTreeSet<BlobKey>) -> Result<BTreeSet<BlobKey>, Error> {
-        // The blobs first: a row that is written meanwhile names one of them or a later one.
+        // Blobs first: a row written meanwhile names one of them or a later one.
         let mut nameless = self.blobs.all().await?;
         self.forget_the_named(&mut nameless).await?;
         let (orphans, suspects): (BTreeSet<_>, BTreeSet<_>) =

@@ -1,3 +1,5 @@
+//! Uploads of pictures.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,23 +17,20 @@ use super::{Avatars, blobs};
 use crate::Error;
 use crate::ports::{BlobKey, ImageError, PortError, RenderedAvatar};
 
-/// How long storing may take, from the first byte in the blob store to the row that names it. Less
-/// than the pause between two sweeps, which take for an orphan what two of them in succession have
-/// found without a name.
+/// Time limit for storing, from the first byte to the row that names it. Shorter than the sweep's
+/// interval: the sweep removes what two rounds have found unnamed.
 pub(super) const STORING: Duration = Duration::from_secs(20);
 
-/// An upload that is allowed; what is missing is the file.
+/// A permitted upload, waiting for its file.
 pub struct AvatarUpload {
     avatars: Avatars,
     actor: Actor,
     assistant: AssistantId,
-    /// For the file.
     place: OwnedSemaphorePermit,
 }
 
 impl Avatars {
-    /// Asks whether the actor may give the assistant a picture, before a large file is taken in,
-    /// and waits until there is room for it.
+    /// Checks the permission before a large file is read, and waits for room.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.
@@ -53,12 +52,10 @@ impl Avatars {
 }
 
 impl AvatarUpload {
-    /// Gives the assistant the picture in the file, in place of the one it has. When this fails,
-    /// that one stays.
+    /// Replaces the assistant's picture by the one in the file. On failure the old one stays.
     ///
     /// # Errors
-    /// `Invalid` at `file` when the file does not become a picture, `NotFound` when the assistant
-    /// has gone meanwhile.
+    /// `Invalid` at `file` if it cannot be rendered, `NotFound` if the assistant is gone.
     pub async fn finish(self, file: Bytes) -> Result<Assistant, Error> {
         let Self {
             avatars,
@@ -79,8 +76,8 @@ impl AvatarUpload {
 }
 
 impl Avatars {
-    /// On a thread of its own. The file's place and the slot travel with the work: a caller that
-    /// goes away must not let one more in.
+    /// Renders on a blocking thread. Permits move into the job: a caller that leaves must not admit
+    /// another.
     async fn render(
         &self,
         file: Bytes,
@@ -122,8 +119,8 @@ impl Avatars {
         replaced
     }
 
-    /// Removes bytes that the row does not name. Where a store has failed the row may have been
-    /// written all the same: the sweep will see.
+    /// Removes a blob that the row does not name. After a store failure the row may name it; then
+    /// the sweep decides.
     async fn give_up(&self, key: &BlobKey, error: &Error) {
         if !matches!(error, Error::Port(_)) {
             self.blobs.discard(key).await;
@@ -131,7 +128,7 @@ impl Avatars {
     }
 }
 
-/// A decoder that loses its footing has not read the file.
+/// A decoder that panicked has not read the file.
 fn panicked(error: JoinError) -> ImageError {
     tracing::error!(%error, "a file made the image decoder panic");
     ImageError::Damaged(error.into())

@@ -1,3 +1,5 @@
+//! Port: the answer cache.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -6,11 +8,11 @@ use colloquy_domain::{AssistantId, RunId, ThreadId, UserId};
 
 use super::{Embedding, PortError};
 
-/// Keeps answers that were given, to be given again. Nothing that is put is promised to be found:
-/// a cache has a limit and may forget. What it finds was put into that very partition.
+/// Stores reusable answers. Entries may be evicted at any time. An answer is found only in the
+/// partition it was stored in.
 #[async_trait]
 pub trait AnswerCache: Send + Sync {
-    /// The answer to this very question; one from before `oldest` is absent.
+    /// The answer to this exact question, unless it is older than `oldest`.
     async fn find(
         &self,
         partition: &AnswerPartition,
@@ -18,9 +20,9 @@ pub trait AnswerCache: Send + Sync {
         oldest: DateTime<Utc>,
     ) -> Result<Option<Arc<KeptAnswer>>, PortError>;
 
-    /// Answers to questions whose vectors have a cosine similarity of at least `threshold` to this
-    /// one, the most similar first, at most [`MAX_CANDIDATES`]; without those from before
-    /// `oldest`, and those put without a vector or with one of another length.
+    /// Answers to questions with a cosine similarity of at least `threshold`, most similar first,
+    /// at most [`MAX_CANDIDATES`]. Leaves out answers older than `oldest`, without a vector, or
+    /// with one of another length.
     async fn find_similar(
         &self,
         partition: &AnswerPartition,
@@ -29,8 +31,8 @@ pub trait AnswerCache: Send + Sync {
         oldest: DateTime<Utc>,
     ) -> Result<Vec<SimilarAnswer>, PortError>;
 
-    /// Keeps the answer, in place of one to the same question in the partition, and of one from the
-    /// same thread.
+    /// Stores the answer. Replaces one to the same question in the partition, and one from the same
+    /// thread.
     async fn put(
         &self,
         partition: &AnswerPartition,
@@ -38,66 +40,64 @@ pub trait AnswerCache: Send + Sync {
         vector: Option<&Embedding>,
     ) -> Result<(), PortError>;
 
-    /// Removes what is kept here of the assistant, in every partition; how many answers that was.
+    /// Removes all answers of the assistant held here. Returns their number.
     async fn purge(&self, assistant: AssistantId) -> Result<u64, PortError>;
 
-    /// Removes what is kept here of that origin, so that none of its text stays; how many answers
-    /// that was.
+    /// Removes all answers of that origin held here. Returns their number.
     async fn forget(&self, origin: AnswerOrigin) -> Result<u64, PortError>;
 }
 
-/// The most answers that one search for similar questions gives.
+/// Maximum number of similar answers per search.
 pub const MAX_CANDIDATES: usize = 8;
 
-/// What answers may be shared within. Two requests whose partitions differ in anything have
-/// nothing to do with each other, however alike their questions are.
+/// The scope within which answers are shared. Requests of different partitions never share answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AnswerPartition {
-    /// Whose answers.
+    /// The assistant.
     pub assistant: AssistantId,
-    /// For whom.
+    /// The audience.
     pub audience: Audience,
-    /// How often the assistant's answers were purged before.
+    /// Incremented when the assistant's answers are invalidated.
     pub generation: u64,
-    /// A hash of everything that shapes an answer, the embedding model included.
+    /// A hash of everything that shapes an answer, including the embedding model.
     pub fingerprint: [u8; 32],
 }
 
-/// Who may be given what another of them was given.
+/// Who may share answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
-    /// Everybody, of a public assistant.
+    /// Everybody, for a public assistant.
     Public,
-    /// Everybody who is signed in, of a private assistant.
+    /// Every signed-in user, for a private assistant.
     SignedIn,
-    /// One person.
+    /// One user.
     User(UserId),
 }
 
-/// Where an answer was given. It may be given again for as long as that is there.
+/// Where an answer came from. It is reused only while this exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerSource {
-    /// The thread whose first message was the question.
+    /// The thread that began with the question.
     pub thread: ThreadId,
-    /// The run whose messages are the question and the answer.
+    /// The run of the question and answer.
     pub run: RunId,
-    /// Who asked.
+    /// The asker.
     pub asker: Option<UserId>,
 }
 
-/// Answers that go together when something is deleted.
+/// Answers to remove together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerOrigin {
     /// Those of a thread.
     Thread(ThreadId),
-    /// That of a run in its thread.
+    /// That of a run.
     Run(ThreadId, RunId),
-    /// Those to what a user has asked. May take a look at every answer.
+    /// Those to a user's questions. May scan all answers.
     Asker(UserId),
 }
 
 impl AnswerOrigin {
-    /// Whether an answer from there is one of them.
+    /// Whether this covers an answer from `source`.
     #[must_use]
     pub fn contains(self, source: &AnswerSource) -> bool {
         match self {
@@ -108,24 +108,24 @@ impl AnswerOrigin {
     }
 }
 
-/// An answer as it is kept.
+/// A cached answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptAnswer {
-    /// The question in its normal form.
+    /// The normalised question.
     pub question: String,
-    /// What was answered.
+    /// The answer.
     pub answer: String,
-    /// Where.
+    /// Its source.
     pub source: AnswerSource,
-    /// When.
+    /// When it was given.
     pub created_at: DateTime<Utc>,
 }
 
-/// An answer to a similar question.
+/// The answer to a similar question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimilarAnswer {
-    /// The answer and its question.
+    /// The answer with its question.
     pub kept: Arc<KeptAnswer>,
-    /// The cosine of the questions' vectors.
+    /// Cosine similarity of the questions.
     pub similarity: f32,
 }

@@ -1,3 +1,5 @@
+//! Port: assistants.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -5,7 +7,7 @@ use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelNa
 
 use super::{OffsetList, OffsetPage, PortError};
 
-/// Keeps the assistants.
+/// Stores assistants.
 #[async_trait]
 pub trait AssistantRepository: Send + Sync {
     /// Stores a new assistant.
@@ -14,45 +16,44 @@ pub trait AssistantRepository: Send + Sync {
     /// `Conflict(AssistantSlug)`.
     async fn add(&self, assistant: &Assistant) -> Result<(), PortError>;
 
-    /// The assistant of that id or slug, if it is in `scope`; else `None`, after the same work
-    /// whether it is absent or out of scope. Who keeps copies gives the same one out again and
-    /// again.
+    /// The assistant with that id or slug, if in `scope`; `None` after the same work whether it is
+    /// missing or out of scope. A cache returns the same `Arc` again.
     async fn get(
         &self,
         reference: &AssistantRef,
         scope: &AssistantScope,
     ) -> Result<Option<Arc<Assistant>>, PortError>;
 
-    /// A page of the assistants in `scope`, by name in the order of code points, then by id. It
-    /// ends early before it has more than [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but
-    /// not before its first assistant. Who keeps copies gives the same one out again and again.
+    /// A page of the assistants in `scope`, by name in code point order, then id. Ends before
+    /// [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text are exceeded, but not before the first
+    /// assistant. A cache returns the same `Arc` again.
     async fn list(
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
     ) -> Result<Arc<OffsetList<Assistant>>, PortError>;
 
-    /// Writes what `change` makes of the stored assistant, never of a copy; how it was before, and
-    /// how it is then. Of many changes at once each is made of what the one before has written.
-    /// Neither the id nor the generation of answers changes.
+    /// Replaces the stored assistant by the result of `change`, which gets the stored one, never a
+    /// cached copy. Returns both. Concurrent changes are applied one after the other. Id and answer
+    /// generation never change.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict(AssistantRevision)` when `change` refuses, `Conflict(AssistantSlug)`.
+    /// `NotFound`, `Conflict(AssistantRevision)` if `change` refuses, `Conflict(AssistantSlug)`.
     async fn update(
         &self,
         id: AssistantId,
         change: &AssistantChange<'_>,
     ) -> Result<(Assistant, Assistant), PortError>;
 
-    /// Begins a new generation of the assistant's answers, so that none of the earlier ones is
-    /// served again; nothing else of the assistant changes. Of many calls each begins one.
+    /// Increments the generation of the assistant's answers, which invalidates earlier ones.
+    /// Nothing else changes. Concurrent calls each increment it.
     ///
     /// # Errors
     /// `NotFound`.
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError>;
 
-    /// Removes the assistant. Threads opened for it stay, without an assistant; messages and
-    /// runs keep its id.
+    /// Deletes the assistant. Threads opened for it stay without an assistant; messages and runs
+    /// keep its id.
     ///
     /// # Errors
     /// `NotFound`.
@@ -61,8 +62,7 @@ pub trait AssistantRepository: Send + Sync {
     /// At most `limit` of the models that assistants have, each once.
     async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError>;
 
-    /// The first `limit` of the assistants behind `after` that have a picture, by id. Always as they
-    /// are, also where other methods answer from copies.
+    /// The first `limit` assistants with a picture after `after`, by id. Never from a cache.
     async fn avatars(
         &self,
         after: Option<AssistantId>,
@@ -70,7 +70,7 @@ pub trait AssistantRepository: Send + Sync {
     ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError>;
 }
 
-/// How many bytes of longer text an assistant has: what the bound of a page counts.
+/// Bytes of long text in an assistant, as counted for page bounds.
 #[must_use]
 pub fn assistant_bytes(assistant: &Assistant) -> u64 {
     let schema = assistant.output_schema.as_ref();
@@ -80,26 +80,25 @@ pub fn assistant_bytes(assistant: &Assistant) -> u64 {
     (assistant.instructions.as_str().len() + description + schema) as u64
 }
 
-/// Makes an assistant out of what is stored, or refuses what it is not based on. It may be called
-/// several times.
+/// Derives the new assistant from the stored one, or refuses. May be called repeatedly.
 pub type AssistantChange<'a> = dyn Fn(&Assistant) -> Option<Assistant> + Send + Sync + 'a;
 
-/// Which assistants somebody may see; part of the query.
+/// The assistants that somebody may see; part of the query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AssistantScope {
-    /// Every one.
+    /// All.
     All,
-    /// The enabled ones.
+    /// Enabled ones.
     Enabled,
-    /// The enabled ones that need no sign-in.
+    /// Enabled ones that are not private.
     Public,
     /// Those with these ids.
     Only(Vec<AssistantId>),
 }
 
 impl AssistantScope {
-    /// Whether the scope takes in this assistant: what a store's filter must agree with.
+    /// Whether the assistant is in scope. Stores' filters must agree with it.
     #[must_use]
     pub fn contains(&self, assistant: &Assistant) -> bool {
         match self {

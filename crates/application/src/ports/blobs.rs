@@ -1,37 +1,38 @@
+//! Port: blobs.
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use colloquy_domain::Violation;
 
 use super::PortError;
 
-/// Keeps byte strings by key, such as avatars.
+/// Stores bytes by key.
 #[async_trait]
 pub trait BlobStore: Send + Sync {
-    /// Stores the bytes, in place of what the key held. Durable when answered; a reader sees the
-    /// old bytes or the new ones, never a part.
+    /// Stores the bytes, replacing those of the key. Durable on return. Readers see the old bytes
+    /// or the new ones, never a mix.
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), PortError>;
 
-    /// The bytes of that key; absent is `None`.
+    /// The bytes of the key; `None` if missing.
     async fn get(&self, key: &BlobKey) -> Result<Option<Bytes>, PortError>;
 
-    /// Removes the key; one that is absent already is no error.
+    /// Deletes the key. A missing key is no error.
     async fn delete(&self, key: &BlobKey) -> Result<(), PortError>;
 
-    /// The keys that begin with `prefix` and a slash, in no certain order.
+    /// The keys that begin with `prefix` and a slash, in any order.
     async fn list(&self, prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError>;
 }
 
-/// Where a blob lies: segments of lower-case ASCII letters, digits, hyphens, underscores and dots
-/// (never only dots), joined by slashes, 512 bytes at the most. Made from ids and hashes, never
-/// from names that people gave.
+/// A key: segments of lower-case ASCII letters, digits, hyphens, underscores and dots (not dots
+/// only), joined by slashes, at most 512 bytes. Made from ids and hashes, never from user input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 
 impl BlobKey {
-    /// Checks the form.
+    /// Checks the format.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_format`.
+    /// `invalid_format`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
         let text = text.into();
         let fits = text.len() <= 512 && text.split('/').all(is_segment);
@@ -42,7 +43,7 @@ impl BlobKey {
         }
     }
 
-    /// The key's text.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,37 +1,39 @@
+//! Port: embeddings.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::PortError;
 
-/// Turns texts into vectors that lie close together where the texts mean about the same.
+/// Embeds texts: similar meanings give close vectors.
 #[async_trait]
 pub trait Embedder: Send + Sync {
-    /// Names the model: vectors of different models are not to be compared.
+    /// The model's name. Vectors of different models are not comparable.
     fn model(&self) -> &str;
 
-    /// The text's vector: the same length for every text, and the same vector, but for rounding,
-    /// for the same text. Takes what time it takes; the caller has a limit.
+    /// The text's vector: always of the same length, and deterministic except for rounding. The
+    /// caller limits the time.
     ///
     /// # Errors
-    /// `Unavailable`, or `Other` for an answer that is no vector.
+    /// `Unavailable`; `Other` for an invalid vector.
     async fn embed(&self, text: &str) -> Result<Embedding, PortError>;
 }
 
-/// A vector of length one: the cosine of two of them is the sum of their products.
+/// A unit vector; the dot product of two is their cosine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding(Arc<[f32]>);
 
-/// The numbers are no direction: there are none or too many, one is not finite, or all are zero.
+/// There are no numbers or too many, one is not finite, or all are zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an embedding has 1 to {max} finite numbers, not all of them zero", max = Embedding::MAX_LENGTH)]
 pub struct InvalidEmbedding;
 
 impl Embedding {
-    /// More numbers than any model gives.
+    /// Longer than any model's vectors.
     pub const MAX_LENGTH: usize = 8192;
 
-    /// The direction of these numbers.
+    /// Normalises the numbers.
     ///
     /// # Errors
     /// [`InvalidEmbedding`].
@@ -46,7 +48,7 @@ impl Embedding {
         Ok(Self(unit.collect()))
     }
 
-    /// The numbers.
+    /// The components.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {
         &self.0

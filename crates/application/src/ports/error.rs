@@ -1,57 +1,59 @@
+//! Errors of the ports.
+
 use std::error::Error as StdError;
 
-/// A cause, kept whole.
+/// A cause.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// How a port method may fail. Which of these a method promises is said at the method; any may
-/// answer `Unavailable`, `Corrupt` or `Other`.
+/// Errors of port methods. Each method documents its own; any may return `Unavailable`, `Corrupt`
+/// or `Other`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PortError {
-    /// A record that the method must change, or refers to, is not there.
+    /// A record to change, or referred to, is missing.
     #[error("no such record")]
     NotFound,
-    /// The write would break a uniqueness or ordering rule; nothing was written.
+    /// A uniqueness or ordering rule refused the write. Nothing was written.
     #[error("conflict: {0:?}")]
     Conflict(Constraint),
-    /// The other side cannot be reached or has no room now; the same call may succeed later.
+    /// The other side cannot be reached, or is overloaded. A retry may succeed.
     #[error("unavailable")]
     Unavailable(#[source] BoxError),
-    /// What is stored does not fit the domain's rules.
+    /// Stored data violates the domain's rules.
     #[error("corrupt record: {table}.{column} of {row}")]
     Corrupt {
-        /// Where it lies.
+        /// The table.
         table: &'static str,
-        /// Which part of the record.
+        /// The column.
         column: &'static str,
         /// The record's key.
         row: String,
-        /// What is wrong with it.
+        /// The violation.
         #[source]
         source: BoxError,
     },
-    /// Anything else; a fault of ours or of the adapter.
+    /// Anything else; a bug or an adapter's failure.
     #[error("port failure")]
     Other(#[source] BoxError),
 }
 
 impl PortError {
-    /// Wraps a cause for which there is no better case.
+    /// Wraps a cause that fits no other case.
     pub fn other(source: impl Into<BoxError>) -> Self {
         Self::Other(source.into())
     }
 
-    /// Wraps a cause that is expected to pass.
+    /// Wraps a transient cause.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::Unavailable(source.into())
     }
 }
 
-/// The rules that the stores hold.
+/// Rules enforced by stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Constraint {
-    /// No two users have the same email, case aside.
+    /// Emails are unique, ignoring case.
     UserEmail,
     /// A password is changed from the one that was verified.
     UserPassword,
@@ -59,16 +61,16 @@ pub enum Constraint {
     LastAdministrator,
     /// A user has at most [`MAX_API_KEYS`](super::MAX_API_KEYS) API keys.
     ApiKeysPerUser,
-    /// No two assistants have the same slug.
+    /// Slugs are unique.
     AssistantSlug,
-    /// An assistant is changed from the revision that was read.
+    /// An assistant is changed from the expected revision.
     AssistantRevision,
     /// A thread has at most one run in progress.
     ActiveRunPerThread,
-    /// A user has at most as many runs in progress as the start allows.
+    /// A user's runs in progress are limited.
     ActiveRunsPerUser,
-    /// Only the holder of a run's lease ends it, and only once.
+    /// Only the lease holder ends a run, once.
     RunLease,
-    /// One user's idempotency key always stands for the same request.
+    /// A user's idempotency key identifies one request.
     IdempotencyKey,
 }

@@ -1,16 +1,18 @@
+//! Port: health checks.
+
 use async_trait::async_trait;
 
 use super::PortError;
 
-/// Tells whether something that the service cannot do without answers.
+/// Checks something that the service depends on.
 #[async_trait]
 pub trait HealthCheck: Send + Sync {
-    /// What is checked, for people: `database`, `blobs`.
+    /// What is checked: `database`, `blobs`.
     fn name(&self) -> &'static str;
 
-    /// Asks for a sign of life, at the cost of one round trip.
+    /// Checks it, in one round trip.
     ///
     /// # Errors
-    /// `Unavailable` when there is none.
+    /// `Unavailable`.
     async fn check(&self) -> Result<(), PortError>;
 }

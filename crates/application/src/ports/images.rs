@@ -1,70 +1,71 @@
+//! Port: rendering avatars.
+
 use bytes::Bytes;
 use colloquy_domain::{AvatarKind, Violation};
 
 use super::BoxError;
 
-/// Makes, from a file that somebody has sent, the picture that everybody is shown.
+/// Renders uploaded files as avatars.
 ///
 /// # Obligations
-/// - What comes out was encoded here, at most [`MAX_AVATAR_SIDE`] pixels each way: it has
-///   nothing of the file but what one sees, neither metadata nor what stood behind the picture.
-/// - The file alone says what it is; names and declared types play no part. Of an animation the
-///   first frame counts.
+/// - The result is encoded anew, at most [`MAX_AVATAR_SIDE`] pixels each way, and contains only
+///   visible pixels: no metadata, nothing appended to the file.
+/// - The format is detected from the file alone. Of an animation, the first frame is used.
 /// - The same file gives the same bytes.
-/// - A file of few bytes that would become large is refused before it has become so.
+/// - A small file that would expand to a large image is refused before it is decoded.
 pub trait AvatarRenderer: Send + Sync {
-    /// The picture in the file. Blocks for as long as that takes, which may be a second.
+    /// Renders the file. Blocks, up to a second.
     ///
     /// # Errors
     /// See [`ImageError`].
     fn render(&self, file: &[u8]) -> Result<RenderedAvatar, ImageError>;
 }
 
-/// The most bytes that a file may have.
+/// Maximum size of a file.
 pub const MAX_IMAGE_BYTES: usize = 5 * 1024 * 1024;
-/// The most pixels that the picture in a file may have each way.
+/// Maximum pixels of a file's picture each way.
 pub const MAX_IMAGE_SIDE: u32 = 4096;
-/// The most pixels that a rendered picture has each way.
+/// Maximum pixels of a rendered avatar each way.
 pub const MAX_AVATAR_SIDE: u32 = 512;
 
-/// A picture to show.
+/// A rendered avatar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedAvatar {
-    /// What the bytes are.
+    /// The format.
     pub kind: AvatarKind,
-    /// The bytes.
+    /// The encoded picture.
     pub bytes: Bytes,
 }
 
-/// Why a file does not become an avatar.
+/// Why a file cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// It does not begin as any image does.
+    /// No image signature.
     #[error("must be an image: PNG, JPEG, WebP or GIF")]
     NotAnImage,
-    /// An image, but none of those that are taken.
+    /// An image of an unsupported format.
     #[error("must be PNG, JPEG, WebP or GIF, not {0}")]
     UnsupportedKind(&'static str),
     /// More than [`MAX_IMAGE_BYTES`].
     #[error("must have at most 5 MiB")]
     TooManyBytes,
-    /// More than [`MAX_IMAGE_SIDE`] one way or the other.
+    /// More than [`MAX_IMAGE_SIDE`] in one direction.
     #[error("must have at most 4096 x 4096 pixels")]
     TooManyPixels,
-    /// Within the limits of size, yet stored in a form that takes too much memory to read.
+    /// Within the size limits, but too expensive to decode.
     #[error("takes too much memory to be read: save it with fewer pixels, or not as progressive")]
     TooCostly,
-    /// It breaks off, or is not what its beginning promises.
+    /// Truncated or malformed.
     #[error("is damaged or breaks off")]
     Damaged(#[source] BoxError),
-    /// The picture could not be written; a fault of ours.
+    /// Encoding failed; a bug.
     #[error("the picture could not be encoded")]
     Unencodable(#[source] BoxError),
 }
 
 impl ImageError {
-    /// The rule that the file breaks; `None` for a fault of ours.
+    /// The rule that the file breaks; `None` for a bug.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
         let code = match self {

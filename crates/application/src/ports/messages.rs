@@ -10,12 +10,12 @@ use colloquy_domain::{
 
 use super::PortError;
 
-/// Reads and removes messages. They are written by runs: see [`RunRepository`](super::RunRepository).
+/// Reads and deletes messages. Runs write them, see [`RunRepository`](super::RunRepository).
 ///
-/// What a method costs does not depend on the length of the thread.
+/// The cost of a method does not depend on the length of the thread.
 #[async_trait]
 pub trait MessageRepository: Send + Sync {
-    /// The message of that id in that thread; absent is `None`.
+    /// The message; `None` if missing.
     async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError>;
 
     /// Messages of the thread in `scope`, those nearest to `from` first: at most `limit`, and at
@@ -29,8 +29,8 @@ pub trait MessageRepository: Send + Sync {
         limit: u32,
     ) -> Result<MessagePage, PortError>;
 
-    /// The newest messages of the thread before position `before` but those of tools, in order of
-    /// position: at most `limit`, and as many as have at most `max_bytes` of text together.
+    /// The newest messages before position `before`, without tools' results, in order of position:
+    /// at most `limit`, and at most `max_bytes` of text.
     async fn latest(
         &self,
         thread: ThreadId,
@@ -39,20 +39,18 @@ pub trait MessageRepository: Send + Sync {
         max_bytes: u64,
     ) -> Result<Vec<Message>, PortError>;
 
-    /// The messages of one run but those of tools, in order of position.
+    /// The messages of a run, without tools' results, in order of position.
     async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError>;
 
-    /// What assistants thought before they said these messages; of others nothing. The messages are
-    /// taken in the order given, as far as their reasoning has at most `max_bytes` bytes of UTF-8 in
-    /// all, the first in any case.
+    /// The assistants' reasoning before these messages. Takes messages in the given order until
+    /// `max_bytes` of UTF-8 are reached, but at least the first.
     async fn reasoning(
         &self,
         messages: &[MessageId],
         max_bytes: usize,
     ) -> Result<Reasoning, PortError>;
 
-    /// Removes a message, and what the log of its run says of it; the others keep their
-    /// positions.
+    /// Deletes a message and its text in the run's log. Other messages keep their positions.
     ///
     /// # Errors
     /// `NotFound`.
@@ -107,17 +105,17 @@ pub struct MessagePage {
     pub has_opposite: bool,
 }
 
-/// What was thought before some messages.
+/// Reasoning before messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reasoning {
-    /// By the message.
+    /// By message.
     pub texts: HashMap<MessageId, String>,
-    /// The first of the messages that was left out for its length.
+    /// The first message that was left out for size.
     pub left_out: Option<MessageId>,
 }
 
 impl Reasoning {
-    /// How many of the texts with these lengths fit, the first in any case.
+    /// How many texts of these lengths fit, at least one.
     #[must_use]
     pub fn fitting(lengths: impl IntoIterator<Item = usize>, max_bytes: usize) -> usize {
         let mut left = max_bytes;
@@ -130,24 +128,24 @@ impl Reasoning {
     }
 }
 
-/// Which messages of a thread are meant.
+/// The kinds of messages to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageScope {
-    /// What people and assistants say.
+    /// Messages of people and assistants.
     Conversation,
-    /// That, and what tools answered.
+    /// Those and tools' results.
     WithTools,
 }
 
 impl MessageScope {
-    /// Whether the scope takes in messages of this kind: what a store's filter must agree with.
+    /// Whether the kind is in scope. Stores' filters must agree with it.
     #[must_use]
     pub fn contains(self, kind: MessageKind) -> bool {
         self == Self::WithTools || kind != MessageKind::Tool
     }
 }
 
-/// How many bytes of text a message has: what bounds of pages count.
+/// Bytes of text in a message, as counted for page bounds.
 #[must_use]
 pub fn text_bytes(message: &Message) -> u64 {
     let call = message.tool_call.as_deref().map_or(0, |answered| {
@@ -156,7 +154,7 @@ pub fn text_bytes(message: &Message) -> u64 {
     (message.content.len() + call) as u64
 }
 
-/// A message before the store has given it its position. The content has no NUL.
+/// A message without a position. The content contains no NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
     /// See [`Message::id`].
@@ -165,8 +163,8 @@ pub struct NewMessage {
     pub kind: MessageKind,
     /// See [`Message::content`].
     pub content: String,
-    /// What the assistant thought before it said that, to be kept beside the message: see
-    /// [`MessageRepository::reasoning`]. Without NUL.
+    /// Reasoning before the message, stored beside it: see [`MessageRepository::reasoning`].
+    /// Contains no NUL.
     pub reasoning: Option<String>,
     /// See [`Message::status`].
     pub status: MessageStatus,
@@ -179,7 +177,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// The message as it stands in its thread.
+    /// The message at its position in a thread.
     #[must_use]
     pub fn placed(self, thread_id: ThreadId, run_id: RunId, position: u64) -> Message {
         Message {

@@ -1,7 +1,7 @@
-//! What the use cases need from the world, as contracts.
+//! The ports: what the use cases require from adapters.
 //!
-//! Every method is atomic: it happens as a whole or not at all, also when the caller's future is
-//! dropped or the process dies. Reads see every write that was answered before they began.
+//! Every method is atomic, also when its future is dropped or the process dies. Reads see every
+//! write that returned before they began.
 
 mod answers;
 mod assistants;

@@ -1,3 +1,5 @@
+//! Port: chat models.
+
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -10,16 +12,15 @@ use serde_json::Value;
 
 use super::BoxError;
 
-/// Asks language models. One call is one attempt: retries and the limits for the first token, for
-/// silence, for the whole run and for the length of the answer are the run engine's, so that every
-/// adapter has them alike. The limit for connecting is the adapter's.
+/// Calls chat models. One call is one attempt: retries and the limits on first token, silence,
+/// total time and length are the run engine's. The connect timeout is the adapter's.
 #[async_trait]
 pub trait ChatModel: Send + Sync {
-    /// Whether such a model can be asked here: its provider is known and has what it needs. Does
-    /// no I/O; whether the provider has a model of that name shows when it is asked.
+    /// Whether the model can be called: its provider is known and configured. Does no I/O, so an
+    /// unknown model of a known provider passes.
     ///
     /// # Errors
-    /// A `Violation` with the code `unknown_provider` or `provider_not_configured`.
+    /// `unknown_provider` or `provider_not_configured`.
     fn check(&self, model: &ModelName) -> Result<(), Violation>;
 
     /// The providers whose models can be named here, by name. Does no I/O. An adapter that does not
@@ -28,12 +29,12 @@ pub trait ChatModel: Send + Sync {
         Vec::new()
     }
 
-    /// Sends the request and returns the answer as it comes. The stream ends after its first
-    /// `End` or error; a stream that ends without either was cut, and an adapter reports that as
-    /// `Broken`. Dropping the stream closes the connection.
+    /// Sends the request and returns the answer as a stream, which ends after its first `End` or
+    /// error. An answer that was cut is an error, `Broken`. Dropping the stream closes the
+    /// connection.
     ///
     /// # Errors
-    /// What kept the provider from beginning an answer.
+    /// Why no answer began.
     async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError>;
 }
 
@@ -48,50 +49,49 @@ pub struct ModelProvider {
     pub models: Vec<ModelName>,
 }
 
-/// An answer as it comes.
+/// A streamed answer.
 pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, ModelError>> + Send>>;
 
-/// What a model is asked.
+/// A request to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
-    /// Which model.
+    /// The model.
     pub model: ModelName,
-    /// What it is told first; `None` when the assistant has no instructions.
+    /// The system prompt.
     pub instructions: Option<String>,
-    /// The conversation, oldest first; never empty. It begins with the user and does not end with
-    /// the model, whose utterances are never neighbours, nor the user's.
+    /// The conversation, oldest first; never empty. Starts with the user and never ends with the
+    /// model. Neither speaks twice in a row.
     pub messages: Vec<ChatMessage>,
-    /// Generation settings; its history limits and tags are not for the model.
+    /// Generation settings. History limits and tags do not concern the model.
     pub configuration: Configuration,
-    /// What it may call; no two of one name.
+    /// Tools it may call, with unique names.
     pub tools: Vec<ToolDefinition>,
-    /// Whether it may call them now: after its last round it is still told what its earlier calls
-    /// were about, but has to answer.
+    /// Whether tools may be called now. After the last round the model still sees the tools, but
+    /// has to answer.
     pub may_call_tools: bool,
-    /// The JSON Schema of the answer, to be asked for in the provider's own way where it has one.
-    /// The instructions say it too, and the answer is validated afterwards.
+    /// JSON Schema of the answer, to be requested natively where the provider can. The instructions
+    /// contain it too, and the answer is validated.
     pub output_schema: Option<Value>,
 }
 
-/// One utterance of a conversation.
+/// A message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatMessage {
-    /// A person's.
+    /// The user's.
     User(String),
     /// The model's.
     Assistant {
-        /// What it said; empty where it only called tools.
+        /// Empty if it only called tools.
         text: String,
-        /// The tools it called. Each call has its result among the messages that follow before
-        /// anybody else speaks.
+        /// Its tool calls. Every call has its result before anybody else speaks.
         tool_calls: Vec<ToolCall>,
     },
-    /// A tool's.
+    /// A tool's result.
     Tool(ToolResult),
 }
 
 impl ChatMessage {
-    /// What is said.
+    /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
@@ -101,31 +101,31 @@ impl ChatMessage {
     }
 }
 
-/// A tool as a model is told of it.
+/// A tool as shown to the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolDefinition {
-    /// By which the model calls it.
+    /// The name that the model calls.
     pub name: ToolName,
-    /// What it does and when to use it, for the model to read.
+    /// What it does and when to use it.
     pub description: String,
-    /// The JSON Schema of its arguments: an object.
+    /// JSON Schema of the arguments; an object.
     pub parameters: Value,
 }
 
-/// A piece of an answer.
+/// Part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChatEvent {
-    /// Some more text; never cut within a character.
+    /// Text; never cut within a character.
     Text(String),
-    /// What the model thinks on its way to the answer, of which it is no part; some more of it.
+    /// Reasoning, which is not part of the answer.
     Reasoning(String),
-    /// A sign of life that is not part of the answer: the model writes the arguments of a call, or
-    /// thinks without saying what. At most one for each event of the provider's.
+    /// A sign of life that resets the idle limit: arguments of a call, or hidden reasoning. At most
+    /// one per event of the provider.
     Progress,
-    /// A whole call of a tool. After its calls the answer ends; the reason is `Stop` then.
+    /// A complete tool call. The answer then ends with `Stop`.
     ToolCall(ToolCall),
-    /// The answer is over.
+    /// The end of the answer.
     End(ChatEnd),
 }
 
@@ -134,25 +134,25 @@ pub enum ChatEvent {
 pub struct ChatEnd {
     /// Why the model stopped.
     pub finish_reason: FinishReason,
-    /// What the provider counted, where it says.
+    /// The provider's token counts, if any.
     pub usage: Option<Usage>,
 }
 
-/// Why a model did not answer, or not to the end.
+/// Why a model failed.
 #[derive(Debug, thiserror::Error)]
 #[error("model call failed: {kind:?}")]
 pub struct ModelError {
-    /// What went wrong, as far as it matters to what is done next.
+    /// Decides what happens next.
     pub kind: ModelErrorKind,
-    /// How long the provider asks to be left alone.
+    /// The provider's `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The cause, for the operator's log only: it may carry the provider's own words.
+    /// The cause, for the log only: it may contain the provider's own words.
     #[source]
     pub source: Option<BoxError>,
 }
 
 impl ModelError {
-    /// An error of that kind with its cause.
+    /// An error with its cause.
     pub fn new(kind: ModelErrorKind, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
@@ -172,31 +172,30 @@ impl From<ModelErrorKind> for ModelError {
     }
 }
 
-/// What went wrong with a model call.
+/// Kinds of model failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ModelErrorKind {
-    /// No connection: name, refusal, reset before the answer began. Worth another attempt.
+    /// Connection failure before the answer began. Retried.
     Unreachable,
-    /// The provider says 408, 409 or 5xx. Worth another attempt.
+    /// 408, 409 or 5xx. Retried.
     Unavailable,
-    /// The provider says 429. Worth another attempt after `retry_after`.
+    /// 429. Retried after `retry_after`.
     RateLimited,
-    /// One of the time limits ran out. Never repeated.
+    /// A time limit was exceeded. Never retried.
     TimedOut,
-    /// The provider is unknown here, has no key, or refuses ours (401, 403).
+    /// Unknown provider, missing key, or the provider refuses the key (401, 403).
     NotConfigured,
-    /// The conversation does not fit the model's window.
+    /// The conversation exceeds the context window.
     ContextTooLong,
-    /// The provider refuses the request for another reason (other 4xx), or its certificate is
-    /// not to be trusted.
+    /// Refused for another reason (other 4xx), or the certificate is not trusted.
     Refused,
-    /// The answer is not one: cut, malformed, of the wrong type, empty, beyond every bound.
+    /// Truncated, malformed, empty or oversized answer.
     Broken,
 }
 
 impl ModelErrorKind {
-    /// Whether another attempt may help, provided that no part of an answer has come yet.
+    /// Whether a retry may help, as long as no part of an answer has come.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(
@@ -205,7 +204,7 @@ impl ModelErrorKind {
         )
     }
 
-    /// Its stable name, in `snake_case`.
+    /// Stable name in `snake_case`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

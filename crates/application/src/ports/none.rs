@@ -1,4 +1,4 @@
-//! `()` as the adapter of optional ports: it stores nothing.
+//! `()` as an adapter of optional ports.
 
 use std::sync::Arc;
 
@@ -12,7 +12,6 @@ use super::{
     ImageError, KeptAnswer, PortError, RenderedAvatar, SimilarAnswer,
 };
 
-/// Caches no answer.
 #[async_trait]
 impl AnswerCache for () {
     async fn find(
@@ -52,7 +51,7 @@ impl AnswerCache for () {
     }
 }
 
-/// Holds no blob and refuses new ones.
+/// Holds no blobs and refuses new ones.
 #[async_trait]
 impl BlobStore for () {
     async fn put(&self, _key: &BlobKey, _bytes: Bytes) -> Result<(), PortError> {
@@ -72,7 +71,6 @@ impl BlobStore for () {
     }
 }
 
-/// Refuses every picture.
 impl AvatarRenderer for () {
     fn render(&self, _file: &[u8]) -> Result<RenderedAvatar, ImageError> {
         Err(ImageError::Unencodable("no renderer is configured".into()))

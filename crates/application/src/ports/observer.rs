@@ -1,33 +1,34 @@
+//! Port: metrics.
+
 use std::time::Duration;
 
 use colloquy_domain::{CacheHit, FinishReason, RunErrorCode, RunStatus, Usage};
 
 use super::ModelErrorKind;
 
-/// Is told what happens, for whoever counts it. Every method does nothing unless it is overridden.
+/// Receives metrics. Methods do nothing unless overridden.
 ///
 /// # Obligations
-/// - A call returns at once and does no I/O: it is made in the midst of the work.
+/// - Calls return at once and do no I/O.
 pub trait Observer: Send + Sync {
-    /// A run has ended and its end is stored; whoever wrote the end says so.
+    /// A run's end was stored. Reported by whoever stored it.
     fn run_ended(&self, _end: RunSummary) {}
 
-    /// The first piece of a run's answer has come from a model of that provider, so long after the
-    /// run began. Not said of answers that were given before.
+    /// The first part of a run's answer came from this provider, after that time. Not reported for
+    /// cached answers.
     fn first_token(&self, _provider: &str, _after: Duration) {}
 
-    /// A model of that provider was asked once, with what it counted of its tokens where it did.
-    /// Not said of attempts that were broken off from our side.
+    /// A model call ended, with its token counts if known. Not reported for calls that this side
+    /// aborted.
     fn model_asked(&self, _provider: &str, _outcome: Result<Option<Usage>, ModelErrorKind>) {}
 
-    /// A model has called a tool.
+    /// A tool call ended.
     fn tool_used(&self, _outcome: ToolOutcome) {}
 
-    /// A question was put to an assistant whose answers may be given again.
+    /// A question was looked up in the answer cache.
     fn answer_looked_up(&self, _outcome: LookupOutcome) {}
 }
 
-/// Counts nothing.
 impl Observer for () {}
 
 /// How a run ended.
@@ -39,31 +40,31 @@ pub struct RunSummary {
     pub error: Option<RunErrorCode>,
     /// Why the model stopped.
     pub finish_reason: Option<FinishReason>,
-    /// From the saved message to the end; `None` of a run that was found abandoned.
+    /// From the stored message to the end; `None` for an abandoned run.
     pub duration: Option<Duration>,
 }
 
-/// What became of a tool call.
+/// How a tool call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ToolOutcome {
-    /// The tool has answered.
+    /// The tool returned a result.
     Answered,
-    /// It has answered that it could not.
+    /// The tool returned an error.
     Failed,
-    /// It took too long.
+    /// Timed out.
     TimedOut,
-    /// It panicked.
+    /// Panicked.
     Panicked,
-    /// The arguments were not what it takes; it was not called.
+    /// The arguments were invalid; not called.
     InvalidArguments,
-    /// The assistant lists no such tool.
+    /// The assistant has no such tool.
     Unknown,
-    /// The run had used up its budget; it was not called.
+    /// The run's budget was exhausted; not called.
     OverBudget,
 }
 
 impl ToolOutcome {
-    /// Its stable name, in `snake_case`.
+    /// Stable name in `snake_case`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -78,21 +79,21 @@ impl ToolOutcome {
     }
 }
 
-/// What the answer cache knew of a question.
+/// Result of a lookup in the answer cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LookupOutcome {
-    /// An answer, and how it was found.
+    /// Found.
     Hit(CacheHit),
-    /// Nothing.
+    /// Not found.
     Miss,
-    /// It was not asked: the request wants a new answer.
+    /// Skipped on request.
     Bypassed,
-    /// It was not asked: the question is not the first of its thread, or is empty.
+    /// Not the first message of a thread, or empty.
     Ineligible,
 }
 
 impl LookupOutcome {
-    /// Its stable name, in `snake_case`.
+    /// Stable name in `snake_case`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,21 +1,22 @@
-/// How many bytes of text a page of messages or assistants has at the most, unless its first item
-/// alone has more.
+//! Pages of lists.
+
+/// Maximum bytes of text in a page of messages or assistants, unless its first item is larger.
 pub const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// A stretch of an ordered list by numbers, as the catalogue's `skip` and `limit` ask for it.
+/// A page by offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OffsetPage {
-    /// How many items to pass over.
+    /// Items to skip.
     pub skip: u64,
-    /// How many items to return at the most.
+    /// Maximum number of items.
     pub limit: u32,
 }
 
-/// A page and how long the whole list is, both seen at one moment.
+/// A page with the length of the whole list, read at the same time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OffsetList<T> {
     /// The page.
     pub items: Vec<T>,
-    /// How many items the list has in all.
+    /// Length of the whole list.
     pub total: u64,
 }

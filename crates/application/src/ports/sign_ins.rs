@@ -1,3 +1,5 @@
+//! Port: sign-in attempts.
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -10,72 +12,68 @@ use uuid::Uuid;
 use super::PortError;
 use crate::sign_in_limits::{Admission, SignInLimits};
 
-/// Keeps the attempts to sign in that count against a limit, and the places from which people
-/// have signed in. Nothing is kept in the clear.
+/// Stores sign-in attempts for rate limits, and the places that accounts have signed in from.
+/// Stores hashes only.
 #[async_trait]
 pub trait SignInRepository: Send + Sync {
-    /// Judges the attempt as [`SignInLimits::judge`] says, and keeps it as undecided if it is
-    /// admitted. Of attempts at once that share their account or their place each is judged with
-    /// those before it in view, on whichever instance.
+    /// Judges the attempt by [`SignInLimits::judge`] and stores it as undecided if admitted.
+    /// Concurrent attempts for the same account or place are serialised, also across instances.
     async fn begin(
         &self,
         attempt: &SignInAttempt,
         limits: SignInLimits,
     ) -> Result<Admission, PortError>;
 
-    /// The attempt was decided: the password was wrong. It counts from then on. One that is not
-    /// kept any more is passed over.
+    /// Decides the attempt: wrong password. Does nothing if it is no longer stored.
     async fn refuse(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
-    /// The attempt was decided: the password was right. It counts no more, and its place is known
-    /// to its account, last at the time of the attempt.
+    /// Decides the attempt: right password. It no longer counts, and its place becomes known to its
+    /// account.
     async fn succeed(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
-    /// The attempt was given up before it was decided: it counts as if it had never begun. One
-    /// that is not kept any more is passed over.
+    /// Withdraws an undecided attempt: it does not count. Does nothing if it is no longer stored.
     async fn withdraw(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
-    /// Removes what no judgement has a use for at `now`, but at most 10,000 attempts; how much.
+    /// Removes what no longer matters at `now`, at most 10,000 attempts. Returns the number.
     async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
 }
 
-/// Somebody tries to sign in.
+/// A sign-in attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInAttempt {
-    /// Names the attempt.
+    /// Its id.
     pub id: Uuid,
-    /// To which account, whether or not there is one.
+    /// The account's key, whether or not the account exists.
     pub account: AccountKey,
-    /// From where.
+    /// The client's key.
     pub place: PlaceKey,
     /// When.
     pub at: DateTime<Utc>,
 }
 
-/// An attempt of the past, as far as it matters to the next one.
+/// An earlier attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastAttempt {
-    /// To which account.
+    /// The account's key.
     pub account: AccountKey,
-    /// From where.
+    /// The client's key.
     pub place: PlaceKey,
     /// When.
     pub at: DateTime<Utc>,
-    /// Whether the password was wrong; otherwise that is not known yet.
+    /// Whether the password was wrong; otherwise undecided.
     pub is_refused: bool,
 }
 
-/// SHA-256 of the key of what somebody gave as their email, without the spaces around it; what is
-/// kept in its place.
+/// SHA-256 of the entered email's comparison key, without surrounding spaces.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountKey(pub [u8; 32]);
 
-/// SHA-256 of a network address; what is kept in its place.
+/// SHA-256 of a network address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceKey(pub [u8; 32]);
 
 impl AccountKey {
-    /// The key of that text, be it an email or not.
+    /// The key of the text, which need not be an email.
     #[must_use]
     pub fn of(email: &str) -> Self {
         Self(Sha256::digest(Email::key_of(email.trim())).into())
@@ -83,8 +81,7 @@ impl AccountKey {
 }
 
 impl PlaceKey {
-    /// The key of an IPv4 address, or of the /64 network of an IPv6 address: whoever has one of
-    /// its addresses usually has all of them.
+    /// The key of an IPv4 address or of an IPv6 /64 network, which usually belongs to one client.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         let hash = match address.to_canonical() {

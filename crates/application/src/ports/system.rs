@@ -1,23 +1,25 @@
+//! Ports: time, ids and randomness.
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Tells the time.
+/// A clock.
 pub trait Clock: Send + Sync {
-    /// The time now, in whole microseconds: what every store keeps exactly.
+    /// The time in whole microseconds, which every store keeps exactly.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// Makes the ids of new records.
+/// Generates ids.
 pub trait IdGenerator: Send + Sync {
-    /// A UUID that was never returned before; those of one generator ascend.
+    /// A new UUID, greater than all before from this generator.
     fn next_id(&self) -> Uuid;
 }
 
-/// Makes what nobody may guess.
+/// Generates secrets.
 pub trait SecretGenerator: Send + Sync {
     /// 32 bytes from a cryptographic source.
     ///
     /// # Errors
-    /// The source's failure; the caller must not go on without.
+    /// The source failed; the caller must not continue.
     fn secret(&self) -> Result<[u8; 32], super::BoxError>;
 }

@@ -6,36 +6,35 @@ use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 
 use super::PortError;
 
-/// Keeps the threads.
+/// Stores threads.
 #[async_trait]
 pub trait ThreadRepository: Send + Sync {
     /// Stores a new thread.
     ///
     /// # Errors
-    /// `NotFound` when its owner or its assistant is gone.
+    /// `NotFound` if its owner or assistant is gone.
     async fn add(&self, thread: &Thread) -> Result<(), PortError>;
 
-    /// The thread of that id, if it is in `scope`; else `None`, after the same work whether it is
-    /// absent or out of scope.
+    /// The thread, if in `scope`; `None` after the same work whether it is missing or out of scope.
     async fn get(&self, id: ThreadId, scope: &ThreadScope) -> Result<Option<Thread>, PortError>;
 
     /// The threads that the query describes, in its order.
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError>;
 
-    /// Writes what `changes` holds and returns the thread as it stands then.
+    /// Applies the changes and returns the thread.
     ///
     /// # Errors
-    /// `NotFound` when the thread, or the assistant it shall have, is gone.
+    /// `NotFound` if the thread or its new assistant is gone.
     async fn update(&self, id: ThreadId, changes: &ThreadChanges) -> Result<Thread, PortError>;
 
-    /// Removes the thread with its messages and runs.
+    /// Deletes the thread with its messages and runs.
     ///
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, id: ThreadId) -> Result<(), PortError>;
 }
 
-/// Which threads to list.
+/// Threads to list.
 #[derive(Debug, Clone)]
 pub struct ThreadQuery {
     /// What the caller may see.
@@ -46,7 +45,7 @@ pub struct ThreadQuery {
     pub assistant: Option<AssistantId>,
     /// In which order, and from where on.
     pub order: ThreadOrder,
-    /// How many at the most.
+    /// Maximum number.
     pub limit: u32,
 }
 
@@ -91,18 +90,18 @@ impl From<&Thread> for ThreadActivity {
     }
 }
 
-/// Which threads somebody may see; part of the query.
+/// The threads that somebody may see; part of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThreadScope {
-    /// Every one, also those without an owner.
+    /// All, also those without an owner.
     All,
-    /// Those of these users; of nobody when empty.
+    /// Those of these users.
     OwnedBy(Vec<UserId>),
 }
 
 impl ThreadScope {
-    /// Whether the scope takes in this thread: what a store's filter must agree with.
+    /// Whether the thread is in scope. Stores' filters must agree with it.
     #[must_use]
     pub fn contains(&self, thread: &Thread) -> bool {
         match self {
@@ -112,12 +111,12 @@ impl ThreadScope {
     }
 }
 
-/// What to change of a thread; `None` stays as it is.
+/// Changes to a thread; `None` keeps the value.
 #[derive(Debug, Clone)]
 pub struct ThreadChanges {
     /// A new name, which stays.
     pub name: Option<ThreadName>,
-    /// Another assistant, or none.
+    /// The assistant, or none.
     pub assistant_id: Option<Option<AssistantId>>,
     /// The time of the change.
     pub updated_at: DateTime<Utc>,

@@ -1,3 +1,5 @@
+//! Port: access tokens.
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,18 +10,18 @@ use colloquy_domain::{AccessToken, TokenId, TokenKind, User, UserId};
 use super::{OffsetList, OffsetPage, PortError};
 use crate::passwords::PasswordHash;
 
-/// The most API keys that a user may have; expired ones do not count.
+/// Maximum number of unexpired API keys per user.
 pub const MAX_API_KEYS: u32 = 100;
 
-/// Keeps the access tokens, by the hash of the whole token. A revoked token is removed.
+/// Stores access tokens by their hash. Revoked tokens are removed.
 #[async_trait]
 pub trait TokenRepository: Send + Sync {
-    /// Stores a new token, if at that moment its user is there and active, the grounds still hold
-    /// and, for an API key, the user has fewer than [`MAX_API_KEYS`]. A change of the user counts
-    /// as before or as after the whole step.
+    /// Stores a new token if at that moment the user exists and is active, the grounds hold and,
+    /// for an API key, the user has fewer than [`MAX_API_KEYS`]. A concurrent change of the user
+    /// counts entirely before or after.
     ///
     /// # Errors
-    /// `NotFound` when the user is gone or inactive or the grounds do not hold;
+    /// `NotFound` if the user is gone or inactive or the grounds do not hold;
     /// `Conflict(ApiKeysPerUser)`.
     async fn add(
         &self,
@@ -28,11 +30,10 @@ pub trait TokenRepository: Send + Sync {
         grounds: &Grounds,
     ) -> Result<(), PortError>;
 
-    /// The token of that hash with its user, and notes its use at `now`, at most once a minute
-    /// per token and only while the store can be written to. Absent is `None`. An expired token or an inactive user is returned all the
-    /// same: judging them is the caller's. May be up to five seconds behind changes that other
-    /// instances made, and behind changes of the user; a token removed through this object is
-    /// absent at once.
+    /// The token with that hash and its user. Records its use at `now`, at most once a minute and
+    /// only while the store is writable. Returns expired tokens and inactive users too: the caller
+    /// decides. May lag five seconds behind other instances and changes of the user; a token
+    /// removed through this object is gone at once.
     async fn authenticate(
         &self,
         hash: &TokenHash,
@@ -51,25 +52,26 @@ pub trait TokenRepository: Send + Sync {
     /// Removes a user's token.
     ///
     /// # Errors
-    /// `NotFound` when there is no such token or it is another user's.
+    /// `NotFound` if it is missing or another user's.
     async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError>;
 
-    /// Removes the tokens that expired before `now`; how many. Not atomic: a batch after another.
+    /// Removes tokens that expired before `now`. Returns the number. Works in batches, so not
+    /// atomic.
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
 }
 
-/// On what a token is given out.
+/// What a token is issued on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grounds {
-    /// The password behind this hash was given: the user's stored hash must still be this one.
+    /// A verified password: this hash must still be stored.
     Password(PasswordHash),
-    /// This token of the user was presented: it must still be there.
+    /// A presented token of the user: it must still exist.
     Token(TokenId),
-    /// The machine's operator says so.
+    /// The operator's authority.
     Operator,
 }
 
-/// A token that exists, and whose it is.
+/// A token and its user.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// The token.
@@ -78,7 +80,7 @@ pub struct Authenticated {
     pub user: Arc<User>,
 }
 
-/// SHA-256 of a whole token; what is stored in its place.
+/// SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 

@@ -1,3 +1,5 @@
+//! Port: accounts.
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{Email, PersonName, Role, TokenId, User, UserId};
@@ -5,17 +7,17 @@ use colloquy_domain::{Email, PersonName, Role, TokenId, User, UserId};
 use super::{OffsetList, OffsetPage, PortError};
 use crate::passwords::PasswordHash;
 
-/// Keeps the accounts.
+/// Stores accounts.
 #[async_trait]
 pub trait UserRepository: Send + Sync {
-    /// Stores a new account; without a hash it cannot sign in by password.
+    /// Stores a new account. Without a hash it cannot sign in by password.
     ///
     /// # Errors
     /// `Conflict(UserEmail)`.
     async fn add(&self, user: &User, password: Option<&PasswordHash>) -> Result<(), PortError>;
 
-    /// Stores the account only if there is no administrator yet, active or not; whether it did.
-    /// Of several callers at once, on several instances, one at most is answered `true`.
+    /// Stores the account if there is no administrator, active or not. Returns whether it did:
+    /// `true` at most once among concurrent callers on all instances.
     ///
     /// # Errors
     /// `Conflict(UserEmail)`.
@@ -25,13 +27,13 @@ pub trait UserRepository: Send + Sync {
         password: &PasswordHash,
     ) -> Result<bool, PortError>;
 
-    /// The account of that id; absent is `None`.
+    /// The account; `None` if missing.
     async fn get(&self, id: UserId) -> Result<Option<User>, PortError>;
 
-    /// The accounts of these ids, in any order; absent ones are left out.
+    /// The accounts with these ids, in any order, without missing ones.
     async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError>;
 
-    /// The account of that email, case aside, and what proves its owner; absent is `None`.
+    /// The account with that email, ignoring case, and its password hash; `None` if missing.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError>;
 
     /// A page of all accounts, oldest first (by id).
@@ -47,8 +49,8 @@ pub trait UserRepository: Send + Sync {
     /// expire), however many callers try at once.
     async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError>;
 
-    /// Stores another hash of the same password if the stored one still is `old`; whether it did.
-    /// Nothing else changes: sessions stay.
+    /// Replaces the hash of an unchanged password if `old` is still stored. Returns whether it did.
+    /// Sessions stay.
     async fn rehash(
         &self,
         id: UserId,
@@ -56,24 +58,24 @@ pub trait UserRepository: Send + Sync {
         new: &PasswordHash,
     ) -> Result<bool, PortError>;
 
-    /// Removes the account and its tokens; its threads stay without an owner, its runs without
-    /// a user.
+    /// Deletes the account and its tokens. Its threads stay without an owner, its runs without a
+    /// user.
     ///
     /// # Errors
     /// `NotFound`, `Conflict(LastAdministrator)` as for [`update`](Self::update).
     async fn delete(&self, id: UserId) -> Result<(), PortError>;
 }
 
-/// An account and what proves its owner.
+/// An account with its password hash.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The account.
     pub user: User,
-    /// The stored password hash, if a password was ever set.
+    /// The hash, if a password is set.
     pub password: Option<PasswordHash>,
 }
 
-/// What to change of an account; `None` stays as it is.
+/// Changes to an account; `None` keeps the value.
 #[derive(Debug, Clone)]
 pub struct UserChanges {
     /// A new email.
@@ -82,18 +84,18 @@ pub struct UserChanges {
     pub name: Option<Option<PersonName>>,
     /// A new role.
     pub role: Option<Role>,
-    /// Whether the account counts.
+    /// Inactive accounts cannot sign in, and their tokens stop working.
     pub is_active: Option<bool>,
     /// A new password.
     pub password: Option<PasswordChange>,
-    /// Whether the account's API keys end.
+    /// Whether to revoke the account's API keys.
     pub revokes_api_keys: bool,
     /// The time of the change.
     pub updated_at: DateTime<Utc>,
 }
 
 impl UserChanges {
-    /// No change, at that time.
+    /// No changes.
     #[must_use]
     pub const fn none(updated_at: DateTime<Utc>) -> Self {
         Self {
@@ -120,26 +122,26 @@ impl UserChanges {
         password.keeps.filter(|_| self.is_active != Some(false))
     }
 
-    /// Whether an active administrator would be one no more.
+    /// Whether this would make an active administrator none.
     #[must_use]
     pub fn unseats_administrators(&self) -> bool {
         self.role == Some(Role::User) || self.is_active == Some(false)
     }
 }
 
-/// A new password, and what it takes the place of.
+/// A new password.
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
-    /// The hash of the new password.
+    /// Its hash.
     pub hash: PasswordHash,
-    /// The hash that must be stored, of an active account; `None` is any.
+    /// The hash that must be stored, of an active account; `None` for any.
     pub replaces: Option<PasswordHash>,
-    /// The one session that goes on.
+    /// The session to keep.
     pub keeps: Option<TokenId>,
 }
 
 impl PasswordChange {
-    /// Takes the place of whatever password there is, and ends every session.
+    /// Replaces any password and ends every session.
     #[must_use]
     pub const fn to(hash: PasswordHash) -> Self {
         Self {

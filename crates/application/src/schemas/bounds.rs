@@ -1,4 +1,4 @@
-//! How large a schema may be, and how much work a value may be for it.
+//! Bounds on schemas, and on the work of checking a value.
 
 use std::collections::HashSet;
 
@@ -7,38 +7,36 @@ use serde_json::Value;
 
 use super::outline::{Node, Outline};
 
-/// The most subschemas, each counted as often as references lead to it.
+/// Maximum number of subschemas, counted once per path that leads to them.
 const MAX_SUBSCHEMAS: u32 = 5_000;
-/// How many subschemas may lie within one another, following references.
+/// Maximum depth of subschemas, following references.
 const MAX_DEPTH: usize = 50;
-/// The most patterns.
+/// Maximum number of patterns.
 const MAX_PATTERNS: usize = 100;
-/// The most characters of a pattern.
+/// Maximum characters of a pattern.
 const MAX_PATTERN_CHARS: usize = 1_000;
-/// The most bytes that one compiled pattern may take.
+/// Maximum bytes of a compiled pattern.
 pub(super) const MAX_PATTERN_BYTES: usize = 256 * 1024;
-/// The most bytes that the matcher of one pattern may use to become faster.
+/// Maximum bytes of a pattern's lazy DFA cache.
 pub(super) const MAX_MATCHER_BYTES: usize = 1024 * 1024;
 
-/// How many subschemas may be applied within one another to a value and its parts: what the stack
-/// of a thread has room for.
+/// Maximum depth of subschemas applied to a value and its parts; bounded by the thread's stack.
 const MAX_LEVELS: u32 = 400;
-/// The most steps for checking one value; a step is about a nanosecond.
+/// Maximum steps for checking a value; a step is about a nanosecond.
 const MAX_STEPS: u64 = 400_000_000;
-/// Up to how many steps it is worth to say what is wrong: that takes several times as long, and
-/// memory for each of the broken rules.
+/// Maximum steps at which errors are explained, which takes several times as long, and memory per
+/// error.
 const MAX_EXPLAINED_STEPS: u64 = 1_000_000;
-/// Applying a subschema to a value, whatever it says.
+/// Cost of applying a subschema to any value.
 pub(super) const VALUE_STEPS: u64 = 50;
-/// How often subschemas are evaluated where `unevaluatedProperties` asks what they covered.
+/// How often subschemas are evaluated again for `unevaluatedProperties`.
 const UNEVALUATED_ROUNDS: usize = 3;
 
-/// The violation of a bound.
 pub(super) fn broken(rule: &str) -> Violation {
     Violation::new("invalid_schema", rule.to_owned())
 }
 
-/// What a keyword without subschemas costs for a value: a long `enum` is compared entry by entry.
+/// Cost of a keyword without subschemas: a long `enum` is compared entry by entry.
 pub(super) fn keyword_steps(value: &Value) -> u64 {
     match value {
         Value::Array(_) | Value::Object(_) => length(&value.to_string()),
@@ -46,11 +44,10 @@ pub(super) fn keyword_steps(value: &Value) -> u64 {
     }
 }
 
-/// What the pattern costs for each byte that it is matched with, at the worst: the places in it
-/// that a match may be at.
+/// Worst-case cost of the pattern per byte: the number of its states.
 ///
 /// # Errors
-/// When it is too long, or the `count`th of the schema is one too many.
+/// The pattern is too long, or the `count`th is one too many.
 pub(super) fn pattern_steps(pattern: &str, count: usize) -> Result<u64, Violation> {
     if count > MAX_PATTERNS {
         return Err(broken("must have at most 100 patterns"));
@@ -67,7 +64,7 @@ pub(super) fn pattern_steps(pattern: &str, count: usize) -> Result<u64, Violatio
     let places = repetitions.fold(length(pattern), |places, times| {
         places.saturating_mul(times.max(1))
     });
-    // No compiled pattern has more places than this.
+    // No compiled pattern has more states.
     Ok(places.min(MAX_PATTERN_BYTES as u64 / 32))
 }
 
@@ -76,10 +73,10 @@ fn length(text: &str) -> u64 {
 }
 
 impl Outline {
-    /// Checks the schema's size, and finds out which of its subschemas is the recursive one.
+    /// Checks the bounds and finds the recursive subschema.
     ///
     /// # Errors
-    /// A `Violation` that names the rule.
+    /// A `Violation` that names the bound.
     pub(super) fn keep_bounds(&mut self) -> Result<(), Violation> {
         let mut loops = HashSet::new();
         let mut room = MAX_SUBSCHEMAS;
@@ -95,7 +92,7 @@ impl Outline {
         Ok(())
     }
 
-    /// Goes every way through the subschemas. Notes the edges that lead back in `loops`.
+    /// Follows every path through the subschemas. Records back edges in `loops`.
     fn expand(
         &self,
         path: &mut Vec<(usize, bool)>,
@@ -134,9 +131,9 @@ impl Outline {
         Ok(())
     }
 
-    /// How much work it is to check the value, not counting what can be left out.
+    /// Estimates the work of checking the value.
     pub(super) fn work(&self, value: &Value) -> Work {
-        // What is wrong is looked for without remembering anything.
+        // Explaining errors does not memoise.
         let explained = Meter::of(self, MAX_EXPLAINED_STEPS, None);
         if explained.has_room_for(value) {
             return Work::Little;
@@ -149,27 +146,28 @@ impl Outline {
     }
 }
 
-/// How much work it is to check a value.
+/// The work of checking a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    /// All that is wrong can be said.
+    /// Little enough to explain errors.
     Little,
-    /// Whether it is right can be said.
+    /// Little enough for a yes or no.
     Much,
-    /// It cannot be checked.
+    /// Too much to check.
     TooMuch,
 }
 
-/// Goes through a value as a validator would that never stops early. `None` once there is no room.
+/// Walks through the value like a validator that never stops early. `None` when the budget is
+/// exceeded.
 struct Meter<'a> {
     outline: &'a Outline,
     room: u64,
-    /// The subschema whose results the validator remembers where it is applied within itself: the
-    /// branches of a recursive type cost no more than one.
+    /// The subschema whose results the validator memoises while it recurses: all branches of a
+    /// recursive type cost one.
     remembered: Option<usize>,
-    /// Within how many applications of it the meter is.
+    /// How deep the walk is within it.
     within: u32,
-    /// To which lists and objects it was applied, by their addresses.
+    /// The lists and objects it was applied to, by address.
     applied: HashSet<usize>,
 }
 
@@ -235,7 +233,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// `unevaluatedProperties` looks for each member in what every subschema covered.
+    /// `unevaluatedProperties` looks up each member in what every subschema covered.
     fn look_for_each_part(&mut self, value: &Value) -> Option<()> {
         let parts = match value {
             Value::Array(items) => items.len(),
@@ -254,7 +252,7 @@ impl<'a> Meter<'a> {
 
     fn items(&mut self, node: &Node, items: &[Value], level: u32) -> Option<()> {
         if node.unique_items {
-            // Equal or not, each may have to be compared with each.
+            // Unique items may all be compared with one another.
             let count = items.len() as u64;
             self.spend(count.saturating_mul(count))?;
         }

@@ -1,3 +1,5 @@
+//! Compiles schemas and checks values off the async threads.
+
 use std::sync::Arc;
 
 use colloquy_domain::Violation;
@@ -7,15 +9,15 @@ use tokio::task::spawn_blocking;
 
 use super::Schema;
 
-/// Reads schemas and checks values on threads of their own, some at once.
+/// Compiles schemas and checks values on blocking threads, a few at once.
 #[derive(Debug, Clone)]
 pub(crate) struct SchemaChecker {
     slots: Arc<Semaphore>,
 }
 
-/// How many schemas and values are worked on at once.
+/// Concurrent jobs.
 const SLOTS: usize = 2;
-/// What a model is told when its answer cannot be checked.
+/// Told to a model whose answer cannot be checked.
 const UNCHECKED: &str = "It could not be checked.";
 
 impl Default for SchemaChecker {
@@ -36,10 +38,10 @@ impl SchemaChecker {
         read.unwrap_or_else(|| Err(Violation::new("invalid_schema", "could not be read")))
     }
 
-    /// Reads the text as JSON with `read` and checks the value; gives the value.
+    /// Parses JSON with `read`, checks it and returns the value.
     ///
     /// # Errors
-    /// What is wrong, for a model to read.
+    /// What is wrong, for the model.
     pub(crate) async fn check(
         &self,
         schema: &Schema,
@@ -54,8 +56,8 @@ impl SchemaChecker {
         checked.await.unwrap_or_else(|| Err(UNCHECKED.to_owned()))
     }
 
-    /// The permit travels with the job: whoever stops waiting lets no other one in. Nothing when
-    /// the job panicked.
+    /// The permit moves into the job: a caller that leaves must not admit another. `None` if the
+    /// job panicked.
     async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let permit = Arc::clone(&self.slots).acquire_owned().await.ok()?;
         let work = spawn_blocking(move || {

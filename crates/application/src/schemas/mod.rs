@@ -1,4 +1,4 @@
-//! JSON Schemas: of what tools take and of what answers keep to.
+//! JSON Schemas of tool arguments and structured answers.
 
 mod bounds;
 mod checker;
@@ -14,12 +14,12 @@ use self::bounds::Work;
 use self::outline::Outline;
 pub(crate) use checker::SchemaChecker;
 
-/// The most broken rules that a model is told of at once.
+/// Maximum number of errors reported to a model.
 const MAX_COMPLAINTS: usize = 10;
-/// The most bytes of them: they name members by the names that the model chose.
+/// Maximum bytes of them: they quote names that the model chose.
 const MAX_COMPLAINT_BYTES: usize = 4_096;
 
-/// A schema, ready to check values against. Cloning gives another handle to it.
+/// A compiled schema. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema(Arc<Compiled>);
 
@@ -30,21 +30,21 @@ struct Compiled {
 }
 
 impl Schema {
-    /// Takes a JSON Schema, of draft 2020-12 unless it says otherwise. Nothing is fetched: its
-    /// references lead into itself. Takes milliseconds.
+    /// Compiles a JSON Schema, of draft 2020-12 by default. References must be internal; nothing is
+    /// fetched. Takes milliseconds.
     ///
     /// # Errors
-    /// A `Violation` with the code `invalid_schema`, also for a schema beyond the bounds.
+    /// `invalid_schema`, also for one that exceeds the bounds.
     pub(crate) fn compile(schema: &Value) -> Result<Self, Violation> {
         let mut outline = Outline::of(schema)?;
         outline.keep_bounds()?;
-        // Only what is matched in linear time: no look-around, no back-references.
+        // Linear-time patterns only: no look-around, no back-references.
         let patterns = PatternOptions::regex()
             .size_limit(bounds::MAX_PATTERN_BYTES)
             .dfa_size_limit(bounds::MAX_MATCHER_BYTES);
         let validator = jsonschema::options()
             .with_pattern_options(patterns)
-            // Otherwise an answer's text would be compiled as a pattern.
+            // Otherwise text in an answer would be compiled as a pattern.
             .with_format("regex", |_: &str| true)
             .build(schema)
             .map_err(|error| {
@@ -62,7 +62,7 @@ impl Schema {
     /// Checks a value. Takes up to a second.
     ///
     /// # Errors
-    /// What is wrong with it, for a model to read: a line for each broken rule.
+    /// What is wrong, for the model: one line per broken rule.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
         let Compiled { outline, validator } = &*self.0;
         match outline.work(value) {

@@ -1,6 +1,5 @@
-//! Which subschemas a schema applies to which parts of a value, without validating anything. This
-//! is what bounds are checked against: validation itself takes time exponential in the size of
-//! some schemas.
+//! Which subschemas apply to which parts of a value, without validating. The bounds are checked on
+//! this, since validation takes exponential time for some schemas.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,50 +8,49 @@ use serde_json::{Map, Value};
 
 use super::bounds::{self, broken};
 
-/// The subschemas of a schema that can be applied, and how they lead to one another. The first is
-/// the schema itself.
+/// The reachable subschemas and how they refer to one another. The root is the first.
 #[derive(Debug)]
 pub(super) struct Outline {
     pub(super) nodes: Vec<Node>,
-    /// The one subschema that references lead back to, if there is just one.
+    /// The only subschema that references lead back to, if there is exactly one.
     pub(super) recursive: Option<usize>,
 }
 
-/// What one subschema applies.
+/// What a subschema applies to.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// To the same value: `$ref`, `allOf`, `if` and the like.
+    /// The same value: `$ref`, `allOf`, `if` and so on.
     pub(super) same: Vec<usize>,
-    /// Which of these is that of `$ref`.
+    /// Which of these is the target of `$ref`.
     pub(super) reference: Option<usize>,
-    /// To the member of that name.
+    /// The member of that name.
     pub(super) properties: HashMap<String, usize>,
-    /// To members without an entry in `properties`.
+    /// Members not in `properties`.
     pub(super) other_members: Vec<usize>,
-    /// To any member.
+    /// Every member.
     pub(super) every_member: Vec<usize>,
-    /// To the names of members.
+    /// Members' names.
     pub(super) names: Vec<usize>,
-    /// To the item at that place.
+    /// The item at that index.
     pub(super) first_items: Vec<usize>,
-    /// To the items behind `first_items`.
+    /// Items after `first_items`.
     pub(super) other_items: Vec<usize>,
-    /// To every item.
+    /// Every item.
     pub(super) every_item: Vec<usize>,
-    /// Whether the items must differ.
+    /// Whether items must be unique.
     pub(super) unique_items: bool,
-    /// Whether subschemas for the same value are evaluated again to find what they covered.
+    /// Whether subschemas are evaluated again to find what they covered.
     pub(super) is_unevaluated: bool,
-    /// Steps for each byte of a string.
+    /// Steps per byte of a string.
     pub(super) byte_steps: u64,
-    /// Steps for each byte of a member's name.
+    /// Steps per byte of a member's name.
     pub(super) name_steps: u64,
     /// Steps for any value.
     pub(super) value_steps: u64,
 }
 
 impl Node {
-    /// Where it leads, and whether that is applied to the same value.
+    /// The targets, each with whether it applies to the same value.
     pub(super) fn edges(&self) -> impl Iterator<Item = (usize, bool)> {
         let same = self.same.iter().map(|node| (*node, true));
         let parts = self.properties.values().chain(&self.other_members);
@@ -64,11 +62,10 @@ impl Node {
 }
 
 impl Outline {
-    /// Reads a schema. What is no schema at all is left to the validator to refuse.
+    /// Outlines a schema. What is no schema at all is left to the validator to refuse.
     ///
     /// # Errors
-    /// A `Violation` that names the rule: for references that lead elsewhere, nested ids, too many
-    /// patterns.
+    /// External references, nested ids, too many patterns.
     pub(super) fn of(schema: &Value) -> Result<Self, Violation> {
         let mut reader = Reader {
             root: schema,
@@ -93,7 +90,7 @@ impl Outline {
 struct Reader<'a> {
     root: &'a Value,
     anchors: HashMap<&'a str, &'a Value>,
-    /// By the address of the subschema.
+    /// By address of the subschema.
     known: HashMap<usize, usize>,
     unread: VecDeque<(usize, &'a Map<String, Value>)>,
     nodes: Vec<Node>,
@@ -118,7 +115,7 @@ impl<'a> Reader<'a> {
         schemas.map(|schema| self.node(schema)).collect()
     }
 
-    /// The schemas of an object's members. Lists, which `dependencies` has too, are none.
+    /// Subschemas of an object's members. Lists, which `dependencies` also has, have none.
     fn members(&mut self, schemas: &'a Value) -> Vec<usize> {
         let schemas = schemas.as_object().into_iter().flatten();
         let schemas = schemas.filter(|(_, schema)| !schema.is_array());
@@ -167,7 +164,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The keywords for the parts of a value, and those without a subschema.
+    /// Keywords about parts of a value, and those without subschemas.
     fn part(&mut self, node: &mut Node, keyword: &str, value: &'a Value) -> Result<(), Violation> {
         match keyword {
             "properties" => {
@@ -206,7 +203,7 @@ impl<'a> Reader<'a> {
         bounds::pattern_steps(pattern, self.patterns)
     }
 
-    /// The subschema that a reference names: only one of this schema.
+    /// Resolves a reference within this schema.
     fn target(&mut self, reference: &Value) -> Result<usize, Violation> {
         let reference = reference.as_str().unwrap_or_default();
         let target = match reference.strip_prefix('#') {

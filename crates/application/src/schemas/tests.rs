@@ -1,3 +1,5 @@
+//! Tests of schemas.
+
 use serde_json::{Map, Value, json};
 
 use super::Schema;
@@ -13,7 +15,6 @@ fn doubled(keyword: &str, levels: usize) -> Value {
     json!({"$ref": "#/$defs/a0", "$defs": definitions})
 }
 
-/// A chain of references.
 fn chained(length: usize) -> Value {
     let mut definitions = Map::new();
     for level in 0..length {
@@ -24,7 +25,7 @@ fn chained(length: usize) -> Value {
     json!({"$ref": "#/$defs/a0", "$defs": definitions})
 }
 
-/// A value that has `levels` lists within one another.
+/// Nested lists.
 fn nested(levels: usize) -> Value {
     (0..levels).fold(json!([]), |value, _| json!([value]))
 }
@@ -140,7 +141,7 @@ fn schemas_as_people_write_them_are_taken() {
 
 #[test]
 fn a_value_that_would_take_for_ever_is_not_checked() {
-    // All branches apply both of two types to the item, which lead to one another.
+    // Two mutually recursive types; every branch applies both to the item.
     let to = |name: &str| json!({"items": {"$ref": format!("#/$defs/{name}")}});
     let branching = json!({
         "$ref": "#/$defs/a",

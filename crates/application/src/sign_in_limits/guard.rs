@@ -1,4 +1,4 @@
-//! Stands at the door: lets attempts to sign in pass as the limits say.
+//! Admits sign-in attempts within the limits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,47 +14,47 @@ use crate::Error;
 use crate::fair_queue::{FairQueue, Place, QueueFull, QueueLimits};
 use crate::ports::{AccountKey, Clock, PlaceKey, PortError, SignInAttempt, SignInRepository};
 
-/// Between two looks whether others are decided, and how many; together as long as an attempt may
-/// be undecided.
+/// Interval and number of polls for undecided attempts; together as long as an attempt may be
+/// undecided.
 const PAUSE: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 100;
-/// How many attempts may wait: what can be looked at within seconds from one place, and within
-/// [`LONGEST_WAIT`] from all.
+/// Queue bounds: what can be checked within seconds for one place, and within [`LONGEST_WAIT`] in
+/// all.
 const QUEUE: QueueLimits = QueueLimits {
     per_client: 256,
     total: 2_048,
 };
-/// How long an attempt may wait for its turn.
+/// Longest wait in the queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How many refusals are kept in memory: a few megabytes.
+/// Refusals kept in memory: a few megabytes.
 const MAX_REFUSALS: usize = 20_000;
 
-/// Lets attempts to sign in pass as the limits say.
+/// Admits sign-in attempts within the limits.
 #[derive(Clone)]
 pub(crate) struct SignInGuard {
     attempts: Arc<dyn SignInRepository>,
     limits: SignInLimits,
-    /// Attempts go in as passwords can be looked at: a crowd waits here, and not in the store.
+    /// As many attempts proceed as passwords can be checked: a crowd waits here instead of in the
+    /// store.
     queue: FairQueue<PlaceKey>,
     refusals: Arc<Refusals>,
 }
 
-/// An attempt that may go on. While it is kept, it has its place in the queue. Dropped without a
-/// decision, because its client is gone or the store failed, it counts for nothing.
+/// An admitted attempt, with its place in the queue. Dropped undecided, because the client left or
+/// the store failed, it does not count.
 pub(crate) struct Entry {
     undecided: Option<Undecided>,
     _place: Place<PlaceKey>,
 }
 
 impl SignInGuard {
-    /// A guard that counts there, where so many passwords are looked at at once.
     #[must_use]
     pub(crate) fn new(
         attempts: Arc<dyn SignInRepository>,
         limits: SignInLimits,
         password_slots: usize,
     ) -> Self {
-        // One asks the store while another's password is looked at.
+        // One attempt asks the store while another's password is checked.
         let places = password_slots.max(1).saturating_mul(2);
         Self {
             attempts,
@@ -64,7 +64,7 @@ impl SignInGuard {
         }
     }
 
-    /// Lets the attempt pass, perhaps after others that are under way; sets its time.
+    /// Waits until the attempt is admitted, perhaps behind undecided ones, and sets its time.
     ///
     /// # Errors
     /// `TooManySignIns`, `TooManyWaiting`.
@@ -77,7 +77,7 @@ impl SignInGuard {
             self.refusals.check(&attempt, clock.now())?;
             let place = self.place(attempt.place).await?;
             attempt.at = clock.now();
-            // Somebody before it in the queue may have been the last.
+            // An attempt ahead in the queue may have exhausted the limit.
             self.refusals.check(&attempt, attempt.at)?;
             match self.begin(&attempt).await? {
                 (Admission::Admitted, undecided) => {
@@ -87,7 +87,7 @@ impl SignInGuard {
                     });
                 }
                 (Admission::Undecided, _) => {
-                    // Whom it waits for may need the place.
+                    // The attempt it waits for may need the place.
                     drop(place);
                     sleep(PAUSE).await;
                 }
@@ -106,8 +106,8 @@ impl SignInGuard {
         place.map_err(|QueueFull| Error::TooManyWaiting)
     }
 
-    /// Has the attempt judged and kept. That goes on without its client: what is kept of one that
-    /// is gone is removed again.
+    /// Has the attempt judged and stored. Completes even if the client leaves; the attempt is then
+    /// withdrawn.
     async fn begin(
         &self,
         attempt: &SignInAttempt,
@@ -129,7 +129,7 @@ impl SignInGuard {
         begun.map_err(PortError::other)?
     }
 
-    /// The password was wrong.
+    /// Wrong password.
     pub(crate) async fn refuse(&self, mut entry: Entry) -> Result<(), Error> {
         if let Some(attempt) = entry.attempt() {
             self.attempts.refuse(attempt).await?;
@@ -138,7 +138,7 @@ impl SignInGuard {
         Ok(())
     }
 
-    /// The password was right.
+    /// Right password.
     pub(crate) async fn succeed(&self, mut entry: Entry) -> Result<(), Error> {
         if let Some(attempt) = entry.attempt() {
             self.attempts.succeed(attempt).await?;
@@ -147,10 +147,10 @@ impl SignInGuard {
         Ok(())
     }
 
-    /// Forgets what does not matter any more; how much.
+    /// Removes what no longer matters. Returns the number.
     ///
     /// # Errors
-    /// Only the store's own.
+    /// Only the store's.
     pub(crate) async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, Error> {
         Ok(self.attempts.remove_outdated(now).await?)
     }
@@ -172,8 +172,7 @@ impl Entry {
     }
 }
 
-/// An attempt that is kept as undecided, and withdrawn when dropped like that: others would wait
-/// for the decision.
+/// A stored, undecided attempt. Withdrawn when dropped, so that others do not wait for it.
 struct Undecided {
     attempts: Arc<dyn SignInRepository>,
     attempt: Option<SignInAttempt>,
@@ -191,15 +190,15 @@ impl Drop for Undecided {
                 tracing::warn!(error, "abandoned sign-in not withdrawn");
             }
         };
-        // Without a runtime the process is ending.
+        // Without a runtime the process is exiting.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(withdrawn);
         }
     }
 }
 
-/// Who was refused of late, and until when: they need not ask the store again, since nothing can
-/// make it sooner.
+/// Recent refusals and their end times. Nothing shortens them, so repeated attempts need not ask
+/// the store.
 #[derive(Default)]
 struct Refusals(Mutex<HashMap<(AccountKey, PlaceKey), DateTime<Utc>>>);
 
@@ -227,8 +226,7 @@ impl Refusals {
     }
 }
 
-/// Of attempts at once the others may be a moment later than this one; nobody waits for longer than
-/// they count.
+/// Rounds up: concurrent attempts may be slightly later than this one.
 fn refusal(wait: TimeDelta) -> Error {
     let retry_after = wait.min(WINDOW).to_std().unwrap_or_default();
     Error::TooManySignIns { retry_after }

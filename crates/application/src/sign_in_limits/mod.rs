@@ -1,22 +1,22 @@
-//! How often somebody may be wrong about a password.
+//! Rate limits for wrong passwords.
 //!
-//! Within any minute, and with the default limit of ten:
+//! Within any minute, with the default limit of ten:
 //!
-//! - A place (an IPv4 address, or an IPv6 network of 64 bits) may be wrong ten times.
-//! - All strangers together may be wrong ten times about one account. A place is no stranger to an
-//!   account to which it has signed in within thirty days: its owner, there, goes on signing in
-//!   while an attack from many places goes on.
-//! - One place may be wrong nine times about one account: the tenth is kept for the others, so
-//!   that a single attacker never locks the owner out of a new place.
+//! - A place (an IPv4 address or an IPv6 /64 network) may fail ten times.
+//! - All strangers together may fail ten times for one account. A place that has signed in to the
+//!   account within thirty days is no stranger to it, so its owner can sign in during an attack
+//!   from many places.
+//! - One place may fail nine times for one account: the tenth is left for others, so that a single
+//!   attacker cannot lock the owner out of a new place.
 //!
-//! Only wrong passwords count. An attempt is counted before its password is looked at, so that
-//! many at once are no more than many in turn; while it is undecided, and it matters, the next
+//! Only wrong passwords count. An attempt is counted before its password is checked, so that
+//! concurrent attempts are limited like sequential ones. While an undecided attempt matters, later
 //! ones wait for it.
 //!
-//! What the rule cannot do: during an attack from several places the owner is refused at a place
-//! that is new to the account, since nothing but the password tells them from the attackers.
-//! Sessions and API keys that they have go on. And who shares the owner's place can find out that
-//! the account is one, by not being a stranger to it.
+//! Limitations: during an attack from several places, the owner is refused at a new place, since
+//! only the password distinguishes them from the attackers. Existing sessions and API keys keep
+//! working. Somebody who shares the owner's place can find out that the account exists, by not
+//! being a stranger to it.
 
 mod guard;
 
@@ -27,16 +27,15 @@ use crate::ports::{PastAttempt, SignInAttempt};
 pub(crate) use guard::Entry;
 pub(crate) use guard::SignInGuard;
 
-/// How often somebody may be wrong about a password.
+/// Rate limits for wrong passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignInLimits {
-    /// How many wrong passwords within a minute, from one place and, by strangers, for one
-    /// account; 0 is no limit at all.
+    /// Wrong passwords per minute, per place and, by strangers, per account; 0 disables the limit.
     pub failures_per_minute: u32,
 }
 
 impl Default for SignInLimits {
-    /// Ten a minute: more than a person mistypes, and no more than 14,400 guesses a day.
+    /// Ten a minute: more than a person mistypes, at most 14,400 guesses a day.
     fn default() -> Self {
         Self {
             failures_per_minute: 10,
@@ -44,44 +43,43 @@ impl Default for SignInLimits {
     }
 }
 
-/// What becomes of an attempt.
+/// The decision about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Admission {
-    /// The password may be looked at.
+    /// Check the password.
     Admitted,
-    /// That depends on attempts which are not decided yet.
+    /// Depends on undecided attempts.
     Undecided,
-    /// The password is not looked at.
+    /// Do not check the password.
     Refused {
-        /// When it would be again, if nobody is wrong meanwhile.
+        /// When it would be admitted, if nobody fails meanwhile.
         until: DateTime<Utc>,
     },
 }
 
-/// How far back wrong passwords count.
+/// How long wrong passwords count.
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
-/// How long a place is known to an account after the last sign-in.
+/// How long a place stays known after a sign-in.
 const KNOWN: TimeDelta = TimeDelta::days(30);
-/// How long an attempt may be undecided before it counts as wrong: whoever tried has gone away,
-/// or the instance is lost.
+/// How long an attempt may be undecided. After that it counts as wrong: the client left, or the
+/// instance died.
 const DECISION: TimeDelta = TimeDelta::seconds(10);
 
 impl SignInLimits {
-    /// Attempts from then or before do not matter at `now`.
+    /// Attempts up to that time no longer matter at `now`.
     #[must_use]
     pub fn outdated(now: DateTime<Utc>) -> DateTime<Utc> {
         now - WINDOW
     }
 
-    /// Places whose last sign-in was then or before are strangers at `now`.
+    /// Places that last signed in up to that time are strangers at `now`.
     #[must_use]
     pub fn forgotten(now: DateTime<Utc>) -> DateTime<Utc> {
         now - KNOWN
     }
 
-    /// What becomes of the attempt. `past` holds those of its account and those of its place that
-    /// are not [`outdated`](Self::outdated); `is_known` says whether its place is known to its
-    /// account.
+    /// Judges the attempt. `past` has the attempts for its account and from its place that are not
+    /// [`outdated`](Self::outdated); `is_known` says whether the place is known to the account.
     #[must_use]
     pub fn judge(self, attempt: &SignInAttempt, is_known: bool, past: &[PastAttempt]) -> Admission {
         let limit = self.failures_per_minute as usize;
@@ -103,7 +101,7 @@ impl SignInLimits {
     }
 }
 
-/// What becomes of an attempt next to these.
+/// The decision, given these attempts.
 fn admission<'a>(
     past: impl Iterator<Item = &'a PastAttempt>,
     limit: usize,
@@ -199,7 +197,7 @@ mod tests {
             failures_per_minute: 3,
         };
         let judged = strict.judge(&attempt(1, 1, second(12)), false, &past);
-        // Two of them may be left, of one place about one account: the newest but one is to go.
+        // Two may be left, from one place for one account: the second newest must expire.
         let until = second(70);
         assert_eq!(judged, Admission::Refused { until });
     }

@@ -1,3 +1,5 @@
+//! The tool `current_time`.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,20 +12,20 @@ use serde::Deserialize;
 use super::{ToolContext, ToolError, TypedTool};
 use crate::ports::Clock;
 
-/// The tool `current_time`: what time it is, in any time zone.
+/// The tool `current_time`: the time in any time zone.
 pub struct CurrentTime {
     clock: Arc<dyn Clock>,
 }
 
 impl CurrentTime {
-    /// Tells the time of that clock.
+    /// Uses that clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock }
     }
 }
 
-/// What `current_time` takes.
+/// Arguments of `current_time`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimeQuery {

@@ -1,8 +1,7 @@
-//! Tools: what a model may call while it answers.
+//! Tools that models can call.
 //!
-//! A team writes a [`TypedTool`] (or a [`Tool`], where the arguments are only known when the
-//! service runs), puts it into a [`Toolbox`] and composes its service with that. An assistant
-//! lists the tools that its model is told of; nothing else is ever called.
+//! Implement [`TypedTool`] (or [`Tool`], if the schema is known only at run time) and add it to a
+//! [`Toolbox`]. A model sees and calls only tools that its assistant lists.
 
 mod calculator;
 mod current_time;
@@ -23,51 +22,50 @@ pub(crate) use toolbox::Registered;
 pub use toolbox::{Toolbox, ToolboxError};
 pub use typed::TypedTool;
 
-/// Something that a model may call.
+/// A tool.
 ///
 /// # Obligations
-/// - Whatever it does it does with the rights of [`ToolContext::actor`]: the model's arguments are
-///   no better than the words of whoever talks to it.
-/// - It may be dropped at any point, when its time is up or the run is cancelled.
+/// - It acts with the rights of [`ToolContext::actor`]: arguments from the model deserve no more
+///   trust than the user's words.
+/// - It may be dropped at any await, when its time is up or the run is cancelled.
 #[async_trait]
 pub trait Tool: Send + Sync {
-    /// As the model is told of it; the same at every call.
+    /// The tool as shown to the model; constant.
     fn definition(&self) -> ToolDefinition;
 
-    /// How long a call may take; never longer than its run.
+    /// Time limit of a call, within the run's own.
     fn time_limit(&self) -> Duration {
         Duration::from_secs(30)
     }
 
-    /// Does what the model asks for. The arguments keep to the definition's schema. The answer is
-    /// cut at [`MAX_RESULT_BYTES`].
+    /// Carries out a call. The arguments match the definition's schema. The result is cut at
+    /// [`MAX_RESULT_BYTES`].
     ///
     /// # Errors
-    /// What went wrong, for the model to read: it may mend its arguments, or say so.
+    /// What went wrong, for the model, which may correct its arguments or report it.
     async fn call(&self, context: &ToolContext, arguments: Value) -> Result<String, ToolError>;
 }
 
-/// The most of a tool's answer that the model is given, in bytes: some 16,000 tokens, which is what
-/// a single answer may cost of a model's window.
+/// Maximum bytes of a result that the model sees: about 16,000 tokens.
 pub const MAX_RESULT_BYTES: usize = 64 * 1024;
 
-/// For whom a tool is called.
+/// On whose behalf a tool is called.
 #[derive(Debug, Clone)]
 pub struct ToolContext {
     /// Who asked the assistant.
     pub actor: Actor,
-    /// Where.
+    /// The thread.
     pub thread_id: ThreadId,
 }
 
-/// Why a tool could not do what it was asked, in a sentence for the model. It may reach people by
-/// way of the model's answer: no secrets, nothing of the service's inside.
+/// Why a call failed, in a sentence for the model, which may repeat it to people: no secrets or
+/// internals.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ToolError(String);
 
 impl ToolError {
-    /// An error with its sentence.
+    /// An error with this sentence.
     pub fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }

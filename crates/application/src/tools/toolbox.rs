@@ -1,3 +1,5 @@
+//! The registered tools.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,48 +10,48 @@ use super::{Calculator, CurrentTime, Tool};
 use crate::ports::{Clock, ToolDefinition};
 use crate::schemas::Schema;
 
-/// The tools that a service was composed with, by name.
+/// The tools of a service, by name.
 #[derive(Clone, Default)]
 pub struct Toolbox {
     tools: BTreeMap<ToolName, Arc<Registered>>,
 }
 
-/// A tool with its schema, read once.
+/// A tool with its compiled schema.
 pub(crate) struct Registered {
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) definition: ToolDefinition,
     pub(crate) arguments: Schema,
-    /// Whether it is another assistant.
+    /// Whether it is an assistant.
     pub(crate) is_assistant: bool,
 }
 
 /// Why a tool cannot be registered.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolboxError {
-    /// There is one of that name.
+    /// Another tool has the name.
     #[error("there are two tools named {0}")]
     DuplicateName(ToolName),
-    /// What it says of its arguments is no JSON Schema.
+    /// The schema of its arguments is invalid.
     #[error("the arguments of the tool {name}: {violation}")]
     InvalidSchema {
-        /// Which tool.
+        /// The tool.
         name: ToolName,
-        /// What is wrong.
+        /// The violation.
         violation: Violation,
     },
 }
 
 impl Toolbox {
-    /// Without a tool.
+    /// No tools.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With the service's own: [`CurrentTime`] and [`Calculator`].
+    /// The built-in tools: [`CurrentTime`] and [`Calculator`].
     ///
     /// # Errors
-    /// None in practice; those of [`with`](Self::with).
+    /// None in practice.
     pub fn built_in(clock: Arc<dyn Clock>) -> Result<Self, ToolboxError> {
         Self::new().with(CurrentTime::new(clock))?.with(Calculator)
     }
@@ -66,7 +68,7 @@ impl Toolbox {
     /// Adds a tool.
     ///
     /// # Errors
-    /// Another tool has its name, or its parameters are no valid JSON Schema.
+    /// Its name is taken, or the schema of its arguments is invalid.
     pub fn add(&mut self, tool: Arc<dyn Tool>) -> Result<(), ToolboxError> {
         let definition = tool.definition();
         let name = definition.name.clone();
@@ -87,7 +89,7 @@ impl Toolbox {
         Ok(())
     }
 
-    /// The names of all tools, in order.
+    /// The names of all tools, sorted.
     pub fn names(&self) -> impl Iterator<Item = &ToolName> {
         self.tools.keys()
     }

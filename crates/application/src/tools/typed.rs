@@ -1,3 +1,5 @@
+//! Tools with typed arguments.
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,14 +11,14 @@ use serde_json::Value;
 use super::{Tool, ToolContext, ToolError};
 use crate::ports::ToolDefinition;
 
-/// A [`Tool`] whose arguments are a type of its own: the schema that the model sees is derived
-/// from the type, its fields' doc comments being their descriptions.
+/// A [`Tool`] with typed arguments. The schema for the model is derived from the type; doc comments
+/// become descriptions.
 #[async_trait]
 pub trait TypedTool: Send + Sync {
-    /// What the tool takes; a struct.
+    /// The arguments; a struct.
     type Arguments: DeserializeOwned + JsonSchema + Send;
 
-    /// The tool's name; see [`ToolName`].
+    /// The name.
     fn name(&self) -> ToolName;
 
     /// What it does and when to use it, for the model to read; by default the doc comment of
@@ -47,7 +49,7 @@ pub trait TypedTool: Send + Sync {
 impl<T: TypedTool> Tool for T {
     fn definition(&self) -> ToolDefinition {
         let mut parameters = schemars::schema_for!(T::Arguments);
-        // The type's own name means nothing to a model.
+        // The type's name means nothing to a model.
         parameters.remove("title");
         parameters.remove("$schema");
         ToolDefinition {

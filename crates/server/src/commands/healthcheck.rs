@@ -1,4 +1,4 @@
-//! `colloquy healthcheck`: for containers, which have no curl.
+//! `colloquy healthcheck`, for containers without curl.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,9 +12,8 @@ use crate::address::reachable;
 use crate::config::Configuration;
 use crate::failure::Failure;
 
-/// How long the answer may take.
+/// Time limit for the response.
 const LIMIT: Duration = Duration::from_secs(5);
-/// More than any status line has.
 const MAX_ANSWER: u64 = 512;
 
 pub(crate) async fn healthcheck(configuration: &Configuration) -> Result<(), Failure> {
@@ -29,7 +28,7 @@ pub(crate) async fn healthcheck(configuration: &Configuration) -> Result<(), Fai
     Err(refused(address, &status))
 }
 
-/// The status line of the answer.
+/// Returns the response's status line.
 async fn ask(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request =

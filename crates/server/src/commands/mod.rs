@@ -1,4 +1,4 @@
-//! What the program can be told to do; one file a command.
+//! The commands, one file each.
 
 mod config;
 mod healthcheck;

@@ -1,3 +1,5 @@
+//! `colloquy openapi`.
+
 use std::io;
 
 use colloquy_http::DocumentVersion;
@@ -5,7 +7,7 @@ use colloquy_http::DocumentVersion;
 use crate::failure::Failure;
 use crate::terminal::print;
 
-/// Prints the document that the server serves unless asked for another version.
+/// Prints the document in the version that the server serves by default.
 pub(crate) fn openapi() -> Result<(), Failure> {
     let document = colloquy_http::openapi_json(DocumentVersion::default());
     print(&document.map_err(io::Error::from)?)?;

@@ -24,14 +24,14 @@ use crate::store::Sources;
 use crate::supervision::{clean_attempts, clean_tokens, supervise};
 use crate::welcome::welcome;
 
-/// How long requests may still take once the last run has ended: to hand over its answer.
+/// Time for requests to return their answers after the last run has ended.
 const ANSWER_TIME: Duration = Duration::from_secs(4);
-/// How many may read the metrics at once.
+/// Connections to the metrics listener.
 const METRICS_CONNECTIONS: usize = 64;
-/// How long closing the stores may take.
+/// Time limit for closing the stores.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
-/// Serves until a signal says stop, then lets runs end within the grace.
+/// Serves until a stop signal, then drains.
 pub(crate) async fn serve(
     configuration: &Configuration,
     mut extensions: Extensions,
@@ -41,10 +41,10 @@ pub(crate) async fn serve(
     signals::survive_file_size_limit()?;
     descriptors::raise();
     let sources = Sources::default();
-    // Before anything is touched: a wrong model is a wrong setting.
+    // Before anything else: a wrong model is a wrong setting.
     let registered = std::mem::take(&mut extensions.models);
     let models = Models::load(configuration, &sources, registered)?;
-    // Before anything is written: a start that fails here leaves nothing behind.
+    // Before anything is written: a failed start leaves nothing behind.
     let listener = listen(settings.listen)?;
     let metrics = settings.metrics_listen.map(listen).transpose()?;
     let address = listener.local_addr()?;
@@ -73,7 +73,7 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// What comes before the first request.
+/// What happens before the first request.
 async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstSignIn>, Failure> {
     let use_cases = &service.use_cases;
     use_cases.engine.recover().await?;
@@ -81,7 +81,7 @@ async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstS
     if settings.demo {
         create_demo_assistant(&use_cases.assistants).await?;
     }
-    // At last: nothing may fail between a generated password and the welcome that tells it.
+    // Last: nothing may fail between a generated password and the welcome that shows it.
     create_first_administrator(
         &use_cases.accounts,
         settings.first_administrator.clone(),
@@ -127,7 +127,7 @@ fn start_background(service: &Service) -> Vec<AbortHandle> {
     tasks
 }
 
-/// When told to stop: not ready at once, no more connections, and runs have the grace to end.
+/// On stop: readiness fails, no new connections are accepted, and runs get the grace period.
 async fn serve_until(
     stop: &CancellationToken,
     listener: TcpListener,
@@ -163,7 +163,7 @@ async fn serve_until(
     Ok(())
 }
 
-/// Serves the figures where only those who watch the service can ask for them.
+/// Serves the metrics on their own listener.
 async fn serve_metrics(
     stop: &CancellationToken,
     listener: Option<TcpListener>,

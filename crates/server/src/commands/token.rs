@@ -1,4 +1,4 @@
-//! `colloquy token`: API keys, without the question who asks.
+//! `colloquy token`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_application::ports::{MAX_API_KEYS, OffsetPage};
@@ -42,7 +42,7 @@ pub(crate) async fn token(
     }
 }
 
-/// Prints the key and nothing else to standard output, so that a script can take it from there.
+/// Prints only the key, for scripts.
 async fn create(
     tokens: &Tokens,
     user: &User,

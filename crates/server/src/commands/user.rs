@@ -1,4 +1,4 @@
-//! `colloquy user`: accounts, without the question who asks.
+//! `colloquy user`.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use crate::password::ChosenPassword;
 use crate::store::Store;
 use crate::terminal::{print, visible};
 
-/// How many accounts, or keys of one, are read at once.
+/// Page size for listing accounts and keys.
 pub(super) const PAGE: u32 = 500;
 
 pub(crate) async fn user(
@@ -113,7 +113,6 @@ async fn disable(accounts: &Accounts, email: &Email) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The account that the operator named.
 pub(super) async fn find(accounts: &Accounts, email: &Email) -> Result<User, Failure> {
     accounts.find(email).await.map_err(|error| match error {
         Error::NotFound => Failure::Refused(format!("there is no account {email}")),

@@ -6,13 +6,13 @@ use super::error::ConfigError;
 use super::setting::{ENV_CONFIG, ENV_PREFIX, PROVIDER_KEY_VARIABLES};
 use super::values::{Origin, Values};
 
-/// The environment, reduced to what concerns us. An empty variable counts as absent: that is how
-/// container descriptions say "not set".
+/// The relevant environment variables. An empty variable counts as unset, as container manifests
+/// use it.
 #[derive(Debug, Default)]
 pub(crate) struct Environment(Vec<(String, String)>);
 
 impl Environment {
-    /// The variables among `all` that are ours or a model provider's usual key.
+    /// Keeps our variables and the providers' usual key variables.
     pub(crate) fn new(
         all: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
@@ -28,12 +28,12 @@ impl Environment {
                 Err(_) => return Err(not_text(name)),
             }
         }
-        // So that of two mistakes always the same one is told.
+        // Of several mistakes, always report the same one.
         ours.sort();
         Ok(Self(ours))
     }
 
-    /// The configuration file that the environment names.
+    /// The configuration file named by the environment.
     pub(super) fn file(&self) -> Option<&str> {
         let mut variables = self.0.iter();
         variables
@@ -41,7 +41,7 @@ impl Environment {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Takes every setting; the general names of keys first, so that ours outrank them.
+    /// Reads every setting. Generic key variables come first, so that ours override them.
     pub(super) fn read(&self, values: &mut Values) -> Result<(), ConfigError> {
         for (name, value) in &self.0 {
             if let Some(key) = vendor_key(name) {
@@ -60,7 +60,7 @@ impl Environment {
 
 fn set(name: &str, rest: &str, value: &str, values: &mut Values) -> Result<(), ConfigError> {
     let origin = Origin::Variable(name.to_owned());
-    // A name that is not in upper case is a mistake, not another spelling.
+    // A name in lower case is a mistake, not another spelling.
     if rest != rest.to_ascii_uppercase() {
         let name = rest.escape_debug().to_string();
         return Err(ConfigError::Unknown { name, origin });
@@ -68,7 +68,7 @@ fn set(name: &str, rest: &str, value: &str, values: &mut Values) -> Result<(), C
     values.set(&key(rest), value, origin)
 }
 
-/// `RUN__IDLE_TIMEOUT` is `run.idle_timeout`; the name of a provider may hold `__` itself.
+/// `RUN__IDLE_TIMEOUT` is `run.idle_timeout`. A provider's name may contain `__`.
 fn key(rest: &str) -> String {
     let rest = rest.to_ascii_lowercase();
     match rest

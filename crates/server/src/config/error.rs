@@ -1,12 +1,12 @@
+//! Errors in the configuration.
+
 use super::values::Origin;
 
-/// Why the configuration cannot be used: one line that names the setting and where it was made.
+/// Why the configuration is invalid: one line that names the setting and its source.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// There is no such setting.
     #[error("unknown setting {name} ({origin}); `colloquy serve --help` lists the settings")]
     Unknown { name: String, origin: Origin },
-    /// The setting does not take this value.
     #[error("setting {key} ({origin}): {problem}")]
     Wrong {
         key: String,

@@ -10,10 +10,10 @@ use super::error::ConfigError;
 use super::setting::{Kind, is_group};
 use super::values::{Origin, Values, kind};
 
-/// The file that is read when no other is named, if it is there.
+/// Read if present when no file is named.
 const DEFAULT_FILE: &str = "colloquy.toml";
 
-/// Reads the named file, or the default one if there is one.
+/// Reads the named file, or the default one if it exists.
 pub(super) fn read(named: Option<&Path>, values: &mut Values) -> Result<(), ConfigError> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(path) {
@@ -26,7 +26,7 @@ pub(super) fn read(named: Option<&Path>, values: &mut Values) -> Result<(), Conf
     }
 }
 
-/// Takes every setting of the text; `path` is only for messages.
+/// Reads every setting of the text. `path` is for error messages.
 pub(super) fn parse(path: &str, text: &str, values: &mut Values) -> Result<(), ConfigError> {
     let source = Source { path, text };
     let table = DeTable::parse(text).map_err(|error| source.syntax(&error))?;
@@ -67,7 +67,7 @@ impl Source<'_> {
         match text_of(value.get_ref(), kind(key)) {
             Some(text) => values.set(key, text, origin),
             None => {
-                // First of all, is there such a setting?
+                // Reports an unknown setting before a wrong value.
                 values.set(key, "", origin)?;
                 let found = value.get_ref().type_str();
                 Err(values.wrong(key, format!("takes no {found}")))
@@ -96,7 +96,7 @@ impl Source<'_> {
     }
 }
 
-/// The value as an environment variable would say it; `None` when it cannot be one.
+/// The value in the syntax of environment variables; `None` where there is none.
 fn text_of(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

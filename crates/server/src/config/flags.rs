@@ -1,4 +1,5 @@
-//! Flags. Every command takes every setting; only `serve` and `config` list them all.
+//! Flags. Every command accepts every setting; only `serve` and `config` list them all in their
+//! help.
 
 use std::path::PathBuf;
 
@@ -11,11 +12,11 @@ use super::values::{Origin, Values};
 const CONFIG: &str = "config";
 const PROVIDER: &str = "provider";
 const HEADING: &str = "Settings";
-/// Commands that list every setting in their help, and the settings that all commands list.
+/// The commands that list every setting, and the settings that every command lists.
 const LISTING_COMMANDS: [&str; 2] = ["serve", "config"];
 const LISTED_EVERYWHERE: [&str; 2] = ["data_dir", "database_url"];
 
-/// What the command line says about settings.
+/// The settings on the command line.
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     pub(super) file: Option<PathBuf>,
@@ -23,7 +24,7 @@ pub(crate) struct Flags {
     providers: Vec<String>,
 }
 
-/// Gives every command that has no further commands the flags of the settings.
+/// Adds the settings' flags to every leaf command.
 pub(crate) fn add_flags(command: Command) -> Command {
     if command.has_subcommands() {
         return command.mut_subcommands(add_flags);
@@ -84,7 +85,7 @@ fn provider_flag() -> Arg {
 }
 
 impl Flags {
-    /// The flags of the command that was called, however deep it lies.
+    /// The flags of the command that was called, at any depth.
     pub(crate) fn of(matches: &ArgMatches) -> Self {
         if let Some((_, inner)) = matches.subcommand() {
             return Self::of(inner);
@@ -107,7 +108,7 @@ impl Flags {
         }
         for provider in &self.providers {
             let origin = Origin::Flag(PROVIDER.to_owned());
-            // Without its value, which may be a key.
+            // Without the value, which may be a key.
             let (field, value) = provider.split_once('=').ok_or_else(|| ConfigError::Wrong {
                 key: PROVIDER.to_owned(),
                 origin: origin.clone(),

@@ -1,9 +1,9 @@
-//! Settings from four sources, each outranking the one before: defaults, `colloquy.toml`,
+//! Settings from four sources, each overriding the one before: defaults, `colloquy.toml`,
 //! environment variables, flags.
 //!
-//! [`setting`] is the table of all of them: one row makes a key, a variable and a flag. The
-//! sources bring text into [`values`], which remembers where it was set; [`settings`] checks and
-//! types it. Whatever is wrong is told as one line that names the setting and its source.
+//! [`setting`] is the table of all settings: one row makes a key, a variable and a flag. The
+//! sources put text into [`values`], which remembers where it came from; [`settings`] checks and
+//! types it. Every error is one line that names the setting and its source.
 
 mod environment;
 mod error;
@@ -41,17 +41,17 @@ use values::Values;
 
 use crate::terminal::in_one_line;
 
-/// The settings and where each was made.
+/// The settings and where each came from.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     values: Values,
-    /// The file that was named to be read.
+    /// The file that was named, if any.
     file: Option<PathBuf>,
 }
 
 impl Configuration {
-    /// Puts the sources on top of each other and checks the result.
+    /// Merges the sources and checks the result.
     pub(crate) fn load(environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
         let mut values = Values::default();
         let named = flags.file.as_deref();
@@ -67,17 +67,17 @@ impl Configuration {
         })
     }
 
-    /// Whether a setting was made at all.
+    /// Whether any source sets it.
     pub(crate) fn is_set(&self, key: &str) -> bool {
         self.values.is_set(key)
     }
 
-    /// The effective settings as TOML, secrets masked.
+    /// The effective settings as TOML, with secrets masked.
     pub(crate) fn report(&self) -> String {
         report::report(&self.values)
     }
 
-    /// Sets up the model providers and checks that each of them can be asked.
+    /// Sets up the model providers and checks their configuration.
     pub(crate) fn providers(&self, clock: &Arc<dyn Clock>) -> Result<ModelProviders, ConfigError> {
         let Settings {
             providers,
@@ -97,7 +97,7 @@ impl Configuration {
         Ok(models)
     }
 
-    /// Checks that the default model can be asked.
+    /// Checks that the default model has a configured provider.
     pub(crate) fn check_default_model(&self, models: &dyn ChatModel) -> Result<(), ConfigError> {
         let Some(model) = &self.settings.default_model else {
             return Ok(());
@@ -106,8 +106,7 @@ impl Configuration {
         models.check(model).map_err(refused)
     }
 
-    /// Sets up what tells which questions are alike, if anything shall. Reading a model from a
-    /// directory takes a moment.
+    /// Sets up the embedding model, if one is configured. Loading a local one blocks for a moment.
     pub(crate) fn embedder(
         &self,
         models: &ModelProviders,
@@ -136,7 +135,7 @@ impl Configuration {
 
     fn check_provider(&self, models: &ModelProviders, name: &str) -> Result<(), ConfigError> {
         let key = self.values.first_of_provider(name);
-        // The check is about the provider; any model of it will do.
+        // Any model name will do: only the provider is checked.
         let model = ModelName::parse(format!("{name}::any"));
         model
             .and_then(|model| models.check(&model))

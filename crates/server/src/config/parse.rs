@@ -1,4 +1,4 @@
-//! Values of single settings. Errors repeat the value only where it cannot be a secret.
+//! Parsers of single settings. Errors quote the value only where it cannot be a secret.
 
 use std::net::SocketAddr;
 
@@ -73,7 +73,7 @@ pub(super) fn parse_http_url(text: &str) -> Result<Url, String> {
     }
 }
 
-/// Reads where traces go, in a program that can send any.
+/// Parses the OTLP endpoint. Refused in a build without traces.
 pub(super) fn parse_traces_url(text: &str) -> Result<Url, String> {
     if !cfg!(feature = "otlp") {
         return Err("this program was built without traces: leave the setting out, or build it with --features otlp".to_owned());
@@ -99,7 +99,7 @@ pub(super) fn parse_ratio(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?} is not a number from 0 to 1"))
 }
 
-/// Reads origins separated by commas.
+/// Parses comma-separated origins.
 pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
     let origins = text.split(',').map(str::trim).filter(|o| !o.is_empty());
     origins.map(parse_origin).collect()
@@ -110,7 +110,7 @@ fn parse_origin(text: &str) -> Result<Origin, String> {
         .map_err(|_| format!("{text:?} is not an origin; write it like https://chat.example.org"))
 }
 
-/// Reads networks separated by commas.
+/// Parses comma-separated networks.
 pub(super) fn parse_proxies(text: &str) -> Result<Vec<ProxyNetwork>, String> {
     let networks = text.split(',').map(str::trim).filter(|n| !n.is_empty());
     networks.map(parse_proxy).collect()
@@ -122,8 +122,8 @@ fn parse_proxy(text: &str) -> Result<ProxyNetwork, String> {
     })
 }
 
-/// Accepts what `EnvFilter` does, except a bare word that is no level: it would name a target,
-/// and so a slip of the pen in `debug` would turn everything off.
+/// Accepts `EnvFilter` directives, except a bare word that is no level: it would name a target, and
+/// a typo in `debug` would turn logging off.
 pub(super) fn parse_directives(text: &str) -> Result<String, String> {
     let is_slip = |part: &str| {
         !part.is_empty() && !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err()

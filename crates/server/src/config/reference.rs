@@ -1,5 +1,4 @@
-//! The reference of all settings, `docs/configuration.md`: rendered from the table of settings,
-//! and held to it by a test.
+//! `docs/configuration.md`, rendered from the table of settings; a test keeps it up to date.
 
 use std::fmt::Write as _;
 
@@ -35,7 +34,6 @@ const KEYS: &str = "
 The providers that need nothing but a key take it from its usual variable too:
 ";
 
-/// The whole document.
 fn reference() -> String {
     let mut text = HEAD.to_owned();
     for setting in SETTINGS {

@@ -1,24 +1,24 @@
-//! What another command has to be told to find the data of this process.
+//! The settings that another command needs to find the same data.
 
 use super::Configuration;
 use super::secret::masked_url;
 use super::setting;
 use super::values::Origin;
 
-/// The settings that say where accounts are stored.
+/// The settings that locate the accounts.
 const STORAGE: [&str; 2] = ["data_dir", "database_url"];
 
-/// The settings that another command needs beside its arguments.
+/// The settings that a command needs beside its arguments.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct SameData {
-    /// Flags and their values; none where every command finds the data by itself.
+    /// Flags and their values; empty where commands find the data without them.
     pub(crate) flags: Vec<String>,
-    /// The variable that must be set as it is here, because its value must not be printed.
+    /// A variable that must be set as for this process, because its value must not be printed.
     pub(crate) variable: Option<String>,
 }
 
 impl Configuration {
-    /// How a command that is started in the same directory finds the same data.
+    /// How a command started in the same directory finds the same data.
     pub(crate) fn same_data(&self) -> SameData {
         let mut same = SameData::default();
         if let Some(file) = &self.file {

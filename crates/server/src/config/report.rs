@@ -1,4 +1,4 @@
-//! What `colloquy config` prints: a `colloquy.toml` of the effective settings.
+//! `colloquy config`: a `colloquy.toml` of the effective settings.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::secret::{MASK, masked_url};
 use super::setting::{Kind, PROVIDER_FIELDS, SETTINGS};
 use super::values::{Value, Values, kind};
 
-/// The settings as TOML, each with where it was made, and the secrets masked.
+/// The settings as TOML with their sources, secrets masked.
 pub(super) fn report(values: &Values) -> String {
     let mut text = String::new();
     let mut section = "";
@@ -66,7 +66,7 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-/// A comment must not end before its end.
+/// Keeps a comment on its line.
 fn on_one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

@@ -5,7 +5,7 @@ use url::Url;
 /// Printed in place of a secret.
 pub(super) const MASK: &str = "***";
 
-/// The address without the credentials that it may carry; what is no address is masked whole.
+/// The URL with its credentials masked; text that is no URL is masked whole.
 pub(super) fn masked_url(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return MASK.to_owned();
@@ -32,7 +32,7 @@ fn carries_credentials(url: &Url) -> bool {
         || url.query_pairs().any(|(name, _)| names_a_secret(&name))
 }
 
-/// Whoever is to be named to a web server without a password is no name but a token.
+/// A web URL with a user name but no password carries a token.
 fn has_lone_token(url: &Url) -> bool {
     let is_web = ["http", "https"].contains(&url.scheme());
     is_web && !url.username().is_empty() && url.password().is_none()

@@ -1,36 +1,34 @@
 //! The table of settings: each row is a key of `colloquy.toml`, an environment variable and a flag.
 
-/// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Its key in the file, dotted: `run.idle_timeout`.
+    /// The dotted key in the file: `run.idle_timeout`.
     pub(crate) key: &'static str,
-    /// What kind of value it takes.
     pub(crate) kind: Kind,
-    /// What stands for the value in the list of flags.
+    /// The value's placeholder in the help.
     pub(crate) placeholder: &'static str,
-    /// What counts when it is not set; `None` when that is nothing, or follows from others.
+    /// `None` where there is no default, or it depends on other settings.
     pub(crate) default: Option<&'static str>,
-    /// What it is for.
+    /// The help text.
     pub(crate) help: &'static str,
 }
 
-/// What kind of value a setting takes, as far as reading and printing it matters.
+/// How a value is read and printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
     Switch,
-    /// Separated by commas, or an array in the file.
+    /// Comma-separated, or an array in the file.
     List,
     /// Never printed.
     Secret,
-    /// Printed without its credentials.
+    /// Printed without credentials.
     Address,
 }
 
-/// What every variable of ours begins with.
+/// Prefix of our environment variables.
 pub(super) const ENV_PREFIX: &str = "COLLOQUY_";
-/// Names the configuration file; the only variable that is not a setting.
+/// Names the configuration file; the only variable that is no setting.
 pub(super) const ENV_CONFIG: &str = "COLLOQUY_CONFIG";
 
 impl Setting {
@@ -45,7 +43,7 @@ impl Setting {
         self.key.replace(['.', '_'], "-")
     }
 
-    /// With that default.
+    /// Sets the default.
     const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
@@ -57,12 +55,11 @@ impl Setting {
     }
 }
 
-/// The setting of that key.
 pub(super) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// Whether there are settings below that name.
+/// Whether the name is a section of the file.
 pub(super) fn is_group(name: &str) -> bool {
     let mut keys = SETTINGS.iter().map(|setting| setting.key);
     keys.any(|key| {
@@ -81,8 +78,8 @@ const fn text(key: &'static str, placeholder: &'static str, help: &'static str) 
     }
 }
 
-/// Every setting but those of the providers, in the order in which they are listed: first those
-/// that stand in no section of the file.
+/// Every setting except the providers', in the order in which they are listed: those outside of any
+/// section first.
 pub(crate) const SETTINGS: &[Setting] = &[
     text("listen", "HOST:PORT", "The address to serve on").or("127.0.0.1:8080"),
     text(
@@ -264,14 +261,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .or("1"),
 ];
 
-/// What can be set of each model provider, under `providers.<name>`.
+/// The settings of a provider, under `providers.<name>`.
 pub(crate) const PROVIDER_FIELDS: &[(&str, Kind)] = &[
     ("base_url", Kind::Address),
     ("api_key", Kind::Secret),
     ("kind", Kind::Text),
 ];
 
-/// The usual variables of the providers that need nothing but a key.
+/// The usual key variables of providers that need nothing else.
 pub(super) const PROVIDER_KEY_VARIABLES: &[(&str, &str)] = &[
     ("OPENAI_API_KEY", "providers.openai.api_key"),
     ("ANTHROPIC_API_KEY", "providers.anthropic.api_key"),
@@ -279,7 +276,7 @@ pub(super) const PROVIDER_KEY_VARIABLES: &[(&str, &str)] = &[
     ("MISTRAL_API_KEY", "providers.mistral.api_key"),
 ];
 
-/// The kind of value that this key takes; `None` when there is no such setting.
+/// The kind of this key; `None` for an unknown key.
 pub(super) fn kind_of(key: &str) -> Option<Kind> {
     match key.strip_prefix("providers.") {
         Some(rest) => {

@@ -1,3 +1,5 @@
+//! The typed settings.
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,106 +23,92 @@ use super::parse::{
 use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
 use super::values::Values;
 
-/// The effective settings, each of them checked.
+/// The effective settings, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Where to serve.
     pub(crate) listen: SocketAddr,
-    /// Where to serve the metrics.
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// Where this instance keeps what is its own.
+    /// Local state of this instance.
     pub(crate) data_dir: PathBuf,
-    /// The database, with its credentials.
+    /// May contain credentials.
     pub(crate) database_url: SecretString,
-    /// How long to wait for the database at the start.
+    /// How long to wait for the database at start.
     pub(crate) database_wait: Duration,
-    /// The blob store.
     pub(crate) blob_url: Url,
-    /// Made when there is no administrator.
+    /// Created when there is no administrator.
     pub(crate) first_administrator: Option<FirstAdministrator>,
-    /// Whether to make a demo assistant when there is no assistant.
+    /// Whether to create a demo assistant when there is none.
     pub(crate) demo: bool,
-    /// The model providers as configured.
     pub(crate) providers: Vec<ProviderSettings>,
-    /// The model of an assistant that names none.
+    /// The model of assistants that name none.
     pub(crate) default_model: Option<ModelName>,
-    /// How long connecting to a provider may take.
+    /// Connect timeout for providers.
     pub(crate) connect_timeout: Duration,
-    /// How long and how large a run may become.
     pub(crate) run_limits: RunLimits,
-    /// What tells which questions are alike.
+    /// Embeds questions for the answer cache.
     pub(crate) embedding: Option<EmbeddingModel>,
-    /// How much memory the answer cache takes.
+    /// Memory limit of the answer cache.
     pub(crate) answers_max_bytes: usize,
-    /// The web origins whose pages may use the API.
+    /// Web origins whose pages may call the API.
     pub(crate) cors_origins: Vec<Origin>,
-    /// The proxies that may say where a request comes from.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
-    /// How many requests are worked on or wait for that.
+    /// Requests in progress or queued.
     pub(crate) max_requests: usize,
-    /// How many connections there may be.
+    /// Client connections.
     pub(crate) max_connections: usize,
-    /// How often somebody may be wrong about a password.
     pub(crate) sign_in_limits: SignInLimits,
-    /// How many days an API key counts whose owner does not say.
+    /// Default lifetime of API keys, in days.
     pub(crate) api_key_days: Option<u32>,
-    /// How long runs may go on after a stop signal.
+    /// Time for runs to finish after a stop signal.
     pub(crate) shutdown_grace: Duration,
-    /// How to log.
     pub(crate) logging: Logging,
-    /// Where traces go, if they are wanted.
     pub(crate) traces: Option<TraceSettings>,
 }
 
-/// An embedding model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EmbeddingModel {
-    /// A provider's.
     Provider(ModelName),
-    /// One that runs in this process, from this directory.
+    /// Runs in this process, from this directory.
     Local(PathBuf),
 }
 
-/// An administrator to begin with.
+/// The administrator to create.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstAdministrator {
     pub(crate) email: Email,
     pub(crate) password: Password,
 }
 
-/// What to log, and in which form.
 #[derive(Debug, Clone)]
 pub(crate) struct Logging {
-    /// Directives that `EnvFilter` accepts.
+    /// `EnvFilter` directives.
     pub(crate) directives: String,
     pub(crate) format: LogFormat,
 }
 
-/// Which traces to send, and where.
+/// Where to send traces.
 #[derive(Debug, Clone)]
 #[cfg_attr(
     not(feature = "otlp"),
     expect(dead_code, reason = "no program without the feature sends any")
 )]
 pub(crate) struct TraceSettings {
-    /// Without `/v1/traces`; it may hold credentials.
+    /// Without `/v1/traces`; may contain credentials.
     pub(crate) endpoint: Url,
     pub(crate) service_name: String,
     /// From 0 to 1.
     pub(crate) sample_ratio: f64,
 }
 
-/// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people.
     Pretty,
-    /// For programs.
     Json,
 }
 
 impl Settings {
-    /// Checks everything that can be checked without touching anything.
+    /// Checks everything that needs no I/O.
     pub(super) fn read(values: &mut Values) -> Result<Self, ConfigError> {
         let data_dir = values.required("data_dir", |text| {
             std::path::absolute(text).map_err(|error| format!("{text:?} is no path: {error}"))
@@ -162,7 +150,7 @@ impl Settings {
     }
 }
 
-/// In URLs, so that a folder with a space or a question mark in its name keeps its meaning.
+/// As URLs, so that a space or question mark in a directory's name is not misread.
 fn set_storage_defaults(data_dir: &Path, values: &mut Values) -> Result<(), ConfigError> {
     let folder = Url::from_directory_path(data_dir)
         .map_err(|()| values.wrong("data_dir", "is no path on this machine"))?;

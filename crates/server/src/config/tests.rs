@@ -1,3 +1,5 @@
+//! Tests of reading the configuration.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +25,6 @@ fn flags(arguments: &[&str]) -> Flags {
     Flags::of(&command.try_get_matches_from(arguments).unwrap())
 }
 
-/// A file that exists as long as the value.
 fn written(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();

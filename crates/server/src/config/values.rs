@@ -1,19 +1,21 @@
+//! Settings as text, with their sources.
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::error::ConfigError;
 use super::setting::{self, Kind};
 
-/// Where a setting was made.
+/// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Nowhere: it is the default.
     Default,
-    /// In the file, on that line.
-    File { path: String, line: usize },
-    /// By that environment variable.
+    File {
+        path: String,
+        line: usize,
+    },
     Variable(String),
-    /// By that flag, named without its dashes.
+    /// Without the dashes.
     Flag(String),
 }
 
@@ -28,19 +30,18 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What was set, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Value {
     pub(super) text: String,
     pub(super) origin: Origin,
 }
 
-/// The last word on every setting, still as text.
+/// The winning value of every setting, as text.
 #[derive(Debug, Default)]
 pub(crate) struct Values(BTreeMap<String, Value>);
 
 impl Values {
-    /// Takes a setting from a source that outranks all before.
+    /// Sets a value from a source that overrides all earlier ones.
     pub(super) fn set(
         &mut self,
         key: &str,
@@ -56,14 +57,14 @@ impl Values {
         Ok(())
     }
 
-    /// Gives a setting that nobody has made the value that follows from others.
+    /// Sets a default that depends on other settings.
     pub(super) fn set_default(&mut self, key: &str, text: String) {
         let origin = Origin::Default;
         let default = Value { text, origin };
         self.0.entry(key.to_owned()).or_insert(default);
     }
 
-    /// What was set, or the default; `None` when there is neither.
+    /// The value or the default; `None` without either.
     pub(super) fn get(&self, key: &str) -> Option<Value> {
         let default = || {
             let text = setting::find(key)?.default?.to_owned();
@@ -73,13 +74,13 @@ impl Values {
         self.0.get(key).cloned().or_else(default)
     }
 
-    /// Whether a source has made this setting.
+    /// Whether a source sets it.
     pub(super) fn is_set(&self, key: &str) -> bool {
         let value = self.0.get(key);
         value.is_some_and(|value| value.origin != Origin::Default)
     }
 
-    /// One of the settings of that provider, to name in messages about all of them.
+    /// Any setting of the provider, to name in errors about all of them.
     pub(super) fn first_of_provider(&self, name: &str) -> String {
         let prefix = format!("providers.{name}.");
         let mut keys = self.0.keys();
@@ -87,7 +88,7 @@ impl Values {
             .map_or(prefix, Clone::clone)
     }
 
-    /// The names under which model providers were set.
+    /// The names of all configured providers.
     pub(super) fn provider_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .0
@@ -99,7 +100,7 @@ impl Values {
         names
     }
 
-    /// Reads a setting that has a value or a default.
+    /// Parses a setting that has a value or a default.
     pub(super) fn required<T>(
         &self,
         key: &str,
@@ -109,7 +110,7 @@ impl Values {
             .ok_or_else(|| self.wrong(key, "must be set"))
     }
 
-    /// Reads a setting that may be absent.
+    /// Parses a setting that may be unset.
     pub(super) fn optional<T>(
         &self,
         key: &str,
@@ -123,7 +124,7 @@ impl Values {
             .map_err(|problem| self.wrong(key, problem))
     }
 
-    /// The error about a setting as it stands.
+    /// An error about this setting's value.
     pub(super) fn wrong(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError::Wrong {
             key: key.to_owned(),
@@ -133,7 +134,7 @@ impl Values {
     }
 }
 
-/// The kind of a key that is known to be one.
+/// The kind of a known key.
 pub(super) fn kind(key: &str) -> Kind {
     setting::kind_of(key).unwrap_or(Kind::Secret)
 }

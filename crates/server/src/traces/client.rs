@@ -1,3 +1,5 @@
+//! HTTP client of the trace exporter.
+
 use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,14 +9,14 @@ use colloquy_application::ports::BoxError;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Handle;
 
-/// The largest answer of a collector that is read, in bytes; there is hardly anything in it.
+/// Bytes of a collector's response that are read.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Sends batches of spans, and says once when that begins to fail and once when it works again.
+/// Sends batches of spans. Logs once when sending starts to fail and once when it works again.
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
-    /// The thread that sends has none of its own.
+    /// The exporter's thread has no runtime.
     runtime: Handle,
     time: Duration,
     is_failing: AtomicBool,
@@ -59,7 +61,7 @@ impl HttpClient for Client {
     }
 }
 
-/// The errors do not say where to: the address may hold credentials.
+/// Errors omit the URL, which may contain credentials.
 async fn send(
     http: reqwest::Client,
     request: Request<Bytes>,

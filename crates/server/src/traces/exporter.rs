@@ -1,3 +1,5 @@
+//! Span exporter.
+
 use std::time::Duration;
 
 use opentelemetry::{Array, KeyValue, Value};
@@ -5,10 +7,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-/// An attribute that is a list, which a field of a `tracing` span cannot be.
+/// An attribute that is a list, which `tracing` fields cannot be.
 const LIST: &str = "gen_ai.response.finish_reasons";
 
-/// Sends spans with the types that the conventions give their attributes.
+/// Sends spans with the attribute types of the semantic conventions.
 #[derive(Debug)]
 pub(super) struct Exporter(pub(super) opentelemetry_otlp::SpanExporter);
 

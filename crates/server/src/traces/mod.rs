@@ -1,4 +1,4 @@
-//! Traces: where the time of a run goes, for whoever collects such things.
+//! Traces of runs over OTLP.
 
 #[cfg(feature = "otlp")]
 mod client;

@@ -1,10 +1,12 @@
+//! Traces in a build without them.
+
 use tokio::runtime::Handle;
 
 use crate::config::TraceSettings;
 use crate::failure::Failure;
 use crate::logging::Listener;
 
-/// None: this program was built without them.
+/// Sends nothing.
 pub(crate) struct Traces;
 
 impl Traces {

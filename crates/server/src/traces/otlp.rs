@@ -1,3 +1,5 @@
+//! Sends traces over OTLP.
+
 use std::time::Duration;
 
 use colloquy_application::ports::BoxError;
@@ -22,22 +24,22 @@ use crate::config::TraceSettings;
 use crate::failure::Failure;
 use crate::logging::Listener;
 
-/// How many spans wait to be sent; those beyond are lost, and nobody waits for room.
+/// Queued spans; further ones are dropped.
 const MAX_WAITING: usize = 8192;
-/// How many are sent at once.
+/// Spans per batch.
 const BATCH: usize = 512;
-/// How long they wait for others to be sent with.
+/// Delay before an incomplete batch is sent.
 const DELAY: Duration = Duration::from_secs(2);
-/// How long sending a batch may take, attempts included.
+/// Time limit for a batch, retries included.
 const TIME: Duration = Duration::from_secs(10);
-/// How long what is left may take when the program ends.
+/// Time limit for the last batch at exit.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// Sends spans to a collector, from a thread of its own.
+/// Exports spans from its own thread.
 pub(crate) struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    /// Does no I/O yet. What is sent goes out on that runtime.
+    /// Does no I/O yet. Requests run on `runtime`.
     pub(crate) fn open(
         settings: Option<&TraceSettings>,
         runtime: &Handle,
@@ -46,7 +48,7 @@ impl Traces {
         Ok(Self(provider.transpose().map_err(Failure::Traces)?))
     }
 
-    /// Turns the spans that are meant for traces into such, whatever is logged.
+    /// The layer that exports spans, independent of what is logged.
     pub(crate) fn listener(&self) -> Option<Listener> {
         let tracer = self.0.as_ref()?.tracer(env!("CARGO_PKG_NAME"));
         let spans = tracing_opentelemetry::layer()
@@ -59,7 +61,7 @@ impl Traces {
         Some(spans.with_filter(filter).boxed())
     }
 
-    /// Sends what is left, as far as there is time.
+    /// Sends what is queued, within the time limit.
     pub(crate) fn close(self) {
         let closed = self
             .0
@@ -107,7 +109,7 @@ fn resource(settings: &TraceSettings) -> Resource {
         .build()
 }
 
-/// Events are not: what they say is meant for the log.
+/// Not events: their text belongs to the log.
 fn is_for_traces(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target() == spans::TARGET
 }
