@@ -112,12 +112,7 @@ impl Tokens {
         from: IpAddr,
     ) -> Result<IssuedToken, Error> {
         let Verified { user, hash } = self.check.verify(email, password, from).await?;
-        let session = NewToken {
-            user: user.id,
-            kind: TokenKind::Session,
-            name: TokenName::for_session(),
-            lifetime: Some(SESSION_LIFETIME),
-        };
+        let session = NewToken::session(user.id);
         match self.issue(session, Grounds::Password(hash)).await {
             Err(Error::NotFound) => {
                 audit::sign_in_refused(Some(user.id));
@@ -129,6 +124,18 @@ impl Tokens {
                 Ok(issued)
             }
         }
+    }
+
+    /// Opens a session without a password, for a user whom the embedding program has
+    /// authenticated.
+    ///
+    /// # Errors
+    /// `NotFound` if the user is gone or inactive.
+    pub async fn open_session(&self, user: UserId) -> Result<IssuedToken, Error> {
+        let session = NewToken::session(user);
+        let issued = self.issue(session, Grounds::Operator).await?;
+        audit::signed_in(user, issued.token.id);
+        Ok(issued)
     }
 
     /// The user of a bearer token.
@@ -309,6 +316,15 @@ struct NewToken {
 }
 
 impl NewToken {
+    fn session(user: UserId) -> Self {
+        Self {
+            user,
+            kind: TokenKind::Session,
+            name: TokenName::for_session(),
+            lifetime: Some(SESSION_LIFETIME),
+        }
+    }
+
     const fn api_key(user: UserId, name: TokenName, lifetime: Option<Duration>) -> Self {
         Self {
             user,

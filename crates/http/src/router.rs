@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use colloquy_application::UseCases;
 use colloquy_application::ports::HealthCheck;
+use colloquy_web::authenticator::{self, ExternalSignIn};
 use colloquy_web::client_address::TrustedProxies;
 use colloquy_web::input::WithoutQuery;
 use colloquy_web::middleware::{self, MiddlewareOptions};
@@ -32,9 +34,15 @@ pub fn router(
     let proxies = TrustedProxies::new(options.trusted_proxies.clone());
     let (routes, mut without_query) = served();
     docs::note_queries(&mut without_query);
-    let routes = routes
+    let sign_in = options.authenticator.clone();
+    let sign_in = sign_in.map(|it| Arc::new(ExternalSignIn::new(it, &use_cases)));
+    let mut routes = routes
         .merge(docs::routes())
-        .with_state(App::new(use_cases, readiness, proxies, metrics));
+        .with_state(App::new(use_cases, readiness, proxies, metrics))
+        .merge(options.routes.clone());
+    if let Some(sign_in) = sign_in {
+        routes = routes.layer(from_fn_with_state(sign_in, authenticator::sign_in));
+    }
     middleware::wrap(routes, without_query, middleware_options(options))
 }
 

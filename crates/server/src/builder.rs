@@ -8,7 +8,8 @@ use colloquy_application::assistants::{CodeAssistant, CodeAssistantError};
 use colloquy_application::permissions::{DefaultPolicy, PermissionPolicy};
 use colloquy_application::ports::{ChatModel, HealthCheck};
 use colloquy_application::tools::Tool;
-use colloquy_application::{Ports, Settings, Stores};
+use colloquy_application::{Ports, Settings, Stores, UseCases};
+use colloquy_web::authenticator::Authenticator;
 
 /// A server without extensions.
 pub fn builder() -> Builder {
@@ -20,6 +21,8 @@ pub fn builder() -> Builder {
         stores: None,
         health: Vec::new(),
         ports: None,
+        sign_in: SignIn::TokensOnly,
+        routes: None,
     })
 }
 
@@ -28,6 +31,7 @@ pub fn builder() -> Builder {
 pub struct Builder(Extensions);
 
 type AddAssistant = Box<dyn FnOnce(&mut Settings) -> Result<(), CodeAssistantError> + Send>;
+type MakeRoutes = Box<dyn FnOnce(&UseCases) -> axum::Router + Send>;
 type ChangePorts = Box<dyn FnOnce(Ports) -> Ports + Send>;
 
 pub(crate) struct Extensions {
@@ -39,6 +43,16 @@ pub(crate) struct Extensions {
     pub(crate) stores: Option<Stores>,
     pub(crate) health: Vec<Arc<dyn HealthCheck>>,
     pub(crate) ports: Option<ChangePorts>,
+    pub(crate) sign_in: SignIn,
+    pub(crate) routes: Option<MakeRoutes>,
+}
+
+/// How senders are identified beside bearer tokens.
+pub(crate) enum SignIn {
+    TokensOnly,
+    /// By a header of the trusted proxies.
+    Header(String),
+    Authenticator(Arc<dyn Authenticator>),
 }
 
 impl Builder {
@@ -83,6 +97,29 @@ impl Builder {
     /// Replaces single ports of the composed service, when it is about to serve.
     pub fn ports(mut self, change: impl FnOnce(Ports) -> Ports + Send + 'static) -> Self {
         self.0.ports = Some(Box::new(change));
+        self
+    }
+
+    /// Identifies senders of requests beside bearer tokens, for example by a session of the
+    /// embedding program.
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.0.sign_in = SignIn::Authenticator(Arc::new(authenticator));
+        self
+    }
+
+    /// Signs in the user whose email the proxies in `http.trusted_proxies` send in this header.
+    /// They must remove it from clients' requests.
+    pub fn trusted_header(mut self, name: impl Into<String>) -> Self {
+        self.0.sign_in = SignIn::Header(name.into());
+        self
+    }
+
+    /// Serves further routes behind the API's middleware. Their paths must differ from the API's.
+    pub fn routes(
+        mut self,
+        routes: impl FnOnce(&UseCases) -> axum::Router + Send + 'static,
+    ) -> Self {
+        self.0.routes = Some(Box::new(routes));
         self
     }
 

@@ -49,9 +49,11 @@ use crate::failure::Failure;
 use crate::traces::Traces;
 
 pub use allocator::Allocator;
+pub use axum;
 pub use builder::{Builder, builder};
 pub use colloquy_application as application;
 pub use colloquy_domain as domain;
+pub use colloquy_web as web;
 
 /// Time for abandoned blocking work at exit.
 const BLOCKING_TIME: Duration = Duration::from_secs(1);

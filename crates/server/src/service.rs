@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::http::HeaderName;
 use chrono::TimeDelta;
 use colloquy_application::ports::{ChatModel, Embedder, HealthCheck, InstanceId, Readings};
 use colloquy_application::tools::Toolbox;
@@ -15,10 +16,12 @@ use colloquy_cache::{
 };
 use colloquy_matcher::EnglishMatcher;
 use colloquy_persistence::Database;
+use colloquy_web::authenticator::{Authenticator, TrustedHeader};
+use colloquy_web::client_address::{ProxyNetwork, TrustedProxies};
 use colloquy_web::metrics::Metrics;
 use secrecy::ExposeSecret as _;
 
-use crate::builder::Extensions;
+use crate::builder::{Extensions, SignIn};
 use crate::config::{Configuration, Settings};
 use crate::failure::Failure;
 use crate::instance::InstanceSlot;
@@ -38,6 +41,8 @@ pub(crate) struct Service {
     pub(crate) sources: Sources,
     pub(crate) assistants: Arc<CachedAssistantRepository>,
     pub(crate) database: Option<Database>,
+    pub(crate) sign_in: Option<Arc<dyn Authenticator>>,
+    pub(crate) routes: axum::Router,
     /// Held while the service carries out runs.
     _slot: InstanceSlot,
     /// Held while a SQLite database is served.
@@ -77,6 +82,7 @@ impl Service {
             add(&mut use_case_settings)?;
         }
         let use_cases = UseCases::new(ports, extensions.policy, use_case_settings);
+        let routes = extensions.routes.map(|make| make(&use_cases));
         let mut health: Vec<Arc<dyn HealthCheck>> = Vec::new();
         health.extend(database.clone().map(|it| Arc::new(it) as _));
         health.push(Arc::new(blobs));
@@ -99,6 +105,8 @@ impl Service {
             sources,
             assistants: caches.assistants,
             database,
+            sign_in: authenticator(extensions.sign_in, &settings.trusted_proxies)?,
+            routes: routes.unwrap_or_default(),
             _slot: slot,
             _sole_server: sole_server,
         })
@@ -213,6 +221,25 @@ fn use_case_settings(settings: &Settings, instance: InstanceId) -> UseCaseSettin
         password_slots: password_slots(),
         ..UseCaseSettings::new(instance)
     }
+}
+
+fn authenticator(
+    sign_in: SignIn,
+    proxies: &[ProxyNetwork],
+) -> Result<Option<Arc<dyn Authenticator>>, Failure> {
+    let name = match sign_in {
+        SignIn::TokensOnly => return Ok(None),
+        SignIn::Authenticator(authenticator) => return Ok(Some(authenticator)),
+        SignIn::Header(name) => name,
+    };
+    if proxies.is_empty() {
+        let why = format!("the header {name} is trusted from no proxy: set http.trusted_proxies");
+        return Err(Failure::Refused(why));
+    }
+    let header = HeaderName::try_from(&name);
+    let header = header.map_err(|_| Failure::Refused(format!("{name:?} is no header name")))?;
+    let proxies = TrustedProxies::new(proxies.to_vec());
+    Ok(Some(Arc::new(TrustedHeader::new(header, proxies))))
 }
 
 /// One password per processor: more would only take memory.

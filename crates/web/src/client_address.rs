@@ -92,7 +92,7 @@ where
 }
 
 /// Where the connection comes from. Those of whom that is not known are one to us.
-fn peer(extensions: &Extensions) -> IpAddr {
+pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     peer.map_or(unknown, |ConnectInfo(peer)| peer.ip().to_canonical())

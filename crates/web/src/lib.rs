@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod access_watch;
+pub mod authenticator;
 pub mod client_address;
 pub mod compression;
 pub mod concurrency_limit;

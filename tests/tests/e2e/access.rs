@@ -154,7 +154,7 @@ struct Things {
     run: String,
     token: String,
     assistant: String,
-    /// ETag of the assistant's avatar.
+    /// `ETag` of the assistant's avatar.
     picture: String,
     user: String,
     /// For unique names.

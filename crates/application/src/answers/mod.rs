@@ -263,6 +263,7 @@ impl std::fmt::Debug for Fill {
 }
 
 /// The normalised question. Questions with equal forms are identical.
+#[cfg(feature = "testing")]
 #[must_use]
 pub fn normal_form(question: &str) -> String {
     normalise(question)

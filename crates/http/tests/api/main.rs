@@ -10,6 +10,7 @@
 mod answer_cache;
 mod assistants;
 mod auth;
+mod authenticator;
 mod avatars;
 mod compression;
 mod conversation;

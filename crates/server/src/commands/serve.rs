@@ -143,6 +143,8 @@ async fn serve_until(
             max_requests: settings.max_requests,
             draining: stop.clone(),
             metrics: service.metrics.clone(),
+            authenticator: service.sign_in.clone(),
+            routes: service.routes.clone(),
             ..HttpOptions::new(service.sources.ids.clone())
         },
     );
