@@ -16,7 +16,7 @@ use colloquy_web::problem::Problem;
 use colloquy_web::static_file::StaticFile;
 use utoipa_swagger_ui::Config;
 
-use crate::openapi::{DocumentVersion, openapi_json};
+use crate::document::{DocumentVersion, openapi_json};
 use crate::state::App;
 
 const PAGE: &[u8] = include_bytes!("docs/index.html");

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod api;
 mod assistants;
 mod auth;
 mod avatars;
 mod cursor;
 mod docs;
+mod document;
 mod health;
+mod json_cache;
 mod links;
 mod messages;
 mod metrics;
@@ -14,14 +17,15 @@ mod models;
 mod openapi;
 mod options;
 mod router;
+mod routes;
 mod runs;
 mod state;
 mod threads;
 mod tokens;
 mod users;
 
+pub use document::{DocumentVersion, openapi_json};
 pub use metrics::metrics_router;
-pub use openapi::{DocumentVersion, openapi_json};
 pub use options::HttpOptions;
 pub use router::router;
 

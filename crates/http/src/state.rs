@@ -18,7 +18,7 @@ use colloquy_web::metrics::Metrics;
 use colloquy_web::run_streams::Draining;
 use tokio_util::sync::CancellationToken;
 
-use crate::assistants::AssistantJsonCache;
+use crate::json_cache::AssistantJsonCache;
 
 /// What the handlers work with; each asks for the part that it needs.
 #[derive(Clone)]

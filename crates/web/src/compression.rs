@@ -15,7 +15,7 @@ use tower::layer::layer_fn;
 use tower::{Layer, service_fn};
 
 use crate::headers::quality;
-use crate::middleware::HttpService;
+use crate::http_service::HttpService;
 
 /// Marks a response that may be compressed: it holds no secret beside text that others chose.
 #[derive(Debug, Clone, Copy)]

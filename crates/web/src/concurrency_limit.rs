@@ -22,8 +22,8 @@ use tower::layer::layer_fn;
 use tower::{Layer, service_fn};
 
 use crate::client_address::{Network, TrustedProxies};
+use crate::http_service::HttpService;
 use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
-use crate::middleware::HttpService;
 use crate::problem::Problem;
 use crate::serve::{Activity, Waiting};
 

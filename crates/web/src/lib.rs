@@ -10,6 +10,7 @@ pub mod cors;
 pub mod created;
 pub mod etag;
 pub mod headers;
+mod http_service;
 pub mod idempotency;
 pub mod input;
 pub mod limits;

@@ -14,8 +14,8 @@ use tower::layer::layer_fn;
 use tower::{Layer, service_fn};
 use tracing::{Instrument as _, Span, field};
 
+use crate::http_service::HttpService;
 use crate::metrics::known_method;
-use crate::middleware::HttpService;
 use crate::request_id;
 
 /// The layer that logs each request.

@@ -1,12 +1,10 @@
 //! The middleware around all routes: one stack, to be read from the outside in.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HeaderName, REFERRER_POLICY,
@@ -14,8 +12,8 @@ use axum::http::header::{
 };
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::ports::IdGenerator;
+use tower::ServiceBuilder;
 use tower::util::option_layer;
-use tower::{Service, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_http::normalize_path::NormalizePath;
@@ -31,26 +29,6 @@ use crate::metrics::{self, Metrics};
 use crate::problem::{self, Problem};
 use crate::request_id::{self, NewRequestId, X_REQUEST_ID};
 use crate::{compression, logging, unread_body};
-
-/// A service that answers HTTP requests and is always ready, as axum's routes are: the layers
-/// here call it without asking.
-pub trait HttpService:
-    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> HttpService for S where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
 
 /// What an operator may set of the middleware, and what it takes from its surroundings.
 pub struct MiddlewareOptions {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tower::layer::layer_fn;
 use tower::{Layer, service_fn};
 
-use crate::middleware::HttpService;
+use crate::http_service::HttpService;
 
 /// How much of a body that nobody wants is read all the same: three of the largest files that are
 /// taken, so that who sends one too large is told.

@@ -20,8 +20,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
+use super::avatar_fields::{address, read_avatar_changes};
 use super::configuration::{ConfigurationFields, ConfigurationView, cleared};
-use crate::avatars::{address, read_avatar_changes};
 
 /// What a client may send back of an assistant, to no effect.
 const READ_ONLY: [&str; 7] = [

@@ -9,10 +9,10 @@ use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::CurrentActor;
 
 use super::fields::AssistantView;
-use super::json_cache::AssistantJsonCache;
 use super::revision;
 use super::view::{json, validity};
 use crate::assistants::AssistantPath;
+use crate::json_cache::AssistantJsonCache;
 
 /// One assistant. A private one asks a guest to sign in.
 #[utoipa::path(

@@ -16,8 +16,8 @@ use colloquy_web::sign_in::CurrentActor;
 use futures_util::{StreamExt as _, stream};
 
 use super::fields::AssistantView;
-use super::json_cache::AssistantJsonCache;
 use super::view::json;
+use crate::json_cache::AssistantJsonCache;
 
 /// The assistants that the caller may see, by name, then id.
 #[utoipa::path(

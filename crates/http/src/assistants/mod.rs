@@ -1,11 +1,12 @@
 //! The catalogue of assistants.
 
+mod avatar_fields;
 mod configuration;
 mod create;
 mod delete;
 mod fields;
 mod get;
-mod json_cache;
+mod json;
 mod list;
 mod path;
 mod purge;
@@ -15,10 +16,9 @@ mod view;
 
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) use fields::{AssistantView, model};
-pub(crate) use json_cache::AssistantJsonCache;
 pub(crate) use path::{AssistantPath, assistant};
 pub(crate) use view::tagged;
 

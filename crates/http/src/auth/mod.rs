@@ -5,7 +5,7 @@ mod logout;
 
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
     vec![routes!(login::login), routes!(logout::logout)]

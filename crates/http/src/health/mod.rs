@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 /// That all is well.
 #[derive(Serialize, ToSchema)]

@@ -10,7 +10,7 @@ mod view;
 
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) use view::MessageView;
 

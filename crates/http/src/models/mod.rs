@@ -6,7 +6,7 @@ mod view;
 
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
     vec![routes!(list::list_models), routes!(check::check_model)]

@@ -11,7 +11,7 @@ mod view;
 
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) use event::{RunEventFrame, frame};
 pub(crate) use output::OutputView;

@@ -12,7 +12,7 @@ use colloquy_web::input::{Kind, text};
 use colloquy_web::schema;
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
     vec![

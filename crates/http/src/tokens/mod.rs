@@ -8,7 +8,7 @@ mod view;
 use utoipa_axum::routes;
 
 pub(crate) use self::view::TokenView;
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
     vec![

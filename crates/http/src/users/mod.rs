@@ -17,7 +17,7 @@ use colloquy_web::schema;
 use utoipa::openapi::schema::ObjectBuilder;
 use utoipa_axum::routes;
 
-use crate::router::Routes;
+use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
     vec![

@@ -14,7 +14,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 
 use super::{Fields, Input, Query};
-use crate::middleware::HttpService;
+use crate::http_service::HttpService;
 use crate::problem::Problem;
 
 /// The layer that refuses query strings where none is taken.

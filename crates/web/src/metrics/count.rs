@@ -15,7 +15,7 @@ use tower::layer::layer_fn;
 use tower::{Layer, service_fn};
 
 use super::Metrics;
-use crate::middleware::HttpService;
+use crate::http_service::HttpService;
 
 /// Seconds until an answer begins: from a read out of memory to a run of the longest time limit.
 const SECONDS: [f64; 14] = [

@@ -13,7 +13,7 @@ use tower::{Layer, service_fn};
 use tower_http::request_id::RequestId;
 
 use super::{PROBLEM_JSON, Problem, ProblemBody};
-use crate::middleware::HttpService;
+use crate::http_service::HttpService;
 use crate::request_id;
 
 /// When to come back where nobody has said.

@@ -1,12 +1,14 @@
 //! The fields of an assistant that say how it looks, but for the picture.
 
 use colloquy_application::avatars::AvatarChanges;
-use colloquy_domain::{Avatar, Color, VerticalPosition};
+use colloquy_domain::{AssistantId, Avatar, AvatarImage, Color, VerticalPosition};
 use colloquy_web::input::{Fields, Kind, text, whole_number};
 use colloquy_web::schema;
 
+use crate::BASE;
+
 /// Reads them.
-pub(crate) fn read_avatar_changes(fields: &mut Fields<'_>) -> AvatarChanges {
+pub(super) fn read_avatar_changes(fields: &mut Fields<'_>) -> AvatarChanges {
     let background = color()
         .describe("`#rgb`, `#rrggbb` or the name of a colour in CSS; a light grey unless given.");
     let text =
@@ -32,4 +34,11 @@ fn color() -> impl Kind<Value = Color> {
             .examples([Avatar::DEFAULT_BACKGROUND])
     };
     text(Color::parse, schema)
+}
+
+/// Where the picture is. The address differs from picture to picture, so that a page shows a new
+/// one at once, whatever its browser has kept.
+pub(super) fn address(assistant: AssistantId, image: &AvatarImage) -> String {
+    let hash = image.hash.to_string();
+    format!("{BASE}/assistants/{assistant}/avatar?v={}", &hash[..16])
 }

@@ -4,46 +4,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
-use colloquy_application::assistants::{AssistantPage, AssistantView as ShownAssistant};
 use colloquy_application::ports::OffsetList;
 use colloquy_domain::Assistant;
 use serde::Serialize;
-
-use super::fields::AssistantView;
 
 /// The JSON of assistants and of pages of them. Serializing one takes most of the time of a
 /// request for it. An entry is found by its value's address, and lives as long as the value: the
 /// repository in front of the database gives the same value to many readers, a change is another.
 #[derive(Default)]
 pub(crate) struct AssistantJsonCache {
-    single: JsonCache<Assistant>,
-    pages: JsonCache<OffsetList<Assistant>>,
-}
-
-impl AssistantJsonCache {
-    /// The assistant as JSON, for those who may be shown what this reader may.
-    pub(super) fn assistant(&self, shown: &ShownAssistant) -> Result<Bytes, serde_json::Error> {
-        let write =
-            || AssistantView::shown(&shown.assistant, shown.can_manage, shown.is_defined_in_code);
-        self.single.body(&shown.assistant, shown.can_manage, write)
-    }
-
-    /// The page likewise.
-    pub(super) fn page(&self, page: &AssistantPage) -> Result<Bytes, serde_json::Error> {
-        let write = || -> Vec<AssistantView> {
-            let items = page.list.items.iter();
-            let views = items.map(|assistant| {
-                let is_defined_in_code = page.defined_in_code.contains(&assistant.id);
-                AssistantView::shown(assistant, page.can_manage, is_defined_in_code)
-            });
-            views.collect()
-        };
-        self.pages.body(&page.list, page.can_manage, write)
-    }
+    pub(crate) single: JsonCache<Assistant>,
+    pub(crate) pages: JsonCache<OffsetList<Assistant>>,
 }
 
 /// JSON by the address of its value and by whether the reader manages assistants.
-struct JsonCache<T>(Mutex<HashMap<(usize, bool), Body<T>>>);
+pub(crate) struct JsonCache<T>(Mutex<HashMap<(usize, bool), Body<T>>>);
 
 struct Body<T> {
     /// Does not keep the value alive, but its address: no other value can be there.
@@ -57,7 +32,7 @@ const MAX_BYTES: usize = 512 * 1024;
 const MAX_BYTES_IN_ALL: usize = 8 * 1024 * 1024;
 
 impl<T> JsonCache<T> {
-    fn body<V: Serialize>(
+    pub(crate) fn body<V: Serialize>(
         &self,
         value: &Arc<T>,
         can_manage: bool,
