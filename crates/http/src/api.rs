@@ -7,7 +7,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use crate::state::App;
 use crate::{
     BASE, assistants, auth, avatars, health, messages, models, openapi, runs, threads, tokens,
-    users,
+    tools, users,
 };
 
 /// The document of all routes, and they themselves.
@@ -40,6 +40,7 @@ fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
         assistants::routes,
         avatars::routes,
         models::routes,
+        tools::routes,
         threads::routes,
         messages::routes,
         runs::routes,

@@ -22,6 +22,7 @@ mod runs;
 mod state;
 mod threads;
 mod tokens;
+mod tools;
 mod users;
 
 pub use document::{DocumentVersion, openapi_json};

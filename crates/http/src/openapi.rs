@@ -18,12 +18,13 @@ use utoipa::openapi::{
 use crate::links;
 use crate::runs::RunEventFrame;
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("auth", "Signing in and out"),
     ("users", "Accounts"),
     ("tokens", "API keys of the caller"),
     ("assistants", "The catalogue of assistants"),
     ("models", "The models that assistants may use"),
+    ("tools", "What assistants may use besides their words"),
     ("threads", "The conversations that people hold"),
     ("messages", "What is said in them"),
     ("runs", "How messages were answered"),

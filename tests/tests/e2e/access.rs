@@ -85,6 +85,7 @@ const MATRIX: &[Row] = &[
     row("DELETE /assistants/{}/cache", [401, 403, 403, 200]),
     row("GET /models", [401, 403, 403, 200]),
     row("POST /models/check", [401, 403, 403, 200]),
+    row("GET /tools", [401, 403, 403, 200]),
     row("GET /threads", [401, 200, 200, 200]),
     row("POST /threads", [401, 201, 201, 201]),
     row("GET /threads/{}", [401, 404, 200, 200]),

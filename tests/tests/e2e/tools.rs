@@ -4,6 +4,7 @@ use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Reply, Script};
 use colloquy_tests::on_both_backends;
+use colloquy_tests::server::Colloquy;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ on_both_backends![
     an_assistant_asks_another_with_the_users_rights,
     an_answer_keeps_to_its_schema,
     a_killed_run_keeps_what_its_tools_had_answered,
+    the_list_of_tools_has_what_an_assistant_may_use,
 ];
 
 const SUM: &str = r#"{"expression": "6 * 7"}"#;
@@ -253,4 +255,46 @@ async fn a_killed_run_keeps_what_its_tools_had_answered(backend: Backend) {
             .iter()
             .all(|it| it["status"] == "incomplete")
     );
+}
+
+async fn the_list_of_tools_has_what_an_assistant_may_use(backend: Backend) {
+    let server = Colloquy::start(backend).await;
+    let admin = server.admin().await;
+    let fields = json!({"name": "Guide", "description": "Knows the way."});
+    admin.create_assistant(fields).await;
+    let tools = admin.get("/tools").await;
+    assert_eq!(tools.header("x-total-count"), Some("3"));
+    let tools = tools.expect(200);
+    let names: Vec<_> = tools
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| text(&it["name"]))
+        .collect();
+    assert_eq!(names, ["calculator", "current_time", "assistant:guide"]);
+    for tool in tools.as_array().unwrap() {
+        assert_eq!(tool["arguments"]["type"], "object");
+    }
+    assert!(text(&tools[2]["description"]).contains("Knows the way."));
+    assert!(tools[2]["arguments"]["properties"]["message"].is_object());
+    for (query, expected) in [
+        ("skip=1&limit=1", vec![&names[1]]),
+        ("skip=1&limit=2", vec![&names[1], &names[2]]),
+        ("skip=0&limit=2", vec![&names[0], &names[1]]),
+        ("skip=2", vec![&names[2]]),
+        ("skip=3", vec![]),
+    ] {
+        let page = admin.get(&format!("/tools?{query}")).await;
+        assert_eq!(page.header("x-total-count"), Some("3"));
+        let page = page.expect(200);
+        let page: Vec<_> = page
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| text(&it["name"]))
+            .collect();
+        assert_eq!(page.iter().collect::<Vec<_>>(), expected, "{query}");
+    }
+    let fields = json!({"name": "All", "model": "echo::echo", "tools": names});
+    admin.post("/assistants", fields).await.expect(201);
 }

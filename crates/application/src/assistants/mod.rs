@@ -4,6 +4,7 @@ mod available;
 mod changes;
 mod in_code;
 mod stored_from_code;
+mod tool_list;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ pub use self::changes::{
     AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges, Expected, NewAssistant,
 };
 pub use self::in_code::{CodeAssistant, CodeAssistantError, CodeAssistants, RequestContext};
+pub use self::tool_list::ListedTool;
 use crate::Error;
 use crate::access::{Access, AssistantAction};
 use crate::audit;

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantRef, Description, RunErrorCode, ToolName};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use colloquy_domain::{Assistant, AssistantRef, RunErrorCode, ToolName};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -20,6 +18,7 @@ use super::tool_calls;
 use crate::access::AssistantAction;
 use crate::ports::ChatMessage;
 use crate::spans;
+use crate::tools::assistant::{Question, description};
 use crate::tools::{ToolContext, ToolError, TypedTool};
 
 /// Asking another assistant, which answers within the same run: under its limits, with the rights
@@ -31,16 +30,6 @@ pub(super) struct Consultation {
     budget: Arc<Budget>,
     depth: u32,
     deadline: Instant,
-}
-
-/// What an assistant is asked by another.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Question {
-    /// The question or task, with everything needed to answer it: nothing else of the
-    /// conversation is passed on.
-    #[schemars(length(min = 1))]
-    message: String,
 }
 
 impl Consultation {
@@ -65,12 +54,7 @@ impl TypedTool for Consultation {
     }
 
     fn description(&self) -> String {
-        let description = self.assistant.description.as_ref();
-        let purpose = description.map_or("", Description::as_str);
-        format!(
-            "Asks the assistant {:?}. {purpose}",
-            self.assistant.name.as_str()
-        )
+        description(&self.assistant)
     }
 
     fn time_limit(&self) -> Duration {

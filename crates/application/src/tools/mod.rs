@@ -3,6 +3,7 @@
 //! Implement [`TypedTool`] (or [`Tool`], if the schema is known only at run time) and add it to a
 //! [`Toolbox`]. A model sees and calls only tools that its assistant lists.
 
+pub(crate) mod assistant;
 mod calculator;
 mod current_time;
 mod toolbox;

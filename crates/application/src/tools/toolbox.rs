@@ -94,6 +94,11 @@ impl Toolbox {
         self.tools.keys()
     }
 
+    /// What models are told of all tools, by name.
+    pub fn definitions(&self) -> impl ExactSizeIterator<Item = &ToolDefinition> {
+        self.tools.values().map(|tool| &tool.definition)
+    }
+
     pub(crate) fn get(&self, name: &ToolName) -> Option<Arc<Registered>> {
         self.tools.get(name).cloned()
     }

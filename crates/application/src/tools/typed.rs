@@ -48,14 +48,10 @@ pub trait TypedTool: Send + Sync {
 #[async_trait]
 impl<T: TypedTool> Tool for T {
     fn definition(&self) -> ToolDefinition {
-        let mut parameters = schemars::schema_for!(T::Arguments);
-        // The type's name means nothing to a model.
-        parameters.remove("title");
-        parameters.remove("$schema");
         ToolDefinition {
             name: self.name(),
             description: self.description(),
-            parameters: parameters.to_value(),
+            parameters: parameters::<T::Arguments>(),
         }
     }
 
@@ -68,4 +64,12 @@ impl<T: TypedTool> Tool for T {
             .map_err(|error| ToolError::new(format!("The arguments are wrong: {error}.")))?;
         TypedTool::call(self, context, arguments).await
     }
+}
+
+/// The JSON Schema of a type, without its name, which means nothing to a model.
+pub(super) fn parameters<T: JsonSchema>() -> Value {
+    let mut parameters = schemars::schema_for!(T);
+    parameters.remove("title");
+    parameters.remove("$schema");
+    parameters.to_value()
 }
