@@ -175,7 +175,7 @@ impl Readings for PasswordHasher {
     fn readings(&self) -> Vec<Reading> {
         vec![Reading::level(
             "colloquy_password_hashes_waiting",
-            "Passwords that wait for a slot to be hashed or compared in",
+            "Passwords waiting to be hashed or verified",
             self.waiting.get(),
         )]
     }

@@ -192,7 +192,7 @@ impl Readings for UseCases {
     fn readings(&self) -> Vec<Reading> {
         let mut readings = vec![Reading::level(
             "colloquy_runs_in_progress",
-            "Runs that this process works on",
+            "Active runs of this process",
             self.engine.in_progress(),
         )];
         readings.extend(self.accounts.hasher.readings());

@@ -48,7 +48,7 @@ pub enum OpenError {
         url: String,
     },
     /// The folder cannot be created or read.
-    #[error("the blob folder `{}` cannot be made or read", path.display())]
+    #[error("the blob folder `{}` cannot be created or read", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,

@@ -25,12 +25,12 @@ impl Lookups {
     pub(crate) fn readings(&self, cache: &'static str) -> Vec<Reading> {
         let lookups = Reading::count(
             "colloquy_read_cache_lookups",
-            "What was asked of the copies of tokens, assistants and avatars that are kept",
+            "Lookups in the caches of tokens, assistants and avatars",
             self.all.load(Ordering::Relaxed),
         );
         let loads = Reading::count(
             "colloquy_read_cache_loads",
-            "What the store behind them was asked; the rest of the lookups were hits",
+            "Lookups passed on to the store; the rest were hits",
             self.loads.load(Ordering::Relaxed),
         );
         vec![lookups.with("cache", cache), loads.with("cache", cache)]

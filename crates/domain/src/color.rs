@@ -27,7 +27,7 @@ impl Color {
         let Some(value) = value else {
             return Err(Violation::new(
                 "invalid_format",
-                "must be `#rgb`, `#rrggbb` or the name of a colour in CSS",
+                "must be `#rgb`, `#rrggbb` or a CSS colour name",
             ));
         };
         let [_, rgb @ ..] = value.to_be_bytes();

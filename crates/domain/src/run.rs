@@ -92,11 +92,11 @@ impl RunErrorCode {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::ModelError => {
-                "The model could not answer. Your message is saved; you may send the next one."
+                "The model could not answer. Your message is saved; you can send the next one."
             }
             Self::ModelNotConfigured => "The assistant's model is not configured on this service.",
             Self::OutputInvalid => {
-                "The model did not answer in the form that the assistant asks for."
+                "The model's answer did not match the assistant's output schema."
             }
             Self::ModelRateLimited => "The model's provider is busy. Try again later.",
             Self::ModelTimeout => "The model took too long to answer.",
@@ -105,9 +105,9 @@ impl RunErrorCode {
                 "The run used up its budget of model calls or tokens before it had an answer."
             }
             Self::AccessRevoked => {
-                "The account was disabled, deleted or given fewer rights, or the assistant was deleted."
+                "The account was disabled, deleted or demoted, or the assistant was deleted."
             }
-            Self::Interrupted => "The service stopped while the answer was being made.",
+            Self::Interrupted => "The service stopped while the answer was being generated.",
             Self::RunCancelled => "The run was cancelled.",
         }
     }

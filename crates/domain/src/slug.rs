@@ -32,7 +32,7 @@ impl Slug {
         if uuid::Uuid::try_parse(&text).is_ok() {
             return Err(Violation::new(
                 "invalid_format",
-                "must not read as a UUID, which would be taken for an id",
+                "must not be a UUID, which would be taken for an ID",
             ));
         }
         Ok(Self(text))

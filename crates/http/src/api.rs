@@ -10,7 +10,7 @@ use crate::{
     tools, users,
 };
 
-/// The document of all routes, and they themselves.
+/// All routes with their documentation.
 pub(crate) fn api() -> OpenApiRouter<App> {
     let api = OpenApiRouter::with_openapi(openapi::frame());
     let mut api = routes().fold(api, OpenApiRouter::routes);
@@ -18,8 +18,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     api
 }
 
-/// The routes alone, and which of them take no query string. What documents them takes some
-/// megabytes together, and is written when somebody asks for it.
+/// The routes, and which of them take no query string. Their documentation takes megabytes and is
+/// generated on demand.
 pub(crate) fn served() -> (Router<App>, WithoutQuery) {
     let mut router = Router::new();
     let mut without_query = WithoutQuery::default();
@@ -45,7 +45,7 @@ fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
         messages::routes,
         runs::routes,
     ];
-    // Not nested: each request would be given another path and back, by one more layer.
+    // Not nested: that would rewrite each request's path in another layer.
     let below_base = below_base
         .into_iter()
         .flat_map(|routes| routes())

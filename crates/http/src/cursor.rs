@@ -1,4 +1,4 @@
-//! The cursors of the API's lists.
+//! Cursors of the API's lists.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,16 +8,16 @@ use colloquy_domain::{RunId, ThreadId};
 use colloquy_web::paging;
 use uuid::Uuid;
 
-/// Where a list goes on: behind which item of which list. Clients see opaque text.
+/// A position in a list, opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// Behind this thread in the list of threads by creation.
+    /// After this thread, by creation.
     Threads(ThreadId),
-    /// Behind this place in the list of threads by activity.
+    /// After this position in the threads by activity.
     ActiveThreads(ThreadActivity),
-    /// At this place of the thread's messages.
+    /// At this position in the thread's messages.
     Messages(ThreadId, MessagesFrom),
-    /// Behind this run of the thread's runs.
+    /// After this run in the thread's runs.
     Runs(ThreadId, RunId),
 }
 
@@ -26,10 +26,10 @@ const MESSAGES_AFTER: u8 = 2;
 const RUNS: u8 = 3;
 const MESSAGES_BEFORE: u8 = 4;
 const ACTIVE_THREADS: u8 = 5;
-/// The years that every store can compare with.
+/// Years that every store can compare.
 const FIRST_YEAR: i32 = 1;
 const LAST_YEAR: i32 = 9999;
-/// The largest position that every store can compare with.
+/// Largest position that every store can compare.
 const MAX_POSITION: u64 = i64::MAX.unsigned_abs();
 
 impl paging::Cursor for Cursor {

@@ -1,4 +1,4 @@
-//! The document as JSON, and a page that renders it without asking any other host.
+//! Serves the OpenAPI document and a page that renders it without other hosts.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,9 +21,9 @@ use crate::state::App;
 
 const PAGE: &[u8] = include_bytes!("docs/index.html");
 const START: &[u8] = include_bytes!("docs/start.js");
-/// The only parts of Swagger UI that the page uses.
+/// The parts of Swagger UI that the page uses.
 const ASSETS: [&str; 2] = ["swagger-ui.css", "swagger-ui-bundle.js"];
-/// Swagger UI styles elements and draws small pictures of its own.
+/// Swagger UI needs inline styles and data images.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -38,7 +38,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/docs/{asset}", get(asset))
 }
 
-/// Notes which of them take no query string.
+/// Registers those without query parameters.
 pub(crate) fn note_queries(without_query: &mut WithoutQuery) {
     for path in ["/docs", "/docs/{asset}"] {
         without_query.add_method(path, Method::GET);
@@ -54,7 +54,7 @@ impl Input for DocumentVersion {
     }
 }
 
-/// Each version is written when it is asked for the first time.
+/// Each version is generated on first use.
 async fn document(
     Query(version): Query<DocumentVersion>,
     headers: HeaderMap,
@@ -80,7 +80,7 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response,
     Ok(file.response(&headers))
 }
 
-/// What the page loads, by name. Held once, however many are sending it.
+/// Files of the page by name, in memory once.
 static FILES: LazyLock<HashMap<&str, StaticFile>> = LazyLock::new(|| {
     let script = Bytes::from_static(START);
     let start = StaticFile::text("text/javascript; charset=utf-8", script);

@@ -4,18 +4,18 @@ use serde_json::Value;
 
 use crate::api;
 
-/// Which version of OpenAPI the document keeps to.
+/// OpenAPI version of the document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DocumentVersion {
-    /// 3.1, which generators of clients read.
+    /// 3.1, for client generators.
     #[default]
     V3_1,
-    /// 3.2, which can say what event streams are made of.
+    /// 3.2, which can describe event streams.
     V3_2,
 }
 
 impl DocumentVersion {
-    /// The version of that name, `3.1` or `3.2`.
+    /// The version named `3.1` or `3.2`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -26,22 +26,23 @@ impl DocumentVersion {
     }
 }
 
-/// The document that describes the API as JSON, the same each time.
+/// The OpenAPI document as JSON; deterministic.
 ///
 /// # Errors
-/// When it cannot be written as JSON, which is a fault of ours.
+/// If it cannot be serialized, which is a bug.
 pub fn openapi_json(version: DocumentVersion) -> serde_json::Result<String> {
     let mut document = serde_json::to_value(api::api().into_openapi())?;
+    join_lines(&mut document);
     if version == DocumentVersion::V3_1 {
-        say_in_3_1(&mut document);
+        to_3_1(&mut document);
         document["openapi"] = "3.1.0".into();
     }
     serde_json::to_string_pretty(&document)
 }
 
-/// Says what 3.1 has no words for as its readers expect it: an event stream has the schema of its
-/// events, and an event's data the schema of what it is once it is parsed.
-fn say_in_3_1(value: &mut Value) {
+/// Replaces what 3.1 lacks: an event stream gets the schema of its events, event data the schema of
+/// its parsed value.
+fn to_3_1(value: &mut Value) {
     match value {
         Value::Object(members) => {
             if let Some(item) = members.shift_remove("itemSchema") {
@@ -52,14 +53,33 @@ fn say_in_3_1(value: &mut Value) {
                 .is_some_and(|it| it == JSON);
             if let Some(parsed) = members.shift_remove("contentSchema").filter(|_| is_json) {
                 *value = parsed;
-                return say_in_3_1(value);
+                return to_3_1(value);
             }
-            members.values_mut().for_each(say_in_3_1);
+            members.values_mut().for_each(to_3_1);
         }
-        Value::Array(items) => items.iter_mut().for_each(say_in_3_1),
+        Value::Array(items) => items.iter_mut().for_each(to_3_1),
         _ => {}
     }
 }
 
-/// The media type of parsed data.
+/// Undoes the line breaks of doc comments in descriptions, except between paragraphs.
+fn join_lines(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "description" => {
+                        let paragraphs = text.split("\n\n").map(|it| it.replace('\n', " "));
+                        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+                    }
+                    member => join_lines(member),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(join_lines),
+        _ => {}
+    }
+}
+
+/// Media type of parsed data.
 const JSON: &str = "application/json";

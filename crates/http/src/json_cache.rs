@@ -1,4 +1,4 @@
-//! Keeps the JSON of assistants that were read.
+//! Caches serialized assistants.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,27 +8,27 @@ use colloquy_application::ports::OffsetList;
 use colloquy_domain::Assistant;
 use serde::Serialize;
 
-/// The JSON of assistants and of pages of them. Serializing one takes most of the time of a
-/// request for it. An entry is found by its value's address, and lives as long as the value: the
-/// repository in front of the database gives the same value to many readers, a change is another.
+/// Serialized assistants and pages of them. Serializing dominates the cost of a read. Entries are
+/// found by their value's address and live as long as the value: the repository cache returns the
+/// same value to many readers.
 #[derive(Default)]
 pub(crate) struct AssistantJsonCache {
     pub(crate) single: JsonCache<Assistant>,
     pub(crate) pages: JsonCache<OffsetList<Assistant>>,
 }
 
-/// JSON by the address of its value and by whether the reader manages assistants.
+/// JSON by the address of its value and the reader's rights.
 pub(crate) struct JsonCache<T>(Mutex<HashMap<(usize, bool), Body<T>>>);
 
 struct Body<T> {
-    /// Does not keep the value alive, but its address: no other value can be there.
+    /// Does not keep the value alive, but keeps its address from being reused.
     value: Weak<T>,
     bytes: Bytes,
 }
 
-/// The longest that is kept.
+/// Largest cached body.
 const MAX_BYTES: usize = 512 * 1024;
-/// All that is kept of one kind.
+/// Limit per kind.
 const MAX_BYTES_IN_ALL: usize = 8 * 1024 * 1024;
 
 impl<T> JsonCache<T> {

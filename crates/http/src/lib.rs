@@ -1,3 +1,5 @@
+//! The native HTTP API.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
@@ -30,5 +32,5 @@ pub use metrics::metrics_router;
 pub use options::HttpOptions;
 pub use router::router;
 
-/// What every path of the API begins with.
+/// Prefix of all API paths.
 const BASE: &str = "/api/v1";

@@ -1,5 +1,5 @@
-//! The document that describes the API. What a route does stands at its handler; what is true of
-//! all of them is added here.
+//! Builds the OpenAPI document. Handlers document themselves; what all have in common is added
+//! here.
 
 use axum::http::StatusCode;
 use colloquy_web::problem::{PROBLEM_JSON, ProblemBody};
@@ -21,22 +21,22 @@ use crate::runs::RunEventFrame;
 const TAGS: [(&str, &str); 10] = [
     ("auth", "Signing in and out"),
     ("users", "Accounts"),
-    ("tokens", "API keys of the caller"),
-    ("assistants", "The catalogue of assistants"),
-    ("models", "The models that assistants may use"),
-    ("tools", "What assistants may use besides their words"),
-    ("threads", "The conversations that people hold"),
-    ("messages", "What is said in them"),
-    ("runs", "How messages were answered"),
-    ("health", "Signs of life"),
+    ("tokens", "API keys"),
+    ("assistants", "Assistants"),
+    ("models", "Models"),
+    ("tools", "Tools"),
+    ("threads", "Threads"),
+    ("messages", "Messages"),
+    ("runs", "Runs"),
+    ("health", "Health checks"),
 ];
 
-/// The document before the routes are added.
+/// The document without routes.
 pub(crate) fn frame() -> OpenApi {
     let mut license = License::new("MIT OR Apache-2.0");
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     let mut info = Info::new("Colloquy", env!("CARGO_PKG_VERSION"));
-    info.description = Some("An organisation's own assistants.".to_owned());
+    info.description = Some("Self-hosted assistants.".to_owned());
     info.license = Some(license);
     let tags = TAGS.map(|(name, description)| {
         TagBuilder::new()
@@ -56,11 +56,10 @@ fn components() -> Components {
     let mut components = Components::new();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The token of a sign-in, or an API key."))
+        .description(Some("A session token or API key."))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    // These are not collected from the routes: problems are added later, and what streams are
-    // made of is passed over.
+    // Not collected from the routes: problems are added later, and event schemas are not followed.
     let mut schemas = Vec::new();
     collect::<ProblemBody<'_>>(&mut schemas);
     collect::<RunEventFrame>(&mut schemas);
@@ -73,7 +72,7 @@ fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     T::schemas(schemas);
 }
 
-/// Adds to every operation what holds for it by its kind.
+/// Adds to every operation what its kind implies.
 pub(crate) fn complete(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         tell_apart(item);
@@ -96,7 +95,7 @@ pub(crate) fn complete(document: &mut OpenApi) {
     }
 }
 
-/// Who tries the API out finds the demo assistant named.
+/// Prefills the demo assistant for trying out.
 fn name_an_assistant(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
@@ -109,7 +108,7 @@ fn name_an_assistant(operation: &mut Operation) {
     }
 }
 
-/// `PUT` does the same as `PATCH`, but no two operations may have one id.
+/// `PUT` equals `PATCH`, but operation IDs must be unique.
 fn tell_apart(item: &mut PathItem) {
     if let Some(id) = item.put.as_mut().and_then(|put| put.operation_id.as_mut()) {
         id.push_str("_by_put");
@@ -142,17 +141,17 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
         (
             has_body,
             StatusCode::BAD_REQUEST,
-            "The body is not valid JSON, or did not arrive whole",
+            "The body is not valid JSON, or incomplete",
         ),
         (
             operation.security.is_some(),
             StatusCode::UNAUTHORIZED,
-            "No token where one is needed, or one that does not verify",
+            "The token is missing or invalid",
         ),
         (
             has_parameter(ParameterIn::Path),
             StatusCode::NOT_FOUND,
-            "There is no such thing, or the caller may not see it",
+            "Absent, or hidden from the caller",
         ),
         (
             has_body,
@@ -162,22 +161,18 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
         (
             has_body,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "The body is of another media type",
+            "The body has an unsupported media type",
         ),
         (
             true,
             StatusCode::UNPROCESSABLE_ENTITY,
-            "Fields or parameters break rules, or are not known; `errors` names them",
+            "Fields or parameters are invalid or unknown; `errors` names them",
         ),
-        (
-            true,
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "A fault of the service",
-        ),
+        (true, StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
         (
             uses_the_store,
             StatusCode::SERVICE_UNAVAILABLE,
-            "A part of the service does not answer, or it is stopping",
+            "A dependency is unavailable, or the service is stopping",
         ),
     ]
     .into_iter()
@@ -185,7 +180,7 @@ fn common_problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
     .collect()
 }
 
-/// Adds the headers and the problem that go with the status.
+/// Adds the headers and problem schema of the status.
 fn describe(status: &str, response: &mut Response) {
     let mut header = |name: &str, kind: Type, description: &str| {
         let header = HeaderBuilder::new()
@@ -197,7 +192,7 @@ fn describe(status: &str, response: &mut Response) {
     header(
         X_REQUEST_ID.as_str(),
         Type::String,
-        "Names the request in the service's logs; the client's own when it sent a sane one",
+        "ID of the request in the service's logs; the client's own if it sent a valid one",
     );
     match status {
         "401" => header("www-authenticate", Type::String, "Always `Bearer`"),

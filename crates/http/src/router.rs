@@ -1,4 +1,4 @@
-//! The whole API as one router.
+//! Composes the API into one router.
 
 use std::sync::Arc;
 
@@ -13,8 +13,7 @@ use colloquy_web::middleware::{self, MiddlewareOptions};
 use crate::state::{App, Readiness};
 use crate::{HttpOptions, api, docs};
 
-/// The whole API over these use cases, ready to be served. It is ready in the sense of
-/// `/health/ready` while all of `health` pass.
+/// The API over these use cases. `/health/ready` succeeds while all `health` checks pass.
 pub fn router(
     use_cases: UseCases,
     health: Vec<Arc<dyn HealthCheck>>,

@@ -4,5 +4,5 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::state::App;
 
-/// Routes of one kind of thing, as they are documented.
+/// Documented routes of one kind of resource.
 pub(crate) type Routes = Vec<UtoipaMethodRouter<App>>;

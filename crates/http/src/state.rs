@@ -1,3 +1,5 @@
+//! State of the handlers.
+
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -20,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::json_cache::AssistantJsonCache;
 
-/// What the handlers work with; each asks for the part that it needs.
+/// State of the handlers, each of which extracts what it needs.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
 
 struct Parts {
-    // Each in its own, so that a request takes one of them and not all that it is made of.
+    // One `Arc` each, so that a request clones only what it uses.
     assistants: Arc<Assistants>,
     avatars: Arc<Avatars>,
     models: Arc<Models>,
@@ -41,7 +43,7 @@ struct Parts {
     assistant_json: Arc<AssistantJsonCache>,
 }
 
-/// What tells whether the service can do its work.
+/// What readiness depends on.
 #[derive(Clone)]
 pub(crate) struct Readiness {
     pub(crate) checks: Arc<[Arc<dyn HealthCheck>]>,

@@ -265,7 +265,7 @@ impl Readings for Database {
         };
         readings.push(Reading::level(
             "colloquy_database_operations_in_progress",
-            "Reads and transactions under way; those beyond the connections in use wait for one",
+            "Reads and transactions in progress; those beyond the used connections wait for one",
             self.in_progress.get(),
         ));
         readings
@@ -277,14 +277,14 @@ fn pool(name: &'static str, connections: &Connections) -> Vec<Reading> {
     let in_state = |state, count| {
         let reading = Reading::level(
             "colloquy_database_connections",
-            "Open connections to the database",
+            "Open database connections",
             count,
         );
         reading.with("pool", name).with("state", state)
     };
     let max = Reading::level(
         "colloquy_database_connections_max",
-        "The most connections that the pool opens",
+        "Maximum connections of the pool",
         connections.max(),
     );
     vec![

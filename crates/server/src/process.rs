@@ -16,20 +16,21 @@ impl Readings for ThisProcess {
     fn readings(&self) -> Vec<Reading> {
         let started_at = Reading::level(
             "process_start_time_seconds",
-            "When the process started, since 1970",
+            "Start time of the process, in Unix time",
             self.started_at.timestamp(),
         );
         let memory = resident_bytes().map(|bytes| {
             Reading::level(
                 "process_resident_memory_bytes",
-                "Memory that the process takes",
+                "Resident memory of the process",
                 bytes,
             )
         });
         let open = open_descriptors()
             .map(|count| Reading::level("process_open_fds", "Open files and sockets", count));
-        let max = max_descriptors()
-            .map(|count| Reading::level("process_max_fds", "The most that may be open", count));
+        let max = max_descriptors().map(|count| {
+            Reading::level("process_max_fds", "Maximum open files and sockets", count)
+        });
         [Some(started_at), memory, open, max]
             .into_iter()
             .flatten()

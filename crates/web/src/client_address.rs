@@ -1,4 +1,4 @@
-//! From which address a request comes.
+//! The client address of a request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -13,13 +13,13 @@ use crate::problem::Problem;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The addresses of proxies of ours, such as `10.0.0.7` or `10.0.0.0/8`.
+/// Addresses of trusted proxies, such as `10.0.0.7` or `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyNetwork(IpNet);
 
-/// The text is not an address or a network.
+/// Not an address or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a network is an IP address, or one with the length of its prefix")]
+#[error("a network is an IP address, optionally with a prefix length")]
 pub struct InvalidNetwork;
 
 impl FromStr for ProxyNetwork {
@@ -33,12 +33,12 @@ impl FromStr for ProxyNetwork {
     }
 }
 
-/// Whose word counts on where a request comes from.
+/// Proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone)]
 pub struct TrustedProxies(Arc<[ProxyNetwork]>);
 
 impl TrustedProxies {
-    /// Proxies with addresses in these networks.
+    /// Trusts proxies in these networks.
     #[must_use]
     pub fn new(networks: Vec<ProxyNetwork>) -> Self {
         Self(networks.into())
@@ -49,8 +49,8 @@ impl TrustedProxies {
     }
 }
 
-/// Whose requests count together: an IPv4 address, or an IPv6 network of 64 bits, of which whoever
-/// has one address usually has all.
+/// The unit of fairness: an IPv4 address, or an IPv6 /64 network, since one client usually has all
+/// its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Network(IpAddr);
 
@@ -63,19 +63,18 @@ impl Network {
         })
     }
 
-    /// Of the client that sends the request.
+    /// The network of the request's client.
     pub(crate) fn from_request<B>(request: &Request<B>, trusted: &TrustedProxies) -> Self {
         let peer = peer(request.extensions());
         Self::from_address(client(peer, request.headers(), trusted))
     }
 }
 
-/// From where the client speaks: the other end of the connection or, when that is a trusted
-/// proxy, the last address in `X-Forwarded-For` that is none. Every proxy adds at the end whom it
-/// has heard; what stands before the first stranger is the stranger's word.
+/// The client's address: the peer or, if that is a trusted proxy, the last address in
+/// `X-Forwarded-For` that is not one. Each proxy appends its peer; anything before the first
+/// untrusted address is unverified.
 ///
-/// The header `Forwarded` is not looked at: a proxy that writes the one header lets the other
-/// through as the client has written it.
+/// `Forwarded` is ignored: a proxy that writes one header passes the other through unchanged.
 pub struct ClientAddress(pub IpAddr);
 
 impl<S: Sync> FromRequestParts<S> for ClientAddress
@@ -91,7 +90,7 @@ where
     }
 }
 
-/// Where the connection comes from. Those of whom that is not known are one to us.
+/// The peer address. Unknown peers share one bucket.
 pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -104,20 +103,20 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr
     while trusted.include(client) {
         match told.next().flatten() {
             Some(address) => client = address,
-            // Nobody, or nothing that can be read: the proxy itself is as far as we know.
+            // Missing or unreadable: the proxy itself is the best known address.
             None => break,
         }
     }
     client
 }
 
-/// What the proxies say, the nearest first.
+/// The forwarded addresses, nearest first.
 fn told(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(address))
 }
 
-/// An address, perhaps with a port.
+/// An address with an optional port.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.parse::<IpAddr>().ok();
@@ -131,8 +130,8 @@ mod tests {
 
     use super::{Network, ProxyNetwork, TrustedProxies, X_FORWARDED_FOR, client};
 
-    /// Who the client is, of a connection from there with these headers, behind proxies at
-    /// `10.0.0.0/8` and `::1`.
+    /// The client address for this peer and these headers, with trusted proxies `10.0.0.0/8` and
+    /// `::1`.
     fn seen(peer: &str, lines: &[&str]) -> String {
         let proxies = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap());
         let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! Compresses responses that their handlers mark, for clients that accept gzip.
+//! Compresses marked responses for clients that accept gzip.
 
 use std::io::Write as _;
 
@@ -17,7 +17,7 @@ use tower::{Layer, service_fn};
 use crate::headers::quality;
 use crate::http_service::HttpService;
 
-/// Marks a response that may be compressed: it holds no secret beside text that others chose.
+/// Marks a response as compressible: it contains no secret next to text chosen by others.
 #[derive(Debug, Clone, Copy)]
 pub struct Compressible;
 
@@ -48,13 +48,13 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
     })
 }
 
-/// Whether the client takes gzip.
+/// Whether the client accepts gzip.
 #[must_use]
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     quality(headers.get_all(ACCEPT_ENCODING), &["gzip", "*"]) > 0.0
 }
 
-/// The response with its body compressed, if that is at hand and large enough.
+/// The response with its body compressed if it is in memory and large enough.
 async fn compressed(response: Response) -> Response {
     let size = response.body().size_hint().exact();
     if size.is_none_or(|size| size < MIN_BYTES) {
@@ -83,7 +83,7 @@ async fn gzip(plain: Bytes) -> Option<Bytes> {
     compressed.ok().flatten()
 }
 
-/// The bytes compressed; writing to memory does not fail.
+/// Compresses the bytes; writing to memory cannot fail.
 #[must_use]
 pub fn gzipped(plain: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

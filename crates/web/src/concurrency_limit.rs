@@ -1,10 +1,9 @@
-//! How many requests are worked on at once.
+//! Caps concurrent requests; excess requests queue, then get 503.
 //!
-//! Work that is begun together ends together, and late: so a few are worked on, the next ones wait
-//! in their order, and whoever finds too many there is told to come back, at once. Whoever only
-//! waits, for a body or for a model, keeps nobody from working: requests whose bodies have not
-//! arrived are limited apart from the others, in number and bytes, for each client and in all.
-//! Signs of life are answered all the same. A turn that lasts for too long is taken away.
+//! Few requests run at a time, because requests that all run together all finish late. Requests
+//! that only wait, for their body or for a model, occupy no slot; those with unfinished bodies have
+//! their own limits on number and bytes, per client and in total. Health checks are exempt.
+//! Requests that hold a slot too long are cancelled.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -27,38 +26,38 @@ use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
 use crate::problem::Problem;
 use crate::serve::{Activity, Waiting};
 
-/// Worked on at once: twice the connections to a database, which is what most work waits for, and
-/// few enough to leave the runs their part of it.
+/// Concurrent requests: twice the database connections, which most requests wait for, while leaving
+/// capacity to the runs.
 const AT_WORK: usize = 24;
 
-/// How long anything may take that does not wait for a model; longer than the time that
-/// [`read`](crate::input) gives a body to arrive.
+/// Maximum time for anything that does not wait for a model; longer than [`read`](crate::input)
+/// allows a body to take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a request that waits for its body counts besides the bytes that it has received.
+/// Cost of a request with an unfinished body, besides the bytes received.
 const BODY_COST: usize = 32 * 1024;
-/// What all of them may hold together: 1,792 without a byte, or eleven of the largest pictures.
+/// Limit for all unfinished bodies: 1,792 empty ones, or eleven of the largest avatars.
 const BODIES: Room = Room {
     total: 56 * 1024 * 1024,
     hard: None,
 };
-/// What those of one client may hold: eight of the largest pictures.
+/// Limit per client: eight of the largest avatars.
 const BODIES_OF_CLIENT: usize = BODIES.total / 4 * 3;
 
-/// How many requests are handled at once, and how many wait.
+/// The limits on running and queued requests.
 #[derive(Debug, Clone)]
 pub(crate) struct ConcurrencyLimit {
     room: Arc<Semaphore>,
     work: Arc<Semaphore>,
     bodies: Budget<Arrival>,
-    /// Beginnings of paths that are not limited.
+    /// Prefixes of exempt paths.
     unlimited: &'static [&'static str],
     limits: Limits,
     proxies: TrustedProxies,
 }
 
 impl ConcurrencyLimit {
-    /// Admits `count` requests, those that wait included, and any to `unlimited` paths.
+    /// Admits `count` requests, queued ones included, and any to `unlimited` paths.
     pub(crate) fn new(
         unlimited: &'static [&'static str],
         count: usize,
@@ -84,7 +83,7 @@ impl ConcurrencyLimit {
     }
 }
 
-/// The layer that gives each request its permit, and takes it away from one that lasts too long.
+/// The layer that gives each request its permit and cancels requests that hold it too long.
 pub(crate) fn layer<S: HttpService>(
     limit: ConcurrencyLimit,
 ) -> impl Layer<S, Service = impl HttpService> + Clone {
@@ -115,8 +114,8 @@ async fn handle(
     Ok(response)
 }
 
-/// A request's turn. It lasts until the head of the answer is there; a handler that then only
-/// waits for a model ends it sooner.
+/// A request's slot, held until the response head is ready. Handlers that then only wait for a
+/// model release it earlier.
 #[derive(Debug, Clone, Default)]
 pub struct Permit(Option<Arc<Held>>);
 
@@ -130,15 +129,15 @@ struct Held {
 }
 
 impl Permit {
-    /// The turn of the request with these extensions.
+    /// The permit in the request's extensions.
     pub(crate) fn from_extensions(extensions: &Extensions) -> Self {
         extensions.get().cloned().unwrap_or_default()
     }
 
-    /// Gives the request its turn, once it comes; none to one that needs none.
+    /// Waits for a slot; exempt requests get an empty permit.
     ///
     /// # Errors
-    /// When too many wait already.
+    /// If too many requests are queued.
     pub(crate) async fn take(
         limit: &ConcurrencyLimit,
         request: &mut Request,
@@ -159,17 +158,17 @@ impl Permit {
         Ok(turn)
     }
 
-    /// Lets others work, for as long as this request waits for something else.
+    /// Releases the slot while this request waits for something else.
     pub fn pause(&self) {
         if let Some(held) = &self.0 {
             *lock(&held.work) = None;
         }
     }
 
-    /// Makes room for others while the rest of the request's body is awaited.
+    /// Releases the slot while the rest of the request's body arrives.
     ///
     /// # Errors
-    /// When there is no room for requests that wait.
+    /// If there are too many unfinished bodies.
     pub(crate) fn await_body(&self) -> Result<AwaitedBody, Problem> {
         self.end();
         let arrival = Arc::new(Arrival::default());
@@ -186,10 +185,10 @@ impl Permit {
         })
     }
 
-    /// Waits until this request, whose body has arrived, may work again.
+    /// Waits for a slot again once the body has arrived.
     ///
     /// # Errors
-    /// When too many wait already.
+    /// If too many requests are queued.
     pub(crate) async fn resume(&self) -> Result<(), Problem> {
         if let Some(held) = &self.0 {
             let room = held.limit.room()?;
@@ -205,8 +204,8 @@ impl Permit {
         *lock(&held.work) = permit.ok();
     }
 
-    /// Waits until the turn has lasted for longer than [`LIMIT`]; for ever once it has ended, or
-    /// where there is none.
+    /// Completes when the slot was held for longer than [`LIMIT`]; never if it was released or
+    /// there is none.
     pub(crate) async fn overdue(&self) {
         if self.0.is_some() {
             sleep(LIMIT).await;
@@ -222,7 +221,7 @@ impl Permit {
             .is_some_and(|held| lock(&held.room).is_some())
     }
 
-    /// Makes room for others, for good.
+    /// Releases the slot for good.
     pub fn end(&self) {
         self.pause();
         if let Some(held) = &self.0 {
@@ -231,7 +230,7 @@ impl Permit {
     }
 }
 
-/// A request waits for the rest of its body.
+/// An unfinished request body.
 pub(crate) struct AwaitedBody {
     arrival: Arc<Arrival>,
     share: Option<Share<Arrival>>,
@@ -247,23 +246,23 @@ impl AwaitedBody {
         }
     }
 
-    /// So many bytes more are held.
+    /// Accounts for more received bytes.
     ///
     /// # Errors
-    /// When there is no room for them.
+    /// If they exceed the limit.
     pub(crate) fn grow(&self, bytes: usize) -> Result<(), Problem> {
         let grown = self.share.as_ref().map_or(Ok(()), |it| it.grow(bytes));
         grown.map_err(|_| no_room_for_body())
     }
 
-    /// Waits until its place is needed by others; why it cannot wait any longer.
+    /// Completes when the request is evicted in favour of others, with the reason.
     pub(crate) async fn lost(&self) -> Problem {
         self.arrival.0.cancelled().await;
         no_room_for_body()
     }
 }
 
-/// Says that the request has lost its place.
+/// Signals eviction.
 #[derive(Debug, Default)]
 struct Arrival(CancellationToken);
 

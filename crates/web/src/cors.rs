@@ -24,7 +24,7 @@ pub struct Origin(HeaderValue);
 
 /// Not a web origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a web origin is http:// or https://, a host and perhaps a port, and nothing else")]
+#[error("a web origin is http:// or https://, a host and optionally a port, and nothing else")]
 pub struct InvalidOrigin;
 
 impl FromStr for Origin {

@@ -1,4 +1,4 @@
-//! Entity tags: which state of a thing a client has (RFC 9110, section 13).
+//! Entity tags (RFC 9110, section 13).
 
 use std::convert::Infallible;
 
@@ -9,17 +9,17 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use crate::headers::members;
 
-/// `If-None-Match`: the tags of what the client has.
+/// `If-None-Match`: the tags of the client's copies.
 pub struct IfNoneMatch(Vec<HeaderValue>);
 
 impl IfNoneMatch {
-    /// What these headers say.
+    /// Parses the headers.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
     }
 
-    /// Whether the tag is among them; weak ones match as well.
+    /// Whether it contains the tag; weak comparison.
     #[must_use]
     pub fn names(&self, tag: &str) -> bool {
         members(&self.0).any(|member| member == "*" || member.trim_start_matches("W/") == tag)

@@ -30,7 +30,7 @@ impl<S: Sync> FromRequestParts<S> for KeyHeader {
         match key(value) {
             Some(key) if values.next().is_none() => Ok(Self(Some(key))),
             _ => Err(Problem::malformed(
-                "`Idempotency-Key` must be one to 255 visible ASCII characters, sent once.",
+                "`Idempotency-Key` must be 1 to 255 visible ASCII characters, sent once.",
             )),
         }
     }
@@ -48,8 +48,7 @@ impl IntoParams for KeyHeader {
             .min_length(Some(1))
             .max_length(Some(IdempotencyKey::MAX_CHARS))
             .pattern(Some("^[!-~]+$"));
-        let description = "What the client calls the request. Sent again, the same request is \
-                           not done again: it is answered by the run of the first one.";
+        let description = "Client-chosen key. Repeating a request with the same key returns the run of the first one.";
         vec![schema::header_parameter(
             "Idempotency-Key",
             key,

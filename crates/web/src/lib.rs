@@ -1,3 +1,5 @@
+//! The native HTTP API.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

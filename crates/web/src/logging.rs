@@ -29,8 +29,8 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
     })
 }
 
-/// A request's spans, for the log and for a trace, and how it was answered. Paths, query strings,
-/// headers, bodies and methods of their own making stay out of both: they may carry secrets.
+/// A request's log and trace spans and its outcome. Paths, queries, headers, bodies and unknown
+/// methods are omitted: they may contain secrets.
 struct RequestLog {
     span: Span,
     trace: Span,
@@ -42,7 +42,7 @@ impl RequestLog {
         let id = request_id::assigned(request);
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map_or("unknown", MatchedPath::as_str);
-        // One that a client has made up could be anything.
+        // Unknown methods could be anything.
         let method = known_method(request.method());
         let span = tracing::info_span!(
             "request",
@@ -51,7 +51,7 @@ impl RequestLog {
             request.id = request_id::text(id.as_ref()),
             user.id = field::Empty,
         );
-        // Named as OpenTelemetry's conventions for HTTP name it.
+        // Named by OpenTelemetry's HTTP conventions.
         let trace = tracing::info_span!(
             target: TARGET,
             "http",
@@ -70,13 +70,13 @@ impl RequestLog {
         }
     }
 
-    /// The work, as the log and the trace have it.
+    /// Runs the future within the spans.
     fn cover<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         work.instrument(self.span.clone())
             .instrument(self.trace.clone())
     }
 
-    /// Says how the request was answered. A body that is still to be made is made in its spans.
+    /// Logs the outcome. A streamed body continues within the spans.
     fn end(self, response: Response) -> Response {
         let status = response.status().as_u16();
         self.span.in_scope(|| {
@@ -99,8 +99,7 @@ impl RequestLog {
     }
 }
 
-/// A body that is made within the request's span: an event stream has things to say after its
-/// answer has begun.
+/// A body polled within the request's span: event streams log after their response began.
 struct Spanned {
     body: Body,
     log: RequestLog,
@@ -127,7 +126,7 @@ impl HttpBody for Spanned {
     }
 }
 
-/// Says whose the request is, once that is known.
+/// Records the request's user once known.
 pub(crate) fn note_user(user: UserId) {
     Span::current().record("user.id", field::display(user));
 }

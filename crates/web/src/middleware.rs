@@ -1,4 +1,4 @@
-//! The middleware around all routes: one stack, to be read from the outside in.
+//! The middleware around all routes, as one stack read from the outside in.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -30,23 +30,23 @@ use crate::problem::{self, Problem};
 use crate::request_id::{self, NewRequestId, X_REQUEST_ID};
 use crate::{compression, logging, unread_body};
 
-/// What an operator may set of the middleware, and what it takes from its surroundings.
+/// Options of the middleware.
 pub struct MiddlewareOptions {
-    /// Names the requests that bring no usable `x-request-id`.
+    /// Generates IDs for requests without a valid `x-request-id`.
     pub ids: Arc<dyn IdGenerator>,
-    /// Web origins whose pages may call the routes; without one no page of another origin may.
+    /// Allowed web origins; none by default.
     pub cors_origins: Vec<Origin>,
-    /// Proxies whose word counts on where a request comes from.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// How many requests are handled at once or wait for that.
+    /// Maximum number of running and queued requests.
     pub max_requests: usize,
-    /// Beginnings of paths that are answered under any load.
+    /// Prefixes of paths that are served under any load.
     pub unlimited_paths: &'static [&'static str],
     /// Counts the requests.
     pub metrics: Metrics,
 }
 
-/// Puts the middleware around the routes, and answers requests that no route is for.
+/// Wraps the routes in the middleware and answers unmatched requests.
 pub fn wrap(routes: Router, without_query: WithoutQuery, options: MiddlewareOptions) -> Router {
     let limit = ConcurrencyLimit::new(
         options.unlimited_paths,
@@ -72,16 +72,16 @@ pub fn wrap(routes: Router, without_query: WithoutQuery, options: MiddlewareOpti
         .layer(default_header(REFERRER_POLICY, "no-referrer"))
         .layer(default_header(CACHE_CONTROL, "no-store"))
         .layer(default_header(CONTENT_SECURITY_POLICY, POLICY))
-        // Not `TraceLayer`: it makes one span, and the log and the trace each need their own.
+        // Not `TraceLayer`: it creates one span, but log and trace need one each.
         .layer(logging::layer())
         .layer(metrics::layer(options.metrics))
         .layer(problem::layer())
         .layer(cors)
         .layer(input::refuse_query_layer(without_query))
-        // Not tower's load shedding, concurrency limit and timeout: a handler could not give up
-        // its place while it waits for a model or a body.
+        // Not tower's load shedding, concurrency limit and timeout: handlers could not release
+        // their slot while waiting for a model or body.
         .layer(concurrency_limit::layer(limit))
-        // Not `CompressionLayer`: it holds 256 KiB for each response that a client takes slowly.
+        // Not `CompressionLayer`: it holds 256 KiB per slow client.
         .layer(compression::layer())
         .layer(MapResponseBodyLayer::new(Body::new))
         .layer(CatchPanicLayer::custom(answer_panic));
@@ -89,12 +89,12 @@ pub fn wrap(routes: Router, without_query: WithoutQuery, options: MiddlewareOpti
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(stack);
-    // A path that no route is for may be one with a trailing slash; only then it is looked up again.
+    // An unmatched path is retried without a trailing slash.
     let trimmed = NormalizePath::trim_trailing_slash(routes.clone());
     routes.fallback_service(trimmed)
 }
 
-/// A response may load nothing and is framed by nobody, unless its handler says otherwise.
+/// By default responses may load nothing and cannot be framed.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -111,7 +111,7 @@ fn answer_panic(payload: Box<dyn Any + Send>) -> Response {
     Problem::internal(Panic(text.unwrap_or_default().to_owned())).into_response()
 }
 
-/// What a handler panicked with.
+/// The message of a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("panic: {0}")]
 struct Panic(String);

@@ -1,5 +1,5 @@
-//! Lists in stretches: by `skip` and `limit` with the total in a header, or by `limit` and
-//! `cursor` with the way on in a `Link` header.
+//! Pagination: `skip` and `limit` with a total in a header, or `limit` and `cursor` with a `Link`
+//! header.
 
 use std::num::IntErrorKind;
 
@@ -17,7 +17,7 @@ use crate::input::{Fields, Input, Kind, text};
 use crate::problem::Problem;
 use crate::schema;
 
-/// How long the whole list is.
+/// Total number of items.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
@@ -33,18 +33,18 @@ impl Input for OffsetPage {
     }
 }
 
-/// Where a list goes on. Clients see opaque text.
+/// A position in a list, opaque to clients.
 pub trait Cursor: Copy {
     /// The cursor as clients see it.
     fn encode(self) -> String;
 
-    /// Reads what [`Cursor::encode`] wrote; anything else is `None`.
+    /// Inverse of [`Cursor::encode`]; `None` for anything else.
     fn decode(text: &str) -> Option<Self>;
 }
 
-/// `limit` and `cursor` of a list that is read from one end to the other.
+/// `limit` and `cursor` of a keyset-paginated list.
 pub struct Keyset<C> {
-    /// The most items to return.
+    /// Maximum number of items.
     pub limit: u32,
     cursor: Option<C>,
 }
@@ -61,7 +61,7 @@ impl<C: Cursor> Input for Keyset<C> {
 }
 
 impl<C: Cursor> Keyset<C> {
-    /// Behind which item to begin, where `item` knows the cursors of the list at hand.
+    /// The item to continue after, where `item` accepts only cursors of this list.
     pub fn after<T>(&self, item: impl FnOnce(C) -> Option<T>) -> Result<Option<T>, Problem> {
         match self.cursor {
             None => Ok(None),
@@ -80,23 +80,21 @@ fn read_limit(fields: &mut Fields<'_>) -> u32 {
             .maximum(Some(MAX_LIMIT))
             .default(Some(DEFAULT_LIMIT.into()))
     };
-    let limit = text(|text| limit(&text), schema).describe("How many items at the most.");
+    let limit = text(|text| limit(&text), schema).describe("Maximum number of items.");
     fields.optional("limit", limit).unwrap_or(DEFAULT_LIMIT)
 }
 
 fn skip() -> impl Kind<Value = u64> {
-    number()
-        .default_is(0)
-        .describe("How many items to pass over.")
+    number().default_is(0).describe("Number of items to skip.")
 }
 
 fn cursor<C: Cursor>() -> impl Kind<Value = C> {
     let decode = |text: String| C::decode(&text).ok_or_else(not_of_this_list);
     let schema = || schema::string().pattern(Some("^[A-Za-z0-9_-]{23,44}$"));
-    text(decode, schema).describe("Where to go on; from the `Link` header of the stretch before.")
+    text(decode, schema).describe("Cursor from the `Link` header of the previous page.")
 }
 
-/// A number of items or events, as text.
+/// A number of items or events as text.
 pub fn number() -> impl Kind<Value = u64> {
     text(
         |text| count(&text),
@@ -105,10 +103,7 @@ pub fn number() -> impl Kind<Value = u64> {
 }
 
 fn not_of_this_list() -> Violation {
-    Violation::new(
-        "invalid_format",
-        "must be a cursor that this list has given",
-    )
+    Violation::new("invalid_format", "must be a cursor of this list")
 }
 
 fn limit(text: &str) -> Result<u32, Violation> {
@@ -124,7 +119,7 @@ fn count(text: &str) -> Result<u64, Violation> {
         .map_err(|_| Violation::new("out_of_range", "must not be negative"))
 }
 
-/// A number of any size; one beyond 64 bits becomes the nearest within: no list is as long.
+/// An integer of any size, clamped to 64 bits: no list is that long.
 fn whole_number(text: &str) -> Result<i64, Violation> {
     match text.parse::<i64>().map_err(|error| *error.kind()) {
         Ok(number) => Ok(number),
@@ -134,15 +129,15 @@ fn whole_number(text: &str) -> Result<i64, Violation> {
     }
 }
 
-/// A page and the number of all items.
+/// A page with the total number of items.
 pub fn counted<T, V: Serialize>(list: OffsetList<T>, view: impl Fn(T) -> V) -> Response {
     let items: Vec<V> = list.items.into_iter().map(view).collect();
     let count = [(X_TOTAL_COUNT, list.total)];
     (Extension(Compressible), count, Json(items)).into_response()
 }
 
-/// A stretch of the list at `path`, and the way to the next while there is one, with the request's
-/// other parameters.
+/// A page of the list at `path`, with a link to the next page that keeps the request's other
+/// parameters.
 pub fn stretch<T, V: Serialize, C: Cursor>(
     slice: Slice<T>,
     path: &str,
@@ -158,16 +153,17 @@ pub fn stretch<T, V: Serialize, C: Cursor>(
     page(slice.items.into_iter().map(view), path, query, neighbours)
 }
 
-/// Where a list goes on behind a page and before it.
+/// The pages next to a page.
 #[derive(Clone, Copy)]
 pub struct Neighbours<C> {
-    /// The start of the page behind it.
+    /// Cursor of the next page.
     pub next: Option<C>,
-    /// The start of the page before it.
+    /// Cursor of the previous page.
     pub prev: Option<C>,
 }
 
-/// A page of the list at `path`, and the ways to its neighbours, with the request's other parameters.
+/// A page of the list at `path`, with links to its neighbours that keep the request's other
+/// parameters.
 pub fn page<V: Serialize, C: Cursor>(
     items: impl Iterator<Item = V>,
     path: &str,
@@ -178,7 +174,7 @@ pub fn page<V: Serialize, C: Cursor>(
     let links = links
         .into_iter()
         .filter_map(|(relation, cursor)| Some((LINK, link(path, query, cursor?, relation))));
-    // Written at once: what a client that takes nothing holds is then counted.
+    // Serialized at once, so that the size limit covers responses to stalled clients.
     let items: Vec<V> = items.collect();
     (Extension(Compressible), AppendHeaders(links), Json(items)).into_response()
 }

@@ -1,4 +1,4 @@
-//! Building blocks of the document's schemas, fed with the limits of the domain's types.
+//! Building blocks of OpenAPI schemas, with the limits of the domain types.
 
 use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -15,12 +15,12 @@ pub fn binary() -> ObjectBuilder {
     string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
-/// Text of at most so many characters; without NUL.
+/// Text of at most `max` characters, without NUL.
 pub fn free_text(max: usize) -> ObjectBuilder {
     string().max_length(Some(max)).pattern(Some(r"^[^\x00]*$"))
 }
 
-/// Text of at most so many characters, not all of them white space; without NUL.
+/// Non-blank text of at most `max` characters, without NUL.
 pub fn text(max: usize) -> ObjectBuilder {
     string()
         .min_length(Some(1))
@@ -33,7 +33,7 @@ pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
     string().enum_values(Some(names))
 }
 
-/// An id or a slug of an assistant.
+/// Assistant ID or slug.
 pub fn assistant_reference() -> ObjectBuilder {
     string().pattern(Some("^[a-zA-Z0-9_-]{1,64}$"))
 }
@@ -43,12 +43,12 @@ pub fn boolean() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
-/// A whole number.
+/// An integer.
 pub fn whole_number() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer)
 }
 
-/// A whole number from 1 on.
+/// An integer from 1 to `max`.
 pub fn up_to(max: u32) -> ObjectBuilder {
     whole_number().minimum(Some(1)).maximum(Some(max))
 }
@@ -61,7 +61,7 @@ pub fn between(min: f64, max: f64) -> ObjectBuilder {
         .maximum(Some(max))
 }
 
-/// The same, or `null`.
+/// The schema or `null`.
 #[must_use]
 pub fn nullable(schema: Schema) -> Schema {
     let or_null = |kind: SchemaType| match kind {
@@ -84,7 +84,7 @@ pub fn nullable(schema: Schema) -> Schema {
     }
 }
 
-/// The same, with a sentence about it.
+/// The same with a description.
 #[must_use]
 pub fn described(mut schema: Schema, description: &str) -> Schema {
     match &mut schema {
@@ -95,7 +95,7 @@ pub fn described(mut schema: Schema, description: &str) -> Schema {
     schema
 }
 
-/// The same, with what counts where it is left out.
+/// The same with a documented default.
 #[must_use]
 pub fn with_default(mut schema: Schema, default: Value) -> Schema {
     if let Schema::Object(object) = &mut schema {
@@ -104,7 +104,7 @@ pub fn with_default(mut schema: Schema, default: Value) -> Schema {
     schema
 }
 
-/// A header of the request that may be left out.
+/// An optional request header.
 pub fn header_parameter(name: &str, schema: ObjectBuilder, description: &str) -> Parameter {
     parameter(ParameterIn::Header, name, schema, description)
 }

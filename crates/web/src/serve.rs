@@ -1,4 +1,4 @@
-//! Serving connections.
+//! Serves connections.
 
 mod activity;
 mod answers;
@@ -28,30 +28,30 @@ use crate::metrics::Metrics;
 pub(crate) use self::activity::{Activity, Waiting};
 pub use self::outgoing::SharedBytes;
 
-/// How long to wait when no connection can be accepted, for example without descriptors left.
+/// Pause after a failed accept, for example without free file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 
-/// What an operator may set of serving.
+/// Options of serving.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// How long a client may take to send a request's head, and how long a connection may be
-    /// idle, at the least; twice as long at the most.
+    /// Time for a request's head to arrive, and minimum idle time of a connection; at most twice as
+    /// long.
     pub idle: Duration,
-    /// How long a client may take nothing of an answer that is being sent.
+    /// Maximum time without progress of a response.
     pub stall: Duration,
-    /// How many connections there may be; one client has at most three quarters of them. A further
-    /// one takes the place of one that waits for its client, or is closed as soon as it comes.
+    /// Maximum number of connections; one client gets at most three quarters. A new one replaces an
+    /// idle one, or is closed at once.
     pub max_connections: usize,
-    /// Proxies whose connections are those of many clients.
+    /// Proxies, whose connections carry many clients.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// How long requests under way have to end once the service stops.
+    /// Time for running requests to end at shutdown.
     pub grace: Duration,
     /// Counts the connections.
     pub metrics: Metrics,
 }
 
 impl Default for ServeOptions {
-    /// 15 seconds of idleness, 30 of stalling, 25 of grace, 4,096 connections; figures of its own.
+    /// 15 s idle, 30 s stall, 25 s grace, 4,096 connections, separate metrics.
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(15),
@@ -64,37 +64,34 @@ impl Default for ServeOptions {
     }
 }
 
-/// What the system takes over of an answer before the client does; it makes twice as much of it.
-/// By itself it would take some megabytes for each client that reads nothing, and hide from us that
-/// they do not.
+/// Send buffer, which the kernel doubles. Its default would buffer megabytes per stalled client and
+/// hide the stall.
 const SEND_BUFFER: u32 = 128 * 1024;
-/// How many connections wait to be accepted.
+/// Length of the accept queue.
 const BACKLOG: u32 = 1024;
 
-/// Takes the address, to [`serve`] there.
+/// Binds the address for [`serve`].
 ///
 /// # Errors
-/// When it is taken, or not one of this machine's.
+/// If it is in use or not local.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A service that is started again finds connections of the one before.
+    // Allows a restart while old connections linger.
     socket.set_reuseaddr(true)?;
-    // Connections have it from the socket that they come in by.
+    // Accepted connections inherit it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 until `shutdown` comes: then it
-/// takes no more connections, closes the idle ones, lets requests under way end within the grace
-/// and cuts the rest.
+/// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `shutdown`: then stops accepting, closes idle
+/// connections, lets running requests end within the grace period and cuts the rest.
 ///
 /// # Errors
-/// Only the listener's own, when it has no address any more; a failure to accept a connection
-/// does not end the service.
+/// If the listener has no address. Failed accepts are retried.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -146,7 +143,7 @@ fn shared(router: Router, options: ServeOptions) -> Shared {
     }
 }
 
-/// The connection's work, if there is room for it.
+/// The connection's task, if there is capacity.
 fn admit(
     shared: &Arc<Shared>,
     stream: TcpStream,
@@ -171,12 +168,12 @@ fn admit(
     ))
 }
 
-/// The next connection. Failures to accept one are waited out.
+/// The next connection. Waits out failures.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client's own doing: it has gone away already.
+            // Caused by the client: it already disconnected.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(

@@ -1,4 +1,4 @@
-//! Files that stay the same for as long as the process lives.
+//! Files that never change while the process runs.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -16,7 +16,7 @@ const REVALIDATE: [(HeaderName, HeaderValue); 2] = [
     (VARY, HeaderValue::from_static("accept-encoding")),
 ];
 
-/// A file in memory, compressed once. However many clients are being sent it, it is held once.
+/// A file in memory, compressed once and shared by all responses.
 pub struct StaticFile {
     content_type: HeaderValue,
     plain: Option<Encoded>,
@@ -38,7 +38,7 @@ impl Encoded {
 }
 
 impl StaticFile {
-    /// A file of text.
+    /// A text file.
     #[must_use]
     pub fn text(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();

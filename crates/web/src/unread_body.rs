@@ -1,4 +1,4 @@
-//! Request bodies that nobody has read to their end.
+//! Drains unread request bodies.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,12 +18,11 @@ use tower::{Layer, service_fn};
 
 use crate::http_service::HttpService;
 
-/// How much of a body that nobody wants is read all the same: three of the largest files that are
-/// taken, so that who sends one too large is told.
+/// Maximum bytes drained: three of the largest uploads, so that clients get to read the rejection.
 const DRAIN_BYTES: u64 = 16 * 1024 * 1024;
-/// For how long.
+/// Maximum draining time.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// How much in a millisecond: the rest of the time others have the processors.
+/// Bytes drained per millisecond, to leave the processors to others.
 const DRAIN_RATE: u64 = 32 * 1024;
 
 /// The layer.
@@ -43,19 +42,19 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
     })
 }
 
-/// The body of a request of HTTP/1, for what is left of it when the answer is there.
+/// The unread rest of an HTTP/1 request body.
 ///
-/// A client that is still sending would find its connection reset, and might never see why. So the
-/// rest is taken in, or, when there is too much of it, the client is told that the connection ends.
+/// A client that is still sending would get a connection reset and might miss the response. So the
+/// rest is drained or, if too long, the connection is announced to close.
 struct UnreadBody {
     body: SharedBody,
-    /// Who waits for a go-ahead has not begun to send, and had better not; who announces more than
-    /// is read is cut off either way.
+    /// Clients waiting for `100 Continue` have not begun to send; those announcing too much are cut
+    /// off either way.
     may_drain: bool,
 }
 
 impl UnreadBody {
-    /// Keeps hold of the request's body, if there is one.
+    /// Keeps the request's body, if any.
     fn take_from(request: &mut Request) -> Option<Self> {
         let is_http1 = request.version() <= Version::HTTP_11;
         if !is_http1 || request.body().is_end_stream() {
@@ -69,7 +68,7 @@ impl UnreadBody {
         Some(Self { body, may_drain })
     }
 
-    /// Takes in what is left.
+    /// Drains the rest.
     async fn drain(self, response: &mut Response) {
         let Self { body, may_drain } = self;
         let is_over = body.is_end_stream() || (may_drain && has_ended(body).await);
@@ -90,7 +89,7 @@ async fn has_ended(mut body: SharedBody) -> bool {
                 return None;
             }
             let due = began + Duration::from_millis(drained / DRAIN_RATE);
-            // Nearly all bodies are small: no timer for them, which would take a millisecond.
+            // Most bodies are small: skip the timer, which would take a millisecond.
             if due > Instant::now() {
                 sleep_until(due).await;
             }
@@ -100,7 +99,7 @@ async fn has_ended(mut body: SharedBody) -> bool {
     matches!(timeout(DRAIN_TIME, drained).await, Ok(Some(())))
 }
 
-/// A body that can still be read after whoever was to read it has let go of it.
+/// A body that can still be read after its reader dropped it.
 #[derive(Clone)]
 struct SharedBody(Arc<Mutex<Body>>);
 

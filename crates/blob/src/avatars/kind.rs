@@ -40,7 +40,7 @@ fn name(format: ImageFormat) -> &'static str {
         ImageFormat::Ico => "ICO",
         ImageFormat::Avif => "AVIF",
         ImageFormat::Pnm => "PNM",
-        _ => "another kind of image",
+        _ => "another image format",
     }
 }
 

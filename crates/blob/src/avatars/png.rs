@@ -47,7 +47,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
         }
     };
     Ok(Picture {
-        pixels: pixels.ok_or_else(|| damaged("its frame is not of its size"))?,
+        pixels: pixels.ok_or_else(|| damaged("its frame has the wrong size"))?,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
         profile: profile(file).map(Box::new),
     })

@@ -266,12 +266,12 @@ impl Readings for MemoryAnswerCache {
         vec![
             Reading::level(
                 "colloquy_answer_cache_entries",
-                "Answers that are kept to be given again",
+                "Answers in the answer cache",
                 entries,
             ),
             Reading::level(
                 "colloquy_answer_cache_bytes",
-                "About what they take of the memory",
+                "Estimated memory of the cached answers",
                 state.bytes,
             ),
         ]

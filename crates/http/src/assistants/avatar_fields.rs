@@ -1,4 +1,4 @@
-//! The fields of an assistant that say how it looks, but for the picture.
+//! Avatar colours and position of an assistant.
 
 use colloquy_application::avatars::AvatarChanges;
 use colloquy_domain::{AssistantId, Avatar, AvatarImage, Color, VerticalPosition};
@@ -7,19 +7,19 @@ use colloquy_web::schema;
 
 use crate::BASE;
 
-/// Reads them.
+/// Reads the avatar fields.
 pub(super) fn read_avatar_changes(fields: &mut Fields<'_>) -> AvatarChanges {
-    let background = color()
-        .describe("`#rgb`, `#rrggbb` or the name of a colour in CSS; a light grey unless given.");
-    let text =
-        color().describe("As `avatar_bg_color`; `null` has it follow from that for contrast.");
+    let background =
+        color().describe("`#rgb`, `#rrggbb` or a CSS colour name; light grey by default.");
+    let text = color()
+        .describe("Like `avatar_bg_color`; `null` derives it from the background for contrast.");
     let position = || {
         schema::whole_number()
             .minimum(Some(0))
             .maximum(Some(VerticalPosition::MAX))
     };
     let position = whole_number(VerticalPosition::new, position)
-        .describe("Which part of the picture shows where it is cut, from 0, the top, to 100.");
+        .describe("Vertical anchor when the avatar is cropped, from 0 (top) to 100 (bottom).");
     AvatarChanges {
         background: fields.optional("avatar_bg_color", background),
         text: fields.nullable("avatar_text_color", text),
@@ -36,8 +36,7 @@ fn color() -> impl Kind<Value = Color> {
     text(Color::parse, schema)
 }
 
-/// Where the picture is. The address differs from picture to picture, so that a page shows a new
-/// one at once, whatever its browser has kept.
+/// Path of the avatar. It changes with the image, so that browsers do not show a cached one.
 pub(super) fn address(assistant: AssistantId, image: &AvatarImage) -> String {
     let hash = image.hash.to_string();
     format!("{BASE}/assistants/{assistant}/avatar?v={}", &hash[..16])

@@ -1,4 +1,4 @@
-//! How the model of an assistant is run.
+//! Generation settings in requests and responses.
 
 use colloquy_application::assistants::ConfigurationChanges;
 use colloquy_domain::{
@@ -10,32 +10,32 @@ use colloquy_web::schema;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How an assistant's model is run; `null` is left to the provider, or to the service.
+/// Generation settings; `null` leaves a setting to the provider or service.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Configuration)]
 pub(super) struct ConfigurationView {
-    /// Randomness of the answer.
+    /// Sampling temperature.
     #[schema(required = true)]
     temperature: Option<f64>,
-    /// Share of probability mass that is sampled from.
+    /// Nucleus sampling mass.
     #[schema(required = true)]
     top_p: Option<f64>,
-    /// Push towards new subjects.
+    /// Presence penalty.
     #[schema(required = true)]
     presence_penalty: Option<f64>,
-    /// Push against repetition.
+    /// Frequency penalty.
     #[schema(required = true)]
     frequency_penalty: Option<f64>,
-    /// The longest answer, in the model's tokens.
+    /// Maximum answer length in tokens.
     #[schema(required = true)]
     max_output_tokens: Option<u32>,
-    /// The newest messages sent to the model, the new one included.
+    /// Maximum number of messages sent to the model, including the new one.
     #[schema(required = true)]
     history_max_messages: Option<u32>,
-    /// Roughly how many tokens of history are sent, the new message included.
+    /// Approximate maximum of history tokens sent, including the new message.
     #[schema(required = true)]
     history_max_tokens: Option<u32>,
-    /// Labels by which operators tell assistants apart.
+    /// Labels for filtering logs.
     #[schema(required = true)]
     tags: Option<Vec<String>>,
 }
@@ -85,7 +85,7 @@ impl Input for ConfigurationFields {
     }
 }
 
-/// The changes that clear every setting.
+/// Changes that clear every setting.
 pub(super) fn cleared() -> ConfigurationChanges {
     ConfigurationChanges {
         temperature: Some(None),

@@ -1,3 +1,5 @@
+//! `POST /assistants`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use super::fields::{self, AssistantView};
 use crate::BASE;
 
-/// The body that is read into [`NewAssistant`].
+/// The body of [`NewAssistant`].
 pub(crate) struct CreateAssistantFields;
 
 type CreateAssistant = JsonBody<CreateAssistantFields>;
@@ -29,7 +31,7 @@ impl Input for CreateAssistantFields {
 
 impl Body for CreateAssistantFields {
     const NAME: &str = "CreateAssistant";
-    const DESCRIPTION: &str = "What a new assistant is made from.";
+    const DESCRIPTION: &str = "A new assistant.";
 
     fn example() -> Value {
         json!({
@@ -42,7 +44,7 @@ impl Body for CreateAssistantFields {
     }
 }
 
-/// Make an assistant.
+/// Create an assistant.
 #[utoipa::path(
     post,
     path = "/assistants",
@@ -51,9 +53,9 @@ impl Body for CreateAssistantFields {
     request_body = CreateAssistant,
     responses(
         (status = 201, description = "The assistant", body = AssistantView, headers(
-            ("Location" = String, description = "Where the assistant is"),
+            ("Location" = String, description = "Path of the assistant"),
         )),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
         (status = 409, description = "Another assistant has the slug"),
     ),
 )]

@@ -1,3 +1,5 @@
+//! `DELETE /assistants/{id}`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,16 +10,16 @@ use colloquy_web::sign_in::SignedIn;
 
 use crate::assistants::AssistantPath;
 
-/// Delete an assistant. The threads that were opened for it stay.
+/// Delete an assistant. Its threads remain.
 #[utoipa::path(
     delete,
     path = "/assistants/{assistant_id}",
     tag = "assistants",
     security(("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug")),
+    params(("assistant_id" = String, Path, description = "ID or slug")),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
         (status = 409, description = "The assistant is defined in code"),
     ),
 )]

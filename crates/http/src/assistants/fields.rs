@@ -1,5 +1,4 @@
-//! The fields of an assistant: how each is read when one is created or changed, and how it looks
-//! in responses.
+//! The fields of an assistant: how requests set them and how responses show them.
 
 use colloquy_application::assistants::{
     AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges,
@@ -23,7 +22,7 @@ use uuid::Uuid;
 use super::avatar_fields::{address, read_avatar_changes};
 use super::configuration::{ConfigurationFields, ConfigurationView, cleared};
 
-/// What a client may send back of an assistant, to no effect.
+/// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 7] = [
     "id",
     "avatar_image",
@@ -34,7 +33,7 @@ const READ_ONLY: [&str; 7] = [
     "updated_at",
 ];
 
-/// Reads every field but the name, which only a new assistant must have.
+/// Reads every field except the name, which only creation requires.
 pub(super) fn read(fields: &mut Fields<'_>) -> AssistantChanges {
     fields.ignore(&READ_ONLY);
     let configuration = fields.nullable("configuration", configuration());
@@ -99,7 +98,7 @@ fn own_model() -> impl Kind<Value = ModelName> {
     model().describe("A new assistant needs one unless the service has a default.")
 }
 
-/// The name of a model.
+/// A model name.
 pub(crate) fn model() -> impl Kind<Value = ModelName> {
     let schema = || {
         schema::string()
@@ -111,15 +110,14 @@ pub(crate) fn model() -> impl Kind<Value = ModelName> {
 
 fn configuration() -> impl Kind<Value = ConfigurationChanges> {
     object::<ConfigurationFields>()
-        .describe("How the model is run. A member left out stays, `null` clears it.")
+        .describe("Generation settings. Omitted members are unchanged; `null` clears one.")
 }
 
 fn tools() -> impl Kind<Value = Vec<ToolRef>> {
     let schema = || schema::string().pattern(Some("^(assistant:)?[a-zA-Z0-9_-]{1,64}$"));
     let tool = text(|name| ToolRef::parse(&name), schema);
     list(ToolRef::MAX_PER_ASSISTANT, tool).describe(
-        "What the model may use: names of registered tools, or `assistant:<slug>` for another \
-         assistant, which the model sees as a tool of its slug's name.",
+        "Tools offered to the model: registered names, or `assistant:<slug>` for another assistant, which the model sees as a tool named after its slug.",
     )
 }
 
@@ -136,16 +134,16 @@ fn budget(fields: &mut Fields<'_>) -> BudgetChanges {
 
 fn output_schema() -> impl Kind<Value = OutputSchema> {
     json_value(OutputSchema::new, ObjectBuilder::new)
-        .describe("A JSON Schema that the answers keep to; they are JSON values then.")
+        .describe("JSON Schema of the answers, which are then JSON values.")
 }
 
 fn caching(fields: &mut Fields<'_>) -> CachingChanges {
     let (min, max) = (SimilarityThreshold::MIN, SimilarityThreshold::MAX);
-    let is_on = boolean().describe("Whether answers are kept and given again.");
+    let is_on = boolean().describe("Whether answers are cached.");
     let threshold = decimal(SimilarityThreshold::new, min, max)
-        .describe("How similar a question must be to share an answer; 0.9 at first.");
+        .describe("Minimum similarity of a question to share an answer; default 0.9.");
     let lifetime = up_to(AnswerLifetime::from_seconds, AnswerLifetime::MAX)
-        .describe("How old an answer may get; 3600 at first.");
+        .describe("Maximum age of an answer in seconds; default 3600.");
     let scope = choice(CacheScope::from_name, scope_names).describe(SCOPES);
     CachingChanges {
         is_on: fields.optional("use_semantic_cache", is_on),
@@ -159,51 +157,49 @@ fn scope_names() -> Vec<&'static str> {
     CacheScope::ALL.iter().map(|scope| scope.as_str()).collect()
 }
 
-/// Whom answers are shared with.
-const SCOPES: &str = "`auto` shares the answers of a public assistant with everybody and those \
-                      of a private one with nobody, `user` with nobody, `shared` with all who \
-                      may use the assistant.";
+/// The cache scopes.
+const SCOPES: &str = "`auto` shares a public assistant's answers with everyone and a private one's with no one; `user` shares with no one; `shared` with everyone who may run the assistant.";
 
 fn scopes() -> ObjectBuilder {
     schema::one_of(scope_names()).description(Some(SCOPES))
 }
 
-/// What administrators define and people talk to.
+/// An assistant.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Assistant)]
 pub(crate) struct AssistantView {
-    /// The assistant's id.
+    /// ID.
     id: Uuid,
-    /// Its unique readable name in addresses, accepted wherever its id is.
+    /// Unique readable name, accepted wherever its ID is.
     slug: String,
-    /// Its name as people see it.
+    /// Display name.
     name: String,
-    /// What it is good for.
+    /// Description.
     #[schema(required = true)]
     description: Option<String>,
-    /// Private: only signed-in users see and run it.
+    /// Whether only signed-in users can see and run it.
     user_authentication: bool,
-    /// A disabled assistant does not exist for anyone but administrators.
+    /// Disabled assistants exist for administrators only.
     is_enabled: bool,
-    /// Where its picture is.
+    /// Path of its avatar.
     #[schema(required = true)]
     avatar_image: Option<String>,
-    /// The colour behind the picture, or in its place.
+    /// Background colour.
     avatar_bg_color: String,
-    /// The colour of text on that: the chosen one, or that which is easier to read.
+    /// Text colour: the configured one, or the more readable one for the background.
     avatar_text_color: String,
-    /// Which part of the picture shows where it is cut, from 0, the top, to 100.
+    /// Vertical anchor when the avatar is cropped, from 0 (top) to 100 (bottom).
     #[schema(maximum = 100)]
     avatar_vertical_position: u8,
-    /// When it was made.
+    /// Creation time.
     created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Timestamp,
-    /// What the model is told first. Only for administrators, like all that follows.
+    /// System instructions. Visible to administrators only, like everything below.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     instructions: Option<String>,
-    /// The model that answers: `provider::name`.
+    /// The model: `provider::name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     model: Option<String>,
@@ -211,56 +207,57 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     model_provider: Option<String>,
-    /// How the model is run.
+    /// Generation settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ConfigurationView, required = false)]
     configuration: Option<ConfigurationView>,
-    /// What the model may use: names of registered tools, or `assistant:<slug>`.
+    /// Tools offered to the model: registered names, or `assistant:<slug>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<String>, required = false)]
     tools: Option<Vec<String>>,
-    /// How many tools a run uses at once.
+    /// Maximum concurrent tool calls per run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
     tool_max_concurrency: Option<u32>,
-    /// How often the model may ask for tools in one run.
+    /// Maximum rounds of tool calls per run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
     max_tool_rounds: Option<u32>,
-    /// How often models may be asked in one run, by the assistants that it asks too; `null` is the
+    /// Maximum model calls per run, including assistants called as tools; `null` means the
     /// service's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>, required = false)]
     max_model_calls: Option<Option<u32>>,
-    /// How often tools may be used in one run, likewise.
+    /// Maximum tool calls per run, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>, required = false)]
     max_tool_calls: Option<Option<u32>>,
-    /// How many tokens the models may read and write in one run, likewise.
+    /// Maximum input and output tokens per run, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>, required = false)]
     max_run_tokens: Option<Option<u32>>,
-    /// The JSON Schema that the answers keep to.
+    /// JSON Schema of the answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, required = false)]
     output_schema: Option<Option<Value>>,
-    /// Defined in the service's code: it cannot be changed or deleted over the API.
+    /// Whether it is defined in the service's code; such assistants cannot be changed or deleted
+    /// over the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     defined_in_code: Option<bool>,
-    /// Counts the changes, from 1.
+    /// Change counter, starting at 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
     revision: Option<u32>,
-    /// Whether answers are kept and given again.
+    /// Whether answers are cached.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     use_semantic_cache: Option<bool>,
-    /// How similar a question must be, at the least, to share an answer.
+    /// Minimum similarity of a question to share an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = f64, required = false)]
     cache_similarity_threshold: Option<f64>,
-    /// How old an answer may get.
+    /// Maximum age of an answer in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
     cache_ttl_seconds: Option<u32>,
@@ -270,12 +267,12 @@ pub(crate) struct AssistantView {
 }
 
 impl AssistantView {
-    /// All of it, for those who manage assistants.
+    /// The full view, for administrators.
     pub(crate) fn whole(assistant: &Assistant, is_defined_in_code: bool) -> Self {
         Self::shown(assistant, true, is_defined_in_code)
     }
 
-    /// As much of it as a reader may be shown.
+    /// The view for a reader.
     pub(super) fn shown(assistant: &Assistant, can_manage: bool, is_defined_in_code: bool) -> Self {
         let avatar = &assistant.avatar;
         let image = avatar.image.as_ref();

@@ -1,3 +1,5 @@
+//! `GET /assistants/{id}`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,22 +16,22 @@ use super::view::{json, validity};
 use crate::assistants::AssistantPath;
 use crate::json_cache::AssistantJsonCache;
 
-/// One assistant. A private one asks a guest to sign in.
+/// Get an assistant. Guests must sign in for private ones.
 #[utoipa::path(
     get,
     path = "/assistants/{assistant_id}",
     tag = "assistants",
     security((), ("bearer" = [])),
     params(
-        ("assistant_id" = String, Path, description = "Id or slug"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what is at hand"),
+        ("assistant_id" = String, Path, description = "ID or slug"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the cached copy"),
     ),
     responses(
         (status = 200, description = "The assistant", body = AssistantView, headers(
-            ("ETag" = String, description = "Names the assistant's revision"),
+            ("ETag" = String, description = "The assistant's revision"),
         )),
-        (status = 304, description = "The caller has the assistant as it is", headers(
-            ("ETag" = String, description = "Names the assistant's revision"),
+        (status = 304, description = "Not modified", headers(
+            ("ETag" = String, description = "The assistant's revision"),
         )),
     ),
 )]

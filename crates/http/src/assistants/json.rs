@@ -7,14 +7,14 @@ use super::fields::AssistantView;
 use crate::json_cache::AssistantJsonCache;
 
 impl AssistantJsonCache {
-    /// The assistant as JSON, for those who may be shown what this reader may.
+    /// The assistant as JSON, for readers with the same rights.
     pub(super) fn assistant(&self, shown: &ShownAssistant) -> Result<Bytes, serde_json::Error> {
         let write =
             || AssistantView::shown(&shown.assistant, shown.can_manage, shown.is_defined_in_code);
         self.single.body(&shown.assistant, shown.can_manage, write)
     }
 
-    /// The page likewise.
+    /// The page as JSON, for readers with the same rights.
     pub(super) fn page(&self, page: &AssistantPage) -> Result<Bytes, serde_json::Error> {
         let write = || -> Vec<AssistantView> {
             let items = page.list.items.iter();

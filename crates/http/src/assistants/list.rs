@@ -1,3 +1,5 @@
+//! `GET /assistants`.
+
 use std::future::ready;
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use super::fields::AssistantView;
 use super::view::json;
 use crate::json_cache::AssistantJsonCache;
 
-/// The assistants that the caller may see, by name, then id.
+/// List the assistants visible to the caller, sorted by name, then ID.
 #[utoipa::path(
     get,
     path = "/assistants",
@@ -27,8 +29,8 @@ use crate::json_cache::AssistantJsonCache;
     security((), ("bearer" = [])),
     params(Query<OffsetPage>),
     responses(
-        (status = 200, description = "A page of the assistants", body = Vec<AssistantView>, headers(
-            ("x-total-count" = u64, description = "How many assistants the caller may see"),
+        (status = 200, description = "A page of assistants", body = Vec<AssistantView>, headers(
+            ("x-total-count" = u64, description = "Number of assistants visible to the caller"),
         )),
     ),
 )]
@@ -54,7 +56,7 @@ pub(crate) async fn list_assistants(
     Ok((count, json(list.behind(&body))).into_response())
 }
 
-/// What is asked for behind a page that its size has cut.
+/// The request for what follows a page cut by size.
 fn rest(asked: OffsetPage, page: &OffsetList<Assistant>) -> OffsetPage {
     let had = page.items.len() as u64;
     let skip = asked.skip.saturating_add(had);
@@ -72,8 +74,8 @@ fn rest(asked: OffsetPage, page: &OffsetList<Assistant>) -> OffsetPage {
     }
 }
 
-/// A list with more text than is held at once: one page is read after the other, when the client
-/// has taken those before it.
+/// A list too large to hold at once: each page is read when the client has received the ones
+/// before.
 struct LargeList {
     assistants: Arc<Assistants>,
     json_cache: Arc<AssistantJsonCache>,
@@ -82,7 +84,7 @@ struct LargeList {
 }
 
 impl LargeList {
-    /// The whole list as one JSON array, of which `first` is the first page.
+    /// The whole list as one JSON array that starts with `first`.
     fn behind(self, first: &Bytes) -> Body {
         let begin = first.slice(..first.len() - 1);
         let rest = stream::try_unfold(Some(self), |list| async {
@@ -94,7 +96,7 @@ impl LargeList {
         Body::from_stream(stream::once(ready(Ok(begin))).chain(rest))
     }
 
-    /// The elements of the next page, behind a comma; with the array's end, if they are the last.
+    /// The elements of the next page after a comma, and the end of the array after the last.
     async fn next(mut self) -> Result<(Bytes, Option<Self>), Error> {
         let page = self.assistants.list(&self.actor, self.rest).await?;
         self.rest = rest(self.rest, &page.list);

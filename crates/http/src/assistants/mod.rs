@@ -1,4 +1,4 @@
-//! The catalogue of assistants.
+//! Routes of assistants.
 
 mod avatar_fields;
 mod configuration;

@@ -1,4 +1,4 @@
-//! The assistant that a path or an input names.
+//! The assistant named by a path or an input.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -8,7 +8,7 @@ use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
 use colloquy_web::schema;
 
-/// The assistant that a path names by id or slug.
+/// The assistant in a path, by ID or slug.
 pub(crate) struct AssistantPath(pub(crate) AssistantRef);
 
 impl<S: Send + Sync> FromRequestParts<S> for AssistantPath {
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AssistantPath {
     }
 }
 
-/// How an input names an assistant.
+/// Assistant ID or slug in an input.
 pub(crate) fn assistant() -> impl Kind<Value = AssistantRef> {
     let parse = |text: String| {
         AssistantRef::parse(&text).ok_or_else(|| {

@@ -12,23 +12,23 @@ use utoipa::ToSchema;
 
 use crate::assistants::AssistantPath;
 
-/// What a purge removed.
+/// Result of a purge.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PurgedAnswers {
-    /// How many answers were kept by the instance that was asked; no instance serves them again.
+    /// Number of answers removed from this instance. Other instances' entries are invalid as well.
     deleted_count: u64,
 }
 
-/// Forget the answers that an assistant has given.
+/// Purge an assistant's cached answers.
 #[utoipa::path(
     delete,
     path = "/assistants/{assistant_id}/cache",
     tag = "assistants",
     security(("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug")),
+    params(("assistant_id" = String, Path, description = "ID or slug")),
     responses(
-        (status = 200, description = "They are forgotten", body = PurgedAnswers),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 200, description = "The cache was purged", body = PurgedAnswers),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn purge_answers(

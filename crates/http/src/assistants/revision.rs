@@ -48,8 +48,8 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "The `ETag` of what the change is based on; if that is not what is \
-                           there now, nothing is changed.";
+        let description =
+            "`ETag` that the change is based on. If it is not the current one, nothing is changed.";
         vec![schema::header_parameter(
             "If-Match",
             schema::string(),

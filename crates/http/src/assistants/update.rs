@@ -1,3 +1,5 @@
+//! `PATCH` and `PUT /assistants/{id}`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -13,7 +15,7 @@ use super::revision::IfMatch;
 use super::view::tagged;
 use crate::assistants::AssistantPath;
 
-/// The body that is read into [`AssistantChanges`].
+/// The body of [`AssistantChanges`].
 pub(crate) struct UpdateAssistantFields;
 
 type UpdateAssistant = JsonBody<UpdateAssistantFields>;
@@ -32,7 +34,7 @@ impl Input for UpdateAssistantFields {
 impl Body for UpdateAssistantFields {
     const NAME: &str = "UpdateAssistant";
     const DESCRIPTION: &str =
-        "What to change of an assistant; what is left out stays as it is, also with `PUT`.";
+        "Changes to an assistant. Omitted fields are unchanged, also with `PUT`.";
 
     fn example() -> Value {
         json!({
@@ -42,24 +44,24 @@ impl Body for UpdateAssistantFields {
     }
 }
 
-/// Change an assistant.
+/// Update an assistant.
 #[utoipa::path(
     method(put, patch),
     path = "/assistants/{assistant_id}",
     tag = "assistants",
     security(("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug"), IfMatch),
+    params(("assistant_id" = String, Path, description = "ID or slug"), IfMatch),
     request_body = UpdateAssistant,
     responses(
-        (status = 200, description = "The assistant as it is now", body = AssistantView, headers(
-            ("ETag" = String, description = "Names the assistant's revision"),
+        (status = 200, description = "The updated assistant", body = AssistantView, headers(
+            ("ETag" = String, description = "The assistant's revision"),
         )),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
         (
             status = 409,
             description = "Another assistant has the slug, or the assistant is defined in code",
         ),
-        (status = 412, description = "The assistant is not the one that `If-Match` names"),
+        (status = 412, description = "The assistant's revision differs from `If-Match`"),
     ),
 )]
 pub(crate) async fn update_assistant(

@@ -1,4 +1,4 @@
-//! Responses with an assistant in them.
+//! Responses with assistants.
 
 use axum::Json;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use colloquy_domain::Assistant;
 use super::fields::AssistantView;
 use super::revision;
 
-/// All of the assistant, with its tag.
+/// The full view with its tag.
 pub(crate) fn tagged(assistants: &Assistants, assistant: &Assistant) -> Response {
     let tag = revision::tag(assistant.revision, true);
     let is_defined_in_code = assistants.is_defined_in_code(assistant);
@@ -19,7 +19,7 @@ pub(crate) fn tagged(assistants: &Assistants, assistant: &Assistant) -> Response
     (validity(tag), Json(view)).into_response()
 }
 
-/// For whom and how long an answer of this tag is good: it depends on who asks, each time.
+/// Cache headers for this tag: the response depends on the caller.
 pub(super) fn validity(tag: String) -> impl IntoResponseParts {
     let fixed = [
         (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
@@ -28,7 +28,7 @@ pub(super) fn validity(tag: String) -> impl IntoResponseParts {
     ([(ETAG, tag)], fixed)
 }
 
-/// What has been written as JSON already.
+/// A body that is already JSON.
 pub(super) fn json(body: impl Into<Body>) -> impl IntoResponse {
     let kind = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, kind)], body.into())

@@ -1,3 +1,5 @@
+//! `POST /auth/login`.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,7 +15,7 @@ use colloquy_web::schema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Fields of the `OAuth2` password form that say nothing here.
+/// Fields of the `OAuth2` password form that are ignored.
 const OAUTH2_EXTRAS: [&str; 4] = ["grant_type", "scope", "client_id", "client_secret"];
 
 pub(super) struct Login {
@@ -43,22 +45,22 @@ impl Input for Login {
 
 impl Body for Login {
     const NAME: &str = "LoginBody";
-    const DESCRIPTION: &str = "Email and password, as in the OAuth2 password form.";
+    const DESCRIPTION: &str = "Email and password, as in OAuth 2's password grant.";
 
     fn example() -> Value {
         json!({"username": "ada@example.org", "password": "correct horse battery staple"})
     }
 }
 
-/// A token to send as `Authorization: Bearer <access_token>`.
+/// A token, sent as `Authorization: Bearer <access_token>`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Session {
-    /// The token itself.
+    /// The token.
     access_token: String,
     /// Always `bearer`.
     #[schema(schema_with = token_types)]
     token_type: &'static str,
-    /// How long it counts, in seconds.
+    /// Lifetime in seconds.
     #[schema(minimum = 1)]
     expires_in: i64,
 }
@@ -84,7 +86,7 @@ impl From<IssuedToken> for Session {
 
 /// Sign in with email and password.
 ///
-/// Whoever is wrong too often within a minute is told to wait, whether or not the account exists.
+/// Too many wrong passwords within a minute are rate-limited, whether or not the account exists.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -95,8 +97,8 @@ impl From<IssuedToken> for Session {
     )),
     responses(
         (status = 200, description = "Signed in", body = Session),
-        (status = 401, description = "The email or the password is wrong"),
-        (status = 429, description = "Too many wrong passwords of late; this one was not looked at"),
+        (status = 401, description = "The email or password is wrong"),
+        (status = 429, description = "Too many recent wrong passwords; this one was not checked"),
     ),
 )]
 pub(crate) async fn login(
@@ -105,7 +107,7 @@ pub(crate) async fn login(
     permit: Permit,
     FormOrJson(login): LoginBody,
 ) -> Result<Json<Session>, Problem> {
-    // Passwords have a queue of their own, which is slow, and limited by itself.
+    // Password checks have their own, slow queue.
     permit.end();
     let issued = tokens.login(&login.email, login.password, from).await?;
     Ok(Json(Session::from(issued)))

@@ -8,7 +8,7 @@ use colloquy_application::tokens::Tokens;
 use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::SignedIn;
 
-/// Sign out: the token of this very request is dead from then on.
+/// Sign out: revoke the token of this request.
 #[utoipa::path(
     post,
     path = "/auth/logout",

@@ -1,3 +1,5 @@
+//! `DELETE /assistants/{id}/avatar`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,19 +12,19 @@ use colloquy_web::sign_in::SignedIn;
 use crate::assistants::AssistantPath;
 use crate::assistants::{AssistantView, tagged};
 
-/// Take the picture away from an assistant.
+/// Delete an assistant's avatar.
 #[utoipa::path(
     delete,
     path = "/assistants/{assistant_id}/avatar",
     tag = "assistants",
     security(("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug")),
+    params(("assistant_id" = String, Path, description = "ID or slug")),
     responses(
-        (status = 200, description = "The assistant, without a picture", body = AssistantView, headers(
-            ("ETag" = String, description = "Names the assistant's revision"),
+        (status = 200, description = "The updated assistant", body = AssistantView, headers(
+            ("ETag" = String, description = "The assistant's revision"),
         )),
-        (status = 403, description = "The caller is no administrator"),
-        (status = 412, description = "Others changed the assistant all the while"),
+        (status = 403, description = "The caller is not an administrator"),
+        (status = 412, description = "The assistant was changed concurrently"),
     ),
 )]
 pub(crate) async fn delete_avatar(

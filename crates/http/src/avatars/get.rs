@@ -1,3 +1,5 @@
+//! `GET /assistants/{id}/avatar`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -17,57 +19,57 @@ use colloquy_web::sign_in::CurrentActor;
 use super::picture::Picture;
 use crate::assistants::AssistantPath;
 
-/// For how long everybody may keep a picture that guests may see; so long it may still be shown
-/// where it was kept after the assistant has become private.
+/// How long anyone may cache a public avatar; it may be shown that long after the assistant became
+/// private.
 const PUBLIC: &str = "public, max-age=60";
-/// Whoever keeps another picture has to ask each time whether they still may show it.
+/// Other avatars must be revalidated on each use.
 const PRIVATE: &str = "private, no-cache";
-/// Should anybody take the picture for a page: it may do and load nothing.
+/// If opened as a page, it can load and run nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
 
-/// `v` of the addresses that the service gives: another one for each picture, so that no cache shows
-/// an old one. What is served is the current picture all the same.
+/// `v` in avatar paths; changes with the image to bypass caches. The current image is served
+/// regardless.
 pub(super) struct PictureVersion;
 
 impl Input for PictureVersion {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let version = text(Ok, schema::string)
-            .describe("Which picture it was when the address was given; no matter here.");
+        let version =
+            text(Ok, schema::string).describe("Version of the avatar, for caches; ignored.");
         fields.optional("v", version);
         Some(Self)
     }
 }
 
-/// An assistant's picture. There is none for whoever may not see the assistant.
+/// Get an assistant's avatar. Absent for callers who may not see the assistant.
 #[utoipa::path(
     get,
     path = "/assistants/{assistant_id}/avatar",
     tag = "assistants",
     security((), ("bearer" = [])),
     params(
-        ("assistant_id" = String, Path, description = "Id or slug"),
+        ("assistant_id" = String, Path, description = "ID or slug"),
         Query<PictureVersion>,
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of a picture at hand"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the cached copy"),
     ),
     responses(
         (
             status = 200,
-            description = "The picture, at most 512 x 512 pixels",
+            description = "The avatar, at most 512 x 512 pixels",
             content(
                 (Picture = "image/png"),
                 (Picture = "image/jpeg"),
                 (Picture = "image/webp"),
             ),
             headers(
-                ("ETag" = String, description = "Tells pictures apart"),
-                ("Cache-Control" = String, description = "Whether and how long to keep it"),
+                ("ETag" = String, description = "Identifies the avatar"),
+                ("Cache-Control" = String, description = "Whether and how long to cache it"),
             ),
         ),
-        (status = 304, description = "The caller has the picture", headers(
-            ("ETag" = String, description = "Tells pictures apart"),
-            ("Cache-Control" = String, description = "Whether and how long to keep it"),
+        (status = 304, description = "Not modified", headers(
+            ("ETag" = String, description = "Identifies the avatar"),
+            ("Cache-Control" = String, description = "Whether and how long to cache it"),
         )),
     ),
 )]

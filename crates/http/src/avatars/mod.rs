@@ -1,4 +1,4 @@
-//! The pictures of assistants.
+//! Routes of avatars.
 
 mod delete;
 mod get;

@@ -1,3 +1,5 @@
+//! `POST /assistants/{id}/avatar`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,26 +14,26 @@ use colloquy_web::sign_in::SignedIn;
 use crate::assistants::AssistantPath;
 use crate::assistants::{AssistantView, tagged};
 
-/// Give an assistant a picture, in place of the one that it has.
+/// Upload an assistant's avatar, replacing any previous one.
 ///
-/// The file is a PNG, JPEG, WebP or GIF (its first frame) of at most 5 MiB and 4096 x 4096 pixels.
-/// What is kept is a picture made from it of at most 512 x 512 pixels, without any metadata.
+/// The file is a PNG, JPEG, WebP or GIF (first frame) of at most 5 MiB and 4096 x 4096 pixels. It
+/// is shrunk to at most 512 x 512 pixels and stored without metadata.
 #[utoipa::path(
     post,
     path = "/assistants/{assistant_id}/avatar",
     tag = "assistants",
     security(("bearer" = [])),
-    params(("assistant_id" = String, Path, description = "Id or slug")),
+    params(("assistant_id" = String, Path, description = "ID or slug")),
     request_body(content = FileForm, content_type = "multipart/form-data"),
     responses(
-        (status = 200, description = "The assistant with its picture", body = AssistantView, headers(
-            ("ETag" = String, description = "Names the assistant's revision"),
+        (status = 200, description = "The updated assistant", body = AssistantView, headers(
+            ("ETag" = String, description = "The assistant's revision"),
         )),
-        (status = 400, description = "The body is not a multipart form, or did not arrive whole"),
-        (status = 403, description = "The caller is no administrator"),
-        (status = 412, description = "Others changed the assistant all the while"),
-        (status = 413, description = "The file has more than 5 MiB"),
-        (status = 422, description = "There is not one `file`, or it is no image that is taken"),
+        (status = 400, description = "The body is not a multipart form, or incomplete"),
+        (status = 403, description = "The caller is not an administrator"),
+        (status = 412, description = "The assistant was changed concurrently"),
+        (status = 413, description = "The file exceeds 5 MiB"),
+        (status = 422, description = "There is not exactly one `file`, or it is not a supported image"),
     ),
 )]
 pub(crate) async fn upload_avatar(
@@ -42,9 +44,9 @@ pub(crate) async fn upload_avatar(
     permit: Permit,
     form: FileForm,
 ) -> Result<Response, Problem> {
-    // Files have places of their own, and are slow.
+    // Uploads have their own, slow queue.
     permit.pause();
-    // Who may not is told before the file is taken in.
+    // Authorizes before reading the file.
     let upload = avatars.upload(&caller.actor, &reference).await?;
     let file = form.file().await?;
     permit.pause();

@@ -4,12 +4,12 @@ use axum::Json;
 
 use super::{Health, OK};
 
-/// Whether the process answers at all.
+/// Liveness of the process.
 #[utoipa::path(
     get,
     path = "/health/live",
     tag = "health",
-    responses((status = 200, description = "It does", body = Health)),
+    responses((status = 200, description = "The process is alive", body = Health)),
 )]
 pub(crate) async fn health_live() -> Json<Health> {
     Json(OK)

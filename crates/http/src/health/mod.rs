@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::routes::Routes;
 
-/// That all is well.
+/// Status of a healthy service.
 #[derive(Serialize, ToSchema)]
 struct Health {
     /// Always `ok`.
@@ -18,7 +18,7 @@ struct Health {
     status: &'static str,
 }
 
-/// That the service can do its work.
+/// Status of a ready service.
 #[derive(Serialize, ToSchema)]
 struct Readiness {
     /// Always `ok`.

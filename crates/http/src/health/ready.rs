@@ -16,14 +16,14 @@ use crate::state::Readiness;
 /// Time limit for all checks.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether the service can do its work and goes on doing it.
+/// Readiness of the service.
 #[utoipa::path(
     get,
     path = "/health/ready",
     tag = "health",
     responses(
-        (status = 200, description = "It can", body = super::Readiness),
-        (status = 503, description = "A part of it does not answer, or it is about to stop"),
+        (status = 200, description = "The service is ready", body = super::Readiness),
+        (status = 503, description = "A dependency is unavailable, or the service is stopping"),
     ),
 )]
 pub(crate) async fn health_ready(
@@ -41,7 +41,7 @@ pub(crate) async fn health_ready(
         }))
     } else {
         Err(Problem::unavailable(
-            "A part of the service does not answer.",
+            "A dependency of the service is unavailable.",
         ))
     }
 }
@@ -55,7 +55,7 @@ async fn passes(check: &dyn HealthCheck) -> bool {
             false
         }
         Err(_) => {
-            tracing::warn!(check = check.name(), "not ready: no answer in time");
+            tracing::warn!(check = check.name(), "not ready: a check timed out");
             false
         }
     }

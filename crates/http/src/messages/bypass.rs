@@ -26,8 +26,8 @@ impl<S: Sync> FromRequestParts<S> for CacheBypass {
 
 impl IntoParams for CacheBypass {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "With `no-cache` the assistant's answer cache is neither asked nor \
-                           given the answer.";
+        let description =
+            "`no-cache` bypasses the answer cache and does not store the answer in it.";
         vec![schema::header_parameter(
             "Cache-Control",
             schema::string(),

@@ -19,7 +19,7 @@ use colloquy_web::sign_in::SignedIn;
     params(("thread_id" = uuid::Uuid, Path), ("message_id" = uuid::Uuid, Path)),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "The caller may see the thread, but is not its owner"),
+        (status = 403, description = "The caller may see the thread but is not its owner"),
     ),
 )]
 pub(crate) async fn delete_message(

@@ -1,3 +1,5 @@
+//! How a client wants to be answered.
+
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -9,19 +11,19 @@ use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-/// The preference for an answer before the work is done.
+/// The preference for a response without waiting.
 pub(super) const RESPOND_ASYNC: &str = "respond-async";
 
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// In which form an answer is asked for.
+/// How the answer is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AnswerForm {
-    /// All at once, when it is there.
+    /// At once, when complete.
     Whole,
-    /// Piece by piece, as it comes.
+    /// As a stream of events.
     Events,
-    /// Not now: where to look for it.
+    /// Later: only the run is returned.
     Later,
 }
 
@@ -50,8 +52,7 @@ impl<S: Sync> FromRequestParts<S> for AnswerForm {
 
 impl IntoParams for AnswerForm {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "With `respond-async` the answer is not waited for. An `Accept` that \
-                           asks for `text/event-stream` goes first.";
+        let description = "`respond-async` returns without waiting for the answer. `Accept: text/event-stream` takes precedence.";
         vec![schema::header_parameter(
             "Prefer",
             schema::string(),

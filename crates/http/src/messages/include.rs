@@ -1,4 +1,4 @@
-//! The parameters of a list of messages.
+//! Query of the message list.
 
 use colloquy_application::ports::MessageScope;
 use colloquy_domain::Violation;
@@ -8,16 +8,16 @@ use colloquy_web::schema;
 
 use crate::cursor::Cursor;
 
-/// Which stretch of a thread's messages is asked for.
+/// Query parameters of the message list.
 pub(super) struct MessageQuery {
     pub(super) keyset: Keyset<Cursor>,
     pub(super) order: Order,
     pub(super) scope: MessageScope,
-    /// Whether to show what assistants think before they say something.
+    /// Whether to include reasoning.
     pub(super) with_reasoning: bool,
 }
 
-/// The orders that clients can ask for.
+/// The sort orders.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Order {
     #[default]
@@ -35,7 +35,7 @@ impl Order {
     }
 }
 
-/// What is shown beyond what people and assistants say.
+/// What to include besides messages of users and assistants.
 #[derive(Default)]
 struct Include {
     tools: bool,
@@ -66,8 +66,7 @@ impl Input for MessageQuery {
 fn including() -> impl Kind<Value = Include> {
     let schema = || schema::one_of(["tools", "reasoning", "tools,reasoning"]);
     text(|text| include(&text), schema).describe(
-        "With `tools` also the messages in which tools answer the assistant; with `reasoning` \
-         also what the assistant thought before each of its messages.",
+        "`tools` adds messages with tool results; `reasoning` adds the assistant's reasoning to its messages.",
     )
 }
 
@@ -78,7 +77,7 @@ fn include(text: &str) -> Result<Include, Violation> {
             "tools" => include.tools = true,
             "reasoning" => include.reasoning = true,
             _ => {
-                let sentence = "must be `tools`, `reasoning` or both, with a comma between";
+                let sentence = "must be `tools`, `reasoning`, or both separated by a comma";
                 return Err(Violation::new("unknown_value", sentence));
             }
         }

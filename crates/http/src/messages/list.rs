@@ -19,18 +19,18 @@ use super::view::MessageView;
 use crate::BASE;
 use crate::cursor::Cursor;
 
-/// What was said in a thread, oldest or newest first.
+/// List the messages of a thread, oldest or newest first.
 ///
-/// A page ends before it has more than 4 MiB of text, but not before its first message: it may
-/// have fewer than `limit` while there is more. The links lead on in both directions, whatever is
-/// added or deleted meanwhile.
+/// A page holds at most 4 MiB of text, but at least one message, so it may have fewer than `limit`
+/// messages before the end. Links lead in both directions and are stable under additions and
+/// deletions.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}/messages",
     tag = "messages",
     security(("bearer" = [])),
     params(("thread_id" = uuid::Uuid, Path), Query<MessageQuery>),
-    responses((status = 200, description = "A page of the messages", body = Vec<MessageView>, headers(
+    responses((status = 200, description = "A page of messages", body = Vec<MessageView>, headers(
         ("Link" = String, description = "The pages after (`next`) and before (`prev`) this one, while there are messages"),
     ))),
 )]
@@ -74,7 +74,7 @@ fn start(thread: ThreadId, query: &MessageQuery) -> Result<MessagesFrom, Problem
     }))
 }
 
-/// The order in which a page is read that begins there.
+/// The order of a page that begins there.
 const fn order_of(from: MessagesFrom) -> Order {
     match from {
         MessagesFrom::After(_) => Order::OldestFirst,

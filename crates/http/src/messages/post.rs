@@ -1,3 +1,5 @@
+//! `POST /threads/{id}/messages`.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -28,7 +30,7 @@ use crate::BASE;
 use crate::assistants::assistant;
 use crate::runs::{OutputView, RunEventFrame, RunView, frame};
 
-/// What a client may send back of a message, to no effect.
+/// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 8] = [
     "id",
     "thread_id",
@@ -40,7 +42,7 @@ const READ_ONLY: [&str; 8] = [
     "created_at",
 ];
 
-/// The body that is read into [`PostMessage`].
+/// The body of [`PostMessage`].
 pub(crate) struct CreateMessageFields;
 
 type CreateMessage = JsonBody<CreateMessageFields>;
@@ -69,22 +71,22 @@ impl Input for CreateMessageFields {
 
 impl Body for CreateMessageFields {
     const NAME: &str = "CreateMessage";
-    const DESCRIPTION: &str = "What is said, and to whom.";
+    const DESCRIPTION: &str = "A new message.";
 
     fn example() -> Value {
         json!({"assistant_id": "demo", "content": "Is anybody there?"})
     }
 }
 
-/// A message that was answered.
+/// An answered message.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Answered {
-    /// The answer; `null` when it has been deleted since.
+    /// The answer; `null` if it was deleted since.
     #[schema(required = true)]
     output: Option<OutputView>,
-    /// The run that made it.
+    /// The run.
     run: RunView,
-    /// What the run added to the thread, the message that was posted first.
+    /// Messages of the run, starting with the posted one.
     messages: Vec<MessageView>,
 }
 
@@ -104,19 +106,19 @@ impl From<RunOutcome> for Answered {
     }
 }
 
-/// A message that will be answered.
+/// An accepted message.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Accepted {
     /// The run that answers it.
     run: RunView,
 }
 
-/// Say something to an assistant.
+/// Post a message to an assistant.
 ///
-/// The message and the run are saved first, and the run goes on when the client goes away. The
-/// answer is waited for, unless `Accept` asks for `text/event-stream`: then the run's events are
-/// sent as they happen; or `Prefer` for `respond-async`: then only the run is named. When a run
-/// that was waited for fails, the message is kept and the problem names the run.
+/// Message and run are stored first, and the run continues if the client disconnects. By default
+/// the response waits for the answer. `Accept: text/event-stream` streams the run's events;
+/// `Prefer: respond-async` returns the run at once. If an awaited run fails, the message stays
+/// stored and the problem names the run.
 #[utoipa::path(
     post,
     path = "/threads/{thread_id}/messages",
@@ -127,24 +129,23 @@ struct Accepted {
     responses(
         (status = 200, description = "The run's events, from the first to the last",
             content(("text/event-stream", item_schema = RunEventFrame)), headers(
-            ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
+            ("Idempotent-Replayed" = String, description = "`true` if the run was started by an earlier request"),
         )),
         (status = 201, description = "The answer", body = Answered, headers(
-            ("Location" = String, description = "Where the run is"),
-            ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
+            ("Location" = String, description = "Path of the run"),
+            ("Idempotent-Replayed" = String, description = "`true` if the run was started by an earlier request"),
         )),
-        (status = 202, description = "The run that will make the answer", body = Accepted, headers(
-            ("Location" = String, description = "Where the run is"),
+        (status = 202, description = "The started run", body = Accepted, headers(
+            ("Location" = String, description = "Path of the run"),
             ("Preference-Applied" = String, description = "Always `respond-async`"),
-            ("Idempotent-Replayed" = String, description = "`true` when the run is that of an earlier request"),
+            ("Idempotent-Replayed" = String, description = "`true` if the run was started by an earlier request"),
         )),
-        (status = 403, description = "The caller may see the thread, but is not its owner"),
-        (status = 409, description = "The thread has a run in progress already, or somebody cancelled this one"),
-        (status = 422, description = "Fields break rules, the idempotency key stands for another \
-            request, or the conversation is too long for the model"),
-        (status = 429, description = "The caller has as many runs in progress as they may have"),
-        (status = 502, description = "The model failed, is not configured, or never kept to the output schema"),
-        (status = 503, description = "The model's provider is busy, or the service is not whole, is stopping or works on as many runs as it can"),
+        (status = 403, description = "The caller may see the thread but is not its owner"),
+        (status = 409, description = "The thread has an active run, or this run was cancelled"),
+        (status = 422, description = "Fields are invalid, the idempotency key was used for another request, or the conversation is too long for the model"),
+        (status = 429, description = "The caller has reached their limit of active runs"),
+        (status = 502, description = "The model failed, is not configured, or did not match the output schema"),
+        (status = 503, description = "The provider is busy, or the service is degraded, stopping or at its limit of runs"),
         (status = 504, description = "The model took too long"),
     ),
 )]

@@ -8,50 +8,50 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
-/// One utterance in a thread.
+/// A message in a thread.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Message)]
 pub(crate) struct MessageView {
-    /// The message's id.
+    /// ID.
     id: Uuid,
-    /// The thread it stands in.
+    /// Its thread.
     thread_id: Uuid,
     #[serde(rename = "type")]
     #[schema(schema_with = kinds)]
     kind: &'static str,
-    /// What is said.
+    /// Text.
     content: String,
     #[schema(schema_with = statuses)]
     status: &'static str,
-    /// What the assistant thought before it said that, where it did and that is asked for.
+    /// The assistant's reasoning, if requested and available.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     reasoning: Option<String>,
-    /// The call that a tool's message answers; on those only.
+    /// The answered tool call; on messages of type `tool` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ToolCallView, required = false)]
     tool_call: Option<ToolCallView>,
-    /// The run that it belongs to.
+    /// Its run.
     #[schema(required = true)]
     run_id: Option<Uuid>,
-    /// The assistant that it was sent to, or that speaks.
+    /// The assistant it was sent to or comes from.
     #[schema(required = true)]
     assistant_id: Option<Uuid>,
-    /// When it was accepted.
+    /// Time of acceptance.
     created_at: Timestamp,
 }
 
-/// A call of a tool that was answered.
+/// An answered tool call.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ToolCall)]
 struct ToolCallView {
-    /// Tells the calls of a run apart.
+    /// Unique within the run.
     id: String,
-    /// The tool, as the model named it.
+    /// The tool's name as the model wrote it.
     name: String,
-    /// What the model handed over: JSON, if it kept to that.
+    /// Arguments as the model wrote them; normally JSON.
     arguments: String,
-    /// Whether the content says what went wrong.
+    /// Whether the call failed; `content` is then the error.
     is_error: bool,
 }
 
@@ -93,11 +93,11 @@ impl MessageView {
 
 fn kinds() -> ObjectBuilder {
     schema::one_of(MessageKind::ALL.iter().map(|kind| kind.as_str()))
-        .description(Some("Who speaks."))
+        .description(Some("The author."))
 }
 
 fn statuses() -> ObjectBuilder {
     schema::one_of(MessageStatus::ALL.iter().map(|status| status.as_str())).description(Some(
-        "`incomplete` when the run failed, or a limit or a filter cut the answer.",
+        "`incomplete` if the run failed or a limit or filter cut the answer off.",
     ))
 }

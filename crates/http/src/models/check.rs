@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::view::ModelView;
 use crate::assistants::model;
 
-/// The model to be checked.
+/// The model to check.
 pub(super) struct ModelToCheck(ModelName);
 
 type CheckModel = JsonBody<ModelToCheck>;
@@ -36,10 +36,10 @@ impl Body for ModelToCheck {
     }
 }
 
-/// Ask a model for a word.
+/// Check a model by asking it for a word.
 ///
-/// The answer says whether the model began to answer within 20 seconds, and if not, why. Each
-/// process makes at most ten checks a minute.
+/// Reports whether the model began to answer within 20 seconds, and if not, why. Each process makes
+/// at most ten checks a minute.
 #[utoipa::path(
     post,
     path = "/models/check",
@@ -48,8 +48,8 @@ impl Body for ModelToCheck {
     request_body = CheckModel,
     responses(
         (status = 200, description = "Whether the model answers", body = ModelView),
-        (status = 403, description = "The caller is no administrator"),
-        (status = 429, description = "There were too many checks of late"),
+        (status = 403, description = "The caller is not an administrator"),
+        (status = 429, description = "Too many recent checks"),
     ),
 )]
 pub(crate) async fn check_model(

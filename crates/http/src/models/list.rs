@@ -10,9 +10,9 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::ModelsView;
 
-/// The models that assistants may use, and their providers.
+/// List the available models and their providers.
 ///
-/// No provider is asked: see `check_model` for that.
+/// No provider is called; see `check_model` for that.
 #[utoipa::path(
     get,
     path = "/models",
@@ -20,7 +20,7 @@ use super::view::ModelsView;
     security(("bearer" = [])),
     responses(
         (status = 200, description = "Providers and models", body = ModelsView),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn list_models(

@@ -1,4 +1,4 @@
-//! The models that assistants may use.
+//! Routes of models.
 
 mod check;
 mod list;

@@ -1,4 +1,4 @@
-//! Models and providers on the wire.
+//! Models and providers in responses.
 
 use colloquy_application::models::ModelCatalogue;
 use colloquy_application::ports::ModelProvider;
@@ -6,59 +6,59 @@ use colloquy_domain::{ModelName, Violation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The models that assistants may use.
+/// The available models.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Models)]
 pub(super) struct ModelsView {
-    /// The model of an assistant that names none.
+    /// Default model of assistants.
     #[schema(required = true)]
     default_model: Option<String>,
-    /// The providers, by name. What stands before `::` in the name of a model is one of these.
+    /// Providers by name: the part of a model name before `::`.
     providers: Vec<ProviderView>,
-    /// Models by name: those that providers are known to have without being asked, and those that
-    /// assistants use. There may be others.
+    /// Models by name: those known for the providers, and those that assistants use. There may be
+    /// others.
     models: Vec<ModelView>,
 }
 
-/// A provider of models.
+/// A model provider.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelProvider)]
 struct ProviderView {
     /// Its name.
     #[schema(example = "openai")]
     name: String,
-    /// Whether its models can be asked, as far as is known without doing so.
+    /// Whether its models can be called, as far as is known without calling one.
     is_usable: bool,
-    /// Why not; `null` if they can.
+    /// Reason if not; else `null`.
     #[schema(required = true)]
     error: Option<ModelErrorView>,
 }
 
-/// A model, and whether it can be asked.
+/// A model.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Model)]
 pub(super) struct ModelView {
-    /// Its name, which begins with its provider's.
+    /// Name, including the provider.
     #[schema(example = "echo::echo")]
     name: String,
     /// Its provider.
     #[schema(example = "echo")]
     provider: String,
-    /// Whether it can be asked.
+    /// Whether it can be called.
     is_usable: bool,
-    /// Why not; `null` if it can.
+    /// Reason if not; else `null`.
     #[schema(required = true)]
     error: Option<ModelErrorView>,
 }
 
-/// Why a model cannot be asked.
+/// Why a model cannot be called.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelError)]
 struct ModelErrorView {
     /// A stable code.
     #[schema(example = "provider_not_configured")]
     code: &'static str,
-    /// A sentence for people.
+    /// Description.
     message: String,
 }
 

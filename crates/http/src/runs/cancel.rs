@@ -12,16 +12,16 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::RunView;
 
-/// End a run with what it has.
+/// Cancel a run.
 ///
-/// The answer comes once the run has ended. A run that had ended already is left as it is.
+/// Responds once the run has ended. An ended run is unchanged.
 #[utoipa::path(
     post,
     path = "/threads/{thread_id}/runs/{run_id}/cancel",
     tag = "runs",
     security(("bearer" = [])),
     params(("thread_id" = uuid::Uuid, Path), ("run_id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "The run as it ended", body = RunView)),
+    responses((status = 200, description = "The ended run", body = RunView)),
 )]
 pub(crate) async fn cancel_run(
     caller: SignedIn,

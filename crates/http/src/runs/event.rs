@@ -1,3 +1,5 @@
+//! Run events as clients see them.
+
 use axum::response::sse::Event;
 use colloquy_domain::{Run, RunEvent, RunEventKind, RunStatus};
 use colloquy_web::schema;
@@ -11,7 +13,7 @@ use super::output::OutputView;
 use super::view::{RunErrorView, RunView};
 use crate::messages::MessageView;
 
-/// Declares the events with their names and their data.
+/// Declares the events with their names and data.
 macro_rules! events {
     ($($(#[$doc:meta])* $data:ident = $name:literal {
         $($(#[$member_doc:meta])* $member:ident: $type:ty,)+
@@ -28,13 +30,13 @@ macro_rules! events {
         pub(super) enum RunEventView { $($data($data),)+ }
 
         impl RunEventView {
-            /// What the event is called.
+            /// The event's name.
             pub(super) const fn name(&self) -> &'static str {
                 match self { $(Self::$data(_) => $name,)+ }
             }
         }
 
-        /// An event as it is sent.
+        /// Schema of an event in a stream.
         pub(crate) struct RunEventFrame;
 
         impl ToSchema for RunEventFrame {
@@ -62,7 +64,7 @@ macro_rules! events {
                 OneOfBuilder::new()
                     $(.item(Ref::from_schema_name(frame_name(&$data::name()))))+
                     .discriminator(Some(kinds))
-                    .description(Some("Something that happened in a run."))
+                    .description(Some("A run event."))
                     .into()
             }
         }
@@ -70,68 +72,68 @@ macro_rules! events {
 }
 
 events! {
-    /// The message and the run are saved.
+    /// Message and run were stored.
     RunStarted = "run.started" {
-        /// The run, in progress.
+        /// The active run.
         run: RunView,
-        /// The message that it answers.
+        /// The posted message.
         message: MessageView,
     }
-    /// The assistant says some more.
+    /// More text of the assistant.
     MessageDelta = "message.delta" {
-        /// The message that it belongs to.
+        /// Its message.
         message_id: Uuid,
-        /// What is to be added to it.
+        /// Text to append.
         text: String,
     }
-    /// The assistant begins to use a tool.
+    /// The assistant calls a tool.
     ToolCalled = "tool.called" {
-        /// Tells the calls of a run apart.
+        /// Unique within the run.
         tool_call_id: String,
-        /// The tool, as the model named it.
+        /// The tool's name as the model wrote it.
         name: String,
-        /// What the model hands over: JSON, if it kept to that.
+        /// Arguments as the model wrote them; normally JSON.
         arguments: String,
     }
-    /// The tool has answered, or could not be used.
+    /// A tool call ended.
     ToolReturned = "tool.returned" {
-        /// The call that this answers.
+        /// The answered call.
         tool_call_id: String,
-        /// The tool, as the model named it.
+        /// The tool's name as the model wrote it.
         name: String,
-        /// What the tool says, or what went wrong.
+        /// The tool's output or error.
         content: String,
-        /// Whether something went wrong.
+        /// Whether the call failed.
         is_error: bool,
     }
-    /// A message of the assistant is saved, whole or as far as it came.
+    /// A message of the assistant was stored, complete or partial.
     MessageCompleted = "message.completed" {
-        /// The message as it stands in the thread.
+        /// The stored message.
         message: MessageView,
     }
-    /// The run has ended with an answer; the last event.
+    /// The run completed. Last event.
     RunCompleted = "run.completed" {
-        /// The run as it ended.
+        /// The ended run.
         run: RunView,
         /// The answer.
         output: OutputView,
     }
-    /// The run has failed; the last event.
+    /// The run failed. Last event.
     RunFailed = "run.failed" {
-        /// The run as it ended.
+        /// The ended run.
         run: RunView,
-        /// Why.
+        /// The error.
         error: RunErrorView,
     }
-    /// Somebody has ended the run; the last event.
+    /// The run was cancelled. Last event.
     RunCancelled = "run.cancelled" {
-        /// The run as it ended.
+        /// The ended run.
         run: RunView,
     }
 }
 
 impl RunEventView {
-    /// What clients see of the event; nothing of those that they are not told.
+    /// The client's view of an event; `None` for internal ones.
     fn from_kind(kind: RunEventKind) -> Option<Self> {
         match kind {
             RunEventKind::Started { run, message } => Some(Self::RunStarted(RunStarted {
@@ -182,17 +184,17 @@ impl RunEventView {
     }
 }
 
-/// What the document calls an event with that data.
+/// Schema name of an event.
 fn frame_name(data: &str) -> String {
     format!("{data}Event")
 }
 
-/// An event of that name, with data of that schema.
+/// Schema of an event.
 fn frame_schema(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
     let data = schema::string()
         .content_media_type("application/json")
         .content_schema(Some(Ref::from_schema_name(data)));
-    let number = schema::string().description(Some("The event's number in the run, from 1."));
+    let number = schema::string().description(Some("Event number within the run, starting at 1."));
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("id", number)
@@ -203,7 +205,7 @@ fn frame_schema(name: &str, data: std::borrow::Cow<'_, str>) -> ObjectBuilder {
         .required("data")
 }
 
-/// The event on the wire. Its data is JSON in one line, whatever the model has said.
+/// The event as an SSE frame. Its data is one line of JSON, whatever the model wrote.
 pub(crate) fn frame(event: RunEvent) -> Option<Result<Event, axum::Error>> {
     let view = RunEventView::from_kind(event.kind)?;
     let frame = Event::default()

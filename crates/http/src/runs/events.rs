@@ -14,10 +14,10 @@ use colloquy_web::sign_in::SignedIn;
 use super::event::{RunEventFrame, frame};
 use super::resume::ResumeAfter;
 
-/// Follow a run: what has happened, then what happens, to its end.
+/// Stream a run's events: past ones, then live ones, until its end.
 ///
-/// A stream that broke off goes on behind the last event that arrived, on any instance of the
-/// service. A comment comes when nothing else has for 15 seconds.
+/// A broken stream resumes after the last received event, on any instance. A comment is sent after
+/// 15 seconds of silence.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}/runs/{run_id}/events",
@@ -27,7 +27,7 @@ use super::resume::ResumeAfter;
     responses(
         (status = 200, description = "The run's events",
             content(("text/event-stream", item_schema = RunEventFrame))),
-        (status = 400, description = "`Last-Event-ID` is not the number of an event"),
+        (status = 400, description = "`Last-Event-ID` is not an event number"),
     ),
 )]
 pub(crate) async fn get_run_events(

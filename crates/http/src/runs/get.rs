@@ -12,7 +12,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::RunView;
 
-/// One run of a thread.
+/// Get a run.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}/runs/{run_id}",

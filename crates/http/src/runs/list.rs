@@ -16,15 +16,15 @@ use super::view::RunView;
 use crate::BASE;
 use crate::cursor::Cursor;
 
-/// The runs of a thread, newest first.
+/// List the runs of a thread, newest first.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}/runs",
     tag = "runs",
     security(("bearer" = [])),
     params(("thread_id" = uuid::Uuid, Path), Query<Keyset<Cursor>>),
-    responses((status = 200, description = "A stretch of the runs", body = Vec<RunView>, headers(
-        ("Link" = String, description = "Where the list goes on, while it does"),
+    responses((status = 200, description = "A page of runs", body = Vec<RunView>, headers(
+        ("Link" = String, description = "The next page, if there is one"),
     ))),
 )]
 pub(crate) async fn list_runs(

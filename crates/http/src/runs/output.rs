@@ -1,3 +1,5 @@
+//! A run's output in responses.
+
 use colloquy_domain::{OutputFormat, json_of};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -5,7 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A run's answer: a text, or the JSON value that the assistant's output schema asks for.
+/// Text, or the JSON value required by the output schema.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum OutputView {
@@ -16,8 +18,8 @@ pub(crate) enum OutputView {
 impl OutputView {
     pub(crate) fn new(text: String, format: OutputFormat) -> Self {
         match format {
-            // It was JSON when the run ended. To the digit: a number may have more of them than
-            // ours have.
+            // It was valid JSON when the run ended. Kept verbatim: numbers may have more digits
+            // than ours.
             OutputFormat::Json => RawValue::from_string(json_of(&text).to_owned())
                 .map_or(Self::Text(text), Self::Json),
             _ => Self::Text(text),
@@ -36,7 +38,7 @@ impl PartialSchema for OutputView {
         ObjectBuilder::new()
             .schema_type(SchemaType::AnyValue)
             .description(Some(
-                "The answer: its text, or a JSON value where the assistant has an                  `output_schema`.",
+                "The answer: text, or a JSON value if the assistant has an `output_schema`.",
             ))
             .into()
     }

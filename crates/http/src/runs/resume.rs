@@ -1,3 +1,5 @@
+//! The position at which a stream resumes.
+
 use std::num::IntErrorKind;
 
 use axum::extract::FromRequestParts;
@@ -11,14 +13,14 @@ use colloquy_web::schema;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-/// Behind which event to go on; 0 is the beginning.
+/// Number of the event to resume after; 0 is the beginning.
 pub(super) struct ResumeAfter(pub(super) u64);
 
 impl Input for ResumeAfter {
     type Value = Self;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let after = number().describe("The same, for those who cannot send the header.");
+        let after = number().describe("Same as the header, for clients that cannot send it.");
         Some(Self(fields.optional("after", after).unwrap_or(0)))
     }
 }
@@ -26,7 +28,7 @@ impl Input for ResumeAfter {
 impl<S: Sync> FromRequestParts<S> for ResumeAfter {
     type Rejection = Problem;
 
-    /// From the header, which browsers keep up to date by themselves, else from the query.
+    /// From the header, which browsers keep current, else from the query.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(after) = Query::<Self>::from_request_parts(parts, state).await?;
         let seen = last_event_id(&parts.headers)?;
@@ -47,7 +49,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     }
 }
 
-/// The number of an event; no log is longer than 64 bits can count.
+/// An event number; 64 bits suffice for any log.
 fn event_number(text: &str) -> Option<u64> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
@@ -62,7 +64,7 @@ impl IntoParams for ResumeAfter {
         let header = schema::header_parameter(
             "Last-Event-ID",
             schema::whole_number().minimum(Some(0)),
-            "The number of the last event that the client has seen.",
+            "Number of the last event received.",
         );
         let query = Query::<Self>::into_params(location);
         [header].into_iter().chain(query).collect()

@@ -1,3 +1,5 @@
+//! A run in responses.
+
 use colloquy_domain::{
     CacheHit, CachedRun, FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage,
 };
@@ -9,32 +11,32 @@ use utoipa::openapi::Schema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
-/// One answering of a message.
+/// A run: the processing of one message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Run)]
 pub(crate) struct RunView {
-    /// The run's id.
+    /// ID.
     id: Uuid,
-    /// The thread it answers in.
+    /// Its thread.
     thread_id: Uuid,
-    /// The assistant that answers.
+    /// The assistant.
     assistant_id: Uuid,
     #[schema(schema_with = statuses)]
     status: &'static str,
     #[schema(schema_with = finish_reasons, required = true)]
     finish_reason: Option<&'static str>,
-    /// Why it failed; set on failed runs.
+    /// Set on failed runs.
     #[schema(required = true)]
     error: Option<RunErrorView>,
-    /// What the model counted, where it did.
+    /// Token usage, if the provider reports it.
     #[schema(required = true)]
     usage: Option<UsageView>,
-    /// Set when the answer was given before.
+    /// Set if the answer came from the cache.
     #[schema(required = true)]
     cache: Option<CachedRunView>,
-    /// When the message was saved.
+    /// Time when the message was stored.
     created_at: Timestamp,
-    /// When it ended; set once it has.
+    /// End time; set on ended runs.
     #[schema(required = true)]
     finished_at: Option<Timestamp>,
 }
@@ -45,29 +47,29 @@ pub(crate) struct RunView {
 pub(super) struct RunErrorView {
     #[schema(schema_with = error_codes)]
     code: &'static str,
-    /// For people.
+    /// Description.
     message: String,
 }
 
-/// What a model's provider counted, in its own tokens.
+/// Token usage as reported by the provider.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
 struct UsageView {
-    /// Tokens of instructions and history.
+    /// Input tokens.
     input_tokens: u64,
-    /// Tokens of the answer.
+    /// Output tokens.
     output_tokens: u64,
 }
 
-/// How an answer was found that was given before.
+/// A hit in the answer cache.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CachedRun)]
 struct CachedRunView {
     #[schema(schema_with = hits)]
     hit: &'static str,
-    /// How similar the two questions are, from 0 to 1.
+    /// Similarity of the questions, from 0 to 1.
     similarity: f64,
-    /// How old the answer was.
+    /// Age of the answer in seconds.
     age_seconds: u64,
 }
 
@@ -118,23 +120,22 @@ impl From<CachedRun> for CachedRunView {
 
 fn hits() -> ObjectBuilder {
     schema::one_of(CacheHit::ALL.iter().map(|hit| hit.as_str())).description(Some(
-        "Whether the very question was asked before, or one that means the same.",
+        "Identical (`exact`) or equivalent (`semantic`) question.",
     ))
 }
 
 fn statuses() -> ObjectBuilder {
-    schema::one_of(RunStatus::ALL.iter().map(|status| status.as_str()))
-        .description(Some("How far it has come."))
+    schema::one_of(RunStatus::ALL.iter().map(|status| status.as_str())).description(Some("Status."))
 }
 
 fn finish_reasons() -> Schema {
     let reasons = FinishReason::ALL.iter().map(|reason| reason.as_str());
     let reasons =
-        schema::one_of(reasons).description(Some("Why the model stopped; set on completed runs."));
+        schema::one_of(reasons).description(Some("Why the model stopped. Set on completed runs."));
     schema::nullable(reasons.build().into())
 }
 
 fn error_codes() -> ObjectBuilder {
     schema::one_of(RunErrorCode::ALL.iter().map(|code| code.as_str()))
-        .description(Some("For programs."))
+        .description(Some("Stable code."))
 }

@@ -1,3 +1,5 @@
+//! `POST /threads`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,7 +16,7 @@ use super::{READ_ONLY, name};
 use crate::BASE;
 use crate::assistants::assistant;
 
-/// The body that is read into [`NewThread`].
+/// The body of [`NewThread`].
 pub(crate) struct CreateThreadFields;
 
 type CreateThread = JsonBody<CreateThreadFields>;
@@ -28,7 +30,7 @@ impl Input for CreateThreadFields {
             "Unless given, the first words of the first message, at most 60 characters; until \
              then the time as `YYYY-MM-DD HH:MM` (UTC).",
         );
-        let assistant = assistant().describe("The assistant it is opened for, by id or slug.");
+        let assistant = assistant().describe("The default assistant, by ID or slug.");
         Some(NewThread {
             name: fields.optional("name", name),
             assistant: fields.nullable("assistant_id", assistant).flatten(),
@@ -38,14 +40,14 @@ impl Input for CreateThreadFields {
 
 impl Body for CreateThreadFields {
     const NAME: &str = "CreateThread";
-    const DESCRIPTION: &str = "What a new thread is made from.";
+    const DESCRIPTION: &str = "A new thread.";
 
     fn example() -> Value {
         json!({"name": "First steps", "assistant_id": "demo"})
     }
 }
 
-/// Open a thread of the caller's own.
+/// Create a thread owned by the caller.
 #[utoipa::path(
     post,
     path = "/threads",
@@ -54,9 +56,9 @@ impl Body for CreateThreadFields {
     request_body = CreateThread,
     responses(
         (status = 201, description = "The thread", body = ThreadView, headers(
-            ("Location" = String, description = "Where the thread is"),
+            ("Location" = String, description = "Path of the thread"),
         )),
-        (status = 404, description = "There is no such assistant, or the caller may not see it"),
+        (status = 404, description = "The assistant is absent, or hidden from the caller"),
     ),
 )]
 pub(crate) async fn create_thread(

@@ -12,7 +12,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::ThreadView;
 
-/// One thread.
+/// Get a thread.
 #[utoipa::path(
     get,
     path = "/threads/{thread_id}",

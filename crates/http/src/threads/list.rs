@@ -25,7 +25,7 @@ pub(super) struct ListThreads {
     keyset: Keyset<Cursor>,
 }
 
-/// The orders that clients can ask for.
+/// The sort orders.
 #[derive(Clone, Copy, Default)]
 enum Order {
     #[default]
@@ -38,8 +38,7 @@ impl Input for ListThreads {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let owner = fields.optional("owner", owner());
-        let assistant =
-            assistant().describe("Only those opened for this assistant, by id or slug.");
+        let assistant = assistant().describe("Only threads of this assistant, by ID or slug.");
         let assistant = fields.optional("assistant_id", assistant);
         let order = choice(Order::from_name, || vec!["activity", "created"])
             .default_is("activity")
@@ -96,7 +95,7 @@ fn owner() -> impl Kind<Value = Owner> {
     };
     text(|text| parse_owner(&text), schema)
         .default_is("me")
-        .describe("Whose: `me`, `all` or a user's id, within what the caller may see.")
+        .describe("Owner: `me`, `all` or a user ID, within what the caller may see.")
 }
 
 fn parse_owner(text: &str) -> Result<Owner, Violation> {
@@ -109,15 +108,15 @@ fn parse_owner(text: &str) -> Result<Owner, Violation> {
     }
 }
 
-/// Threads, latest activity first: the caller's own unless they ask for others.
+/// List threads, latest activity first; by default the caller's own.
 #[utoipa::path(
     get,
     path = "/threads",
     tag = "threads",
     security(("bearer" = [])),
     params(Query<ListThreads>),
-    responses((status = 200, description = "A stretch of the threads", body = Vec<ThreadView>, headers(
-        ("Link" = String, description = "Where the list goes on, while it does"),
+    responses((status = 200, description = "A page of threads", body = Vec<ThreadView>, headers(
+        ("Link" = String, description = "The next page, if there is one"),
     ))),
 )]
 pub(crate) async fn list_threads(

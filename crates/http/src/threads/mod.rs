@@ -1,4 +1,4 @@
-//! The conversations that people hold.
+//! Routes of threads.
 
 mod create;
 mod delete;
@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Routes {
     ]
 }
 
-/// What a client may send back of a thread, to no effect.
+/// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 5] = [
     "id",
     "owner_id",

@@ -1,3 +1,5 @@
+//! `PATCH /threads/{id}`.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +16,7 @@ use super::view::ThreadView;
 use super::{READ_ONLY, name};
 use crate::assistants::assistant;
 
-/// The body that is read into [`ThreadUpdate`].
+/// The body of [`ThreadUpdate`].
 pub(crate) struct UpdateThreadFields;
 
 type UpdateThread = JsonBody<UpdateThreadFields>;
@@ -24,7 +26,7 @@ impl Input for UpdateThreadFields {
 
     fn read(fields: &mut Fields<'_>) -> Option<ThreadUpdate> {
         fields.ignore(&READ_ONLY);
-        let assistant = assistant().describe("Another assistant, by id or slug, or none.");
+        let assistant = assistant().describe("Default assistant, by ID or slug; `null` for none.");
         Some(ThreadUpdate {
             name: fields.optional("name", name()),
             assistant: fields.nullable("assistant_id", assistant),
@@ -34,14 +36,14 @@ impl Input for UpdateThreadFields {
 
 impl Body for UpdateThreadFields {
     const NAME: &str = "UpdateThread";
-    const DESCRIPTION: &str = "What to change of a thread; what is left out stays as it is.";
+    const DESCRIPTION: &str = "Changes to a thread. Omitted fields are unchanged.";
 
     fn example() -> Value {
         json!({"name": "Second steps"})
     }
 }
 
-/// Change a thread.
+/// Update a thread.
 #[utoipa::path(
     patch,
     path = "/threads/{thread_id}",
@@ -50,8 +52,8 @@ impl Body for UpdateThreadFields {
     params(("thread_id" = uuid::Uuid, Path)),
     request_body = UpdateThread,
     responses(
-        (status = 200, description = "The thread as it is now", body = ThreadView),
-        (status = 403, description = "The caller may see the thread, but is not its owner"),
+        (status = 200, description = "The updated thread", body = ThreadView),
+        (status = 403, description = "The caller may see the thread but is not its owner"),
     ),
 )]
 pub(crate) async fn update_thread(

@@ -1,3 +1,5 @@
+//! A thread in responses.
+
 use colloquy_domain::Thread;
 use colloquy_web::timestamp::Timestamp;
 use serde::Serialize;
@@ -8,21 +10,21 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Thread)]
 pub(crate) struct ThreadView {
-    /// The thread's id.
+    /// ID.
     id: Uuid,
-    /// What it is called.
+    /// Display name.
     name: String,
-    /// Whose it is; `null` once the owner's account is deleted.
+    /// The owner; `null` once the account is deleted.
     #[schema(required = true)]
     owner_id: Option<Uuid>,
-    /// The assistant it was opened for, if any.
+    /// Its default assistant, if any.
     #[schema(required = true)]
     assistant_id: Option<Uuid>,
-    /// When it was opened.
+    /// Creation time.
     created_at: Timestamp,
-    /// When its fields last changed or a message was added.
+    /// Time of the last change to its fields or of its newest message.
     updated_at: Timestamp,
-    /// When the newest message was added; when it was opened, while there was none.
+    /// Time of the newest message, or of creation.
     last_message_at: Timestamp,
 }
 

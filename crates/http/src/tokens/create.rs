@@ -1,3 +1,5 @@
+//! `POST /users/me/tokens`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 use super::view::TokenView;
 use crate::BASE;
 
-/// What a client may send back of a token, to no effect.
+/// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 6] = [
     "id",
     "kind",
@@ -25,7 +27,7 @@ const READ_ONLY: [&str; 6] = [
     "expires_at",
     "token",
 ];
-/// The longest lifetime that is not for ever: ten years.
+/// Maximum finite lifetime: ten years.
 const MAX_DAYS: u32 = 3_650;
 
 pub(super) struct NewToken {
@@ -42,10 +44,8 @@ impl Input for NewToken {
         fields.ignore(&READ_ONLY);
         let name = text(TokenName::parse, || schema::text(TokenName::MAX_CHARS));
         let name = fields.required("name", name);
-        let lifetime = up_to(days, MAX_DAYS).describe(
-            "Left out, as the operator has set: unless they have, the key never expires. `null` \
-             is never.",
-        );
+        let lifetime = up_to(days, MAX_DAYS)
+            .describe("Omitted: the operator's default, or never. `null`: never.");
         let lifetime = fields.nullable("expires_in_days", lifetime);
         Some(Self {
             name: name?,
@@ -56,7 +56,7 @@ impl Input for NewToken {
 
 impl Body for NewToken {
     const NAME: &str = "CreateToken";
-    const DESCRIPTION: &str = "What a new API key is made from.";
+    const DESCRIPTION: &str = "A new API key.";
 
     fn example() -> Value {
         json!({"name": "Nightly report", "expires_in_days": 90})
@@ -72,16 +72,16 @@ fn days(days: u32) -> Result<Duration, Violation> {
     }
 }
 
-/// A new token, at the one moment when it is shown.
+/// A new token with its secret.
 #[derive(Serialize, utoipa::ToSchema)]
 struct CreatedToken {
     #[serde(flatten)]
     view: TokenView,
-    /// The token itself, to send as `Authorization: Bearer <token>`. It is not shown again.
+    /// The secret, sent as `Authorization: Bearer <token>`. Not shown again.
     token: String,
 }
 
-/// Make an API key, which carries the caller's own rights.
+/// Create an API key with the caller's rights.
 #[utoipa::path(
     post,
     path = "/users/me/tokens",
@@ -90,9 +90,9 @@ struct CreatedToken {
     request_body = CreateToken,
     responses(
         (status = 201, description = "The API key", body = CreatedToken, headers(
-            ("Location" = String, description = "Where it can be revoked"),
+            ("Location" = String, description = "Path for revoking it"),
         )),
-        (status = 409, description = "The caller has 100 API keys, the most that a user may have"),
+        (status = 409, description = "The caller has 100 API keys, the maximum"),
     ),
 )]
 pub(crate) async fn create_token(

@@ -13,15 +13,15 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::TokenView;
 
-/// The caller's API keys, oldest first.
+/// List the caller's API keys, oldest first.
 #[utoipa::path(
     get,
     path = "/users/me/tokens",
     tag = "tokens",
     security(("bearer" = [])),
     params(Query<OffsetPage>),
-    responses((status = 200, description = "A page of the API keys", body = Vec<TokenView>, headers(
-        ("x-total-count" = u64, description = "How many API keys there are"),
+    responses((status = 200, description = "A page of API keys", body = Vec<TokenView>, headers(
+        ("x-total-count" = u64, description = "Number of API keys"),
     ))),
 )]
 pub(crate) async fn list_tokens(

@@ -12,18 +12,18 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 pub(crate) struct TokenView {
-    /// The token's id.
+    /// ID.
     id: Uuid,
-    /// What its owner calls it.
+    /// Display name.
     name: String,
     #[schema(schema_with = kinds)]
     kind: &'static str,
-    /// When it was made.
+    /// Creation time.
     created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// Last use, to the minute.
     #[schema(required = true)]
     last_used_at: Option<Timestamp>,
-    /// From when on it does not count any more; `null` is never.
+    /// Expiry; `null` means never.
     #[schema(required = true)]
     expires_at: Option<Timestamp>,
 }
@@ -42,6 +42,7 @@ impl From<AccessToken> for TokenView {
 }
 
 fn kinds() -> ObjectBuilder {
-    schema::one_of(TokenKind::ALL.iter().map(|kind| kind.as_str()))
-        .description(Some("What made it: signing in, or its owner."))
+    schema::one_of(TokenKind::ALL.iter().map(|kind| kind.as_str())).description(Some(
+        "Created by signing in, or by its owner as an API key.",
+    ))
 }

@@ -46,10 +46,10 @@ impl From<ListedTool> for ToolView {
     security(("bearer" = [])),
     params(Query<OffsetPage>),
     responses(
-        (status = 200, description = "A page of the tools", body = Vec<ToolView>, headers(
-            ("x-total-count" = u64, description = "How many tools there are"),
+        (status = 200, description = "A page of tools", body = Vec<ToolView>, headers(
+            ("x-total-count" = u64, description = "Number of tools"),
         )),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn list_tools(

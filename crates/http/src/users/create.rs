@@ -1,3 +1,5 @@
+//! `POST /users`.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -15,7 +17,7 @@ use super::view::UserView;
 use super::{READ_ONLY, email, name, password, role};
 use crate::BASE;
 
-/// The body that is read into [`NewAccount`].
+/// The body of [`NewAccount`].
 pub(crate) struct CreateUserFields;
 
 type CreateUser = JsonBody<CreateUserFields>;
@@ -40,7 +42,7 @@ impl Input for CreateUserFields {
 
 impl Body for CreateUserFields {
     const NAME: &str = "CreateUser";
-    const DESCRIPTION: &str = "What a new account is made from.";
+    const DESCRIPTION: &str = "A new account.";
 
     fn example() -> Value {
         json!({
@@ -51,7 +53,7 @@ impl Body for CreateUserFields {
     }
 }
 
-/// Make an account.
+/// Create an account.
 #[utoipa::path(
     post,
     path = "/users",
@@ -60,9 +62,9 @@ impl Body for CreateUserFields {
     request_body = CreateUser,
     responses(
         (status = 201, description = "The account", body = UserView, headers(
-            ("Location" = String, description = "Where the account is"),
+            ("Location" = String, description = "Path of the account"),
         )),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
         (status = 409, description = "Another account has the email"),
     ),
 )]

@@ -10,7 +10,7 @@ use colloquy_web::path::Ids;
 use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::SignedIn;
 
-/// Delete an account. Its threads stay, without an owner.
+/// Delete an account. Its threads remain without owner.
 #[utoipa::path(
     delete,
     path = "/users/{user_id}",
@@ -19,8 +19,8 @@ use colloquy_web::sign_in::SignedIn;
     params(("user_id" = uuid::Uuid, Path)),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "The caller is no administrator"),
-        (status = 409, description = "This is the last active administrator"),
+        (status = 403, description = "The caller is not an administrator"),
+        (status = 409, description = "The account is the last active administrator"),
     ),
 )]
 pub(crate) async fn delete_user(

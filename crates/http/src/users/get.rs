@@ -12,7 +12,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::UserView;
 
-/// One account.
+/// Get an account.
 #[utoipa::path(
     get,
     path = "/users/{user_id}",
@@ -21,7 +21,7 @@ use super::view::UserView;
     params(("user_id" = uuid::Uuid, Path)),
     responses(
         (status = 200, description = "The account", body = UserView),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn get_user(

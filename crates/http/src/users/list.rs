@@ -13,7 +13,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::UserView;
 
-/// All accounts, oldest first.
+/// List accounts, oldest first.
 #[utoipa::path(
     get,
     path = "/users",
@@ -21,10 +21,10 @@ use super::view::UserView;
     security(("bearer" = [])),
     params(Query<OffsetPage>),
     responses(
-        (status = 200, description = "A page of the accounts", body = Vec<UserView>, headers(
-            ("x-total-count" = u64, description = "How many accounts there are"),
+        (status = 200, description = "A page of accounts", body = Vec<UserView>, headers(
+            ("x-total-count" = u64, description = "Number of accounts"),
         )),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn list_users(

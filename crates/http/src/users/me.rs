@@ -5,7 +5,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use super::view::UserView;
 
-/// Who the token's user is.
+/// Get the caller's account.
 #[utoipa::path(
     get,
     path = "/users/me",

@@ -1,4 +1,4 @@
-//! Accounts.
+//! Routes of accounts.
 
 mod create;
 mod delete;
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Routes {
     ]
 }
 
-/// What a client may send back of a user, to no effect.
+/// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 3] = ["id", "created_at", "updated_at"];
 
 fn role() -> impl Kind<Value = Role> {
@@ -40,7 +40,7 @@ fn roles() -> Vec<&'static str> {
     Role::ALL.iter().map(|role| role.as_str()).collect()
 }
 
-/// What a role is, in inputs and in views.
+/// A role in requests and responses.
 const ROLE: &str = "Administrators manage assistants and users.";
 
 fn role_schema() -> ObjectBuilder {
@@ -55,11 +55,11 @@ fn email() -> impl Kind<Value = Email> {
                 r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$",
             ))
     };
-    text(Email::parse, schema).describe("Unique without regard to case.")
+    text(Email::parse, schema).describe("Unique, ignoring case.")
 }
 
 fn name() -> impl Kind<Value = PersonName> {
-    text(PersonName::parse, || schema::text(PersonName::MAX_CHARS)).describe("What to call them.")
+    text(PersonName::parse, || schema::text(PersonName::MAX_CHARS)).describe("Display name.")
 }
 
 fn password() -> impl Kind<Value = Password> {
@@ -70,12 +70,13 @@ fn password() -> impl Kind<Value = Password> {
             .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"))
             .write_only(true)
     };
-    text(Password::parse, schema)
-        .describe("Prepared by RFC 8265, so that it is the same on every keyboard; then counted.")
+    text(Password::parse, schema).describe(
+        "Length after preparation by RFC 8265, which makes it independent of the keyboard.",
+    )
 }
 
 fn revoke_api_keys() -> impl Kind<Value = bool> {
     boolean()
         .default_is(false)
-        .describe("Whether the account's API keys end as well.")
+        .describe("Whether to revoke the account's API keys as well.")
 }

@@ -1,3 +1,5 @@
+//! Routes of a user's API keys.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -13,7 +15,7 @@ use colloquy_web::sign_in::SignedIn;
 
 use crate::tokens::TokenView;
 
-/// A user's API keys, then their sessions; each oldest first.
+/// List a user's API keys, then their sessions; each oldest first.
 #[utoipa::path(
     get,
     path = "/users/{user_id}/tokens",
@@ -21,10 +23,10 @@ use crate::tokens::TokenView;
     security(("bearer" = [])),
     params(("user_id" = uuid::Uuid, Path), Query<OffsetPage>),
     responses(
-        (status = 200, description = "A page of the tokens", body = Vec<TokenView>, headers(
-            ("x-total-count" = u64, description = "How many tokens the user has"),
+        (status = 200, description = "A page of tokens", body = Vec<TokenView>, headers(
+            ("x-total-count" = u64, description = "Number of the user's tokens"),
         )),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn list_user_tokens(
@@ -46,7 +48,7 @@ pub(crate) async fn list_user_tokens(
     params(("user_id" = uuid::Uuid, Path), ("token_id" = uuid::Uuid, Path)),
     responses(
         (status = 204, description = "Revoked"),
-        (status = 403, description = "The caller is no administrator"),
+        (status = 403, description = "The caller is not an administrator"),
     ),
 )]
 pub(crate) async fn delete_user_token(

@@ -1,3 +1,5 @@
+//! `PATCH /users/{id}`.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 use super::view::UserView;
 use super::{READ_ONLY, email, name, password, revoke_api_keys, role};
 
-/// The body that is read into [`AccountChanges`].
+/// The body of [`AccountChanges`].
 pub(crate) struct UpdateUserFields;
 
 type UpdateUser = JsonBody<UpdateUserFields>;
@@ -39,14 +41,14 @@ impl Input for UpdateUserFields {
 
 impl Body for UpdateUserFields {
     const NAME: &str = "UpdateUser";
-    const DESCRIPTION: &str = "What to change of an account; what is left out stays as it is.";
+    const DESCRIPTION: &str = "Changes to an account. Omitted fields are unchanged.";
 
     fn example() -> Value {
         json!({"name": "Ada King"})
     }
 }
 
-/// Change an account. A new password ends its sessions, `revoke_api_keys` its API keys.
+/// Update an account. A new password ends its sessions; `revoke_api_keys` revokes its API keys.
 #[utoipa::path(
     patch,
     path = "/users/{user_id}",
@@ -55,9 +57,9 @@ impl Body for UpdateUserFields {
     params(("user_id" = uuid::Uuid, Path)),
     request_body = UpdateUser,
     responses(
-        (status = 200, description = "The account as it is now", body = UserView),
-        (status = 403, description = "The caller is no administrator"),
-        (status = 409, description = "Another account has the email, or this is the last active administrator"),
+        (status = 200, description = "The updated account", body = UserView),
+        (status = 403, description = "The caller is not an administrator"),
+        (status = 409, description = "Another account has the email, or the account is the last active administrator"),
     ),
 )]
 pub(crate) async fn update_user(

@@ -1,3 +1,5 @@
+//! `PATCH /users/me`.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 use super::view::UserView;
 use super::{name, password, revoke_api_keys};
 
-/// What people may send back of their own account, to no effect.
+/// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 6] = [
     "id",
     "email",
@@ -25,7 +27,7 @@ const READ_ONLY: [&str; 6] = [
     "updated_at",
 ];
 
-/// The body that is read into [`ProfileChanges`].
+/// The body of [`ProfileChanges`].
 pub(crate) struct UpdateMeFields;
 
 type UpdateMe = JsonBody<UpdateMeFields>;
@@ -55,23 +57,22 @@ impl Input for UpdateMeFields {
 
 fn current_password() -> impl Kind<Value = Password> {
     let schema = || schema::string().write_only(true);
-    text(|text| Ok(Password::presented(text)), schema).describe("Needed for a new `password`.")
+    text(|text| Ok(Password::presented(text)), schema).describe("Required with a new `password`.")
 }
 
 impl Body for UpdateMeFields {
     const NAME: &str = "UpdateMe";
-    const DESCRIPTION: &str =
-        "What to change of one's own account; what is left out stays as it is.";
+    const DESCRIPTION: &str = "Changes to the caller's account. Omitted fields are unchanged.";
 
     fn example() -> Value {
         json!({"name": "Ada King"})
     }
 }
 
-/// Change one's own account.
+/// Update the caller's account.
 ///
-/// A new password needs the current one, and ends every session but the one that asks. Whoever is
-/// wrong about the current one too often is told to wait, as at sign-in.
+/// A new password requires the current one and ends all other sessions. Wrong current passwords are
+/// rate-limited as at sign-in.
 #[utoipa::path(
     patch,
     path = "/users/me",
@@ -79,9 +80,9 @@ impl Body for UpdateMeFields {
     security(("bearer" = [])),
     request_body = UpdateMe,
     responses(
-        (status = 200, description = "The account as it is now", body = UserView),
+        (status = 200, description = "The updated account", body = UserView),
         (status = 401, description = "The current password is wrong"),
-        (status = 429, description = "Too many wrong passwords of late; this one was not looked at"),
+        (status = 429, description = "Too many recent wrong passwords; this one was not checked"),
     ),
 )]
 pub(crate) async fn update_me(
@@ -91,7 +92,7 @@ pub(crate) async fn update_me(
     permit: Permit,
     JsonBody(changes): UpdateMe,
 ) -> Result<Json<UserView>, Problem> {
-    // Passwords have a queue of their own, which is slow.
+    // Password checks have their own, slow queue.
     permit.pause();
     let user = profile.update(&caller.session, changes, from).await?;
     Ok(Json(UserView::from(&user)))

@@ -8,24 +8,24 @@ use uuid::Uuid;
 
 use super::role_schema;
 
-/// Somebody with an account.
+/// A user account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub(crate) struct UserView {
-    /// The user's id.
+    /// ID.
     id: Uuid,
-    /// Unique without regard to case.
+    /// Unique, ignoring case.
     email: String,
-    /// What to call them, if they said.
+    /// Display name, if given.
     #[schema(required = true)]
     name: Option<String>,
     #[schema(schema_with = role_schema)]
     role: &'static str,
-    /// A user who is not active cannot sign in, and their tokens do not count.
+    /// Inactive users cannot sign in, and their tokens are rejected.
     is_active: bool,
-    /// When the account was made.
+    /// Creation time.
     created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Timestamp,
 }
 

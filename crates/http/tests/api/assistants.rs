@@ -1,3 +1,5 @@
+//! Assistants.
+
 use async_trait::async_trait;
 use axum::http::Method;
 use colloquy_application::assistants::{CodeAssistant, NewAssistant};

@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Routes for signing in and out.
 
 use axum::http::Method;
 use serde_json::json;

@@ -25,6 +25,27 @@ fn the_committed_document_is_what_the_code_says() {
     );
 }
 
+#[test]
+fn descriptions_have_no_stray_spaces_or_line_breaks() {
+    fn check(value: &Value) {
+        match value {
+            Value::Object(members) => {
+                for name in ["summary", "description"] {
+                    let text = members.get(name).and_then(Value::as_str).unwrap_or("");
+                    let paragraphs = text.split("\n\n");
+                    let is_stray =
+                        |it: &str| it.contains("  ") || it.contains('\n') || it != it.trim();
+                    assert!(!paragraphs.clone().any(is_stray), "{text:?}");
+                }
+                members.values().for_each(check);
+            }
+            Value::Array(items) => items.iter().for_each(check),
+            _ => {}
+        }
+    }
+    check(&serde_json::from_str(&generated()).unwrap());
+}
+
 #[tokio::test]
 async fn the_served_document_is_the_committed_one() {
     let api = Api::new();

@@ -1,4 +1,4 @@
-//! What holds for every route, and what happens before and around the handlers.
+//! Behaviour common to all routes.
 
 use std::future::pending;
 use std::sync::Arc;

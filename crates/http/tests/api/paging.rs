@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Answer, Api, Caller, members};
 
-/// The target of the link of that relation, if there is one.
+/// The target of the link with that relation, if any.
 fn linked(answer: &Answer, relation: &str) -> Option<String> {
     let suffix = format!(">; rel=\"{relation}\"");
     let links = answer.headers.get_all("link").iter();
@@ -17,7 +17,7 @@ fn next(answer: &Answer) -> Option<String> {
     linked(answer, "next")
 }
 
-/// Follows the links from `path` on; the ids of all items and the number of stretches.
+/// Follows the links from `path`; returns all IDs and the number of pages.
 async fn walk(api: &Api, caller: &Caller, path: &str) -> (Vec<String>, usize) {
     let mut path = Some(format!("/api/v1{path}"));
     let (mut ids, mut stretches) = (Vec::new(), 0);

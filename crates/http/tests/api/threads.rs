@@ -1,4 +1,4 @@
-//! Threads, and who may do what with them.
+//! Threads and access to them.
 
 use axum::http::Method;
 use serde_json::json;

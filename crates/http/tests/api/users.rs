@@ -1,4 +1,4 @@
-//! Accounts.
+//! Routes of accounts.
 
 use serde_json::json;
 

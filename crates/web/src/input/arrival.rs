@@ -1,4 +1,4 @@
-//! Request bodies that arrive.
+//! Receiving request bodies.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use tokio::time::timeout;
 use crate::concurrency_limit::{AwaitedBody, Permit};
 use crate::problem::{Problem, ProblemCode};
 
-/// How long a body may take to arrive.
+/// Maximum time for a body to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
-/// A request's body, which may not have arrived yet.
+/// A request body that may not have arrived completely.
 pub(super) struct Incoming {
     body: Body,
-    /// The most bytes that are taken.
+    /// Maximum length in bytes.
     limit: usize,
     received: BytesMut,
     turn: Permit,
 }
 
 impl Incoming {
-    /// The body of a request, of at most `limit` bytes.
+    /// The body of a request, limited to `limit` bytes.
     ///
     /// # Errors
-    /// When it announces more.
+    /// If it announces more.
     pub(super) fn new(request: Request, limit: usize) -> Result<Self, Problem> {
         if announced_length(request.headers()).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
@@ -43,7 +43,7 @@ impl Incoming {
         })
     }
 
-    /// The whole body in one piece. While it is awaited, others have this request's turn.
+    /// The complete body. Releases the request's slot while waiting.
     pub(super) async fn whole(mut self) -> Result<Bytes, Problem> {
         if let Some(arrived) = poll_immediate(self.receive(None)).await {
             return arrived.map(|()| self.received.freeze());
@@ -61,10 +61,10 @@ impl Incoming {
         Ok(self.received.freeze())
     }
 
-    /// Takes in what comes. Copied: pieces could be small, and keep large buffers.
+    /// Copies each chunk: small chunks could keep large buffers alive.
     async fn receive(&mut self, waiting: Option<&AwaitedBody>) -> Result<(), Problem> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|_| Problem::malformed("The body broke off."))?;
+            let frame = frame.map_err(|_| Problem::malformed("The body is incomplete."))?;
             let Some(data) = frame.data_ref() else {
                 continue;
             };
@@ -80,7 +80,7 @@ impl Incoming {
     }
 }
 
-/// Nothing here decodes bodies. Told before the body is looked at, which would only seem broken.
+/// Encoded bodies are not supported. Checked first, since they would otherwise look malformed.
 pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
     let is_plain = |value: &HeaderValue| {
         let text = value.to_str().unwrap_or("unreadable");

@@ -14,12 +14,12 @@ use super::values::{Kind as _, object};
 use super::{Body, Input, json};
 use crate::problem::{Problem, ProblemCode};
 
-/// The largest JSON body.
+/// Maximum JSON body.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
-/// The largest form; what is sent before anybody has signed in is kept small.
+/// Maximum form body; small, because forms are accepted before sign-in.
 const MAX_FORM_BYTES: usize = 16 * 1024;
 
-/// What a JSON body says; it must be an object.
+/// A JSON body, which must be an object.
 pub struct JsonBody<T: Input>(pub T::Value);
 
 impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
@@ -37,7 +37,7 @@ impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// What a short form, or a JSON body of the same fields, says.
+/// A URL-encoded form, or a JSON body with the same fields.
 pub struct FormOrJson<T: Input>(pub T::Value);
 
 impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
@@ -59,7 +59,7 @@ impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
     }
 }
 
-/// Both stand in the document for what they take.
+/// Documents the extractor as the body it accepts.
 macro_rules! documented {
     ($($extractor:ident),+) => {$(
         impl<T: Body> ToSchema for $extractor<T> {

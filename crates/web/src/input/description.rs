@@ -1,4 +1,4 @@
-//! What an input asks for, as the OpenAPI document has it.
+//! The OpenAPI description of an input.
 
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
@@ -9,7 +9,7 @@ use utoipa::openapi::{RefOr, Schema};
 use super::UnknownFields;
 use crate::schema;
 
-/// The members that an input asks for.
+/// The members that an input reads.
 pub(super) struct Description {
     members: Vec<Member>,
     unknown: UnknownFields,
@@ -31,7 +31,7 @@ impl Description {
         }
     }
 
-    /// Adds a member; always `None`, for the value that is not to be had.
+    /// Adds a member; always returns `None`, as there is no value.
     pub(super) fn add<T>(
         &mut self,
         name: &'static str,
@@ -46,13 +46,13 @@ impl Description {
         None
     }
 
-    /// JSON Schema's `dependentRequired`, which the builder does not know.
+    /// JSON Schema's `dependentRequired`, which the builder lacks.
     pub(super) fn add_dependency(&mut self, member: &str, needed: &str) {
         let rule = ("dependentRequired", json!({member: [needed]}));
         self.extensions = Some(Extensions::from_iter([rule]));
     }
 
-    /// An object with these members.
+    /// An object schema with these members.
     pub(super) fn object(self) -> ObjectBuilder {
         let mut object = ObjectBuilder::new().schema_type(Type::Object);
         if self.unknown != UnknownFields::Ignored {
@@ -68,7 +68,7 @@ impl Description {
         object.extensions(self.extensions)
     }
 
-    /// These members as parameters of a query string.
+    /// These members as query parameters.
     pub(super) fn parameters(self) -> Vec<Parameter> {
         let members = self.members.into_iter();
         members

@@ -1,5 +1,5 @@
-//! Reads the members of an object, or describes them: a field's name, its kind and whether it is
-//! required are written once for both.
+//! Reads or describes the members of an object: name, kind and requiredness of a field are written
+//! once for both.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +11,17 @@ use super::values::Kind;
 use super::{Input, UnknownFields};
 use crate::schema;
 
-/// The most errors that one answer lists: who sends more learns the rest the next time.
+/// Maximum number of errors per response.
 const MAX_ERRORS: usize = 100;
 
-/// A field that is being read: its path in the input, and where errors are noted.
+/// A field being read: its path and the list of errors.
 pub struct Field<'a> {
     path: String,
     errors: &'a mut Vec<FieldError>,
 }
 
 impl Field<'_> {
-    /// Notes a broken rule; always `None`, for the value that is not to be had.
+    /// Records a violation; always returns `None`.
     pub fn refuse<T>(&mut self, violation: Violation) -> Option<T> {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(violation.at(self.path.as_str()));
@@ -29,12 +29,12 @@ impl Field<'_> {
         None
     }
 
-    /// Notes that the value is not `expected`, for example "a string".
+    /// Records that the value is not `expected`, for example "a string".
     pub fn wrong_type<T>(&mut self, expected: &str) -> Option<T> {
         self.refuse(Violation::new("wrong_type", format!("must be {expected}")))
     }
 
-    /// The value, if it was found good.
+    /// The value, or `None` after recording the violation.
     pub fn accept<T>(&mut self, checked: Result<T, Violation>) -> Option<T> {
         match checked {
             Ok(value) => Some(value),
@@ -59,8 +59,7 @@ impl Field<'_> {
     }
 }
 
-/// The members of an object: those that have not been read yet or, where an input is described,
-/// those that it asks for.
+/// The unread members of an object or, when describing, the members that the input reads.
 pub struct Fields<'a> {
     source: Source,
     object: Field<'a>,
@@ -69,14 +68,14 @@ pub struct Fields<'a> {
 enum Source {
     Input {
         members: Map<String, Value>,
-        /// Names that were given more than once.
+        /// Names that occur more than once.
         repeated: BTreeSet<String>,
     },
     Description(Description),
 }
 
 impl Fields<'_> {
-    /// A member that must be there.
+    /// A required member.
     pub fn required<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<K::Value> {
         match &mut self.source {
             Source::Description(description) => description.add(name, kind.schema(), true),
@@ -88,7 +87,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A member that may be left out, but not be `null`; `None` when absent or bad.
+    /// An optional member that must not be `null`; `None` if absent or invalid.
     pub fn optional<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<K::Value> {
         if let Source::Description(description) = &mut self.source {
             return description.add(name, kind.schema(), false);
@@ -102,7 +101,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A member that may be left out or be `null`, which is `Some(None)`.
+    /// An optional member that may be `null`, which is `Some(None)`.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "kinds are written where they are used"
@@ -125,8 +124,8 @@ impl Fields<'_> {
         }
     }
 
-    /// Members that a client may send back as it read them, and that change nothing. They are not
-    /// part of the description.
+    /// Accepts and ignores read-only members, so that a resource can be sent back as read. Not part
+    /// of the description.
     pub fn ignore(&mut self, names: &[&str]) {
         if let Source::Input { members, .. } = &mut self.source {
             for name in names {
@@ -135,7 +134,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Says in the description that where `member` is, `needed` must be too.
+    /// Describes that `member` requires `needed`.
     pub fn dependent(&mut self, member: &'static str, needed: &'static str) {
         if let Source::Description(description) = &mut self.source {
             description.add_dependency(member, needed);
@@ -149,13 +148,13 @@ impl Fields<'_> {
         match unknown {
             UnknownFields::Refused => {
                 for name in members.keys() {
-                    let unknown = Violation::new("unknown_field", "is not known here");
+                    let unknown = Violation::new("unknown_field", "is unknown");
                     self.object.member(name).refuse::<()>(unknown);
                 }
             }
-            // What stands where a name belongs may be anything, a password too.
+            // A misplaced secret could be a name, so names are not repeated.
             UnknownFields::RefusedUnnamed if !members.is_empty() => {
-                let sentence = "has a field that is not known here";
+                let sentence = "has an unknown field";
                 let unknown = Violation::new("unknown_field", sentence);
                 self.object.refuse::<()>(unknown);
             }
@@ -163,7 +162,7 @@ impl Fields<'_> {
         }
     }
 
-    /// What `T` asks for.
+    /// The members that `T` reads.
     pub(super) fn describe<T: Input>() -> Description {
         let mut errors = Vec::new();
         let object = Field {
@@ -174,7 +173,7 @@ impl Fields<'_> {
             source: Source::Description(Description::new(T::UNKNOWN_FIELDS)),
             object,
         };
-        // Nothing is read: a description has no values.
+        // Nothing is read when describing.
         let _ = T::read(&mut fields);
         match fields.source {
             Source::Description(description) => description,
@@ -191,7 +190,7 @@ pub(super) fn read_members<T: Input>(
     read_fields::<T>(members, BTreeSet::new(), field)
 }
 
-/// Reads the pairs of a query string or a form, each of which may be there once.
+/// Reads the pairs of a query string or form; each may occur once.
 pub(super) fn read_pairs<T: Input>(encoded: &[u8], field: &mut Field<'_>) -> Option<T::Value> {
     let mut members = Map::new();
     let mut repeated = BTreeSet::new();
@@ -221,7 +220,7 @@ fn read_fields<T: Input>(
     value
 }
 
-/// Reads a whole input: the value only if nothing at all is wrong.
+/// Reads the whole input; returns the value only if there are no errors.
 pub(super) fn read_whole<T>(
     read: impl FnOnce(&mut Field<'_>) -> Option<T>,
 ) -> Result<T, ValidationError> {

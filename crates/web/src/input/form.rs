@@ -17,12 +17,12 @@ use super::multipart::{Part, boundary, parts};
 use crate::problem::Problem;
 use crate::schema;
 
-/// The one field of the form.
+/// The form's only field.
 const FILE: &str = "file";
-/// What a form may have besides the file: the boundaries and the head of a part.
+/// Allowance for boundaries and part headers besides the file.
 const FRAME_BYTES: usize = 16 * 1024;
 
-/// A multipart form with one file. Its body is not taken in before it is asked for.
+/// A multipart form with one file. The body is not read until requested.
 pub struct FileForm {
     boundary: String,
     body: Incoming,
@@ -51,7 +51,7 @@ impl<S: Sync> FromRequest<S> for FileForm {
 }
 
 impl FileForm {
-    /// Takes the body in and finds the file.
+    /// Reads the body and extracts the file.
     pub async fn file(self) -> Result<Bytes, Problem> {
         let body = self.body.whole().await?;
         let file = find_file(&body, &self.boundary)?;
@@ -62,17 +62,17 @@ impl FileForm {
     }
 }
 
-/// The first thing that is wrong ends the search: a form may have very many parts.
+/// Stops at the first error: a form may have very many parts.
 fn find_file(body: &Bytes, boundary: &str) -> Result<Bytes, Problem> {
     let mut file = None;
     for part in parts(body, boundary) {
         let Some(Part { name, content }) = part else {
             return Err(Problem::malformed(
-                "The body is not a whole multipart form.",
+                "The body is not a complete multipart form.",
             ));
         };
         if name != FILE {
-            let message = "has a field that is not known here";
+            let message = "has an unknown field";
             return Err(invalid("", "unknown_field", message));
         }
         if file.replace(body.slice_ref(content)).is_some() {

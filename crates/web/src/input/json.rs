@@ -15,7 +15,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) fn parse(text: &[u8]) -> Result<Value, Problem> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if separators(text) > MAX_VALUES {
-        return Err(Problem::malformed("The body consists of too many values."));
+        return Err(Problem::malformed("The body has too many values."));
     }
     serde_json::from_slice(text).map_err(|_| Problem::malformed("The body is not valid JSON."))
 }

@@ -1,5 +1,4 @@
-//! What requests bring, read field by field: everything that is wrong is found at once and named
-//! by its path.
+//! Reads requests field by field, collecting all errors with their paths.
 
 mod arrival;
 mod body;
@@ -24,37 +23,37 @@ pub use values::{
     Kind, boolean, choice, decimal, json_value, list, object, text, up_to, whole_number,
 };
 
-/// Something that is read from the fields of a JSON object, a form or a query string.
+/// Something read from the fields of a JSON object, form or query string.
 pub trait Input {
-    /// What it is read into.
+    /// The resulting type.
     type Value;
 
-    /// What becomes of fields that `read` does not ask for.
+    /// How unknown fields are handled.
     const UNKNOWN_FIELDS: UnknownFields = UnknownFields::Refused;
 
-    /// The value, or `None` after noting what is wrong with the input. It asks for every field
-    /// before it gives up: what it asks for is also how the document describes the input.
+    /// The value, or `None` after recording what is wrong. Must read every field before it returns:
+    /// the fields it reads are also the input's description.
     fn read(fields: &mut Fields<'_>) -> Option<Self::Value>;
 }
 
-/// What becomes of fields that nobody has asked for.
+/// How unknown fields are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownFields {
     /// Each is an error that names it.
     Refused,
-    /// They are an error without their names, where a secret could stand in a name's field.
+    /// An error without names, where a secret could be a name.
     RefusedUnnamed,
-    /// They are passed over.
+    /// They are ignored.
     Ignored,
 }
 
-/// An [`Input`] that is a request's body.
+/// An [`Input`] used as request body.
 pub trait Body: Input {
-    /// What the document calls it.
+    /// Schema name in the OpenAPI document.
     const NAME: &str;
-    /// What the document says of it.
+    /// Description in the OpenAPI document.
     const DESCRIPTION: &str;
 
-    /// A body that a client may send as it stands.
+    /// A valid example.
     fn example() -> Value;
 }

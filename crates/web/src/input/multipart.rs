@@ -1,27 +1,27 @@
-//! Multipart forms (RFC 7578, RFC 2046) that have arrived whole.
+//! Parses complete multipart forms (RFC 7578, RFC 2046).
 //!
-//! Not `multer`: it refuses files whose names hold control bytes, takes `name=` inside a file's name
-//! for the field's, and copies each file twice.
+//! Not `multer`: it rejects file names with control bytes, takes `name=` inside a file name for the
+//! field's name, and copies each file twice.
 
 use std::iter;
 
 use memchr::memmem;
 
-/// One part of a form.
+/// A part of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
-    /// The name of its field.
+    /// Field name.
     pub(super) name: String,
-    /// What it holds.
+    /// Content.
     pub(super) content: &'a [u8],
 }
 
-/// The most characters of a boundary.
+/// Maximum length of a boundary.
 const MAX_BOUNDARY: usize = 70;
-/// The most bytes of a part's head.
+/// Maximum length of a part's header.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// The boundary that the parameters of a content type name, if it can be one.
+/// The boundary in the parameters of a content type, if valid.
 pub(super) fn boundary(parameters: &str) -> Option<String> {
     let boundary = parameter(parameters, "boundary")?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
@@ -31,8 +31,8 @@ pub(super) fn boundary(parameters: &str) -> Option<String> {
     fits.then_some(boundary)
 }
 
-/// The parts of a form, one after the other; `None`, as the last one, where it is not well-formed
-/// or ends before its end mark. What stands before the first and behind the last is passed over.
+/// The parts of a form; a final `None` if it is malformed or lacks the end marker. Skips preamble
+/// and epilogue.
 pub(super) fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Option<Part<'a>>> {
     let delimiter = format!("\r\n--{boundary}");
     let mut rest = first(body, &delimiter);
@@ -64,19 +64,19 @@ enum Step<'a> {
     End,
 }
 
-/// What stands behind the first delimiter, which needs no line before it.
+/// The text after the first delimiter, which needs no preceding line.
 fn first<'a>(body: &'a [u8], delimiter: &str) -> Option<&'a [u8]> {
     body.strip_prefix(&delimiter.as_bytes()[2..])
         .or_else(|| Some(split(body, delimiter.as_bytes())?.1))
 }
 
-/// What stands behind a delimiter: the end mark, or a part and the next delimiter.
+/// Parses after a delimiter: the end marker, or a part up to the next delimiter.
 fn step<'a>(rest: &'a [u8], delimiter: &str) -> Option<Step<'a>> {
     if rest.starts_with(b"--") {
         return Some(Step::End);
     }
     let padding = rest.iter().take_while(|byte| b" \t".contains(byte)).count();
-    // From the line's own end on: a part may have no head at all.
+    // Starts at the line ending: a part may have no header at all.
     let (head, content) = split(&rest[padding..], b"\r\n\r\n")?;
     let name = name(head.strip_prefix(b"\r\n")?)?;
     let (content, behind) = split(content, delimiter.as_bytes())?;
@@ -88,12 +88,12 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
     Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
-/// The field's name, which a part's head says in its disposition.
+/// The field name in `Content-Disposition`.
 fn name(head: &[u8]) -> Option<String> {
     if head.len() > MAX_HEAD {
         return None;
     }
-    // A file's name, which nobody here reads, may be in whatever encoding.
+    // File names, which are ignored, may have any encoding.
     let head = String::from_utf8_lossy(head);
     let lines: Option<Vec<_>> = head.split("\r\n").map(|it| it.split_once(':')).collect();
     let (_, disposition) = lines?
@@ -104,7 +104,7 @@ fn name(head: &[u8]) -> Option<String> {
     is_form.then(|| parameter(parameters, "name"))?
 }
 
-/// The value of the first parameter of that name, plain or in quotes.
+/// The value of the first parameter with that name, plain or quoted.
 fn parameter(mut parameters: &str, wanted: &str) -> Option<String> {
     loop {
         let (name, rest) = parameters.split_once('=')?;
@@ -117,7 +117,7 @@ fn parameter(mut parameters: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// A value and what stands behind it.
+/// A value and the text after it.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
@@ -128,7 +128,7 @@ fn value(text: &str) -> Option<(String, &str)> {
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return Some((value, &quoted[at + 1..])),
-            // Only these are escaped: browsers send the path of a file as it is.
+            // Only these are escaped: browsers send file paths as they are.
             '\\' if quoted[at + 1..].starts_with(['"', '\\']) => {
                 value.extend(characters.next().map(|(_, escaped)| escaped));
             }

@@ -1,4 +1,4 @@
-//! Refusing query strings where none is taken.
+//! Rejects query strings on operations without parameters.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -17,7 +17,7 @@ use super::{Fields, Input, Query};
 use crate::http_service::HttpService;
 use crate::problem::Problem;
 
-/// The layer that refuses query strings where none is taken.
+/// The layer that rejects query strings on operations without parameters.
 pub(crate) fn refuse_query_layer<S: HttpService>(
     without_query: WithoutQuery,
 ) -> impl Layer<S, Service = impl HttpService> + Clone {
@@ -33,14 +33,13 @@ pub(crate) fn refuse_query_layer<S: HttpService>(
     })
 }
 
-/// Which operations take no query string. Those that take one read it themselves; of the others one
-/// that is sent all the same would go unnoticed, and with it that somebody misspelt or misplaced a
-/// parameter.
+/// The operations without query parameters. Without this check a misspelt or misplaced parameter
+/// would go unnoticed.
 #[derive(Default)]
 pub struct WithoutQuery(HashMap<String, Vec<Method>>);
 
 impl WithoutQuery {
-    /// Adds the operations at that path, as they are documented.
+    /// Adds the documented operations of a path.
     pub fn add(&mut self, path: &str, item: &PathItem) {
         let operations = [
             (Method::GET, &item.get),
@@ -56,12 +55,12 @@ impl WithoutQuery {
         }
     }
 
-    /// Adds an operation that is not documented.
+    /// Adds an undocumented operation.
     pub fn add_method(&mut self, path: &str, method: Method) {
         self.0.entry(path.to_owned()).or_default().push(method);
     }
 
-    /// Refuses a query string where none is taken.
+    /// Rejects a query string if the operation takes none.
     fn check(&self, request: &Request) -> Result<(), Problem> {
         if request.uri().query().is_none_or(str::is_empty) || !self.concerns(request) {
             return Ok(());
@@ -86,7 +85,7 @@ fn takes_no_query(operation: &Operation) -> bool {
         .any(|parameter| matches!(parameter, RefOr::T(it) if it.parameter_in == ParameterIn::Query))
 }
 
-/// No parameters at all.
+/// No parameters.
 struct Nothing;
 
 impl Input for Nothing {

@@ -1,4 +1,4 @@
-//! Kinds of single values: how each is read and how it is described.
+//! Kinds of single values: how each is read and described.
 
 use colloquy_domain::Violation;
 use serde_json::Value;
@@ -9,18 +9,18 @@ use super::Input;
 use super::fields::{Field, Fields, read_members};
 use crate::schema;
 
-/// A kind of value: what is read and what the document says of it.
+/// A kind of value.
 pub trait Kind {
-    /// What a value is read into.
+    /// The resulting type.
     type Value;
 
-    /// The value, or `None` after noting what is wrong with it.
+    /// The value, or `None` after recording what is wrong.
     fn read(&self, value: Value, field: &mut Field<'_>) -> Option<Self::Value>;
 
-    /// The schema of what is read.
+    /// The schema.
     fn schema(&self) -> Schema;
 
-    /// The same kind, with a sentence about this field.
+    /// The same kind with a description of this field.
     fn describe(self, description: &'static str) -> impl Kind<Value = Self::Value>
     where
         Self: Sized,
@@ -31,7 +31,7 @@ pub trait Kind {
         }
     }
 
-    /// The same kind; the document says what counts where the field is left out.
+    /// The same kind with a documented default.
     fn default_is(self, default: impl Into<Value> + Clone) -> impl Kind<Value = Self::Value>
     where
         Self: Sized,
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// Any JSON value that `check` takes.
+/// Any JSON value accepted by `check`.
 pub fn json_value<T>(
     check: impl Fn(Value) -> Result<T, Violation>,
     schema: impl Fn() -> ObjectBuilder,
@@ -92,7 +92,7 @@ pub fn json_value<T>(
     }
 }
 
-/// A string that `parse` takes.
+/// A string accepted by `parse`.
 pub fn text<T>(
     parse: impl Fn(String) -> Result<T, Violation>,
     schema: impl Fn() -> ObjectBuilder,
@@ -106,7 +106,7 @@ pub fn text<T>(
     }
 }
 
-/// A string that is one of `names`.
+/// A string from `names`.
 pub fn choice<T>(
     from_name: impl Fn(&str) -> Option<T>,
     names: impl Fn() -> Vec<&'static str> + Clone,
@@ -142,7 +142,7 @@ pub fn boolean() -> impl Kind<Value = bool> {
     }
 }
 
-/// A number from `min` to `max` that `check` takes.
+/// A number from `min` to `max` accepted by `check`.
 pub fn decimal<T>(
     check: impl Fn(f64) -> Result<T, Violation>,
     min: f64,
@@ -157,13 +157,13 @@ pub fn decimal<T>(
     }
 }
 
-/// A whole number from 1 to `max` that `check` takes.
+/// An integer from 1 to `max` accepted by `check`.
 pub fn up_to<T>(check: impl Fn(u32) -> Result<T, Violation>, max: u32) -> impl Kind<Value = T> {
     whole_number(check, move || schema::up_to(max))
 }
 
-/// A whole number that `check` takes; `1.0` is one, as JSON Schema has it. What does not fit 32
-/// bits, be it too large or negative, becomes the largest that does: `check` never allows that.
+/// An integer accepted by `check`, including `1.0` as in JSON Schema. Values outside 32 bits, or
+/// negative, become the maximum, which `check` never accepts.
 pub fn whole_number<T>(
     check: impl Fn(u32) -> Result<T, Violation>,
     schema: impl Fn() -> ObjectBuilder,
@@ -185,7 +185,7 @@ pub fn whole_number<T>(
     }
 }
 
-/// An array of at most `max` items of that kind.
+/// An array of at most `max` items of a kind.
 pub fn list<K: Kind>(max: usize, item: K) -> impl Kind<Value = Vec<K::Value>> {
     List { max, item }
 }
@@ -208,7 +208,7 @@ impl<K: Kind> Kind for List<K> {
                 .into_iter()
                 .enumerate()
                 .map(|(index, item)| self.item.read(item, &mut field.item(index)))
-                // Not straight into an option: that would end with the first bad item.
+                // Collecting into an `Option` would stop at the first invalid item.
                 .collect::<Vec<_>>()
                 .into_iter()
                 .collect(),
@@ -290,7 +290,7 @@ mod tests {
             [
                 "size is required",
                 "switches must have at most 2 items",
-                "color is not known here",
+                "color is unknown",
             ]
         );
         let found = errors::<Strict>(json!({"size": "x", "switches": ["up", 1]}));
@@ -307,10 +307,7 @@ mod tests {
     #[test]
     fn an_input_that_says_so_passes_unknown_fields_over() {
         let unknown = json!({"size": 1, "color": "red"});
-        assert_eq!(
-            errors::<Strict>(unknown.clone()),
-            ["color is not known here"]
-        );
+        assert_eq!(errors::<Strict>(unknown.clone()), ["color is unknown"]);
         assert!(errors::<Lenient>(unknown).is_empty());
     }
 

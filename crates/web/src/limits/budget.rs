@@ -1,4 +1,4 @@
-//! Something limited that clients share fairly.
+//! A budget shared fairly between clients.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -7,26 +7,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Limit, Limits};
 use crate::client_address::Network;
 
-/// Somebody who holds a share of a [`Budget`].
+/// Holds a share of a [`Budget`].
 pub(crate) trait Holder: Send + Sync + 'static {
-    /// Whether it can be cut without harm to a client that does its part.
+    /// Whether it can be cut without harm to a well-behaved client.
     fn may_yield(&self) -> bool;
 
     /// Ends it.
     fn cut(&self);
 }
 
-/// How much there is of something.
+/// Capacity of a budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
-    /// Above this, holders that may yield are cut.
+    /// Above this, yielding holders are cut.
     pub(crate) total: usize,
-    /// Above this, any holder is cut; without it, whoever comes last is refused.
+    /// Above this, any holder is cut; if `None`, newcomers are rejected.
     pub(crate) hard: Option<usize>,
 }
 
-/// Something limited that clients share. When it is used up, the client that holds the most of it
-/// loses its oldest share.
+/// A limited resource shared by clients. When exhausted, the client with the most loses its oldest
+/// share.
 pub(crate) struct Budget<H: Holder>(Arc<Inner<H>>);
 
 struct Inner<H: Holder> {
@@ -45,19 +45,19 @@ struct Held<H> {
 
 struct Holding<H> {
     owner: Network,
-    /// How much the owner may hold in all.
+    /// Maximum per owner.
     per_owner: usize,
     cost: usize,
     holder: Arc<H>,
 }
 
-/// A part of a [`Budget`], given back when dropped.
+/// A part of a [`Budget`], returned on drop.
 pub(crate) struct Share<H: Holder> {
     budget: Budget<H>,
     id: u64,
 }
 
-/// There is no room, and nobody to make it.
+/// The budget is exhausted and nobody can yield.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exhausted;
 
@@ -94,10 +94,10 @@ impl<H: Holder> Budget<H> {
         }))
     }
 
-    /// Takes a share for the owner, of whom all shares together may be `per_owner`.
+    /// Takes a share for an owner, limited to `per_owner` in total.
     ///
     /// # Errors
-    /// When there is no room and nobody may yield.
+    /// If the budget is exhausted and nobody can yield.
     pub(crate) fn take(
         &self,
         owner: Network,
@@ -114,7 +114,7 @@ impl<H: Holder> Budget<H> {
         });
         let has_room = self.make_room(&mut held, id);
         drop(held);
-        // Dropped, and so given back, if it cannot be kept.
+        // Returned on drop if it cannot be kept.
         let share = Share {
             budget: self.clone(),
             id,
@@ -122,13 +122,13 @@ impl<H: Holder> Budget<H> {
         has_room.then_some(share).ok_or(Exhausted)
     }
 
-    /// Looks at every holder, the oldest first.
+    /// Visits every holder, oldest first.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&H)) {
         let held = self.lock();
         held.holdings.values().for_each(|it| look(&it.holder));
     }
 
-    /// Cuts others until there is room for the share `id`; whether there is.
+    /// Cuts other shares until share `id` fits; returns whether it does.
     fn make_room(&self, held: &mut Held<H>, id: u64) -> bool {
         let Room { total, hard } = self.0.room;
         loop {
@@ -165,10 +165,10 @@ impl<H: Holder> Budget<H> {
 }
 
 impl<H: Holder> Share<H> {
-    /// Takes more, or gives up the share.
+    /// Grows the share, or gives it up.
     ///
     /// # Errors
-    /// When there is no room and nobody may yield, or this share was cut.
+    /// If the budget is exhausted and nobody can yield, or this share was cut.
     pub(crate) fn grow(&self, more: usize) -> Result<(), Exhausted> {
         let mut held = self.budget.lock();
         held.change(self.id, more, 0);
@@ -176,7 +176,7 @@ impl<H: Holder> Share<H> {
         has_room.then_some(()).ok_or(Exhausted)
     }
 
-    /// Gives a part of it back.
+    /// Returns a part of the share.
     pub(crate) fn shrink(&self, less: usize) {
         self.budget.lock().change(self.id, 0, less);
     }
@@ -185,7 +185,7 @@ impl<H: Holder> Share<H> {
 impl<H: Holder> Drop for Share<H> {
     fn drop(&mut self) {
         let removed = self.budget.lock().remove(self.id);
-        // Behind the lock: a holder may hold shares itself.
+        // After the lock is released: a holder may hold shares itself.
         drop(removed);
     }
 }
@@ -228,8 +228,8 @@ impl<H: Holder> Held<H> {
         }
     }
 
-    /// The oldest share of whoever holds the most, but for `except`: of those that may yield, or
-    /// of all.
+    /// The oldest share of the largest owner except `except`, among those that can yield or among
+    /// all.
     fn victim(&self, scope: Option<Network>, except: u64, of_all: bool) -> Option<u64> {
         let mut heaviest: Option<(usize, u64)> = None;
         for (id, holding) in &self.holdings {

@@ -97,7 +97,7 @@ impl Limits {
     pub(crate) fn readings(&self) -> impl Iterator<Item = Reading> {
         Limit::ALL.into_iter().map(|limit| {
             let count = self.0[limit as usize].count.load(Ordering::Relaxed);
-            let help = "Requests, answers and connections refused or cut for a limit's sake";
+            let help = "Requests, responses and connections rejected or cut because of a limit";
             Reading::count("colloquy_limit_reached", help, count).with("limit", limit.as_str())
         })
     }

@@ -1,4 +1,4 @@
-//! Counting requests.
+//! Counts requests.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use tower::{Layer, service_fn};
 use super::Metrics;
 use crate::http_service::HttpService;
 
-/// Seconds until an answer begins: from a read out of memory to a run of the longest time limit.
+/// Buckets for the time to the response: from cached reads to the longest runs.
 const SECONDS: [f64; 14] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
 ];
-/// The route of what no route is for.
+/// Route label of unmatched paths.
 const UNMATCHED: &str = "unmatched";
 
-/// What is counted of requests.
+/// Request metrics.
 pub(super) struct Requests {
     answered: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
@@ -53,12 +53,12 @@ impl Requests {
         };
         registry.register(
             "http_requests",
-            "Requests that were answered",
+            "Requests with a response",
             requests.answered.clone(),
         );
         registry.register(
             "http_request_duration_seconds",
-            "Time until their answers began",
+            "Time until responses began",
             requests.durations.clone(),
         );
         requests
@@ -99,7 +99,7 @@ pub(crate) fn layer<S: HttpService>(
     })
 }
 
-/// A request under way, counted by its route's template.
+/// A request in progress, counted by its route template.
 struct CountedRequest {
     metrics: Metrics,
     route: RouteLabels,
@@ -121,14 +121,14 @@ impl CountedRequest {
         }
     }
 
-    /// Its answer has begun.
+    /// Records that the response began.
     fn end(self, status: StatusCode) {
         let requests = &self.metrics.0.requests;
         requests.note(self.route, status.as_u16(), self.began.elapsed());
     }
 }
 
-/// The method, if it is one that HTTP itself knows: others are whatever clients make up.
+/// The method if HTTP defines it; others are client-supplied.
 pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

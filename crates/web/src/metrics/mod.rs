@@ -1,8 +1,8 @@
-//! The service's figures, in Prometheus's text format, for a listener of their own.
+//! Prometheus metrics, for a separate listener.
 //!
-//! What happens is counted when it happens ([`Metrics`] is the `Observer` of the use cases, `count`
-//! counts requests), what stands is read when somebody asks ([`Readings`]). No label has a value
-//! that users write: routes are templates, models are known by their provider only.
+//! Events are counted as they happen ([`Metrics`] is the use cases' `Observer`; `count` counts
+//! requests); state is sampled per scrape ([`Readings`]). No label holds user input: routes are
+//! templates, models appear as their provider.
 
 mod count;
 mod exposition;
@@ -20,7 +20,7 @@ use crate::limits::Limits;
 pub(crate) use self::count::{known_method, layer};
 pub use self::exposition::CONTENT_TYPE;
 
-/// Everything that is counted. Clones count the same.
+/// All counters. Clones share them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Figures>);
 
@@ -48,32 +48,32 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Creates zeroed counters.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Everything that was counted and `readings`, in the text format of Prometheus.
+    /// The counters and `readings` in Prometheus's text format.
     ///
     /// # Errors
-    /// When a figure cannot be written.
+    /// If a metric cannot be written.
     pub fn exposition(&self, mut readings: Vec<Reading>) -> Result<String, fmt::Error> {
         readings.extend(self.readings());
         exposition::write(&self.0.registry, readings)
     }
 
-    /// Counts the connections of clients.
+    /// Gauge of client connections.
     pub(crate) fn connections(&self) -> &Level {
         &self.0.connections
     }
 
-    /// Counts what is refused or cut for the sake of a limit.
+    /// Counters of reached limits.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// Counts those who are told the events of a run.
+    /// Gauge of event-stream readers.
     pub(crate) fn event_streams(&self) -> &Level {
         &self.0.event_streams
     }
@@ -86,17 +86,17 @@ impl Readings for Metrics {
                 .with("version", env!("CARGO_PKG_VERSION")),
             Reading::level(
                 "colloquy_http_connections",
-                "Open connections of clients",
+                "Open client connections",
                 self.0.connections.get(),
             ),
             Reading::level(
                 "colloquy_http_requests_in_progress",
-                "Requests whose answer has not begun",
+                "Requests whose response has not begun",
                 self.0.requests.in_progress(),
             ),
             Reading::level(
                 "colloquy_event_streams",
-                "Clients that are being told the events of a run",
+                "Clients streaming run events",
                 self.0.event_streams.get(),
             ),
         ];

@@ -72,35 +72,31 @@ impl Observed {
             tool_calls: Family::default(),
             lookups: Family::default(),
         };
-        registry.register("runs", "Runs that have ended", observed.runs.clone());
+        registry.register("runs", "Ended runs", observed.runs.clone());
         registry.register(
             "run_duration_seconds",
-            "Time from the saved message to the run's end",
+            "Time from storing the message to the end of the run",
             observed.durations.clone(),
         );
         registry.register(
             "run_first_token_seconds",
-            "Time from the run's beginning to the first piece of its answer from a model",
+            "Time from the start of the run to the model's first text",
             observed.first_tokens.clone(),
         );
         registry.register(
             "model_calls",
-            "Attempts to have a model answer; not those that were broken off here",
+            "Model call attempts, except those cancelled here",
             observed.model_calls.clone(),
         );
         registry.register(
             "tokens",
-            "Tokens that providers counted",
+            "Tokens reported by providers",
             observed.tokens.clone(),
         );
-        registry.register(
-            "tool_calls",
-            "Tools that models called",
-            observed.tool_calls.clone(),
-        );
+        registry.register("tool_calls", "Tool calls", observed.tool_calls.clone());
         registry.register(
             "answer_cache_lookups",
-            "Questions to assistants whose answers may be given again",
+            "Lookups in the answer cache",
             observed.lookups.clone(),
         );
         observed

@@ -13,48 +13,48 @@ use crate::schema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody<'a> {
-    /// Always `about:blank`: `code` tells the problems apart.
+    /// Always `about:blank`; see `code`.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The status in words.
+    /// Reason phrase of the status.
     title: &'static str,
-    /// The HTTP status.
+    /// HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What is wrong, for people.
+    /// Description of the problem.
     detail: &'a str,
-    /// What is wrong, for programs.
+    /// Stable code of the problem.
     #[schema(schema_with = codes)]
     code: &'static str,
-    /// Whether the caller can do something about it (`functional`) or not (`technical`).
+    /// Whether the caller can fix it (`functional`) or not (`technical`).
     #[schema(schema_with = categories)]
     category: &'static str,
-    /// The same as `detail`.
+    /// Same as `detail`.
     message: &'a str,
-    /// Names the request in the service's logs; the same as the header `x-request-id`.
+    /// ID of the request in the service's logs; same as the header `x-request-id`.
     request_id: &'a str,
-    /// What is wrong with each field, when fields are what is wrong.
+    /// Invalid fields, if any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldProblem<'a>>,
-    /// The run that failed; the message that began it is kept.
+    /// The failed run; its message is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
     run_id: Option<Uuid>,
-    /// The thread of that run.
+    /// Thread of that run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
     thread_id: Option<Uuid>,
 }
 
-/// What is wrong with one field.
+/// An invalid field.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FieldProblem<'a> {
-    /// The field's path, such as `configuration.tags[2]`; empty for the body as a whole.
+    /// Path, such as `configuration.tags[2]`; empty for the whole body.
     field: &'a str,
-    /// The rule that it breaks, for programs.
+    /// Stable code of the broken rule.
     code: &'static str,
-    /// The rule that it breaks, for people.
+    /// Description of the broken rule.
     message: &'a str,
 }
 
@@ -89,11 +89,11 @@ impl<'a> From<&'a FieldError> for FieldProblem<'a> {
 
 fn codes() -> ObjectBuilder {
     schema::one_of(ProblemCode::ALL.iter().map(|code| code.as_str()))
-        .description(Some("What is wrong, for programs."))
+        .description(Some("Stable code of the problem."))
 }
 
 fn categories() -> ObjectBuilder {
     schema::one_of(["functional", "technical"]).description(Some(
-        "Whether the caller can do something about it (`functional`) or not (`technical`).",
+        "Whether the caller can fix it (`functional`) or not (`technical`).",
     ))
 }

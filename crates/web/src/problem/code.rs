@@ -1,28 +1,28 @@
-//! The codes of problems and their statuses.
+//! Problem codes and their statuses.
 
 use axum::http::StatusCode;
 use colloquy_domain::RunErrorCode;
 
-/// Declares the codes with the status that each answers with.
+/// Declares the codes with their statuses.
 macro_rules! problem_codes {
     ($($variant:ident = $text:literal, $status:ident;)+) => {
-        /// What kind of problem it is, for programs.
+        /// Kind of a problem, for programs.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemCode {
             $(#[doc = concat!("`", $text, "`")] $variant,)+
         }
 
         impl ProblemCode {
-            /// Each of them.
+            /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The code in the problem's body.
+            /// The code in the body.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// The status of the response.
+            /// The response status.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)+ }
@@ -64,7 +64,7 @@ problem_codes! {
 }
 
 impl ProblemCode {
-    /// `functional`: the caller can do something about it; `technical`: they cannot.
+    /// `functional` if the caller can fix it, else `technical`.
     pub fn category(self) -> &'static str {
         if self.status().is_server_error() {
             "technical"
@@ -87,7 +87,7 @@ impl From<RunErrorCode> for ProblemCode {
             RunErrorCode::AccessRevoked => Self::AccessRevoked,
             RunErrorCode::Interrupted => Self::Interrupted,
             RunErrorCode::RunCancelled => Self::RunCancelled,
-            // The enum may grow; a code without a status of its own is a fault of ours.
+            // The enum may grow; an unmapped code is a bug.
             _ => Self::InternalError,
         }
     }

@@ -1,4 +1,4 @@
-//! From errors of use cases to problems.
+//! Maps use-case errors to problems.
 
 use colloquy_application::ports::{MAX_API_KEYS, PortError};
 use colloquy_application::{Error, RunFailure};
@@ -6,28 +6,28 @@ use colloquy_domain::{ValidationError, Violation};
 
 use super::{Problem, ProblemCode};
 
-/// The one place where what use cases refuse becomes a status and a code.
+/// The only mapping from errors to statuses and codes.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Unauthenticated => Self::unauthenticated(),
             Error::InvalidCredentials => Self::new(
                 ProblemCode::InvalidCredentials,
-                "The email or the password is wrong.",
+                "The email or password is wrong.",
             ),
             Error::TooManySignIns { retry_after } => Self::new(
                 ProblemCode::RateLimitExceeded,
-                "Too many wrong passwords of late. Wait before you try again.",
+                "Too many wrong passwords. Wait before you try again.",
             )
             .after(Some(retry_after)),
             Error::TooManyModelChecks { retry_after } => Self::new(
                 ProblemCode::RateLimitExceeded,
-                "Too many checks of models of late. Wait before you try again.",
+                "Too many model checks. Wait before you try again.",
             )
             .after(Some(retry_after)),
             Error::TooManyWaiting => Self::new(
                 ProblemCode::RateLimitExceeded,
-                "Too many sign-ins wait for their turn. Try again in a moment.",
+                "Too many sign-ins are waiting. Try again in a moment.",
             ),
             Error::Forbidden(reason) => Self::new(ProblemCode::Forbidden, reason),
             Error::NotFound => Self::not_found(),
@@ -40,7 +40,7 @@ impl From<Error> for Problem {
             ),
             Error::LastAdministrator => Self::new(
                 ProblemCode::LastAdministrator,
-                "This is the last active administrator. Make another one first.",
+                "This is the last active administrator. Appoint another one first.",
             ),
             Error::TooManyApiKeys => Self::new(
                 ProblemCode::TooManyApiKeys,
@@ -48,27 +48,27 @@ impl From<Error> for Problem {
             ),
             Error::ThreadBusy => Self::new(
                 ProblemCode::ThreadBusy,
-                "The thread already has a run in progress. Wait for its end.",
+                "The thread has an active run. Wait for it to end.",
             ),
             Error::TooManyRuns => Self::new(
                 ProblemCode::RateLimitExceeded,
-                "You have as many runs in progress as you may have. Wait for the end of one.",
+                "You have reached your limit of active runs. Wait for one to end.",
             ),
             Error::Overloaded => Self::unavailable(
-                "The service works on as many runs as it can. Try again in a moment.",
+                "The service is at its limit of concurrent runs. Try again in a moment.",
             ),
             Error::IdempotencyMismatch => Self::new(
                 ProblemCode::IdempotencyMismatch,
-                "The idempotency key stands for another request already. Take a new one.",
+                "The idempotency key was used for another request. Use a new one.",
             ),
             Error::RevisionConflict => Self::new(
                 ProblemCode::RevisionConflict,
-                "Others changed the record meanwhile. Nothing was written.",
+                "The record was changed concurrently. Nothing was written.",
             ),
             Error::RunFailed(failure) => Self::from(*failure),
             Error::Stopping => Self::unavailable("The service is stopping. Try again in a moment."),
             Error::Port(error) => Self::from(error),
-            // The enum may grow; what has no status of its own is a fault of ours.
+            // The enum may grow; an unmapped error is a bug.
             other => Self::internal(other),
         }
     }
@@ -77,10 +77,10 @@ impl From<Error> for Problem {
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
         match error {
-            PortError::Unavailable(_) => {
-                Self::unavailable("A part of the service does not answer. Try again in a moment.")
-                    .caused_by(error)
-            }
+            PortError::Unavailable(_) => Self::unavailable(
+                "A dependency of the service is unavailable. Try again in a moment.",
+            )
+            .caused_by(error),
             other => Self::internal(other),
         }
     }
@@ -101,7 +101,7 @@ impl From<ValidationError> for Problem {
 }
 
 impl Problem {
-    /// Like [`Problem::not_found`], but not for what the path names first.
+    /// Like [`Problem::not_found`], for something other than the path's first resource.
     fn reference_not_found(field: &'static str) -> Self {
         let mut problem = Self::not_found();
         let error = Violation::new("not_found", "is not there, or you may not see it");
@@ -110,10 +110,10 @@ impl Problem {
     }
 
     fn duplicate(field: &'static str) -> Self {
-        let error = Violation::new("duplicate", "another one has it already").at(field);
+        let error = Violation::new("duplicate", "is already taken").at(field);
         let mut problem = Self::new(
             ProblemCode::DuplicateResource,
-            format!("Another one has this {field} already."),
+            format!("This {field} is already taken."),
         );
         problem.errors.push(error);
         problem

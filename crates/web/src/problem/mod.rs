@@ -1,7 +1,7 @@
-//! Every error answer, as problem details (RFC 9457).
+//! Error responses as problem details (RFC 9457).
 //!
-//! A handler's `Err` is a [`Problem`]. It travels in the response's extensions to [`render`], which
-//! knows the request's id, writes the body and logs the cause of what is the service's fault.
+//! Handlers return `Err(Problem)`. It travels in the response's extensions to `render`, which knows
+//! the request ID, writes the body and logs internal errors with their cause.
 
 mod body;
 mod code;
@@ -20,10 +20,10 @@ pub use body::ProblemBody;
 pub use code::ProblemCode;
 pub(crate) use render::layer;
 
-/// The media type of problem details.
+/// Media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why a request was not answered as asked.
+/// An error response.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ProblemCode,
@@ -32,13 +32,13 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     run: Option<Box<RunOfProblem>>,
-    /// Whether to say which encodings are taken.
+    /// Whether to send `Accept-Encoding`.
     is_encoded: bool,
-    /// For the operator's log only.
+    /// For the log only.
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The run that failed, where one did.
+/// The failed run, if any.
 #[derive(Debug, Clone)]
 struct RunOfProblem {
     id: Uuid,
@@ -46,7 +46,7 @@ struct RunOfProblem {
 }
 
 impl Problem {
-    /// A problem of this kind, with a sentence for people.
+    /// Creates a problem with a message for people.
     pub fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -59,11 +59,11 @@ impl Problem {
         }
     }
 
-    /// There is no such thing, or the caller may not know of it: always the same bytes.
+    /// Absent or hidden: always the same bytes.
     pub fn not_found() -> Self {
         Self::new(
             ProblemCode::EntityNotFound,
-            "There is no such thing, or you may not see it.",
+            "Not found, or hidden from you.",
         )
     }
 
@@ -76,7 +76,7 @@ impl Problem {
         )
     }
 
-    /// The route has no such method.
+    /// The route does not support the method.
     #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::new(
@@ -85,13 +85,13 @@ impl Problem {
         )
     }
 
-    /// The request cannot be read.
+    /// The request cannot be parsed.
     #[must_use]
     pub fn malformed(detail: &'static str) -> Self {
         Self::new(ProblemCode::MalformedRequest, detail)
     }
 
-    /// The body is compressed, or encoded in another way.
+    /// The body is compressed or otherwise encoded.
     pub fn encoded() -> Self {
         let detail = "The body must not be encoded: send it without `Content-Encoding`.";
         let mut problem = Self::new(ProblemCode::UnsupportedMediaType, detail);
@@ -99,28 +99,28 @@ impl Problem {
         problem
     }
 
-    /// Try again later.
+    /// Temporarily unavailable.
     #[must_use]
     pub fn unavailable(detail: &'static str) -> Self {
         Self::new(ProblemCode::ServiceUnavailable, detail)
     }
 
-    /// Fields of the request break rules.
+    /// Invalid fields.
     #[must_use]
     pub fn invalid(error: ValidationError) -> Self {
         let mut problem = Self::new(
             ProblemCode::ValidationError,
-            "The request breaks rules; `errors` names each field.",
+            "The request is invalid; `errors` names each field.",
         );
         problem.errors = error.errors;
         problem
     }
 
-    /// A fault of ours: the caller learns only that there was one.
+    /// An internal error; details go to the log only.
     pub fn internal(cause: impl StdError + Send + Sync + 'static) -> Self {
         Self::new(
             ProblemCode::InternalError,
-            "Something went wrong here. The request id helps the operator find out what.",
+            "Internal error. Give the operator the request ID.",
         )
         .caused_by(cause)
     }
@@ -135,7 +135,7 @@ impl Problem {
         self
     }
 
-    /// Names the run, whose message is kept though the run failed.
+    /// Names the failed run, whose message is stored.
     pub fn with_run(mut self, run: &Run) -> Self {
         self.run = Some(Box::new(RunOfProblem {
             id: run.id.as_uuid(),

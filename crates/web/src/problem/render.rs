@@ -1,4 +1,4 @@
-//! Writing a problem as a response.
+//! Writes a problem as a response.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use super::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::http_service::HttpService;
 use crate::request_id;
 
-/// When to come back where nobody has said.
+/// Default `Retry-After`.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 impl IntoResponse for Problem {
-    /// A response without a body: [`render`] writes it.
+    /// A response without body; `render` writes it.
     fn into_response(self) -> Response {
         let status = self.code.status();
         let mut response = status.into_response();
@@ -65,14 +65,14 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
     })
 }
 
-/// Writes the body of a problem, and logs what is the service's fault.
+/// Writes the problem's body and logs internal errors.
 fn render(response: &mut Response, request_id: Option<&RequestId>) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return;
     };
     problem.log();
     let body = serde_json::to_vec(&ProblemBody::new(&problem, request_id::text(request_id)));
-    // These fields serialise always; an empty body would still carry status and id.
+    // Serializing these fields cannot fail; an empty body would still have status and ID.
     *response.body_mut() = Body::from(body.unwrap_or_default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

@@ -1,4 +1,4 @@
-//! What a connection is doing.
+//! Activity of a connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// Counts the requests of one connection.
+/// Counts the requests of a connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity(Arc<Counts>);
 
@@ -18,11 +18,11 @@ struct Counts {
     taken: AtomicUsize,
 }
 
-/// A request under way that waits for its client.
+/// A request that waits for its client.
 #[derive(Debug)]
 pub(crate) struct Waiting(Activity);
 
-/// A request under way, from its head to the last byte of its answer.
+/// A request in progress, from head to last response byte.
 #[derive(Debug)]
 pub(super) struct UnderWay(Activity);
 
@@ -32,30 +32,30 @@ impl Activity {
         UnderWay(self.clone())
     }
 
-    /// A request waits for its client: to send the rest of it, or to take the answer.
+    /// Marks a request as waiting for its client to send or to read.
     pub(crate) fn wait(&self) -> Waiting {
         self.0.waiting.fetch_add(1, Ordering::SeqCst);
         Waiting(self.clone())
     }
 
-    /// The client has taken something of an answer.
+    /// Records that the client read something.
     pub(super) fn take(&self) {
         self.0.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often the client has taken something.
+    /// How often the client read something.
     pub(super) fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// Whether every request under way, if there is one, waits for the client.
+    /// Whether all requests in progress, if any, wait for the client.
     pub(super) fn only_waits(&self) -> bool {
         let waiting = self.0.waiting.load(Ordering::SeqCst);
         let ended = self.0.ended.load(Ordering::SeqCst);
         self.0.begun.load(Ordering::SeqCst) <= ended + waiting
     }
 
-    /// Waits until the connection has been without a request for `time`, or up to twice as long.
+    /// Waits until the connection has been idle for `time`, up to twice as long.
     pub(super) async fn idle(&self, time: Duration) {
         loop {
             let before = self.0.begun.load(Ordering::SeqCst);

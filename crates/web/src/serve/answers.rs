@@ -1,4 +1,4 @@
-//! Answers that are being sent: how many bytes they hold, and whether their clients take them.
+//! Tracks responses being sent: bytes held and progress.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,23 +11,23 @@ use super::activity::{Activity, UnderWay, Waiting};
 use crate::client_address::Network;
 use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
 
-/// What an answer counts besides its bytes.
+/// Cost of a response besides its bytes.
 const ANSWER_COST: usize = 4 * 1024;
-/// Above the first figure answers that nobody takes are cut, above the second any.
+/// Above the first limit stalled responses are cut, above the second any.
 const ANSWERS: Room = Room {
     total: 32 * 1024 * 1024,
     hard: Some(48 * 1024 * 1024),
 };
-/// What the answers to one client may hold, before those that it does not take are cut.
+/// Limit per client above which its stalled responses are cut.
 const ANSWERS_TO_CLIENT: usize = ANSWERS.total / 2;
-/// How often clients are looked at; one that has taken nothing in between may be cut.
+/// Interval of progress checks; a response without progress in between may be cut.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// All answers that are being sent.
+/// All responses being sent.
 #[derive(Clone)]
 pub(super) struct Answers {
     budget: Budget<Answer>,
-    /// How long a client may take nothing.
+    /// Maximum time without progress.
     stall: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Answers {
         Self { budget, stall }
     }
 
-    /// An answer of so many bytes, to this client.
+    /// Registers a response of `bytes` bytes to a client.
     pub(super) fn begin(&self, to: Network, bytes: usize, answer: Arc<Answer>) -> Sending {
         let holder = Arc::clone(&answer);
         let cost = ANSWER_COST + bytes;
@@ -48,7 +48,7 @@ impl Answers {
         }
     }
 
-    /// Looks after them, for ever.
+    /// Watches progress forever.
     pub(super) async fn watch(self) {
         let round = ROUND.min(self.stall / 2).max(Duration::from_millis(1));
         let rounds = self.stall.as_millis() / round.as_millis().max(1);
@@ -60,21 +60,21 @@ impl Answers {
     }
 }
 
-/// One answer, and how to end it.
+/// A response, and how to cut it.
 pub(super) struct Answer {
     activity: Activity,
-    /// Ends the connection.
+    /// Cuts the connection.
     connection: CancellationToken,
-    /// Ends this answer only, where there are others on the connection.
+    /// Cuts only this response of a multiplexed connection.
     stream: CancellationToken,
-    /// Whether there are bytes for the client to take.
+    /// Whether bytes are available to the client.
     is_offered: AtomicBool,
-    /// Whether the last byte was handed over: there is no stream any more to end.
+    /// Whether the last byte was handed over, so that there is no stream left to cut.
     is_handed_over: AtomicBool,
     has_progressed: AtomicBool,
-    /// For how many rounds the client has taken nothing of what there is.
+    /// Consecutive checks without progress.
     idle_rounds: AtomicU32,
-    /// How much the client had taken on this connection when that began.
+    /// The connection's progress counter when the stall began.
     taken_before: AtomicUsize,
     waiting: Mutex<Option<Waiting>>,
     _under_way: UnderWay,
@@ -123,8 +123,7 @@ impl Answer {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
-    /// The client has taken nothing of this answer for too long. Of a proxy that takes others on
-    /// the same connection, these go on.
+    /// Cuts a stalled response. Other responses on a proxy's connection continue.
     fn expire(&self) {
         let has_taken = self.activity.taken() != self.taken_before.load(Ordering::Relaxed);
         if has_taken || !self.activity.only_waits() {
@@ -149,39 +148,39 @@ impl Holder for Answer {
     }
 }
 
-/// An answer that is being sent. It counts until the last of its bytes is on its way.
+/// A response being sent. Counts until its last byte is on the way.
 pub(super) struct Sending {
     answer: Arc<Answer>,
-    /// `None` where it was cut at once.
+    /// `None` if it was cut at once.
     share: Option<Share<Answer>>,
 }
 
 impl Sending {
-    /// There is something for the client to take, or nothing yet.
+    /// Records whether bytes are available to the client.
     pub(super) fn offer(&self, is_offered: bool) {
         self.answer.is_offered.store(is_offered, Ordering::Relaxed);
     }
 
-    /// The client has taken something.
+    /// Records progress.
     pub(super) fn progress(&self) {
         self.answer.has_progressed.store(true, Ordering::Relaxed);
         self.answer.activity.take();
     }
 
-    /// Everything is handed over to the connection.
+    /// Records that everything was handed to the connection.
     pub(super) fn hand_over(&self) {
         self.answer.is_handed_over.store(true, Ordering::Relaxed);
     }
 
-    /// So many bytes more are held.
+    /// Accounts for more bytes.
     pub(super) fn grow(&self, bytes: usize) {
         if let Some(share) = &self.share {
-            // The answer that has no room is cut.
+            // If the budget is exhausted, this response is cut.
             let _ = share.grow(bytes);
         }
     }
 
-    /// So many bytes are on their way.
+    /// Accounts for bytes on their way.
     pub(super) fn shrink(&self, bytes: usize) {
         if let Some(share) = &self.share {
             share.shrink(bytes);

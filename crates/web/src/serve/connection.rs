@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its last.
+//! One connection from first to last byte.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -30,19 +30,19 @@ use crate::limits::{Budget, Holder, Share};
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 const MAX_H2_HEAD_BYTES: u32 = 16 * 1024;
-/// As few as RFC 9113 (6.5.2) recommends.
+/// The minimum recommended by RFC 9113 (6.5.2).
 const MAX_H2_STREAMS: u32 = 100;
-/// What a client may send before it is read: of one request, and on the whole connection.
+/// Receive window per stream and per connection.
 const H2_STREAM_WINDOW: u32 = 128 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 256 * 1024;
-/// What a stream holds of an answer before the client takes it.
+/// Response bytes buffered per stream.
 const H2_SEND_BUFFER: usize = 64 * 1024;
-/// How often an HTTP/2 client is asked whether it is still there, and how long it may take.
+/// Interval and timeout of HTTP/2 pings.
 const H2_PING: Duration = Duration::from_secs(20);
-/// How long an idle connection has to take leave once the service stops.
+/// Time for an idle connection to close cleanly at shutdown.
 const LEAVE: Duration = Duration::from_millis(500);
 
-/// What all connections share.
+/// Shared by all connections.
 pub(super) struct Shared {
     pub(super) router: Router,
     pub(super) options: ServeOptions,
@@ -52,7 +52,7 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
 }
 
-/// One connection, as far as others are concerned.
+/// A connection as seen by others.
 #[derive(Clone, Default)]
 pub(super) struct Connection {
     activity: Activity,
@@ -69,8 +69,7 @@ impl Holder for Connection {
     }
 }
 
-/// Serves one connection until it ends, has been idle for too long, is told to stop or has to make
-/// room for another.
+/// Serves a connection until it ends, idles too long, is told to stop or is evicted.
 pub(super) async fn run(
     stream: TcpStream,
     peer: SocketAddr,
@@ -81,8 +80,8 @@ pub(super) async fn run(
     let options = &shared.options;
     let _share = share;
     let _counted = options.metrics.connections().enter();
-    // Answers are small: waiting to fill a packet would only delay them. A socket that refuses
-    // is closed already, which shows at the first read.
+    // Responses are small and should not wait for full packets. A failure means a closed socket,
+    // which the first read reports.
     let _ = stream.set_nodelay(true);
     let stream = StallLimit::new(stream, options.stall);
     let Connection { activity, end } = &*connection;
@@ -94,7 +93,7 @@ pub(super) async fn run(
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         result = serving.as_mut() => log(result),
-        // Dropped, and so closed: nobody waits for an answer on it, or nobody takes it.
+        // Dropped and so closed: no response is awaited, or none is read.
         () = activity.idle(options.idle) => {}
         () = end.cancelled() => {}
         () = shared.stop.cancelled() => {
@@ -153,7 +152,7 @@ fn builder() -> auto::Builder<StreamTasks> {
     builder
 }
 
-/// What goes wrong with a connection is nearly always the client's doing.
+/// Connection errors are nearly always the client's doing.
 fn log(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = result {
         tracing::debug!(

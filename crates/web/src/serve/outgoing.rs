@@ -10,21 +10,21 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::answers::Sending;
 
-/// How much is handed over to the connection at a time: it holds what it was given until the
-/// client takes it, also when the answer is cut.
+/// Chunk size handed to the connection, which holds a chunk until it is sent even if the response
+/// is cut.
 const PIECE: usize = 32 * 1024;
 
-/// Marks an answer whose bytes are shared with others, and cost nothing more.
+/// Marks a response whose bytes are shared and cost nothing extra.
 #[derive(Debug, Clone, Copy)]
 pub struct SharedBytes;
 
-/// The body of an answer, counted until it is on its way.
+/// A response body, accounted for until sent.
 pub(super) struct Outgoing {
     body: Body,
     sending: Arc<Sending>,
-    /// What is left of the last frame.
+    /// Remainder of the last frame.
     rest: Bytes,
-    /// Whether the whole was counted when it began; otherwise each piece is.
+    /// Whether the whole was accounted for at the start; otherwise each chunk is.
     is_counted: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A time limit for writes that make no progress.
+//! A time limit for stalled writes.
 
 use std::io;
 use std::pin::Pin;
@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream that fails when the other side takes nothing of what is written for too long.
+/// A stream whose writes fail after too long without progress.
 pub(super) struct StallLimit<S> {
     inner: S,
     limit: Duration,
-    /// Runs while a write waits.
+    /// Runs while a write is pending.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
