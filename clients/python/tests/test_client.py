@@ -98,7 +98,8 @@ def test_post_waits_for_the_answer(client: Colloquy, thread: str) -> None:
 def test_a_stream_yields_each_event_once(client: Colloquy, thread: str) -> None:
     events = list(client.stream(thread, WORDS, assistant_id="demo"))
     assert text_of(events) == events[-1].data["output"] == f"Echo: {WORDS}"
-    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    numbers = [event.number for event in events]
+    assert numbers == sorted(set(numbers))
 
 
 def test_a_stream_survives_connections_that_break(client: Colloquy, thread: str) -> None:
@@ -120,7 +121,7 @@ def test_a_post_whose_answer_was_lost_is_stored_once(client: Colloquy, thread: s
 def test_a_run_is_followed_from_any_event(client: Colloquy, thread: str) -> None:
     run = client.start(thread, "Later", assistant_id="demo")
     events = list(client.follow(thread, run["id"]))
-    assert list(client.follow(thread, run["id"], after=2)) == events[2:]
+    assert list(client.follow(thread, run["id"], after=events[1].number)) == events[2:]
     assert client.cancel(thread, run["id"])["status"] == "completed"
     assert [run["id"] for run in client.runs(thread)] == [run["id"]]
 

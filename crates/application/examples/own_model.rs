@@ -23,8 +23,8 @@ use colloquy_application::testing::fakes::Memory;
 use colloquy_application::threads::NewThread;
 use colloquy_application::{Error, Settings, UseCases};
 use colloquy_domain::{
-    Actor, AssistantName, AssistantRef, Email, FinishReason, MessageContent, ModelName,
-    RunErrorCode, RunEventKind, Usage, Violation,
+    Actor, AssistantName, AssistantRef, ContentPart, Email, FinishReason, MessageContent,
+    ModelName, RunErrorCode, RunEventKind, Usage, Violation,
 };
 use futures_util::{StreamExt as _, stream};
 
@@ -109,7 +109,12 @@ async fn main() -> Result<(), BoxError> {
     let mut said = Vec::new();
     while let Some(events) = follower.next().await? {
         for event in events {
-            if let RunEventKind::MessageDelta { text, .. } = event.kind {
+            if let RunEventKind::MessageDelta {
+                part: ContentPart::Text,
+                text,
+                ..
+            } = event.kind
+            {
                 println!("{} {text:?}", event.number);
                 said.push(text);
             }

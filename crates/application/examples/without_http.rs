@@ -23,8 +23,8 @@ use colloquy_application::testing::fakes::{Memory, Script, ScriptedModel};
 use colloquy_application::threads::NewThread;
 use colloquy_application::{Settings, UseCases};
 use colloquy_domain::{
-    Actor, AssistantName, AssistantRef, Email, FinishReason, Instructions, MessageContent,
-    ModelName, Role, RunEventKind, RunStatus,
+    Actor, AssistantName, AssistantRef, ContentPart, Email, FinishReason, Instructions,
+    MessageContent, ModelName, Role, RunEventKind, RunStatus,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -91,7 +91,11 @@ async fn ask(service: &UseCases) -> Result<(), BoxError> {
         for event in events {
             match event.kind {
                 RunEventKind::Started { message, .. } => println!("Ada: {}", message.content),
-                RunEventKind::MessageDelta { text, .. } => {
+                RunEventKind::MessageDelta {
+                    part: ContentPart::Text,
+                    text,
+                    ..
+                } => {
                     println!("  {:>2}  {text:?}", event.number);
                     said.push_str(&text);
                 }

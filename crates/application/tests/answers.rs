@@ -18,6 +18,7 @@ use colloquy_application::testing::fakes::{
     KnownParaphrases, LetterEmbedder, ManualClock, Memory, MemoryAnswers, Mood,
 };
 use colloquy_application::testing::samples::Samples;
+use colloquy_application::testing::steps::{RunSteps as _, SavedRun};
 use colloquy_domain::{
     AnswerLifetime, Assistant, CacheHit, CacheScope, FinishReason, Instructions, Message,
     MessageKind, ModelName, Similarity, SimilarityThreshold, Temperature, User, UserId,

@@ -71,7 +71,7 @@ async fn a_question_is_answered_once() {
     while let Some(more) = follower.next().await.unwrap() {
         events.extend(more);
     }
-    assert_eq!(events.len(), 4, "started, delta, completed, ended");
+    assert_eq!(events.len(), 5, "started, begun, delta, completed, ended");
     let outcome = started.wait().await.unwrap();
     assert_eq!(
         (outcome.run.usage, outcome.run.finish_reason),

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{
-    AbandonedRuns, FinishedRun, ForcedEnd, InstanceId, Observer, PortError, RunEnd, RunRepository,
-    RunStart, RunSummary, SavedRun, UserChanges,
+    AbandonedRuns, ActiveRun, Committed, Expected, InstanceId, Observer, PortError, RunCommit,
+    RunRepository, RunSummary, UserChanges,
 };
 use colloquy_application::testing::fakes::Script;
 use colloquy_application::{Error, Ports, Settings, UseCases};
@@ -29,8 +29,12 @@ struct Endless {
 
 #[async_trait]
 impl RunRepository for Endless {
-    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError> {
-        self.runs.start(start).await
+    async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError> {
+        if matches!(commit.expected, Expected::HeldBy { .. }) {
+            self.tries.fetch_add(1, Ordering::Relaxed);
+            return Err(PortError::other("no room for this"));
+        }
+        self.runs.commit(commit).await
     }
 
     async fn renew(
@@ -42,21 +46,12 @@ impl RunRepository for Endless {
         self.runs.renew(holder, runs, expires_at).await
     }
 
-    async fn finish(&self, _end: &RunEnd) -> Result<FinishedRun, PortError> {
-        self.tries.fetch_add(1, Ordering::Relaxed);
-        Err(PortError::other("no room for this"))
+    async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError> {
+        self.runs.abandoned(abandoned).await
     }
 
-    async fn force_end(&self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
-        self.runs.force_end(run, end).await
-    }
-
-    async fn interrupt(
-        &self,
-        abandoned: AbandonedRuns,
-        end: &ForcedEnd,
-    ) -> Result<Vec<RunId>, PortError> {
-        self.runs.interrupt(abandoned, end).await
+    async fn active(&self, id: RunId) -> Result<Option<ActiveRun>, PortError> {
+        self.runs.active(id).await
     }
 
     async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {

@@ -1,3 +1,5 @@
+//! Messages of a thread.
+
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
@@ -28,6 +30,46 @@ pub struct Message {
     pub assistant_id: Option<AssistantId>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
+}
+
+/// A message that its thread does not have yet. The content has no NUL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// See [`Message::id`].
+    pub id: MessageId,
+    /// See [`Message::kind`].
+    pub kind: MessageKind,
+    /// See [`Message::content`].
+    pub content: String,
+    /// What the model thought before it said that, kept beside the message. Without NUL.
+    pub reasoning: Option<String>,
+    /// See [`Message::status`].
+    pub status: MessageStatus,
+    /// See [`Message::tool_call`].
+    pub tool_call: Option<Box<AnsweredCall>>,
+    /// See [`Message::assistant_id`].
+    pub assistant_id: Option<AssistantId>,
+    /// See [`Message::created_at`].
+    pub created_at: DateTime<Utc>,
+}
+
+impl NewMessage {
+    /// The message as it stands in its thread.
+    #[must_use]
+    pub fn placed(self, thread_id: ThreadId, run_id: RunId, position: u64) -> Message {
+        Message {
+            id: self.id,
+            thread_id,
+            position,
+            kind: self.kind,
+            content: self.content,
+            status: self.status,
+            tool_call: self.tool_call,
+            run_id: Some(run_id),
+            assistant_id: self.assistant_id,
+            created_at: self.created_at,
+        }
+    }
 }
 
 named! {

@@ -1,7 +1,9 @@
+//! Runs, and how they end.
+
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
-use crate::{AssistantId, CachedRun, OutputFormat, RunId, ThreadId, UserId};
+use crate::{AssistantId, CachedRun, Message, MessageKind, OutputFormat, RunId, ThreadId, UserId};
 
 /// One answering of a message: from the moment the message is saved to its end, whoever listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +28,22 @@ pub struct Run {
     pub usage: Option<Usage>,
     /// Set when its answer was given before.
     pub cache: Option<CachedRun>,
+    /// Until when it waits for an action; set while it is paused.
+    pub expires_at: Option<DateTime<Utc>>,
     /// When the message was saved.
     pub created_at: DateTime<Utc>,
     /// When it ended; set once it has.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Run {
+    /// Which of the run's messages, in order, is its answer: the last one of a completed run.
+    #[must_use]
+    pub fn output<'a>(&self, messages: &'a [Message]) -> Option<&'a Message> {
+        let is_complete = self.status == RunStatus::Completed;
+        let last = messages.last().filter(|_| is_complete);
+        last.filter(|message| message.kind == MessageKind::Ai)
+    }
 }
 
 named! {
@@ -37,12 +51,24 @@ named! {
     RunStatus {
         /// A process works on it, or did until a moment ago.
         InProgress = "in_progress",
+        /// It is paused until somebody outside the service acts.
+        RequiresAction = "requires_action",
         /// The answer is stored.
         Completed = "completed",
         /// It ended without a whole answer.
         Failed = "failed",
         /// Somebody ended it.
         Cancelled = "cancelled",
+        /// It was paused, and nobody acted in time.
+        Expired = "expired",
+    }
+}
+
+impl RunStatus {
+    /// Whether the run goes on or may go on; its thread takes no other run meanwhile.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::InProgress | Self::RequiresAction)
     }
 }
 
@@ -131,11 +157,22 @@ impl From<RunErrorCode> for RunError {
     }
 }
 
-/// What a provider counted for a run, in its own tokens.
+/// What a provider counted, in its own tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Tokens of instructions and history.
     pub input_tokens: u64,
     /// Tokens of the answer.
     pub output_tokens: u64,
+}
+
+impl Usage {
+    /// The sum of both.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+        }
+    }
 }

@@ -146,7 +146,8 @@ pub struct ToolCall {
     pub name: String,
     /// Arguments; JSON if the model complies.
     pub arguments: String,
-    /// Opaque provider data that must accompany the call for the rest of the run; not stored.
+    /// Opaque provider data that must accompany the call for the rest of the run; kept in the run's
+    /// log, not in messages.
     pub signature: Option<String>,
 }
 

@@ -5,10 +5,8 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::Values;
-use sea_orm::sqlx::postgres::{PgArguments, PgRow};
-use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::{
-    self, AssertSqlSafe, Connection as _, Executor as _, PgConnection, Postgres, SqliteConnection,
+    self, AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection,
 };
 use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
@@ -147,19 +145,6 @@ impl Connection {
         self.take_result(result, DbErr::Query)
     }
 
-    /// The rows of a statement that is written for PostgreSQL.
-    pub(crate) async fn query_postgres(
-        &mut self,
-        query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<Vec<PgRow>, DbErr> {
-        self.expect_result();
-        let result = match self.raw.as_mut() {
-            Some(Raw::Postgres(raw)) => query.fetch_all(&mut **raw).await,
-            _ => Err(gone()),
-        };
-        self.take_result(result, DbErr::Query)
-    }
-
     /// Runs work on SQLite's connection that begins and ends its own transaction.
     pub(crate) async fn with_sqlite<T>(
         &mut self,
@@ -173,11 +158,6 @@ impl Connection {
         };
         self.state.in_transaction = result.is_err();
         self.take_result(result, DbErr::Query)
-    }
-
-    /// Whether the connection can be used again as it is.
-    pub(crate) const fn is_clean(&self) -> bool {
-        self.state.is_clean() && !self.state.is_broken
     }
 
     const fn expect_result(&mut self) {

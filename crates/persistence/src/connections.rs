@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
-use sea_orm::sqlx::query::Query;
+use sea_orm::sqlx::postgres::PgPoolOptions;
 use sea_orm::sqlx::sqlite::SqlitePoolOptions;
 use sea_orm::sqlx::{self, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 use sea_orm::{
@@ -20,7 +19,6 @@ use tokio::time::timeout;
 
 use crate::connection::Connection;
 use crate::detached::finish_even_if_dropped;
-use crate::error::Failure;
 
 /// How long an idle connection to PostgreSQL may take to answer before it counts as dead.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -135,14 +133,6 @@ impl Connections {
         raw.discard();
         self.idle.take_all().into_iter().for_each(Raw::discard);
         None
-    }
-
-    /// The rows of a statement that is written for PostgreSQL.
-    pub(crate) async fn query_postgres(
-        &self,
-        query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<Vec<PgRow>, Failure> {
-        Ok(self.acquire().await?.query_postgres(query).await?)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::connections::{Connections, Pool};
 use crate::error::{ConnectError, Failure};
 use crate::place::Place;
-use crate::script::Scripts;
+use crate::sqlite_batch::Batches;
 use crate::transaction::Transaction;
 use crate::writability::Writability;
 use crate::{migrate, postgres, sqlite};
@@ -43,7 +43,7 @@ pub struct Database {
     /// A single connection on SQLite.
     writer: Connections,
     /// SQLite only; shares the writer's connection.
-    scripts: Option<Scripts>,
+    batches: Option<Batches>,
     operation_timeout: Duration,
     place: Place,
     in_progress: Level,
@@ -54,8 +54,8 @@ pub struct Database {
 pub(crate) enum AtOnce<'a> {
     /// As one statement that writes to several tables.
     Postgres(&'a Connections),
-    /// As a script.
-    Sqlite(&'a Scripts),
+    /// As a batch of statements.
+    Sqlite(&'a Batches),
 }
 
 /// How often a transaction is tried that PostgreSQL aborts in favour of another.
@@ -89,11 +89,11 @@ impl Database {
             return Err(ConnectError::UnsupportedUrl);
         };
         let is_sqlite = writer.get_database_backend() == DbBackend::Sqlite;
-        let scripts = is_sqlite.then(|| Scripts::on(writer.clone()));
+        let batches = is_sqlite.then(|| Batches::on(writer.clone()));
         Ok(Self {
             reader,
             writer,
-            scripts,
+            batches,
             operation_timeout: options.operation_timeout,
             place,
             in_progress: Level::default(),
@@ -145,8 +145,8 @@ impl Database {
 
     /// How to write a whole transaction in one call, within [`write`](Self::write).
     pub(crate) fn at_once(&self) -> AtOnce<'_> {
-        match &self.scripts {
-            Some(scripts) => AtOnce::Sqlite(scripts),
+        match &self.batches {
+            Some(batches) => AtOnce::Sqlite(batches),
             None => AtOnce::Postgres(&self.writer),
         }
     }

@@ -2,8 +2,8 @@
 //! order: users, threads, runs by ID.
 
 use colloquy_application::ports::{InstanceId, PortError};
-use colloquy_domain::{AssistantId, RunId, UserId};
-use sea_orm::sea_query::{LockType, Query, SimpleExpr};
+use colloquy_domain::{AssistantId, RunId, ThreadId, UserId};
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
@@ -14,25 +14,17 @@ use crate::entities::{assistants, threads, users};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// Locks the row of the run's thread; `NotFound` when it was deleted, and the run with it.
-pub(crate) async fn lock_thread_of(transaction: &Transaction, run: RunId) -> Result<(), Failure> {
-    threads::Entity::find()
-        .filter(is_thread_of(run))
+/// Locks the thread's row; `NotFound` when it was deleted.
+pub(crate) async fn lock_thread(
+    transaction: &Transaction,
+    thread: ThreadId,
+) -> Result<(), Failure> {
+    threads::Entity::find_by_id(thread.as_uuid())
         .lock(LockType::NoKeyUpdate)
         .one(transaction)
         .await?
         .ok_or(PortError::NotFound)?;
     Ok(())
-}
-
-/// The condition that a thread is the run's.
-pub(crate) fn is_thread_of(run: RunId) -> SimpleExpr {
-    let thread = Query::select()
-        .column(Column::ThreadId)
-        .from(Entity)
-        .and_where(COLUMN.id.eq(run.as_uuid()))
-        .take();
-    threads::COLUMN.id.in_subquery(thread)
 }
 
 /// Takes advisory locks for these hashes, which need not have rows, until the transaction ends.

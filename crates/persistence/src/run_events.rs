@@ -1,13 +1,14 @@
+//! The event logs of runs.
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use colloquy_application::ports::{
-    InstanceId, PortError, RunEventRepository, RunEvents, SpokenMessages,
-};
+use colloquy_application::ports::{InstanceId, PortError, RunEventRepository, RunEvents};
 use colloquy_domain::{Message, MessageId, Run, RunEvent, RunId};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ActiveModelTrait as _, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -71,7 +72,7 @@ impl RunEventRepository for SeaRunEventRepository {
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// Adds rows to the logs of their runs.
-pub(crate) async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
+async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         Entity::insert_many(rows.iter().cloned())
             .exec_without_returning(transaction)
@@ -80,26 +81,6 @@ pub(crate) async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Re
     Ok(())
 }
 
-/// What was said in the run, as its log has it.
-pub(crate) async fn spoken(
-    transaction: &Transaction,
-    run: RunId,
-) -> Result<SpokenMessages, Failure> {
-    let (mut spoken, mut after) = (SpokenMessages::new(), 0);
-    loop {
-        let events = page(transaction, run, after, PAGE_EVENTS).await?;
-        let Some(last) = events.last() else {
-            return Ok(spoken);
-        };
-        after = last.number;
-        for event in &events {
-            spoken.take(&event.kind);
-        }
-    }
-}
-
-/// How many events of a log are held at once.
-const PAGE_EVENTS: u32 = 1_000;
 /// How many bytes of text they have at the most, unless the first row alone has more.
 const PAGE_BYTES: i64 = 1024 * 1024;
 
@@ -275,6 +256,12 @@ pub(crate) async fn forget(
         .filter(COLUMN.kind.ne(run_events::ENDED))
         .exec(transaction)
         .await?;
+    let requests = Entity::find()
+        .filter(COLUMN.run_id.eq(run))
+        .filter(COLUMN.kind.eq(run_events::TOOLS_REQUESTED));
+    for row in requests.all(transaction).await? {
+        row.without_call(message)?.update(transaction).await?;
+    }
     Ok(())
 }
 

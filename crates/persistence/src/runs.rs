@@ -1,8 +1,10 @@
+//! Runs in a database.
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{
-    AbandonedRuns, FinishedRun, ForcedEnd, InstanceId, PortError, RunEnd, RunRepository, RunStart,
-    SavedRun,
+    AbandonedRuns, ActiveRun, Committed, Expected, Idempotency, InstanceId, PortError, RunCommit,
+    RunRepository,
 };
 use colloquy_domain::{Run, RunId, ThreadId};
 use sea_orm::sea_query::SimpleExpr;
@@ -12,12 +14,12 @@ use uuid::Uuid;
 use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find};
 use crate::locks::lock_held;
 use crate::rows::all;
-use crate::{Database, run_ends, run_starts};
+use crate::{Database, run_commits};
 
 /// Keeps the runs in a [`Database`].
 ///
-/// Everything that begins or ends a run locks its thread's row first: writers to one thread pass
-/// one by one, and those to different threads do not meet.
+/// Every transition of a run locks its thread's row first: writers to one thread pass one by one, and
+/// those to different threads do not meet.
 #[derive(Debug, Clone)]
 pub struct SeaRunRepository {
     database: Database,
@@ -33,15 +35,22 @@ impl SeaRunRepository {
 
 #[async_trait]
 impl RunRepository for SeaRunRepository {
-    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError> {
-        if let Some(known) = self.known(start).await? {
-            return Ok(SavedRun::Known(known));
+    async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError> {
+        let Expected::New {
+            idempotency: Some(asked),
+            ..
+        } = &commit.expected
+        else {
+            return self.write(commit).await;
+        };
+        if let Some(known) = self.known(commit, asked).await? {
+            return Ok(Committed::Known(known));
         }
-        match self.insert(start).await {
+        match self.write(commit).await {
             // The same request may have been stored since, and be what is in the way.
-            Err(conflict @ PortError::Conflict(_)) => match self.known(start).await? {
-                Some(known) => Ok(SavedRun::Known(known)),
-                None if self.frees_key(start).await? => self.insert(start).await,
+            Err(conflict @ PortError::Conflict(_)) => match self.known(commit, asked).await? {
+                Some(known) => Ok(Committed::Known(known)),
+                None if self.frees_key(commit, asked).await? => self.write(commit).await,
                 None => Err(conflict),
             },
             result => result,
@@ -73,54 +82,33 @@ impl RunRepository for SeaRunRepository {
             .await
     }
 
-    async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
+    async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError> {
+        let rows = Entity::find().filter(is_abandoned(abandoned));
         self.database
-            .write(|| async {
-                if let Some(number) = end.log_end {
-                    let finished = run_ends::finish_at_once(&self.database, end, number);
-                    if let Some(finished) = finished.await? {
-                        return Ok(finished);
-                    }
-                }
-                let transaction = self.database.begin().await?;
-                let finished = run_ends::finish(&transaction, end).await?;
-                transaction.commit().await?;
-                Ok(finished)
+            .read(async {
+                let ids: Vec<Uuid> = rows
+                    .select_only()
+                    .column(Column::Id)
+                    .into_tuple()
+                    .all(self.database.reader())
+                    .await?;
+                Ok(ids.into_iter().map(RunId::from_uuid).collect())
             })
             .await
     }
 
-    async fn force_end(&self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
-        match self
-            .end_if(run, COLUMN.lease_holder.is_not_null(), end)
-            .await?
-        {
-            Some(ended) => Ok(ended),
-            None => self.find(run).await?.ok_or(PortError::NotFound),
-        }
-    }
-
-    async fn interrupt(
-        &self,
-        abandoned: AbandonedRuns,
-        end: &ForcedEnd,
-    ) -> Result<Vec<RunId>, PortError> {
-        let mut ended = Vec::new();
-        let mut failure = None;
-        for run in self.abandoned(abandoned).await? {
-            // One that was renewed, ended or deleted meanwhile is passed over.
-            match self.end_if(run, is_abandoned(abandoned), end).await {
-                Ok(Some(_)) => ended.push(run),
-                Ok(None) | Err(PortError::NotFound) => {}
-                Err(error @ PortError::Unavailable(_)) => return Err(error),
-                // One that cannot be ended must not keep the others busy.
-                Err(error) => failure = Some(error),
-            }
-        }
-        match failure {
-            Some(error) if ended.is_empty() => Err(error),
-            _ => Ok(ended),
-        }
+    async fn active(&self, id: RunId) -> Result<Option<ActiveRun>, PortError> {
+        let rows = find().filter(COLUMN.id.eq(id.as_uuid()));
+        self.database
+            .read(async {
+                let Some(model) = rows.one(self.database.reader()).await? else {
+                    return Ok(None);
+                };
+                let lease = model.lease();
+                let run = Run::try_from(model)?;
+                Ok(run.status.is_active().then_some(ActiveRun { run, lease }))
+            })
+            .await
     }
 
     async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {
@@ -155,77 +143,48 @@ impl SeaRunRepository {
             .await
     }
 
-    async fn known(&self, start: &RunStart) -> Result<Option<Run>, PortError> {
+    async fn known(
+        &self,
+        commit: &RunCommit,
+        asked: &Idempotency,
+    ) -> Result<Option<Run>, PortError> {
+        let Some(user) = commit.run.user_id else {
+            return Ok(None);
+        };
         self.database
-            .read(run_starts::known(self.database.reader(), start))
+            .read(run_commits::known(self.database.reader(), user, asked))
             .await
     }
 
-    /// Takes the start's key from a run whose thread was deleted; whether there was one.
-    async fn frees_key(&self, start: &RunStart) -> Result<bool, PortError> {
+    /// Takes the key from a run whose thread was deleted; whether there was one.
+    async fn frees_key(&self, commit: &RunCommit, asked: &Idempotency) -> Result<bool, PortError> {
+        let Some(user) = commit.run.user_id else {
+            return Ok(false);
+        };
         self.database
             .write(|| async {
                 let transaction = self.database.begin().await?;
-                let freed = run_starts::free_key(&transaction, start).await?;
+                let freed = run_commits::free_key(&transaction, user, asked).await?;
                 transaction.commit().await?;
                 Ok(freed)
             })
             .await
     }
 
-    async fn insert(&self, start: &RunStart) -> Result<SavedRun, PortError> {
-        self.database
-            .write(|| async {
-                let message = run_starts::insert_at_once(&self.database, start);
-                if let Some(message) = message.await? {
-                    return Ok(SavedRun::New(message));
-                }
-                let transaction = self.database.begin().await?;
-                let message = run_starts::insert(&transaction, start).await?;
-                transaction.commit().await?;
-                Ok(SavedRun::New(message))
-            })
-            .await
-    }
-
-    /// Ends the run if the condition holds for it, whoever works on it.
-    async fn end_if(
-        &self,
-        run: RunId,
-        condition: SimpleExpr,
-        end: &ForcedEnd,
-    ) -> Result<Option<Run>, PortError> {
-        self.database
-            .write(|| async {
-                let transaction = self.database.begin().await?;
-                let ended = run_ends::force(&transaction, run, condition.clone(), end).await?;
-                transaction.commit().await?;
-                Ok(ended)
-            })
-            .await
-    }
-
-    async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError> {
-        let rows = Entity::find().filter(is_abandoned(abandoned));
-        self.database
-            .read(async {
-                let ids: Vec<Uuid> = rows
-                    .select_only()
-                    .column(Column::Id)
-                    .into_tuple()
-                    .all(self.database.reader())
-                    .await?;
-                Ok(ids.into_iter().map(RunId::from_uuid).collect())
-            })
-            .await
+    async fn write(&self, commit: &RunCommit) -> Result<Committed, PortError> {
+        let written = self
+            .database
+            .write(|| run_commits::commit(&self.database, commit));
+        Ok(Committed::Written(written.await?))
     }
 }
 
-/// Only a run in progress has a lease.
+/// Only a run in progress has a lease, and only a paused one waits.
 fn is_abandoned(abandoned: AbandonedRuns) -> SimpleExpr {
     match abandoned {
         AbandonedRuns::ExpiredBefore(moment) => COLUMN.lease_expires_at.lt(moment),
         AbandonedRuns::HeldBy(InstanceId(holder)) => COLUMN.lease_holder.eq(holder),
+        AbandonedRuns::WaitedUntil(moment) => COLUMN.expires_at.lt(moment),
     }
 }
 
@@ -255,12 +214,14 @@ mod tests {
         let abandoned = |how| Entity::find().filter(is_abandoned(how));
         let expired = abandoned(AbandonedRuns::ExpiredBefore(moment(0)));
         let lost = abandoned(AbandonedRuns::HeldBy(make.instance()));
-        let of_user = run_starts::active_of(make.user_id());
+        let forgotten = abandoned(AbandonedRuns::WaitedUntil(moment(0)));
+        let of_user = run_commits::in_progress_of(make.user_id());
         for (_place, database) in databases().await {
             for (rows, index) in [
                 (&rows_after(thread, after, 100), "runs_thread_id_id_idx"),
                 (&expired, "runs_lease_expires_at_idx"),
                 (&lost, "runs_lease_holder_idx"),
+                (&forgotten, "runs_expires_at_idx"),
                 (&of_user, "runs_active_user_id_idx"),
             ] {
                 assert_served_by(&database, rows, index).await;

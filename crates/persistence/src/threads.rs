@@ -14,7 +14,7 @@ use crate::deletions::{self, Deleted};
 use crate::entities::threads::{ActiveModel, COLUMN, Column, Entity, find};
 use crate::locks::{keep_assistant, keep_user};
 use crate::rows::{all, expect_found};
-use crate::{Database, presence, run_ends};
+use crate::{Database, presence, run_commits};
 
 /// Stores threads in a [`Database`].
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl ThreadRepository for SeaThreadRepository {
                 let transaction = self.database.begin().await?;
                 let deletion = Entity::delete_by_id(id.as_uuid());
                 expect_found(deletion.exec(&transaction).await?.rows_affected)?;
-                run_ends::drop_active(&transaction, id).await?;
+                run_commits::drop_active(&transaction, id).await?;
                 deletions::note(&transaction, Deleted::Thread, id.as_uuid()).await?;
                 transaction.commit().await?;
                 Ok(())

@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use colloquy_domain::{
-    AnsweredCall, AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
-};
+use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
 
 use super::PortError;
 
@@ -152,45 +149,4 @@ pub fn text_bytes(message: &Message) -> u64 {
         answered.call.id.len() + answered.call.name.len() + answered.call.arguments.len()
     });
     (message.content.len() + call) as u64
-}
-
-/// A message without a position. The content contains no NUL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewMessage {
-    /// See [`Message::id`].
-    pub id: MessageId,
-    /// See [`Message::kind`].
-    pub kind: MessageKind,
-    /// See [`Message::content`].
-    pub content: String,
-    /// Reasoning before the message, stored beside it: see [`MessageRepository::reasoning`].
-    /// Contains no NUL.
-    pub reasoning: Option<String>,
-    /// See [`Message::status`].
-    pub status: MessageStatus,
-    /// See [`Message::tool_call`].
-    pub tool_call: Option<Box<AnsweredCall>>,
-    /// See [`Message::assistant_id`].
-    pub assistant_id: Option<AssistantId>,
-    /// See [`Message::created_at`].
-    pub created_at: DateTime<Utc>,
-}
-
-impl NewMessage {
-    /// The message at its position in a thread.
-    #[must_use]
-    pub fn placed(self, thread_id: ThreadId, run_id: RunId, position: u64) -> Message {
-        Message {
-            id: self.id,
-            thread_id,
-            position,
-            kind: self.kind,
-            content: self.content,
-            status: self.status,
-            tool_call: self.tool_call,
-            run_id: Some(run_id),
-            assistant_id: self.assistant_id,
-            created_at: self.created_at,
-        }
-    }
 }

@@ -21,7 +21,6 @@ mod page;
 mod readings;
 mod runs;
 mod sign_ins;
-mod spoken;
 mod system;
 mod threads;
 mod tokens;
@@ -33,6 +32,7 @@ pub use answers::{
 };
 pub use assistants::{AssistantChange, AssistantRepository, AssistantScope, assistant_bytes};
 pub use blobs::{BlobKey, BlobStore};
+pub use colloquy_domain::NewMessage;
 pub use deletions::DeletionRepository;
 pub use embedding::{Embedder, Embedding, InvalidEmbedding};
 pub use error::{BoxError, Constraint, PortError};
@@ -43,7 +43,7 @@ pub use images::{
 };
 pub use matcher::QuestionMatcher;
 pub use messages::{
-    MessagePage, MessageRepository, MessageScope, MessagesFrom, NewMessage, Reasoning, text_bytes,
+    MessagePage, MessageRepository, MessageScope, MessagesFrom, Reasoning, text_bytes,
 };
 pub use models::{
     ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
@@ -53,11 +53,10 @@ pub use observer::{LookupOutcome, Observer, RunSummary, ToolOutcome};
 pub use page::{MAX_PAGE_BYTES, OffsetList, OffsetPage};
 pub use readings::{Counted, Level, Reading, ReadingKind, Readings};
 pub use runs::{
-    AbandonedRuns, FinishedRun, ForcedEnd, Idempotency, InstanceId, Lease, RunEnd, RunRepository,
-    RunStart, SavedRun,
+    AbandonedRuns, ActiveRun, Committed, Expected, Idempotency, InstanceId, Lease, RunCommit,
+    RunRepository,
 };
 pub use sign_ins::{AccountKey, PastAttempt, PlaceKey, SignInAttempt, SignInRepository};
-pub use spoken::SpokenMessages;
 pub use system::{Clock, IdGenerator, SecretGenerator};
 pub use threads::{
     ThreadActivity, ThreadChanges, ThreadOrder, ThreadQuery, ThreadRepository, ThreadScope,

@@ -1,3 +1,5 @@
+//! The runs that this process works on.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -19,9 +21,9 @@ pub(super) struct ActiveRun {
     pub(super) actor: Actor,
     /// The assistant that answers.
     pub(super) assistant: AssistantId,
-    pub(super) log: RunLog,
+    pub(super) log: Arc<RunLog>,
     /// Held while events of the run are being stored, so that they are stored in order.
-    pub(super) storing: tokio::sync::Mutex<()>,
+    pub(super) writing: tokio::sync::Mutex<()>,
     /// Cancelled once the store has been away for so long that nobody should wait for the end.
     pub(super) store_is_away: CancellationToken,
     stop: CancellationToken,
@@ -34,8 +36,8 @@ impl ActiveRun {
             id,
             actor,
             assistant,
-            log,
-            storing: tokio::sync::Mutex::default(),
+            log: Arc::new(log),
+            writing: tokio::sync::Mutex::default(),
             store_is_away: CancellationToken::new(),
             stop: CancellationToken::new(),
             reason: OnceLock::new(),

@@ -1,26 +1,26 @@
+//! What a model says in a run.
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use colloquy_domain::{FinishReason, MessageId, RunEventKind, ToolCall};
+use colloquy_domain::{ContentPart, FinishReason, MessageId, RunEventKind, ToolCall};
 
 use super::log::RunLog;
-use super::meter::Meter;
 use super::thoughts::Thoughts;
 use crate::answers::NewAnswer;
 use crate::ports::{ChatEnd, IdGenerator};
 
-/// What a model says in a run, utterance by utterance: between two it uses tools. The text goes
-/// straight into the run's log, where it also stays when a model call fails.
+/// What a model says in a run, utterance by utterance. It goes straight into the run's log, where it
+/// also stays when a model call fails.
 pub(super) struct Answer<'a> {
-    /// The message that is being said.
-    pub(super) message_id: MessageId,
-    /// Why the model stopped, once it has.
+    /// Why the model stopped in the newest round, once it has.
     pub(super) finish_reason: Option<FinishReason>,
     /// Whether it has called a tool.
     pub(super) has_called_tools: bool,
-    /// Messages that turned out to be no answer.
-    pub(super) discarded: Vec<MessageId>,
     pub(super) log: &'a RunLog,
+    /// The message that is being said, and its round.
+    message_id: MessageId,
+    round: u32,
     /// The calls of this utterance.
     calls: Vec<ToolCall>,
     /// Of all calls of the run.
@@ -28,7 +28,6 @@ pub(super) struct Answer<'a> {
     bytes: usize,
     max_bytes: usize,
     ids: &'a dyn IdGenerator,
-    meter: &'a Meter,
     thoughts: Thoughts,
 }
 
@@ -36,26 +35,40 @@ pub(super) struct Answer<'a> {
 const MAX_ID_BYTES: usize = 128;
 
 impl<'a> Answer<'a> {
-    pub(super) fn new(
-        max_bytes: usize,
-        log: &'a RunLog,
-        ids: &'a dyn IdGenerator,
-        meter: &'a Meter,
-    ) -> Self {
+    pub(super) fn new(max_bytes: usize, log: &'a RunLog, ids: &'a dyn IdGenerator) -> Self {
+        let state = log.fold();
+        let ids_of_calls = state.calls().map(|it| it.requested.call.id.clone());
         Self {
-            message_id: MessageId::from_uuid(ids.next_id()),
-            finish_reason: None,
-            has_called_tools: false,
-            discarded: Vec::new(),
+            finish_reason: state.finish_reason(),
+            has_called_tools: state.calls().next().is_some(),
             log,
+            message_id: MessageId::from_uuid(ids.next_id()),
+            round: state.round(),
             calls: Vec::new(),
-            call_ids: HashSet::new(),
+            call_ids: ids_of_calls.collect(),
             bytes: 0,
             max_bytes,
             ids,
-            meter,
             thoughts: Thoughts::default(),
         }
+    }
+
+    /// Begins an utterance.
+    pub(super) fn begin(&mut self, round: u32) {
+        self.message_id = MessageId::from_uuid(self.ids.next_id());
+        self.round = round;
+        self.finish_reason = None;
+        self.thoughts = Thoughts::default();
+        self.calls.clear();
+        self.log.push(RunEventKind::UtteranceBegan {
+            message_id: self.message_id,
+            round,
+        });
+    }
+
+    /// The round of the newest utterance.
+    pub(super) const fn round(&self) -> u32 {
+        self.round
     }
 
     /// Adds what the model says as far as there is room for it; whether there was for all. What it
@@ -67,24 +80,21 @@ impl<'a> Answer<'a> {
 
     /// Adds to what the model thinks as far as there is room for it; whether there was for all.
     pub(super) fn think(&mut self, reasoning: &str) -> bool {
-        let reasoning = without_nul(reasoning);
-        let fitting = self.fitting(&reasoning);
-        self.bytes += fitting.len();
-        self.log.think(self.message_id, fitting);
-        fitting.len() == reasoning.len()
-    }
-
-    fn fitting<'t>(&self, text: &'t str) -> &'t str {
-        &text[..text.floor_char_boundary(self.max_bytes - self.bytes)]
+        self.add(ContentPart::Reasoning, reasoning)
     }
 
     fn say(&mut self, text: &str) -> bool {
+        self.add(ContentPart::Text, text)
+    }
+
+    fn add(&mut self, part: ContentPart, text: &str) -> bool {
         let text = without_nul(text);
-        let fitting = self.fitting(&text);
+        let fitting = &text[..text.floor_char_boundary(self.max_bytes - self.bytes)];
         if !fitting.is_empty() {
             self.bytes += fitting.len();
             self.log.push(RunEventKind::MessageDelta {
                 message_id: self.message_id,
+                part,
                 text: fitting.to_owned(),
             });
         }
@@ -107,6 +117,8 @@ impl<'a> Answer<'a> {
         }
         call.name = without_nul(&call.name).into_owned();
         call.arguments = without_nul(&call.arguments).into_owned();
+        // The log keeps it; what the stores cannot hold is no signature.
+        call.signature = call.signature.filter(|signature| !signature.contains('\0'));
         self.call_ids.insert(call.id.clone());
         self.calls.push(call);
         true
@@ -114,9 +126,6 @@ impl<'a> Answer<'a> {
 
     /// Notes the end that the model gave.
     pub(super) fn end(&mut self, end: ChatEnd) {
-        if let Some(usage) = end.usage {
-            self.meter.add(usage);
-        }
         let rest = self.thoughts.end();
         self.say(&rest);
         self.finish_reason = Some(end.finish_reason);
@@ -124,6 +133,7 @@ impl<'a> Answer<'a> {
 
     /// Says the whole of an answer that was given before.
     pub(super) fn repeat(&mut self, text: &str) {
+        self.begin(1);
         let is_whole = self.say(text);
         self.finish_reason = Some(if is_whole {
             FinishReason::Stop
@@ -147,9 +157,11 @@ impl<'a> Answer<'a> {
         std::mem::take(&mut self.calls)
     }
 
-    /// The text of this utterance.
+    /// The text of the newest utterance.
     pub(super) fn text(&self) -> String {
-        self.log.text_of(self.message_id)
+        let state = self.log.fold();
+        let last = state.last_utterance();
+        last.map_or_else(String::new, |utterance| utterance.text.clone())
     }
 
     /// The answer as the cache judges it.
@@ -159,19 +171,6 @@ impl<'a> Answer<'a> {
             finish_reason: self.finish_reason,
             has_used_tools: self.has_called_tools,
         }
-    }
-
-    /// Begins the next utterance.
-    pub(super) fn go_on(&mut self) {
-        self.message_id = MessageId::from_uuid(self.ids.next_id());
-        self.finish_reason = None;
-        self.thoughts = Thoughts::default();
-    }
-
-    /// Begins the utterance again: the one so far is no part of the thread.
-    pub(super) fn begin_again(&mut self) {
-        self.discarded.push(self.message_id);
-        self.go_on();
     }
 }
 
@@ -188,13 +187,13 @@ pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
 mod tests {
     use colloquy_domain::ToolCall;
 
-    use super::{Answer, Meter, RunLog};
+    use super::{Answer, RunLog};
     use crate::system::UuidV7Generator;
 
     #[test]
     fn an_answer_is_cut_between_characters() {
-        let (log, meter) = (RunLog::new(), Meter::new());
-        let mut answer = Answer::new(8, &log, &UuidV7Generator, &meter);
+        let log = RunLog::new();
+        let mut answer = Answer::new(8, &log, &UuidV7Generator);
         assert!(answer.push("abc"));
         assert!(!answer.push("äöü"));
         assert_eq!(answer.text(), "abcäö");
@@ -202,16 +201,16 @@ mod tests {
 
     #[test]
     fn nul_is_replaced() {
-        let (log, meter) = (RunLog::new(), Meter::new());
-        let mut answer = Answer::new(100, &log, &UuidV7Generator, &meter);
+        let log = RunLog::new();
+        let mut answer = Answer::new(100, &log, &UuidV7Generator);
         assert!(answer.push("a\0b"));
         assert_eq!(answer.text(), "a\u{FFFD}b");
     }
 
     #[test]
     fn every_call_has_an_id_of_its_own() {
-        let (log, meter) = (RunLog::new(), Meter::new());
-        let mut answer = Answer::new(1_000, &log, &UuidV7Generator, &meter);
+        let log = RunLog::new();
+        let mut answer = Answer::new(1_000, &log, &UuidV7Generator);
         let long = "x".repeat(129);
         for id in ["one", "one", "", "two words", &long] {
             assert!(answer.call(ToolCall {
@@ -221,7 +220,6 @@ mod tests {
                 signature: None,
             }));
         }
-        answer.go_on();
         let calls = answer.take_calls();
         assert_eq!(calls[0].id, "one");
         let ids: std::collections::HashSet<_> = calls.iter().map(|call| &call.id).collect();

@@ -1,3 +1,5 @@
+//! One model call: time limits, retries and the reading of the answer.
+
 use std::time::Duration;
 
 use colloquy_domain::Usage;
@@ -5,8 +7,9 @@ use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::RunLimits;
+use super::agent_loop::Talk;
 use super::answer::Answer;
-use super::converse::Talk;
+
 use super::engine::Inner;
 use crate::ports::{ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind};
 

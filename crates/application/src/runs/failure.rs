@@ -1,7 +1,9 @@
+//! Why runs fail.
+
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use colloquy_domain::{RunErrorCode, RunStatus};
+use colloquy_domain::RunErrorCode;
 
 use crate::ports::{ModelError, ModelErrorKind, PortError};
 
@@ -10,15 +12,6 @@ use crate::ports::{ModelError, ModelErrorKind, PortError};
 pub(super) struct Failure {
     pub(super) code: RunErrorCode,
     pub(super) retry_after: Option<Duration>,
-}
-
-impl Failure {
-    pub(super) fn status(&self) -> RunStatus {
-        match self.code {
-            RunErrorCode::RunCancelled => RunStatus::Cancelled,
-            _ => RunStatus::Failed,
-        }
-    }
 }
 
 impl From<RunErrorCode> for Failure {

@@ -1,11 +1,13 @@
+//! Following a run's log.
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_domain::{Run, RunEvent, RunId};
 
-use super::active::ActiveRun;
-use super::engine::Inner;
+use super::active::{ActiveRun, ActiveRuns};
 use crate::Error;
+use crate::ports::{MessageRepository, RunEventRepository, RunRepository};
 
 /// About how many bytes of text a reader is handed at once.
 const PAGE_BYTES: usize = 64 * 1024;
@@ -16,20 +18,36 @@ const POLL: Duration = Duration::from_millis(250);
 /// Behind the end of every log.
 const BEHIND_ALL: u64 = i64::MAX as u64;
 
+/// Reads runs, from memory where this process works on them and from the store elsewhere.
+#[derive(Clone)]
+pub(super) struct RunReader {
+    pub(super) active: Arc<ActiveRuns>,
+    pub(super) runs: Arc<dyn RunRepository>,
+    pub(super) events: Arc<dyn RunEventRepository>,
+    pub(super) messages: Arc<dyn MessageRepository>,
+}
+
+impl RunReader {
+    /// The run's log from behind number `after`.
+    pub(super) fn follow(&self, run: RunId, after: u64) -> RunFollower {
+        RunFollower::new(self.clone(), run, after)
+    }
+}
+
 /// Reads a run's event log: what there is, then what comes, to the end. Between two pages it holds
 /// nothing, so that a slow reader costs nothing; it may stop, and another one go on behind any
 /// number, on any instance.
 pub struct RunFollower {
-    engine: Arc<Inner>,
+    reader: RunReader,
     run: RunId,
     after: u64,
     has_ended: bool,
 }
 
 impl RunFollower {
-    pub(super) fn new(engine: Arc<Inner>, run: RunId, after: u64) -> Self {
+    fn new(reader: RunReader, run: RunId, after: u64) -> Self {
         Self {
-            engine,
+            reader,
             run,
             after: after.min(BEHIND_ALL),
             has_ended: false,
@@ -39,7 +57,7 @@ impl RunFollower {
     /// Whether this process works on the run, and will tell of its end before it stops.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.engine.active.get(self.run).is_some()
+        self.reader.active.get(self.run).is_some()
     }
 
     /// The next events, as many as there are up to a page; `None` behind the last one. Waits for
@@ -49,7 +67,7 @@ impl RunFollower {
     /// `NotFound` when the run is gone (its thread was deleted), the store's own.
     pub async fn next(&mut self) -> Result<Option<Vec<RunEvent>>, Error> {
         while !self.has_ended {
-            let mut events = match self.engine.active.get(self.run) {
+            let mut events = match self.reader.active.get(self.run) {
                 Some(active) => live(&active, self.after).await,
                 None => Vec::new(),
             };
@@ -67,13 +85,13 @@ impl RunFollower {
 
     /// A page from the store; an empty one after a while, or behind the end.
     async fn stored(&mut self) -> Result<Vec<RunEvent>, Error> {
-        let ports = &self.engine.ports;
-        let list = || ports.events.list(self.run, self.after, PAGE_EVENTS);
+        let reader = &self.reader;
+        let list = || reader.events.list(self.run, self.after, PAGE_EVENTS);
         let events = list().await?;
         if !events.is_empty() {
             return Ok(events);
         }
-        let run = ports.runs.find(self.run).await?.ok_or(Error::NotFound)?;
+        let run = reader.runs.find(self.run).await?.ok_or(Error::NotFound)?;
         if run.finished_at.is_none() {
             tokio::time::sleep(POLL).await;
             return Ok(events);
@@ -91,7 +109,7 @@ impl RunFollower {
     pub(super) async fn end(mut self) -> Result<Run, Error> {
         self.after = BEHIND_ALL;
         while self.next().await?.is_some() {}
-        let run = self.engine.ports.runs.find(self.run).await?;
+        let run = self.reader.runs.find(self.run).await?;
         run.ok_or(Error::NotFound)
     }
 }

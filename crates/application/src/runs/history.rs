@@ -1,4 +1,9 @@
-use colloquy_domain::{Configuration, HistoryLimit, Message, MessageKind, TokenLimit, Usage};
+//! What a model is told of the conversation.
+
+use colloquy_domain::{
+    Configuration, HistoryLimit, Message, MessageKind, RunState, TokenLimit, ToolCall, Usage,
+    Utterance,
+};
 
 use crate::ports::{ChatMessage, ChatRequest};
 
@@ -87,8 +92,49 @@ fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
     conversation
 }
 
+/// What was said before the run, and in it so far: rounds that asked for tools with the results,
+/// and refused answers with what `mend` says about the complaint.
+pub(super) fn transcript(
+    earlier: Vec<ChatMessage>,
+    state: &RunState,
+    mend: fn(&str) -> String,
+) -> Vec<ChatMessage> {
+    let mut conversation = earlier;
+    for utterance in state.utterances() {
+        match &utterance.complaint {
+            Some(complaint) => {
+                if !utterance.text.trim().is_empty() {
+                    conversation.push(assistant(utterance, Vec::new()));
+                }
+                say(&mut conversation, &mend(complaint));
+            }
+            None => tell_round(&mut conversation, state, utterance),
+        }
+    }
+    conversation
+}
+
+/// Without calls it is a model call that was cut off, or the answer.
+fn tell_round(conversation: &mut Vec<ChatMessage>, state: &RunState, utterance: &Utterance) {
+    let calls: Vec<_> = state.calls_of(utterance.round).collect();
+    if calls.is_empty() {
+        return;
+    }
+    let requested = calls.iter().map(|it| it.requested.call.clone());
+    conversation.push(assistant(utterance, requested.collect()));
+    let results = calls.iter().filter_map(|it| it.result.clone());
+    conversation.extend(results.map(ChatMessage::Tool));
+}
+
+fn assistant(utterance: &Utterance, tool_calls: Vec<ToolCall>) -> ChatMessage {
+    ChatMessage::Assistant {
+        text: utterance.text.clone(),
+        tool_calls,
+    }
+}
+
 /// Adds what the user says.
-pub(super) fn say(conversation: &mut Vec<ChatMessage>, content: &str) {
+fn say(conversation: &mut Vec<ChatMessage>, content: &str) {
     match conversation.last_mut() {
         Some(ChatMessage::User(text)) => join(text, content),
         _ => conversation.push(ChatMessage::User(content.to_owned())),

@@ -1,14 +1,17 @@
+//! Keeps leases and event logs, and ends runs that nobody works on.
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use colloquy_domain::{RunErrorCode, RunId};
-
+use colloquy_domain::{RunEnding, RunErrorCode, RunId};
 use tokio::sync::MutexGuard;
 
 use super::active::ActiveRun;
 use super::engine::{LEASE, RunEngine};
-use crate::ports::{AbandonedRuns, ForcedEnd, PortError, RunEvents, RunSummary};
+use super::forced_end::force_end;
+use super::outcome::summary;
+use crate::ports::{AbandonedRuns, ActiveRun as StoredRun, PortError, RunEvents, RunSummary};
 
 /// How often leases are renewed and abandoned runs looked for. A run that another instance has
 /// cancelled is worked on no longer than this.
@@ -30,7 +33,7 @@ impl RunEngine {
         let held = AbandonedRuns::HeldBy(self.inner.instance);
         let expired = AbandonedRuns::ExpiredBefore(self.now());
         for abandoned in [held, expired] {
-            match self.interrupt(abandoned).await {
+            match self.end_abandoned(abandoned).await {
                 Err(error @ PortError::Unavailable(_)) => return Err(error),
                 // A run whose rows cannot be read is no reason not to serve.
                 Err(error) => {
@@ -79,8 +82,10 @@ impl RunEngine {
     async fn lease_round(&self) -> Result<(), PortError> {
         // Renewal first: after an outage our own leases may look abandoned too.
         self.renew().await?;
-        self.interrupt(AbandonedRuns::ExpiredBefore(self.now()))
-            .await
+        let now = self.now();
+        self.end_abandoned(AbandonedRuns::ExpiredBefore(now))
+            .await?;
+        self.end_abandoned(AbandonedRuns::WaitedUntil(now)).await
     }
 
     /// Renews, and stops working on what is not ours any more: nothing could be written for it.
@@ -104,26 +109,49 @@ impl RunEngine {
     /// Stores what has happened since the last time.
     async fn store_events(&self) -> Result<(), PortError> {
         let active = self.inner.active.all();
-        let new = active.iter().filter_map(|run| Storing::begin(run));
-        let (storing, events): (Vec<_>, Vec<_>) = new.unzip();
+        let new = active.iter().filter_map(|run| Append::begin(run));
+        let (appends, events): (Vec<_>, Vec<_>) = new.unzip();
         if events.is_empty() {
             return Ok(());
         }
         let store = &self.inner.ports.events;
         store.append(self.inner.instance, &events).await?;
-        storing.into_iter().for_each(Storing::done);
+        appends.into_iter().for_each(Append::done);
         Ok(())
     }
 
-    async fn interrupt(&self, abandoned: AbandonedRuns) -> Result<(), PortError> {
-        let end = ForcedEnd::interrupted(self.now());
-        for run in self.inner.ports.runs.interrupt(abandoned, &end).await? {
-            tracing::warn!(run.id = %run, "abandoned run ended as interrupted");
-            self.inner.ports.observer.run_ended(RunSummary {
-                status: end.status,
-                error: Some(end.error.code),
-                finish_reason: None,
+    async fn end_abandoned(&self, abandoned: AbandonedRuns) -> Result<(), PortError> {
+        let mut failure = None;
+        for run in self.inner.ports.runs.abandoned(abandoned).await? {
+            match self.end_if_abandoned(run, abandoned).await {
+                Ok(()) => {}
+                Err(error @ PortError::Unavailable(_)) => return Err(error),
+                // One that cannot be ended must not keep the others busy.
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// One that was renewed, ended or deleted meanwhile is passed over.
+    async fn end_if_abandoned(
+        &self,
+        run: RunId,
+        abandoned: AbandonedRuns,
+    ) -> Result<(), PortError> {
+        let ports = &self.inner.ports;
+        let ending = match abandoned {
+            AbandonedRuns::WaitedUntil(_) => RunEnding::expired(self.now()),
+            _ => RunEnding::interrupted(self.now()),
+        };
+        let is_due = |run: &StoredRun| abandoned.contains(run);
+        let stores = (&*ports.runs, &*ports.events);
+        if let Some(ended) = force_end(stores, run, is_due, &ending).await? {
+            tracing::warn!(run.id = %run, status = ended.status.as_str(), "abandoned run ended");
+            // How long it was worked on nobody knows.
+            ports.observer.run_ended(RunSummary {
                 duration: None,
+                ..summary(&ended)
             });
         }
         Ok(())
@@ -135,27 +163,27 @@ impl RunEngine {
 }
 
 /// A run whose new events are being stored, which nobody else does meanwhile.
-struct Storing<'a> {
+struct Append<'a> {
     run: &'a ActiveRun,
     last: u64,
     _in_order: MutexGuard<'a, ()>,
 }
 
-impl<'a> Storing<'a> {
+impl<'a> Append<'a> {
     /// Begins to store what is new of a run; not of one whose end is being stored, which takes
     /// its events along.
     fn begin(run: &'a ActiveRun) -> Option<(Self, RunEvents)> {
-        let in_order = run.storing.try_lock().ok()?;
+        let in_order = run.writing.try_lock().ok()?;
         let events = run.log.next_unstored(STORED_BYTES);
         let last = events.last()?.number;
         run.log.mark_sent(last);
-        let storing = Self {
+        let append = Self {
             run,
             last,
             _in_order: in_order,
         };
         let run_id = run.id;
-        Some((storing, RunEvents { run_id, events }))
+        Some((append, RunEvents { run_id, events }))
     }
 
     fn done(self) {

@@ -1,9 +1,9 @@
+//! The event log of a run that this process works on.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use colloquy_domain::{MessageId, RunEvent, RunEventKind};
+use colloquy_domain::{ContentPart, MessageId, RunEvent, RunEventKind, RunState};
 use tokio::sync::watch;
-
-use crate::ports::SpokenMessages;
 
 /// The event log of a run that this process works on. Subscribers read it at their own pace; what
 /// they have not read takes no memory beyond the answer itself.
@@ -23,8 +23,6 @@ struct State {
     /// Up to which number the store was given the log, whether or not it has answered.
     sent: u64,
     is_closed: bool,
-    /// What was thought before each message. It is no event, so nobody is told while it comes.
-    reasoning: Vec<(MessageId, String)>,
 }
 
 #[derive(Debug)]
@@ -33,10 +31,11 @@ enum Entry {
     Deltas(Deltas),
 }
 
-/// Consecutive deltas of one message, in one text: a token costs four bytes more than its own.
+/// Consecutive deltas of one part of a message, in one text: a token costs four bytes more than its own.
 #[derive(Debug)]
 struct Deltas {
     message_id: MessageId,
+    part: ContentPart,
     /// The number of the first one.
     first: u64,
     text: String,
@@ -67,25 +66,15 @@ impl RunLog {
         state.last += 1;
         let number = state.last;
         match kind {
-            RunEventKind::MessageDelta { message_id, text } => {
-                state.push_delta(number, message_id, &text);
-            }
+            RunEventKind::MessageDelta {
+                message_id,
+                part,
+                text,
+            } => state.push_delta(number, message_id, part, &text),
             kind => state.entries.push(Entry::Event(RunEvent { number, kind })),
         }
         drop(state);
         self.changed.send_replace(());
-    }
-
-    /// Adds to what is thought before the message.
-    pub(super) fn think(&self, message: MessageId, reasoning: &str) {
-        if reasoning.is_empty() {
-            return;
-        }
-        let mut state = self.state();
-        match state.reasoning.last_mut() {
-            Some((last, text)) if *last == message => text.push_str(reasoning),
-            _ => state.reasoning.push((message, reasoning.to_owned())),
-        }
     }
 
     /// Events behind number `after`, up to about `max_bytes` of text; none when there are none yet.
@@ -138,33 +127,16 @@ impl RunLog {
         self.state().last
     }
 
-    /// All that was said in that message so far.
-    pub(super) fn text_of(&self, message: MessageId) -> String {
-        let state = self.state();
-        let deltas = state.entries.iter().filter_map(|entry| match entry {
-            Entry::Deltas(deltas) if deltas.message_id == message => Some(deltas.text.as_str()),
-            _ => None,
-        });
-        deltas.collect()
-    }
-
-    /// The messages so far.
-    pub(super) fn messages(&self) -> SpokenMessages {
-        let mut messages = SpokenMessages::new();
+    /// What the run is by now.
+    pub(super) fn fold(&self) -> RunState {
+        let mut folded = RunState::default();
         for entry in &self.state().entries {
             match entry {
-                Entry::Event(event) => messages.take(&event.kind),
-                Entry::Deltas(deltas) => messages.say(deltas.message_id, &deltas.text),
+                Entry::Event(event) => folded.apply(&event.kind),
+                Entry::Deltas(it) => folded.say(it.message_id, it.part, &it.text),
             }
         }
-        messages
-    }
-
-    /// Adds to the messages what was thought before each.
-    pub(super) fn add_reasoning(&self, messages: &mut SpokenMessages) {
-        for (message, reasoning) in &self.state().reasoning {
-            messages.think(*message, reasoning);
-        }
+        folded
     }
 
     /// Says that nothing more comes from here: the store has all there is.
@@ -189,15 +161,16 @@ impl RunLog {
 }
 
 impl State {
-    fn push_delta(&mut self, number: u64, message_id: MessageId, text: &str) {
+    fn push_delta(&mut self, number: u64, message_id: MessageId, part: ContentPart, text: &str) {
         if let Some(Entry::Deltas(deltas)) = self.entries.last_mut()
-            && deltas.message_id == message_id
+            && (deltas.message_id, deltas.part) == (message_id, part)
         {
             deltas.push(text);
             return;
         }
         let mut deltas = Deltas {
             message_id,
+            part,
             first: number,
             text: String::new(),
             ends: Vec::new(),
@@ -253,6 +226,7 @@ impl Deltas {
                 number: self.first + index as u64,
                 kind: RunEventKind::MessageDelta {
                     message_id: self.message_id,
+                    part: self.part,
                     text: text.to_owned(),
                 },
             });
@@ -263,7 +237,7 @@ impl Deltas {
 
 #[cfg(test)]
 mod tests {
-    use colloquy_domain::{MessageId, RunEventKind};
+    use colloquy_domain::{ContentPart, MessageId, RunEventKind};
     use uuid::Uuid;
 
     use super::RunLog;
@@ -271,6 +245,7 @@ mod tests {
     fn delta(message: u128, text: &str) -> RunEventKind {
         RunEventKind::MessageDelta {
             message_id: MessageId::from_uuid(Uuid::from_u128(message)),
+            part: ContentPart::Text,
             text: text.to_owned(),
         }
     }
@@ -314,8 +289,12 @@ mod tests {
     fn the_texts_of_a_message_are_its_content() {
         let log = log();
         let id = |number| MessageId::from_uuid(Uuid::from_u128(number));
-        assert_eq!(log.text_of(id(1)), "abcüe");
-        assert_eq!(log.text_of(id(2)), "d");
+        let folded = log.fold();
+        let texts = folded
+            .utterances()
+            .map(|it| (it.message_id, it.text.as_str()));
+        let texts: Vec<_> = texts.collect();
+        assert_eq!(texts, [(id(1), "abcüe"), (id(2), "d")]);
         assert_eq!(log.last(), 6);
     }
 

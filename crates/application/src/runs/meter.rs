@@ -1,40 +1,34 @@
-use std::sync::{Mutex, OnceLock, PoisonError};
+//! Measures of a run that its log does not hold.
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use colloquy_domain::Usage;
 use tokio::time::Instant;
 
-/// Measures a run: how soon an answer begins, and what the providers count in its course, those
-/// of its tools included.
+use super::log::RunLog;
+
+/// Measures how soon an answer begins, and knows the run's log, where the model calls of assistants
+/// that are used as tools are counted too.
 #[derive(Debug)]
 pub(super) struct Meter {
-    usage: Mutex<Option<Usage>>,
+    run_log: Arc<RunLog>,
     began: Instant,
     first_token: OnceLock<Duration>,
 }
 
 impl Meter {
     /// To be made when the run begins.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(run_log: Arc<RunLog>) -> Self {
         Self {
-            usage: Mutex::default(),
+            run_log,
             began: Instant::now(),
             first_token: OnceLock::new(),
         }
     }
 
-    pub(super) fn add(&self, usage: Usage) {
-        let mut total = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = total.unwrap_or_default();
-        *total = Some(Usage {
-            input_tokens: before.input_tokens.saturating_add(usage.input_tokens),
-            output_tokens: before.output_tokens.saturating_add(usage.output_tokens),
-        });
-    }
-
-    /// Nothing where no provider has counted.
-    pub(super) fn total(&self) -> Option<Usage> {
-        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The log of the run, also in the conversations of its tools.
+    pub(super) fn run_log(&self) -> &RunLog {
+        &self.run_log
     }
 
     /// Notes that a model says something; how long after the run's beginning, if it is the first

@@ -1,29 +1,34 @@
 //! Runs: what happens between a message and its answer.
 //!
-//! [`RunEngine`] carries runs out, [`Runs`] shows them. The engine saves the message and the run
-//! first, then works in a task of its own (`work`): `history` picks what the model is told,
-//! `converse` asks it, has its `tool_calls` carried out and asks again; `call` asks once, under time
-//! limits and with retries; `answer` takes what it says into the run's event `log`. `follow` reads that log, `keeper` stores it and renews the leases.
+//! A run is its event `log`. `engine` is the way in; `start` stores a run and gives it a
+//! task of its own, which `execute` describes:
+//! `step` says what comes next, `agent_loop` carries it out with `call` (one model call) and
+//! `tool_calls`, and `answer` takes what the model says into the log. `history` picks what the model
+//! is told. `follow` reads logs, `keeper` stores them and renews the leases, `forced_end` ends what
+//! nobody carries out.
 
+mod access_watch;
 mod active;
+mod agent_loop;
 mod answer;
+mod assistant_tool;
 mod budget;
 mod call;
-mod consult;
-mod converse;
 mod engine;
+mod execute;
 mod failure;
 mod follow;
+pub(crate) mod forced_end;
 mod history;
 mod keeper;
 mod log;
 mod meter;
-mod offer;
 mod outcome;
-mod standing;
+mod start;
+mod step;
 mod thoughts;
 mod tool_calls;
-mod work;
+mod tool_set;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,8 +121,7 @@ impl Runs {
         after: u64,
     ) -> Result<RunFollower, Error> {
         let run = self.get(actor, thread, id).await?;
-        let engine = Arc::clone(&self.engine.inner);
-        Ok(RunFollower::new(engine, run.id, after))
+        Ok(self.engine.inner.reader.follow(run.id, after))
     }
 
     /// Ends the run as cancelled, with what it has, and returns it as it ended: nothing is

@@ -1,12 +1,12 @@
-use std::sync::Arc;
+//! Runs as those who started them see them.
+
 use std::time::Duration;
 
-use colloquy_domain::{Message, MessageKind, Run, RunStatus};
+use colloquy_domain::{Message, Run};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Inner;
-use super::follow::RunFollower;
+use super::follow::{RunFollower, RunReader};
 use crate::ports::{PortError, RunSummary};
 use crate::{Error, RunFailure};
 
@@ -16,7 +16,7 @@ pub struct StartedRun {
     pub run: Run,
     /// Whether the request was made before: this run answers the earlier one.
     pub is_replay: bool,
-    pub(super) engine: Arc<Inner>,
+    pub(super) reader: RunReader,
     /// From the task that carries the run out, if that is of this very request.
     pub(super) outcome: Option<Outcome>,
 }
@@ -55,12 +55,10 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
-    /// The answer of a run that completed: the text of its last message, unless that is deleted.
+    /// The answer of a run that completed, unless its message is deleted.
     #[must_use]
     pub fn output(&self) -> Option<&str> {
-        let is_complete = self.run.status == RunStatus::Completed;
-        let last = self.messages.last().filter(|_| is_complete);
-        let answer = last.filter(|message| message.kind == MessageKind::Ai);
+        let answer = self.run.output(&self.messages);
         answer.map(|message| message.content.as_str())
     }
 }
@@ -74,7 +72,7 @@ impl StartedRun {
     pub async fn wait(self) -> Result<RunOutcome, Error> {
         let outcome = match self.outcome {
             Some(outcome) => outcome.wait().await?,
-            None => find(&self.engine, self.run).await?,
+            None => find(&self.reader, self.run).await?,
         };
         match outcome.run.error.clone() {
             None => Ok(outcome),
@@ -89,7 +87,7 @@ impl StartedRun {
     /// The run's event log from behind number `after`.
     #[must_use]
     pub fn follow(&self, after: u64) -> RunFollower {
-        RunFollower::new(Arc::clone(&self.engine), self.run.id, after)
+        self.reader.follow(self.run.id, after)
     }
 }
 
@@ -105,16 +103,12 @@ pub(super) fn summary(run: &Run) -> RunSummary {
 }
 
 /// The outcome of a run that somebody else carries out, or has.
-pub(super) async fn find(engine: &Arc<Inner>, run: Run) -> Result<RunOutcome, Error> {
+pub(super) async fn find(reader: &RunReader, run: Run) -> Result<RunOutcome, Error> {
     let run = match run.finished_at {
         Some(_) => run,
-        None => {
-            RunFollower::new(Arc::clone(engine), run.id, 0)
-                .end()
-                .await?
-        }
+        None => reader.follow(run.id, 0).end().await?,
     };
-    let messages = engine.ports.messages.of_run(run.thread_id, run.id).await?;
+    let messages = reader.messages.of_run(run.thread_id, run.id).await?;
     Ok(RunOutcome {
         run,
         messages,

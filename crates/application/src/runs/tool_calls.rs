@@ -2,17 +2,17 @@
 
 use std::panic::AssertUnwindSafe;
 
-use colloquy_domain::{MessageId, RunEventKind, ToolCall, ToolResult};
+use colloquy_domain::{RequestedCall, RunEventKind, ToolCall, ToolResult};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
+use super::agent_loop::Talk;
 use super::answer::without_nul;
-use super::converse::Talk;
 use super::log::RunLog;
-use super::offer::Offer;
+use super::tool_set::ToolSet;
 use crate::ports::ToolOutcome;
 use crate::spans;
 use crate::tools::{MAX_RESULT_BYTES, Registered, ToolError};
@@ -22,34 +22,34 @@ const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
 /// What a model reads when the run may not do more of what it asks for.
 pub(super) const USED_UP: &str = "The run has used up its budget. Answer with what you have.";
 
-/// Uses the tools, as many at once as the assistant allows; the results are in the order of the
-/// calls. What goes wrong is a result too, for the model to read.
-pub(super) async fn use_tools(
+/// Carries the calls out, as many at once as the assistant allows. What goes wrong is a result too,
+/// for the model to read.
+pub(super) async fn run_all(
     talk: &Talk<'_>,
-    offer: &Offer,
-    calls: &[ToolCall],
+    tools: &ToolSet,
+    calls: &[RequestedCall],
     log: &RunLog,
-) -> Vec<ToolResult> {
+) {
     let at_once = usize::try_from(talk.assistant.tool_max_concurrency.get()).unwrap_or(1);
     // Collected first: a stream over this closure would not be known to be `Send`.
-    let uses: Vec<_> = (0..)
-        .zip(calls)
-        .map(|(place, call)| async move { (place, use_tool(talk, offer, call, log).await) })
-        .collect();
-    let mut results: Vec<(usize, ToolResult)> =
-        stream::iter(uses).buffer_unordered(at_once).collect().await;
-    results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
+    let runs: Vec<_> = calls.iter().map(|it| run(talk, tools, it, log)).collect();
+    stream::iter(runs)
+        .buffer_unordered(at_once)
+        .collect::<()>()
+        .await;
 }
 
-async fn use_tool(talk: &Talk<'_>, offer: &Offer, call: &ToolCall, log: &RunLog) -> ToolResult {
-    let message_id = MessageId::from_uuid(talk.engine.ports.ids.next_id());
+async fn run(talk: &Talk<'_>, tools: &ToolSet, requested: &RequestedCall, log: &RunLog) {
+    let RequestedCall {
+        message_id, call, ..
+    } = requested;
+    let message_id = *message_id;
     log.push(RunEventKind::ToolCalled {
         message_id,
         call: call.clone(),
     });
-    let span = spans::execute_tool(call, offer.get(&call.name).is_some());
-    let work = carry_out(talk, offer, call);
+    let span = spans::execute_tool(call, tools.get(&call.name).is_some());
+    let work = carry_out(talk, tools, call);
     let result = work.instrument(span.clone()).await;
     let is_error = result.is_err();
     let (outcome, content) = match &result {
@@ -60,29 +60,27 @@ async fn use_tool(talk: &Talk<'_>, offer: &Offer, call: &ToolCall, log: &RunLog)
         }
     };
     talk.engine.ports.observer.tool_used(outcome);
-    let result = ToolResult {
-        call_id: call.id.clone(),
-        name: call.name.clone(),
-        content,
-        is_error,
-    };
     tracing::debug!(tool = call.name, is_error, "tool used");
     log.push(RunEventKind::ToolReturned {
         message_id,
-        result: result.clone(),
+        result: ToolResult {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            content,
+            is_error,
+        },
     });
-    result
 }
 
 async fn carry_out(
     talk: &Talk<'_>,
-    offer: &Offer,
+    tools: &ToolSet,
     call: &ToolCall,
 ) -> Result<String, (ToolOutcome, ToolError)> {
     if !talk.budget.take_tool_call() {
         return Err((ToolOutcome::OverBudget, ToolError::new(USED_UP)));
     }
-    let tool = offer.get(&call.name).ok_or_else(|| {
+    let tool = tools.get(&call.name).ok_or_else(|| {
         let error = ToolError::new("There is no such tool.");
         (ToolOutcome::Unknown, error)
     })?;

@@ -14,3 +14,4 @@ pub mod answers {
 pub mod contracts;
 pub mod fakes;
 pub mod samples;
+pub mod steps;

@@ -14,10 +14,9 @@ use colloquy_domain::{MessageId, RunId};
 use uuid::Uuid;
 
 use super::fakes::SequentialIds;
+use super::steps::{RunEnd, RunStart};
 use crate::passwords::PasswordHash;
-use crate::ports::{
-    AnswerSource, IdGenerator, InstanceId, Lease, NewMessage, RunEnd, RunStart, TokenHash,
-};
+use crate::ports::{AnswerSource, IdGenerator, InstanceId, Lease, NewMessage, TokenHash};
 
 /// So many microseconds after the first moment of 2026.
 #[must_use]
@@ -243,6 +242,7 @@ impl Samples {
             error: None,
             usage: None,
             cache: None,
+            expires_at: None,
             created_at: message.created_at,
             finished_at: None,
         };

@@ -1,7 +1,7 @@
 //! Run events as clients see them.
 
 use axum::response::sse::Event;
-use colloquy_domain::{Run, RunEvent, RunEventKind, RunStatus};
+use colloquy_domain::{ContentPart, Run, RunEvent, RunEventKind, RunStatus};
 use colloquy_web::schema;
 use serde::Serialize;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -140,12 +140,14 @@ impl RunEventView {
                 run: (*run).into(),
                 message: (*message).into(),
             })),
-            RunEventKind::MessageDelta { message_id, text } => {
-                Some(Self::MessageDelta(MessageDelta {
-                    message_id: message_id.as_uuid(),
-                    text,
-                }))
-            }
+            RunEventKind::MessageDelta {
+                message_id,
+                part: ContentPart::Text,
+                text,
+            } => Some(Self::MessageDelta(MessageDelta {
+                message_id: message_id.as_uuid(),
+                text,
+            })),
             RunEventKind::ToolCalled { call, .. } => Some(Self::ToolCalled(ToolCalled {
                 tool_call_id: call.id,
                 name: call.name,
@@ -162,7 +164,9 @@ impl RunEventView {
                     message: (*message).into(),
                 }))
             }
-            RunEventKind::Ended { run, output } => Self::end(*run, output),
+            RunEventKind::Ended { run, output } => {
+                Self::end(*run, output.map(|message| message.content))
+            }
             _ => None,
         }
     }

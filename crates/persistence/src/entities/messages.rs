@@ -2,7 +2,7 @@
 
 use colloquy_application::ports::{NewMessage, PortError};
 use colloquy_domain::{
-    AssistantId, Message, MessageId, MessageKind, MessageStatus, RunId, ThreadId,
+    AssistantId, Message, MessageId, MessageKind, MessageStatus, Run, RunId, ThreadId,
 };
 use sea_orm::Set;
 use sea_orm::entity::prelude::*;
@@ -35,28 +35,20 @@ pub(crate) fn bytes() -> Expr {
 }
 
 impl ActiveModel {
-    /// The row of a message of the run, without its position.
-    pub(crate) fn unplaced(run: RunId, message: &NewMessage) -> Result<Self, PortError> {
+    /// The row of a message of the run at that position of its thread.
+    pub(crate) fn of(run: &Run, message: &NewMessage, position: i64) -> Result<Self, PortError> {
         let tool_call = message.tool_call.as_deref().map(tools::written_answered);
         Ok(Self {
             id: Set(message.id.as_uuid()),
+            thread_id: Set(run.thread_id.as_uuid()),
+            position: Set(position),
             kind: Set(message.kind.as_str().to_owned()),
             content: Set(message.content.clone()),
             status: Set(message.status.as_str().to_owned()),
-            run_id: Set(Some(run.as_uuid())),
+            run_id: Set(Some(run.id.as_uuid())),
             assistant_id: Set(message.assistant_id.map(AssistantId::as_uuid)),
             created_at: Set(message.created_at),
             tool_call: Set(tool_call.transpose()?),
-            ..Default::default()
-        })
-    }
-
-    /// The row at this position of the thread.
-    pub(crate) fn placed(self, thread: ThreadId, position: u64) -> Result<Self, PortError> {
-        Ok(Self {
-            thread_id: Set(thread.as_uuid()),
-            position: Set(i64::try_from(position).map_err(PortError::other)?),
-            ..self
         })
     }
 }

@@ -5,6 +5,7 @@ mod answer_caching;
 pub(crate) mod assistants;
 pub(crate) mod avatars;
 pub(crate) mod deletions;
+pub(crate) mod event_data;
 pub(crate) mod message_reasoning;
 pub(crate) mod messages;
 pub(crate) mod run_events;

@@ -1,14 +1,16 @@
+//! The table of run events. A row is one event, or consecutive deltas of one part of a message.
+
 use std::collections::HashMap;
 
-use colloquy_application::ports::{NewMessage, PortError};
+use colloquy_application::ports::PortError;
 use colloquy_domain::{
-    Message, MessageId, MessageKind, Run, RunEvent, RunEventKind, RunId, RunStatus,
+    ContentPart, Message, MessageId, Run, RunEvent, RunEventKind, RunId, RunStatus,
 };
-use sea_orm::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::sea_query::{ExprTrait as _, Query};
+use sea_orm::{IntoActiveModel as _, Set};
 
-use super::tools;
+use super::{event_data, tools};
 use crate::error::Row;
 
 #[sea_orm::model]
@@ -23,7 +25,7 @@ pub(crate) struct Model {
     pub kind: String,
     pub message_id: Option<Uuid>,
     pub texts: Option<String>,
-    pub tool: Option<String>,
+    pub data: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -40,18 +42,37 @@ pub(crate) fn told_bytes() -> Expr {
 
 /// How many bytes of text the row has.
 pub(crate) fn bytes() -> Expr {
-    Expr::cust("CAST(coalesce(octet_length(texts), 0) AS bigint) + coalesce(octet_length(tool), 0)")
+    Expr::cust("CAST(coalesce(octet_length(texts), 0) AS bigint) + coalesce(octet_length(data), 0)")
 }
 
 const STARTED: &str = "started";
+const UTTERANCE_BEGAN: &str = "utterance_began";
 const DELTAS: &str = "deltas";
+const REASONING: &str = "reasoning";
+const UTTERANCE_DISCARDED: &str = "utterance_discarded";
+pub(crate) const TOOLS_REQUESTED: &str = "tools_requested";
 const TOOL_CALLED: &str = "tool_called";
 const TOOL_RETURNED: &str = "tool_returned";
+const MODEL_CALLED: &str = "model_called";
 const COMPLETED: &str = "message_completed";
+const PAUSED: &str = "paused";
+const RESUMED: &str = "resumed";
 pub(crate) const ENDED: &str = "ended";
 
 /// The number of the event that every log begins with.
 pub(crate) const FIRST: u64 = 1;
+
+/// Whether the run's log has nothing behind that number.
+pub(crate) fn ends_with(run: RunId, number: u64) -> Result<Expr, PortError> {
+    let number = i64::try_from(number).map_err(PortError::other)?;
+    let more = Query::select()
+        .expr(Expr::val(1))
+        .from(Entity)
+        .and_where(COLUMN.run_id.eq(run.as_uuid()))
+        .and_where(COLUMN.last_number.gt(number))
+        .take();
+    Ok(Expr::exists(more).not())
+}
 
 /// A row that is being put together.
 struct Stretch {
@@ -60,79 +81,24 @@ struct Stretch {
     kind: &'static str,
     message: Option<MessageId>,
     texts: Vec<String>,
-    tool: Option<String>,
+    data: Option<String>,
 }
 
-/// The rows of consecutive events. An end names the message that its output comes from, which is
-/// the one completed before it.
+/// The rows of consecutive events.
 pub(crate) fn rows(run: RunId, events: &[RunEvent]) -> Result<Vec<ActiveModel>, PortError> {
     let mut stretches: Vec<Stretch> = Vec::new();
-    let mut completed = None;
-    for RunEvent { number, kind } in events {
-        let mut tool = None;
-        let (kind, message, text) = match kind {
-            RunEventKind::Started { message, .. } => (STARTED, Some(message.id), None),
-            RunEventKind::MessageDelta { message_id, text } => {
-                (DELTAS, Some(*message_id), Some(text))
+    for event in events {
+        let next = Stretch::of(event)?;
+        match stretches.last_mut() {
+            Some(last) if last.takes(&next) => {
+                last.last = next.last;
+                last.texts.extend(next.texts);
             }
-            RunEventKind::ToolCalled { message_id, call } => {
-                tool = Some(tools::written_call(call)?);
-                (TOOL_CALLED, Some(*message_id), None)
-            }
-            RunEventKind::ToolReturned { message_id, result } => {
-                tool = Some(tools::written_result(result)?);
-                (TOOL_RETURNED, Some(*message_id), None)
-            }
-            RunEventKind::MessageCompleted { message } => {
-                completed = Some(message.id);
-                (COMPLETED, completed, None)
-            }
-            RunEventKind::Ended { output, .. } => {
-                (ENDED, completed.filter(|_| output.is_some()), None)
-            }
-            _ => return Err(PortError::other("a run event unknown to this store")),
-        };
-        match (stretches.last_mut(), text) {
-            (Some(last), Some(text)) if last.takes(message) => {
-                last.last = *number;
-                last.texts.push(text.clone());
-            }
-            _ => stretches.push(Stretch {
-                first: *number,
-                last: *number,
-                kind,
-                message,
-                texts: text.into_iter().cloned().collect(),
-                tool,
-            }),
+            _ => stretches.push(next),
         }
     }
     let rows = stretches.into_iter();
     rows.map(|stretch| stretch.row(run)).collect()
-}
-
-/// The row of the event that every log begins with; `message` is what the run answers.
-pub(crate) fn first(run: RunId, message: MessageId) -> Result<ActiveModel, PortError> {
-    Stretch::about(FIRST, STARTED, Some(message)).row(run)
-}
-
-/// The rows of the events that close a log behind number `last`: see
-/// [`FinishedRun::closing_events`](colloquy_application::ports::FinishedRun::closing_events).
-pub(crate) fn closing(
-    run: RunId,
-    status: RunStatus,
-    messages: &[NewMessage],
-    last: u64,
-) -> Result<Vec<ActiveModel>, PortError> {
-    let told = messages.iter().filter(|it| it.kind != MessageKind::Tool);
-    let completed: Vec<_> = told.map(|message| (COMPLETED, Some(message.id))).collect();
-    let output = completed.last().and_then(|(_, message)| *message);
-    let output = output.filter(|_| status == RunStatus::Completed);
-    let rows = completed.into_iter().chain([(ENDED, output)]);
-    (last + 1..)
-        .zip(rows)
-        .map(|(number, (kind, message))| Stretch::about(number, kind, message).row(run))
-        .collect()
 }
 
 /// The most events of a row: it is read as a whole.
@@ -141,41 +107,90 @@ const MAX_EVENTS: usize = 1_000;
 const FULL_BYTES: usize = 64 * 1024;
 
 impl Stretch {
-    /// Whether the row has room for another delta of that message.
-    fn takes(&self, message: Option<MessageId>) -> bool {
+    /// The row of one event.
+    fn of(event: &RunEvent) -> Result<Self, PortError> {
+        let mut texts = Vec::new();
+        let (kind, message, data) = match &event.kind {
+            RunEventKind::Started { message, .. } => (STARTED, Some(message.id), None),
+            RunEventKind::MessageDelta {
+                message_id,
+                part,
+                text,
+            } => {
+                texts.push(text.clone());
+                (deltas_of(*part)?, Some(*message_id), None)
+            }
+            RunEventKind::ToolCalled { message_id, call } => {
+                let data = tools::written_call(call)?;
+                (TOOL_CALLED, Some(*message_id), Some(data))
+            }
+            RunEventKind::ToolReturned { message_id, result } => {
+                let data = tools::written_result(result)?;
+                (TOOL_RETURNED, Some(*message_id), Some(data))
+            }
+            RunEventKind::MessageCompleted { message } => (COMPLETED, Some(message.id), None),
+            RunEventKind::Ended { output, .. } => (ENDED, output.as_ref().map(|it| it.id), None),
+            RunEventKind::Resumed => (RESUMED, None, None),
+            other => {
+                let (kind, message) = described(other)?;
+                (kind, message, Some(event_data::written(other)?))
+            }
+        };
+        Ok(Self {
+            first: event.number,
+            last: event.number,
+            kind,
+            message,
+            texts,
+            data,
+        })
+    }
+
+    /// Whether the row has room for what the other says.
+    fn takes(&self, next: &Self) -> bool {
         let has_room = || {
             let bytes: usize = self.texts.iter().map(String::len).sum();
             self.texts.len() < MAX_EVENTS && bytes < FULL_BYTES
         };
-        self.kind == DELTAS && self.message == message && has_room()
-    }
-
-    /// An event of which the row says only what it is about.
-    const fn about(number: u64, kind: &'static str, message: Option<MessageId>) -> Self {
-        Self {
-            first: number,
-            last: number,
-            kind,
-            message,
-            texts: Vec::new(),
-            tool: None,
-        }
+        let is_more = self.kind == next.kind && self.message == next.message;
+        is_more && !next.texts.is_empty() && has_room()
     }
 
     fn row(self, run: RunId) -> Result<ActiveModel, PortError> {
-        let texts = match self.kind {
-            DELTAS => Some(serde_json::to_string(&self.texts).map_err(PortError::other)?),
-            _ => None,
-        };
+        let texts = (!self.texts.is_empty()).then(|| serde_json::to_string(&self.texts));
         Ok(ActiveModel {
             run_id: Set(run.as_uuid()),
             first_number: Set(i64::try_from(self.first).map_err(PortError::other)?),
             last_number: Set(i64::try_from(self.last).map_err(PortError::other)?),
             kind: Set(self.kind.to_owned()),
             message_id: Set(self.message.map(MessageId::as_uuid)),
-            texts: Set(texts),
-            tool: Set(self.tool),
+            texts: Set(texts.transpose().map_err(PortError::other)?),
+            data: Set(self.data),
         })
+    }
+}
+
+fn deltas_of(part: ContentPart) -> Result<&'static str, PortError> {
+    match part {
+        ContentPart::Text => Ok(DELTAS),
+        ContentPart::Reasoning => Ok(REASONING),
+        _ => Err(PortError::other(
+            "a part of a message unknown to this store",
+        )),
+    }
+}
+
+/// The kind and message of an event whose other members are [data](event_data).
+fn described(event: &RunEventKind) -> Result<(&'static str, Option<MessageId>), PortError> {
+    match event {
+        RunEventKind::UtteranceBegan { message_id, .. } => Ok((UTTERANCE_BEGAN, Some(*message_id))),
+        RunEventKind::UtteranceDiscarded { message_id, .. } => {
+            Ok((UTTERANCE_DISCARDED, Some(*message_id)))
+        }
+        RunEventKind::ToolsRequested { .. } => Ok((TOOLS_REQUESTED, None)),
+        RunEventKind::ModelCalled { .. } => Ok((MODEL_CALLED, None)),
+        RunEventKind::Paused { .. } => Ok((PAUSED, None)),
+        _ => Err(PortError::other("a run event unknown to this store")),
     }
 }
 
@@ -189,7 +204,20 @@ pub(crate) struct Subjects {
 impl Model {
     /// Whether the row says only which run and message it is about.
     pub(crate) fn refers(&self) -> bool {
-        self.texts.is_none() && self.tool.is_none()
+        matches!(self.kind.as_str(), STARTED | COMPLETED | ENDED)
+    }
+
+    /// The row without the call whose result was that message.
+    pub(crate) fn without_call(self, message: MessageId) -> Result<ActiveModel, PortError> {
+        let row = Row {
+            table: "run_events",
+            id: self.run_id,
+        };
+        let data = self.data.as_deref().unwrap_or_default();
+        let data = row.column("data", event_data::without_call(data, message))?;
+        let mut changed = self.into_active_model();
+        changed.data = Set(Some(data));
+        Ok(changed)
     }
 
     /// The events of the row; none when what they are about is gone.
@@ -202,25 +230,31 @@ impl Model {
         let message_id = self.message_id.map(MessageId::from_uuid);
         let message = message_id.and_then(|id| subjects.messages.get(&id));
         let run = subjects.run.as_ref();
-        let tool = self.tool.as_deref().unwrap_or_default();
+        let data = self.data.as_deref().unwrap_or_default();
         let kind = match self.kind.as_str() {
-            DELTAS => return self.deltas(&row, first),
+            DELTAS => return self.deltas(&row, first, ContentPart::Text),
+            REASONING => return self.deltas(&row, first, ContentPart::Reasoning),
             STARTED => run.zip(message).map(|(run, message)| started(run, message)),
             TOOL_CALLED => Some(RunEventKind::ToolCalled {
                 message_id: row.column("message_id", message_id.ok_or("missing"))?,
-                call: row.column("tool", tools::read_call(tool))?,
+                call: row.column("data", tools::read_call(data))?,
             }),
             TOOL_RETURNED => Some(RunEventKind::ToolReturned {
                 message_id: row.column("message_id", message_id.ok_or("missing"))?,
-                result: row.column("tool", tools::read_result(tool))?,
+                result: row.column("data", tools::read_result(data))?,
             }),
             COMPLETED => message.map(|message| RunEventKind::MessageCompleted {
                 message: Box::new(message.clone()),
             }),
             ENDED => run.map(|run| RunEventKind::Ended {
                 run: Box::new(run.clone()),
-                output: message.map(|message| message.content.clone()),
+                output: message.cloned().map(Box::new),
             }),
+            RESUMED => Some(RunEventKind::Resumed),
+            UTTERANCE_BEGAN | UTTERANCE_DISCARDED | TOOLS_REQUESTED | MODEL_CALLED | PAUSED => {
+                let message = message_id.unwrap_or_else(|| MessageId::from_uuid(Uuid::nil()));
+                Some(row.column("data", event_data::read(data, message))?)
+            }
             other => return row.column("kind", Err(format!("unknown word {other:?}"))),
         };
         let event = kind.map(|kind| RunEvent {
@@ -230,7 +264,7 @@ impl Model {
         Ok(event.into_iter().collect())
     }
 
-    fn deltas(self, row: &Row, first: u64) -> Result<Vec<RunEvent>, PortError> {
+    fn deltas(self, row: &Row, first: u64, part: ContentPart) -> Result<Vec<RunEvent>, PortError> {
         let message_id = row.column("message_id", self.message_id.ok_or("missing"))?;
         let texts = row.column("texts", self.texts.ok_or("missing"))?;
         let texts: Vec<String> = row.column("texts", serde_json::from_str(&texts))?;
@@ -242,6 +276,7 @@ impl Model {
             number,
             kind: RunEventKind::MessageDelta {
                 message_id: MessageId::from_uuid(message_id),
+                part,
                 text,
             },
         });
@@ -258,6 +293,7 @@ fn started(run: &Run, message: &Message) -> RunEventKind {
             error: None,
             usage: None,
             cache: None,
+            expires_at: None,
             finished_at: None,
             ..run.clone()
         }),
@@ -273,6 +309,7 @@ mod tests {
         let text = number.to_string();
         let kind = RunEventKind::MessageDelta {
             message_id: message,
+            part: ContentPart::Text,
             text,
         };
         RunEvent { number, kind }

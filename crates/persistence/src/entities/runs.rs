@@ -1,4 +1,6 @@
-use colloquy_application::ports::{InstanceId, PortError, RunEnd, RunStart};
+//! The table of runs.
+
+use colloquy_application::ports::{Idempotency, InstanceId, Lease, PortError};
 use colloquy_domain::{
     AssistantId, CacheHit, CachedRun, FinishReason, OutputFormat, Run, RunError, RunErrorCode,
     RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
@@ -35,6 +37,7 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
     pub output_format: String,
+    pub expires_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -51,55 +54,50 @@ pub(crate) fn find() -> Select<Entity> {
 }
 
 impl ActiveModel {
-    pub(crate) fn started(start: &RunStart) -> Self {
-        let run = &start.run;
-        let InstanceId(holder) = start.lease.holder;
-        let request = start.idempotency.as_ref();
+    /// The row of a run that is not stored yet.
+    pub(crate) fn new(run: &Run, lease: Option<Lease>, request: Option<&Idempotency>) -> Self {
         Self {
             id: Set(run.id.as_uuid()),
             thread_id: Set(run.thread_id.as_uuid()),
             assistant_id: Set(run.assistant_id.as_uuid()),
             user_id: Set(run.user_id.map(UserId::as_uuid)),
-            status: Set(RunStatus::InProgress.as_str().to_owned()),
-            lease_holder: Set(Some(holder)),
-            lease_expires_at: Set(Some(start.lease.expires_at)),
             idempotency_key: Set(request.map(|it| it.key.as_str().to_owned())),
             idempotency_fingerprint: Set(request.map(|it| it.fingerprint.to_vec())),
             created_at: Set(run.created_at),
             output_format: Set(run.output_format.as_str().to_owned()),
-            ..Default::default()
+            ..Self::changed(run, lease)
         }
     }
 
-    /// What changes when a run ends, its lease included.
-    pub(crate) fn ended(end: &RunEnd) -> Self {
-        let reason = end.finish_reason.map(|reason| reason.as_str().to_owned());
+    /// What a transition may change.
+    pub(crate) fn changed(run: &Run, lease: Option<Lease>) -> Self {
+        let error = run.error.as_ref();
+        let reason = run.finish_reason.map(|reason| reason.as_str().to_owned());
         Self {
+            status: Set(run.status.as_str().to_owned()),
             finish_reason: Set(reason),
-            input_tokens: Set(end.usage.map(|usage| count(usage.input_tokens))),
-            output_tokens: Set(end.usage.map(|usage| count(usage.output_tokens))),
-            cache_hit: Set(end.cache.map(|cache| cache.hit.as_str().to_owned())),
-            cache_similarity: Set(end.cache.map(|cache| similarity(cache.similarity))),
-            cache_age_seconds: Set(end.cache.map(|cache| count(cache.age_seconds))),
-            ..Self::stopped(end.status, end.error.as_ref(), end.finished_at)
-        }
-    }
-
-    /// See [`ended`](Self::ended); without what the model said.
-    pub(crate) fn stopped(
-        status: RunStatus,
-        error: Option<&RunError>,
-        finished_at: DateTimeUtc,
-    ) -> Self {
-        Self {
-            status: Set(status.as_str().to_owned()),
             error_code: Set(error.map(|error| error.code.as_str().to_owned())),
             error_message: Set(error.map(|error| error.message.clone())),
-            lease_holder: Set(None),
-            lease_expires_at: Set(None),
-            finished_at: Set(Some(finished_at)),
+            input_tokens: Set(run.usage.map(|usage| count(usage.input_tokens))),
+            output_tokens: Set(run.usage.map(|usage| count(usage.output_tokens))),
+            cache_hit: Set(run.cache.map(|cache| cache.hit.as_str().to_owned())),
+            cache_similarity: Set(run.cache.map(|cache| similarity(cache.similarity))),
+            cache_age_seconds: Set(run.cache.map(|cache| count(cache.age_seconds))),
+            lease_holder: Set(lease.map(|lease| lease.holder.0)),
+            lease_expires_at: Set(lease.map(|lease| lease.expires_at)),
+            finished_at: Set(run.finished_at),
+            expires_at: Set(run.expires_at),
             ..Default::default()
         }
+    }
+}
+
+impl Model {
+    /// The lease on the run, if anybody holds one.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        let (holder, expires_at) = self.lease_holder.zip(self.lease_expires_at)?;
+        let holder = InstanceId(holder);
+        Some(Lease { holder, expires_at })
     }
 }
 
@@ -136,6 +134,7 @@ impl TryFrom<Model> for Run {
             finish_reason: model.finish_reason.as_ref().map(named_reason).transpose()?,
             usage: usage(&row, &model)?,
             cache: cache(&row, &model)?,
+            expires_at: model.expires_at,
             created_at: model.created_at,
             finished_at: model.finished_at,
             error: error(&row, model)?,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use colloquy_application::ports::{MessageScope, MessagesFrom};
 use colloquy_application::testing::samples::Samples;
+use colloquy_application::testing::steps::RunSteps as _;
 use tokio::time::timeout;
 
 use crate::places::Place;

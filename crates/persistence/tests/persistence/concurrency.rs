@@ -5,6 +5,7 @@ use std::sync::Arc;
 use colloquy_application::Stores;
 use colloquy_application::ports::{Constraint, MessageScope, MessagesFrom, PortError};
 use colloquy_application::testing::samples::Samples;
+use colloquy_application::testing::steps::RunSteps as _;
 use colloquy_domain::Thread;
 use tokio::task::JoinSet;
 

@@ -1,8 +1,9 @@
 //! What deletions leave goes in small transactions, to the last row.
 
 use colloquy_application::Stores;
-use colloquy_application::ports::{Grounds, RunStart};
+use colloquy_application::ports::Grounds;
 use colloquy_application::testing::samples::{Samples, token_hash};
+use colloquy_application::testing::steps::{RunStart, RunSteps as _};
 use colloquy_domain::{Thread, ThreadId, TokenKind};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, query_scalar};
 

@@ -8,15 +8,16 @@ use std::task::Poll;
 
 use colloquy_application::Stores;
 use colloquy_application::ports::{
-    AbandonedRuns, AccountKey, AssistantScope, ForcedEnd, Grounds, HealthCheck as _, MessageScope,
-    MessagesFrom, OffsetPage, PasswordChange, PlaceKey, PortError, RunEnd, RunEvents, RunStart,
-    SignInAttempt, ThreadChanges, ThreadOrder, ThreadQuery, ThreadScope, TokenHash, UserChanges,
+    AbandonedRuns, AccountKey, AssistantScope, Grounds, HealthCheck as _, MessageScope,
+    MessagesFrom, OffsetPage, PasswordChange, PlaceKey, PortError, RunEvents, SignInAttempt,
+    ThreadChanges, ThreadOrder, ThreadQuery, ThreadScope, TokenHash, UserChanges,
 };
 use colloquy_application::sign_in_limits::SignInLimits;
 use colloquy_application::testing::samples::{Samples, moment, password_hash, second};
+use colloquy_application::testing::steps::{RunEnd, RunStart, RunSteps as _};
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantRef, RunEvent, RunEventKind, Thread, ThreadName, TokenKind,
-    User,
+    AccessToken, Assistant, AssistantRef, ContentPart, RunEnding, RunEvent, RunEventKind, Thread,
+    ThreadName, TokenKind, User,
 };
 use colloquy_persistence::{Database, DatabaseOptions};
 
@@ -441,7 +442,7 @@ async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
     let port = port!(&world, "runs.rs");
     // Far from the limit it is one statement, near to it a transaction.
     for limit in [10_000, 10] {
-        port.drop_everywhere("start", async |stores, it| {
+        port.drop_everywhere("commit", async |stores, it| {
             let question = make.question("Well?");
             let mut start = make.start(&it.other_thread, make.instance(), question);
             start.max_per_user = limit;
@@ -451,7 +452,7 @@ async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
     }
     // With a known end of the log it is one statement, otherwise a transaction.
     for log_end in [Some(1), None] {
-        port.drop_everywhere("finish", async |stores, it| {
+        port.drop_everywhere("commit", async |stores, it| {
             let end = RunEnd {
                 log_end,
                 ..it.end.clone()
@@ -465,15 +466,18 @@ async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
         stores.runs.renew(holder, &[run], second(60)).await
     })
     .await;
-    port.drop_everywhere("force_end", async |stores, it| {
-        let end = ForcedEnd::cancelled(second(1));
-        stores.runs.force_end(it.start.run.id, &end).await
+    port.drop_everywhere("commit", async |stores, it| {
+        let end = RunEnding::cancelled(second(1));
+        stores.force_end(it.start.run.id, &end).await
     })
     .await;
-    port.drop_everywhere("interrupt", async |stores, it| {
+    port.drop_everywhere("active", async |stores, it| {
+        stores.runs.active(it.start.run.id).await
+    })
+    .await;
+    port.drop_everywhere("abandoned", async |stores, it| {
         let abandoned = AbandonedRuns::HeldBy(it.start.lease.holder);
-        let end = ForcedEnd::interrupted(second(1));
-        stores.runs.interrupt(abandoned, &end).await
+        stores.runs.abandoned(abandoned).await
     })
     .await;
     port.drop_everywhere("find", async |stores, it| {
@@ -497,6 +501,7 @@ async fn dropped_calls_about_events_leave_sound_connections(place: &Place) {
     port.drop_everywhere("append", async |stores, it| {
         let kind = RunEventKind::MessageDelta {
             message_id: world.make.message_id(),
+            part: ContentPart::Text,
             text: "Well".to_owned(),
         };
         let events = RunEvents {

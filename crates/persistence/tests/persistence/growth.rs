@@ -1,9 +1,10 @@
 //! Tables that grow beyond what PostgreSQL's statistics say of them.
 
 use colloquy_application::Stores;
-use colloquy_application::ports::{RunEvents, RunStart};
+use colloquy_application::ports::RunEvents;
 use colloquy_application::testing::samples::{Samples, second};
-use colloquy_domain::{RunEvent, RunEventKind, User};
+use colloquy_application::testing::steps::{RunStart, RunSteps as _};
+use colloquy_domain::{ContentPart, RunEvent, RunEventKind, User};
 use colloquy_persistence::{Database, DatabaseOptions};
 use sea_orm::sqlx::{self, Connection as _, PgConnection};
 
@@ -103,6 +104,7 @@ async fn go_on(stores: &Stores, make: &Samples, start: &RunStart) {
     let (run, holder) = (start.run.id, start.lease.holder);
     let kind = RunEventKind::MessageDelta {
         message_id: make.message_id(),
+        part: ContentPart::Text,
         text: "Well".to_owned(),
     };
     let events = RunEvents {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use colloquy_application::Stores;
-use colloquy_application::ports::{
-    AbandonedRuns, Constraint, ForcedEnd, InstanceId, PortError, RunEnd, RunEvents, RunStart,
-};
+use colloquy_application::ports::{AbandonedRuns, Constraint, InstanceId, PortError, RunEvents};
 use colloquy_application::testing::samples::{Samples, moment, second};
-use colloquy_domain::{MessageId, RunEvent, RunEventKind, UserId};
+use colloquy_application::testing::steps::{RunEnd, RunStart, RunSteps as _};
+use colloquy_domain::{ContentPart, MessageId, RunEnding, RunEvent, RunEventKind, UserId};
 use tokio::task::JoinSet;
 
 use crate::places::{Place, execute};
@@ -33,20 +32,20 @@ async fn logs_are_whole_whoever_writes_and_ends_runs_at_once(place: &Place) {
     writing.spawn(append_all(stores.clone(), held.clone()));
     writing.spawn(renew_all(stores.clone(), held.clone()));
     for (index, (start, answer)) in held.iter().enumerate() {
-        let (runs, start, answer) = (stores.runs.clone(), start.clone(), *answer);
+        let (stores, start, answer) = (stores.clone(), start.clone(), *answer);
         writing.spawn(async move {
             match index % 4 {
-                0 => expect_or_conflict(runs.finish(&end(&start, answer)).await),
-                1 => drop(runs.force_end(start.run.id, &stopped()).await.unwrap()),
+                0 => expect_or_conflict(stores.runs.finish(&end(&start, answer)).await),
+                1 => drop(stores.force_end(start.run.id, &stopped()).await.unwrap()),
                 _ => {}
             }
         });
     }
     for _ in 0..2 {
-        let runs = stores.runs.clone();
+        let stores = stores.clone();
         writing.spawn(async move {
             let all = AbandonedRuns::HeldBy(holder);
-            runs.interrupt(all, &stopped()).await.unwrap();
+            stores.interrupt(all, &stopped()).await.unwrap();
         });
     }
     writing.join_all().await;
@@ -181,6 +180,7 @@ async fn has_run(stores: &Stores, make: &Samples, holder: InstanceId, owner: Use
 fn delta((start, answer): &(RunStart, MessageId), number: u64) -> RunEvents {
     let kind = RunEventKind::MessageDelta {
         message_id: *answer,
+        part: ContentPart::Text,
         text: "Well. ".to_owned(),
     };
     RunEvents {
@@ -193,12 +193,16 @@ fn end(start: &RunStart, answer: MessageId) -> RunEnd {
     let make = Samples::new();
     let mut message = make.answer("Well.");
     message.id = answer;
+    // All that its holder knows; it does not know what of it is stored.
+    let known = (start.clone(), answer);
+    let events = (2..2 + ROUNDS).flat_map(|number| delta(&known, number).events);
     RunEnd {
         log_end: None,
+        events: events.collect(),
         ..make.end(start, vec![message])
     }
 }
 
-fn stopped() -> ForcedEnd {
-    ForcedEnd::cancelled(moment(888_888))
+fn stopped() -> RunEnding {
+    RunEnding::cancelled(moment(888_888))
 }

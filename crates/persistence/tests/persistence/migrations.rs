@@ -22,7 +22,7 @@ on_both_databases! {
     accounts_whose_emails_become_the_same_are_both_found_to_the_letter,
 }
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -33,6 +33,7 @@ const ALL: [&str; 10] = [
     "m20261126_000008_reasoning",
     "m20261126_000010_accounts",
     "m20261126_000011_thread_activity",
+    "m20261126_000012_run_pauses",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use colloquy_application::Stores;
 use colloquy_application::ports::{
-    AbandonedRuns, Constraint, ForcedEnd, MessageScope, MessagesFrom, PortError, RunStart, SavedRun,
+    AbandonedRuns, Constraint, MessageScope, MessagesFrom, PortError,
 };
 use colloquy_application::testing::samples::{Samples, moment};
-use colloquy_domain::{RunStatus, Thread};
+use colloquy_application::testing::steps::{RunStart, RunSteps as _, SavedRun};
+use colloquy_domain::{RunEnding, RunStatus, Thread};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -31,7 +32,8 @@ async fn a_run_that_all_end_at_once_ends_once_and_leaves_no_gap(place: &Place) {
         let start = has_run(&stores, &make, &thread).await;
         let end = make.end(&start, vec![make.answer("one"), make.answer("two")]);
         let (run, held) = (start.run.id, AbandonedRuns::HeldBy(start.lease.holder));
-        let [runs, others, third] = [(); 3].map(|()| stores.runs.clone());
+        let [finishing, others, third] = [(); 3].map(|()| stores.clone());
+        let runs = finishing.runs;
         let finish = tokio::spawn(async move { runs.finish(&end).await });
         let force = tokio::spawn(async move { others.force_end(run, &cancelled()).await });
         let interrupt = tokio::spawn(async move { third.interrupt(held, &interrupted()).await });
@@ -86,7 +88,7 @@ async fn of_starts_at_once_one_wins_and_the_others_leave_no_gap(place: &Place) {
             panic!("one wins, not {won:?}");
         };
         assert_eq!(position, round);
-        stores.runs.force_end(run, &cancelled()).await.unwrap();
+        stores.force_end(run, &cancelled()).await.unwrap();
     }
     let expected = all_up_to(ROUNDS as u64);
     assert_eq!(positions(&stores, &thread).await, expected);
@@ -99,7 +101,7 @@ async fn a_finish_that_waited_for_a_forced_end_leaves_nothing() {
     };
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("Too late")]);
-    let (run, [runs, others]) = (start.run.id, [(); 2].map(|()| stores.runs.clone()));
+    let (run, runs, others) = (start.run.id, stores.runs.clone(), stores.clone());
 
     let mut lock = Lock::of(&place, &thread).await;
     let force = tokio::spawn(async move { others.force_end(run, &cancelled()).await });
@@ -124,7 +126,7 @@ async fn a_forced_end_that_waited_for_a_finish_leaves_the_run_as_it_is() {
     };
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("In time")]);
-    let (run, [runs, others]) = (start.run.id, [(); 2].map(|()| stores.runs.clone()));
+    let (run, runs, others) = (start.run.id, stores.runs.clone(), stores.clone());
 
     let mut lock = Lock::of(&place, &thread).await;
     let finish = tokio::spawn(async move { runs.finish(&end).await });
@@ -289,12 +291,12 @@ fn new_start(make: &Samples, thread: &Thread) -> RunStart {
     make.start(thread, make.instance(), make.question("Well?"))
 }
 
-fn cancelled() -> ForcedEnd {
-    ForcedEnd::cancelled(moment(888_888))
+fn cancelled() -> RunEnding {
+    RunEnding::cancelled(moment(888_888))
 }
 
-fn interrupted() -> ForcedEnd {
-    ForcedEnd::interrupted(moment(999_999))
+fn interrupted() -> RunEnding {
+    RunEnding::interrupted(moment(999_999))
 }
 
 async fn positions(stores: &Stores, thread: &Thread) -> Vec<u64> {

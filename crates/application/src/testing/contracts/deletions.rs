@@ -2,10 +2,10 @@ use colloquy_domain::{IdempotencyKey, Run, Thread, TokenKind};
 
 use super::{Stores, assert_not_found, at_once};
 use crate::ports::{
-    Idempotency, MessageScope, MessagesFrom, OffsetPage, RunStart, ThreadOrder, ThreadQuery,
-    ThreadScope,
+    Idempotency, MessageScope, MessagesFrom, OffsetPage, ThreadOrder, ThreadQuery, ThreadScope,
 };
 use crate::testing::samples::Samples;
+use crate::testing::steps::{RunStart, RunSteps as _};
 
 /// Removes what is left; in how many batches.
 async fn finish(stores: &Stores) -> u32 {

@@ -5,8 +5,9 @@ use colloquy_domain::{RunEvent, RunEventKind};
 
 use super::Stores;
 use super::logs::{append, deltas, has_started, log, numbers};
-use crate::ports::{MessageScope, MessagesFrom, RunEnd, RunEvents, RunStart};
+use crate::ports::{MessageScope, MessagesFrom, RunEvents};
 use crate::testing::samples::{Samples, difficult_texts};
+use crate::testing::steps::{RunEnd, RunStart, RunSteps as _};
 
 pub async fn a_log_begins_with_the_run_and_its_message(stores: &Stores) {
     let make = Samples::new();
@@ -235,7 +236,7 @@ pub async fn a_deleted_message_leaves_nothing_in_the_log(stores: &Stores) {
 #[expect(clippy::panic, reason = "a broken contract ends the test")]
 async fn output(stores: &Stores, start: &RunStart) -> Option<String> {
     match log(stores, start.run.id).await.pop().unwrap().kind {
-        RunEventKind::Ended { output, .. } => output,
+        RunEventKind::Ended { output, .. } => output.map(|message| message.content),
         other => panic!("expected the end, got {other:?}"),
     }
 }

@@ -3,23 +3,20 @@
 
 use colloquy_domain::{MessageStatus, RunStatus};
 
-use super::logs::{append, cancelled, deltas, has_started, log, numbers};
+use super::logs::{append, behind, cancelled, deltas, has_started, log, numbers};
 use super::{Stores, assert_conflict, assert_not_found, at_once};
-use crate::ports::{AbandonedRuns, Constraint, ForcedEnd, MessageScope, MessagesFrom};
+use crate::ports::{AbandonedRuns, Constraint, MessageScope, MessagesFrom};
 use crate::testing::samples::Samples;
+use crate::testing::steps::RunSteps as _;
 
 pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
     let make = Samples::new();
     let (thread, start) = has_started(stores, &make).await;
     let message = make.message_id();
     append(stores, &start, deltas(message, 2, &["so ", "far"])).await;
-    let run = stores
-        .runs
-        .force_end(start.run.id, &cancelled())
-        .await
-        .unwrap();
+    let run = stores.force_end(start.run.id, &cancelled()).await.unwrap();
     assert_eq!(run.status, RunStatus::Cancelled);
-    assert_eq!(run.error, Some(cancelled().error));
+    assert_eq!(run.error, cancelled().error);
     assert_eq!(run.finished_at, Some(cancelled().finished_at));
     let messages = stores
         .messages
@@ -38,8 +35,7 @@ pub async fn a_forced_end_keeps_the_text_that_the_log_has(stores: &Stores) {
     assert_eq!(messages[1].status, MessageStatus::Incomplete);
     assert_eq!(messages[1].position, 2);
     let log = log(stores, start.run.id).await;
-    let behind = ForcedEnd::behind(3);
-    assert_eq!(numbers(&log), [1, 2, 3, behind + 1, behind + 2]);
+    assert_eq!(numbers(&log), [1, 2, 3, behind(3) + 1, behind(3) + 2]);
     assert!(log[4].kind.is_last());
 }
 
@@ -51,7 +47,7 @@ pub async fn a_forced_end_keeps_the_text_of_a_long_log(stores: &Stores) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     append(stores, &start, deltas(message, 2, &texts)).await;
     let end = cancelled();
-    stores.runs.force_end(start.run.id, &end).await.unwrap();
+    stores.force_end(start.run.id, &end).await.unwrap();
     let messages = stores
         .messages
         .list(
@@ -72,7 +68,7 @@ pub async fn a_forced_end_is_behind_all_that_was_not_stored(stores: &Stores) {
     let (_, start) = has_started(stores, &make).await;
     append(stores, &start, deltas(make.message_id(), 2, &["stored"])).await;
     let end = cancelled();
-    stores.runs.force_end(start.run.id, &end).await.unwrap();
+    stores.force_end(start.run.id, &end).await.unwrap();
     let all = log(stores, start.run.id).await;
     // The holder's readers may have been told of a whole answer more.
     for after in [2, 3, 4, 5, 100, 2 << 20] {
@@ -84,11 +80,7 @@ pub async fn a_forced_end_is_behind_all_that_was_not_stored(stores: &Stores) {
 pub async fn a_forced_end_without_text_leaves_no_message(stores: &Stores) {
     let make = Samples::new();
     let (thread, start) = has_started(stores, &make).await;
-    stores
-        .runs
-        .force_end(start.run.id, &cancelled())
-        .await
-        .unwrap();
+    stores.force_end(start.run.id, &cancelled()).await.unwrap();
     assert_eq!(
         stores
             .messages
@@ -104,25 +96,21 @@ pub async fn a_forced_end_without_text_leaves_no_message(stores: &Stores) {
             .len(),
         1
     );
-    let end = ForcedEnd::behind(1) + 1;
+    let end = behind(1) + 1;
     assert_eq!(numbers(&log(stores, start.run.id).await), [1, end]);
 }
 
 pub async fn a_forced_end_frees_the_thread_and_shuts_the_holder_out(stores: &Stores) {
     let make = Samples::new();
     let (thread, start) = has_started(stores, &make).await;
-    stores
-        .runs
-        .force_end(start.run.id, &cancelled())
-        .await
-        .unwrap();
+    stores.force_end(start.run.id, &cancelled()).await.unwrap();
     let late = stores
         .runs
         .finish(&make.end(&start, vec![make.answer("late")]))
         .await;
     assert_conflict(late, Constraint::RunLease);
     append(stores, &start, deltas(make.message_id(), 3, &["late"])).await;
-    let end = ForcedEnd::behind(1) + 1;
+    let end = behind(1) + 1;
     assert_eq!(numbers(&log(stores, start.run.id).await), [1, end]);
     let next = make.start(&thread, make.instance(), make.question("Next"));
     assert_eq!(stores.starts(&next).await.position, 2);
@@ -136,14 +124,10 @@ pub async fn an_ended_run_is_left_as_it_is_by_a_forced_end(stores: &Stores) {
         .finish(&make.end(&start, vec![make.answer("Hi")]))
         .await;
     let before = log(stores, start.run.id).await;
-    let run = stores
-        .runs
-        .force_end(start.run.id, &cancelled())
-        .await
-        .unwrap();
+    let run = stores.force_end(start.run.id, &cancelled()).await.unwrap();
     assert_eq!(run, finished.unwrap().run);
     assert_eq!(log(stores, start.run.id).await, before);
-    assert_not_found(stores.runs.force_end(make.run_id(), &cancelled()).await);
+    assert_not_found(stores.force_end(make.run_id(), &cancelled()).await);
 }
 
 pub async fn a_run_ends_once_however_many_end_it(stores: &Stores) {
@@ -152,11 +136,11 @@ pub async fn a_run_ends_once_however_many_end_it(stores: &Stores) {
         let (_, start) = has_started(stores, &make).await;
         let finish = make.end(&start, vec![make.answer("Hi")]);
         let ends = (0..4).map(|index| {
-            let (runs, finish, run) = (stores.runs.clone(), finish.clone(), start.run.id);
+            let (stores, finish, run) = (stores.clone(), finish.clone(), start.run.id);
             async move {
                 match index {
-                    0 => runs.finish(&finish).await.is_ok(),
-                    _ => runs.force_end(run, &cancelled()).await.is_ok(),
+                    0 => stores.runs.finish(&finish).await.is_ok(),
+                    _ => stores.force_end(run, &cancelled()).await.is_ok(),
                 }
             }
         });
@@ -173,11 +157,7 @@ pub async fn an_interrupted_run_keeps_the_text_that_its_log_has(stores: &Stores)
     let (thread, start) = has_started(stores, &make).await;
     append(stores, &start, deltas(make.message_id(), 2, &["so far"])).await;
     let abandoned = AbandonedRuns::HeldBy(start.lease.holder);
-    stores
-        .runs
-        .interrupt(abandoned, &cancelled())
-        .await
-        .unwrap();
+    stores.interrupt(abandoned, &cancelled()).await.unwrap();
     let messages = stores
         .messages
         .list(

@@ -4,8 +4,9 @@
 use colloquy_domain::{IdempotencyKey, RunStatus, Thread};
 
 use super::{Stores, assert_conflict, assert_not_found, at_once};
-use crate::ports::{Constraint, Idempotency, MessageScope, MessagesFrom, RunStart, SavedRun};
+use crate::ports::{Constraint, Idempotency, MessageScope, MessagesFrom};
 use crate::testing::samples::Samples;
+use crate::testing::steps::{RunStart, RunSteps as _, SavedRun};
 
 fn asked(make: &Samples, thread: &Thread, key: &str, fingerprint: u8) -> RunStart {
     RunStart {

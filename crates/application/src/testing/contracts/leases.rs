@@ -1,13 +1,12 @@
 //! The contract of [`RunRepository`](crate::ports::RunRepository): who may work on a run.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use colloquy_domain::{Run, RunError, RunErrorCode, RunId, RunStatus, Thread};
+use colloquy_domain::{Run, RunEnding, RunError, RunErrorCode, RunId, RunStatus, Thread};
 
 use super::{Stores, assert_conflict};
-use crate::ports::{
-    AbandonedRuns, Constraint, ForcedEnd, InstanceId, MessageScope, MessagesFrom, RunStart,
-};
+use crate::ports::{AbandonedRuns, Constraint, InstanceId, MessageScope, MessagesFrom};
 use crate::testing::samples::{Samples, moment, second};
+use crate::testing::steps::{RunStart, RunSteps as _};
 
 const TICK: TimeDelta = TimeDelta::microseconds(1);
 
@@ -42,12 +41,8 @@ async fn get(stores: &Stores, run: &Run) -> Run {
 }
 
 async fn interrupt(stores: &Stores, abandoned: AbandonedRuns) -> Vec<RunId> {
-    let end = ForcedEnd {
-        status: RunStatus::Failed,
-        error: interrupted(),
-        finished_at: moment(777_777),
-    };
-    let ended = stores.runs.interrupt(abandoned, &end);
+    let end = RunEnding::interrupted(moment(777_777));
+    let ended = stores.interrupt(abandoned, &end);
     sorted(ended.await.unwrap())
 }
 

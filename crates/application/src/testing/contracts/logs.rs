@@ -1,10 +1,11 @@
 //! Runs and their logs, as the contracts about them begin and read them.
 
-use colloquy_domain::{MessageId, RunEvent, RunEventKind, RunId, Thread};
+use colloquy_domain::{ContentPart, MessageId, RunEnding, RunEvent, RunEventKind, RunId, Thread};
 
 use super::Stores;
-use crate::ports::{ForcedEnd, RunEvents, RunStart};
+use crate::ports::RunEvents;
 use crate::testing::samples::{Samples, moment};
+use crate::testing::steps::RunStart;
 
 pub(super) async fn log(stores: &Stores, run: RunId) -> Vec<RunEvent> {
     let mut log: Vec<RunEvent> = Vec::new();
@@ -26,6 +27,7 @@ pub(super) fn numbers(log: &[RunEvent]) -> Vec<u64> {
 pub(super) fn deltas(message: MessageId, first: u64, texts: &[&str]) -> Vec<RunEvent> {
     let kinds = texts.iter().map(|text| RunEventKind::MessageDelta {
         message_id: message,
+        part: ContentPart::Text,
         text: (*text).to_owned(),
     });
     let events = (first..).zip(kinds);
@@ -49,6 +51,11 @@ pub(super) async fn has_started(stores: &Stores, make: &Samples) -> (Thread, Run
     (thread, start)
 }
 
-pub(super) fn cancelled() -> ForcedEnd {
-    ForcedEnd::cancelled(moment(888_888))
+pub(super) fn cancelled() -> RunEnding {
+    RunEnding::cancelled(moment(888_888))
+}
+
+/// Behind which number another instance's end comes in a log that ends with `last`.
+pub(super) const fn behind(last: u64) -> u64 {
+    last + 1_000_000_000
 }

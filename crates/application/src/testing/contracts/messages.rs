@@ -4,9 +4,10 @@ use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
 
 use super::{Stores, assert_not_found};
 use crate::ports::{
-    MAX_PAGE_BYTES, MessagePage, MessageScope, MessagesFrom, NewMessage, Reasoning, RunEnd,
+    MAX_PAGE_BYTES, MessagePage, MessageScope, MessagesFrom, NewMessage, Reasoning,
 };
 use crate::testing::samples::{Samples, difficult_texts, moment};
+use crate::testing::steps::{RunEnd, RunSteps as _};
 
 /// A thread with `exchanges` questions and answers: twice as many messages.
 async fn has_conversation(

@@ -22,12 +22,13 @@
 
 use std::future::Future;
 
-use colloquy_domain::{AccessToken, Assistant, Message, Thread, User};
+use colloquy_domain::{AccessToken, Assistant, Message, Run, RunEnding, RunId, Thread, User};
 use futures_util::future::join_all;
 
 use super::samples::{Samples, password_hash, token_hash};
+use super::steps::{RunStart, RunSteps as _, SavedRun};
 use crate::Stores;
-use crate::ports::{Constraint, Grounds, PortError, RunStart, SavedRun};
+use crate::ports::{AbandonedRuns, Constraint, Grounds, PortError};
 
 pub mod administrators;
 pub mod answers;
@@ -46,6 +47,7 @@ pub mod leases;
 mod logs;
 pub mod matchers;
 pub mod messages;
+pub mod pauses;
 pub mod runs;
 pub mod sign_ins;
 mod suites;
@@ -80,6 +82,26 @@ impl Stores {
         let thread = make.thread(owner.id);
         self.threads.add(&thread).await.unwrap();
         thread
+    }
+
+    /// See [`steps::force_end`](super::steps::force_end).
+    ///
+    /// # Errors
+    /// `NotFound`, the store's own.
+    pub async fn force_end(&self, run: RunId, ending: &RunEnding) -> Result<Run, PortError> {
+        super::steps::force_end(&*self.runs, &*self.events, run, ending).await
+    }
+
+    /// See [`steps::interrupt`](super::steps::interrupt).
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn interrupt(
+        &self,
+        abandoned: AbandonedRuns,
+        ending: &RunEnding,
+    ) -> Result<Vec<RunId>, PortError> {
+        super::steps::interrupt(&*self.runs, &*self.events, abandoned, ending).await
     }
 
     async fn starts(&self, start: &RunStart) -> Message {

@@ -6,8 +6,9 @@ use colloquy_domain::{
 };
 
 use super::{Stores, assert_conflict, assert_not_found, at_once, new, only_winner};
-use crate::ports::{Constraint, MessageScope, MessagesFrom, RunEnd, RunStart};
+use crate::ports::{Constraint, MessageScope, MessagesFrom};
 use crate::testing::samples::{Samples, difficult_texts, moment};
+use crate::testing::steps::{RunEnd, RunStart, RunSteps as _};
 
 async fn get(stores: &Stores, run: &Run) -> Option<Run> {
     stores.runs.get(run.thread_id, run.id).await.unwrap()

@@ -261,6 +261,8 @@ macro_rules! run_contracts {
         }
         $crate::contract_tests! { $stores, tool_events:
             tool_events_are_read_as_they_were_written,
+            every_kind_of_event_is_read_as_it_was_written,
+            a_deleted_result_leaves_nothing_in_its_request,
             a_forced_end_keeps_what_tools_have_answered,
             a_deleted_tool_message_leaves_nothing_in_the_log,
             a_run_keeps_its_output_format,
@@ -279,6 +281,13 @@ macro_rules! run_contracts {
             a_deleted_message_leaves_nothing_in_the_log,
             a_run_goes_on_when_its_question_is_deleted,
             a_log_goes_with_its_thread,
+        }
+        $crate::contract_tests! { $stores, pauses:
+            a_pause_stores_what_is_whole_and_lets_the_lease_go,
+            a_paused_run_keeps_its_thread_and_its_holder_out,
+            a_resumed_run_goes_on_where_it_was,
+            one_of_many_resumptions_is_accepted,
+            a_pause_that_nobody_ends_expires,
         }
         $crate::contract_tests! { $stores, forced_ends:
             a_forced_end_keeps_the_text_that_the_log_has,

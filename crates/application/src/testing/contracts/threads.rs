@@ -5,10 +5,11 @@ use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
 
 use super::{Stores, assert_not_found};
 use crate::ports::{
-    MessageScope, MessagesFrom, NewMessage, RunEnd, RunStart, ThreadActivity, ThreadChanges,
-    ThreadOrder, ThreadQuery, ThreadScope,
+    MessageScope, MessagesFrom, NewMessage, ThreadActivity, ThreadChanges, ThreadOrder,
+    ThreadQuery, ThreadScope,
 };
 use crate::testing::samples::{Samples, difficult_texts, moment, second};
+use crate::testing::steps::{RunEnd, RunStart, RunSteps as _};
 
 fn everything() -> ThreadQuery {
     ThreadQuery {

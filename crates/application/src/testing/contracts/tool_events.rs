@@ -2,14 +2,16 @@
 //! [`RunRepository`](crate::ports::RunRepository).
 
 use colloquy_domain::{
-    AnsweredCall, Message, MessageId, MessageKind, MessageStatus, OutputFormat, RunEvent,
-    RunEventKind, Thread, ToolCall, ToolResult,
+    AnsweredCall, CallExecutor, ContentPart, FinishReason, Message, MessageId, MessageKind,
+    MessageStatus, ModelName, OutputFormat, RequestedCall, RunAction, RunEvent, RunEventKind,
+    Thread, ToolCall, ToolResult, Usage,
 };
 
 use super::Stores;
 use super::logs::{append, cancelled, deltas, has_started, log};
-use crate::ports::{MessageScope, MessagesFrom, RunStart};
-use crate::testing::samples::{Samples, difficult_texts};
+use crate::ports::{MessageScope, MessagesFrom};
+use crate::testing::samples::{Samples, difficult_texts, moment};
+use crate::testing::steps::RunStart;
 
 fn called(message_id: MessageId, call: &ToolCall) -> RunEventKind {
     RunEventKind::ToolCalled {
@@ -61,6 +63,96 @@ pub async fn tool_events_are_read_as_they_were_written(stores: &Stores) {
     assert_eq!(log(stores, start.run.id).await[1..], expected);
 }
 
+pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
+    let make = Samples::new();
+    let (_, start) = has_started(stores, &make).await;
+    let mut kinds = Vec::new();
+    for (text, by) in difficult_texts()
+        .into_iter()
+        .zip(CallExecutor::ALL.iter().cycle())
+    {
+        let message_id = make.message_id();
+        let call = ToolCall {
+            signature: Some(text.clone()),
+            ..make.tool_call(&text)
+        };
+        let requested = RequestedCall {
+            message_id: make.message_id(),
+            call,
+            by: *by,
+        };
+        let thought = RunEventKind::MessageDelta {
+            message_id,
+            part: ContentPart::Reasoning,
+            text: text.clone(),
+        };
+        kinds.extend([
+            RunEventKind::UtteranceBegan {
+                message_id,
+                round: 7,
+            },
+            thought,
+            RunEventKind::ToolsRequested {
+                round: 7,
+                calls: vec![requested],
+            },
+            RunEventKind::UtteranceDiscarded {
+                message_id,
+                complaint: text,
+            },
+        ]);
+    }
+    for finish_reason in [None, Some(FinishReason::Length)] {
+        kinds.push(RunEventKind::ModelCalled {
+            depth: 2,
+            model: ModelName::parse("echo::echo").unwrap(),
+            finish_reason,
+            usage: finish_reason.map(|_| Usage {
+                input_tokens: 5_000_000_000,
+                output_tokens: 1,
+            }),
+        });
+    }
+    let action = RunAction::SubmitToolOutputs;
+    let until = moment(999_999);
+    kinds.extend([
+        RunEventKind::Paused { action, until },
+        RunEventKind::Resumed,
+    ]);
+    let expected = numbered(2, kinds);
+    append(stores, &start, expected.clone()).await;
+    assert_eq!(log(stores, start.run.id).await[1..], expected);
+}
+
+pub async fn a_deleted_result_leaves_nothing_in_its_request(stores: &Stores) {
+    let make = Samples::new();
+    let (thread, start) = has_started(stores, &make).await;
+    let requested = [(); 2].map(|()| RequestedCall {
+        message_id: make.message_id(),
+        call: make.tool_call("{}"),
+        by: CallExecutor::Service,
+    });
+    let [gone, kept] = &requested;
+    let kinds = [
+        RunEventKind::ToolsRequested {
+            round: 1,
+            calls: requested.to_vec(),
+        },
+        returned(gone.message_id, &gone.call, "secret"),
+    ];
+    append(stores, &start, numbered(2, kinds)).await;
+    stores.force_end(start.run.id, &cancelled()).await.unwrap();
+    let deleted = stores.messages.delete(thread.id, gone.message_id);
+    deleted.await.unwrap();
+    let expected = RunEventKind::ToolsRequested {
+        round: 1,
+        calls: vec![kept.clone()],
+    };
+    let log = log(stores, start.run.id).await;
+    assert_eq!(log[1].kind, expected);
+    assert_eq!(log.len(), 3);
+}
+
 /// The model says something, calls two tools of which one answers, and says something more.
 async fn uses_tools(stores: &Stores, make: &Samples, start: &RunStart) -> [MessageId; 4] {
     let ids = [(); 4].map(|()| make.message_id());
@@ -85,7 +177,7 @@ pub async fn a_forced_end_keeps_what_tools_have_answered(stores: &Stores) {
     let (thread, start) = has_started(stores, &make).await;
     let [before, answered, _open, after] = uses_tools(stores, &make, &start).await;
     let end = cancelled();
-    stores.runs.force_end(start.run.id, &end).await.unwrap();
+    stores.force_end(start.run.id, &end).await.unwrap();
     let messages = all_messages(stores, &thread).await;
     assert_eq!(messages.len(), 4);
     let [said, tool, last] = [&messages[1], &messages[2], &messages[3]];
@@ -104,7 +196,7 @@ pub async fn a_deleted_tool_message_leaves_nothing_in_the_log(stores: &Stores) {
     let (thread, start) = has_started(stores, &make).await;
     let [_, answered, ..] = uses_tools(stores, &make, &start).await;
     let run = start.run.id;
-    stores.runs.force_end(run, &cancelled()).await.unwrap();
+    stores.force_end(run, &cancelled()).await.unwrap();
     stores.messages.delete(thread.id, answered).await.unwrap();
     let log = log(stores, run).await;
     let is_about = |event: &RunEvent| match &event.kind {

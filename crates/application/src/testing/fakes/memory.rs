@@ -64,7 +64,7 @@ pub(super) struct StoredThread {
 
 pub(super) struct StoredRun {
     pub(super) run: Run,
-    pub(super) lease: Lease,
+    pub(super) lease: Option<Lease>,
     pub(super) idempotency: Option<Idempotency>,
     pub(super) log: Vec<RunEvent>,
 }

@@ -105,14 +105,15 @@ impl MessageRepository for Memory {
 }
 
 fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
-    let completed = log.iter().rev().find_map(|event| match &event.kind {
-        RunEventKind::MessageCompleted { message } => Some(message.id),
-        _ => None,
-    });
     for event in log.iter_mut() {
-        if let RunEventKind::Ended { output, .. } = &mut event.kind {
-            // What is output is the last message.
-            output.take_if(|_| completed == Some(id));
+        match &mut event.kind {
+            RunEventKind::Ended { output, .. } => {
+                output.take_if(|output| output.id == id);
+            }
+            RunEventKind::ToolsRequested { calls, .. } => {
+                calls.retain(|requested| requested.message_id != id);
+            }
+            _ => {}
         }
     }
     log.retain(|event| !is_about(&event.kind, id));
@@ -125,6 +126,8 @@ fn is_about(event: &RunEventKind, id: MessageId) -> bool {
             message.id == id
         }
         RunEventKind::MessageDelta { message_id, .. }
+        | RunEventKind::UtteranceBegan { message_id, .. }
+        | RunEventKind::UtteranceDiscarded { message_id, .. }
         | RunEventKind::ToolCalled { message_id, .. }
         | RunEventKind::ToolReturned { message_id, .. } => *message_id == id,
         _ => false,

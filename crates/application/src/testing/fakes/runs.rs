@@ -1,38 +1,45 @@
+//! Runs in memory.
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use colloquy_domain::{Message, Run, RunEvent, RunEventKind, RunId, ThreadId, ThreadName};
+use colloquy_domain::{
+    Message, MessageId, NewMessage, Run, RunEvent, RunEventKind, RunId, ThreadId, ThreadName,
+};
 
 use super::memory::{Memory, Records, StoredRun};
 use crate::ports::{
-    AbandonedRuns, Constraint, FinishedRun, ForcedEnd, InstanceId, Lease, NewMessage, PortError,
-    RunEnd, RunEventRepository, RunEvents, RunRepository, RunStart, SavedRun, SpokenMessages,
+    AbandonedRuns, ActiveRun, Committed, Constraint, Expected, Idempotency, InstanceId, PortError,
+    RunCommit, RunEventRepository, RunEvents, RunRepository,
 };
 
 #[async_trait]
 impl RunRepository for Memory {
-    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError> {
+    async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError> {
         self.with(|records| {
-            if let Some(known) = records.known(start)? {
-                return Ok(SavedRun::Known(known));
+            if let Some(known) = records.check(commit)? {
+                return Ok(Committed::Known(known));
             }
-            let thread = start.run.thread_id;
-            let mut runs = records.runs.values();
-            if runs.any(|it| it.run.thread_id == thread && it.is_in_progress()) {
-                return Err(PortError::Conflict(Constraint::ActiveRunPerThread));
-            }
-            if records.active_runs_of_user(&start.run) >= start.max_per_user as usize {
-                return Err(PortError::Conflict(Constraint::ActiveRunsPerUser));
-            }
-            let message = records.append(thread, start.run.id, start.message.clone())?;
-            records.name(thread, start.thread_name.as_ref())?;
-            let stored = StoredRun {
-                run: start.run.clone(),
-                lease: start.lease,
-                idempotency: start.idempotency.clone(),
-                log: vec![started(&start.run, &message)],
-            };
-            records.runs.insert(start.run.id, stored);
-            Ok(SavedRun::New(message))
+            let run = &commit.run;
+            let messages = commit.messages.iter().cloned();
+            let messages = messages
+                .map(|message| records.append(run.thread_id, run.id, message))
+                .collect::<Result<Vec<_>, _>>()?;
+            records.name(run.thread_id, commit.thread_name.as_ref())?;
+            let stored = records.runs.entry(run.id).or_insert_with(|| StoredRun {
+                run: run.clone(),
+                lease: None,
+                idempotency: match &commit.expected {
+                    Expected::New { idempotency, .. } => idempotency.clone(),
+                    _ => None,
+                },
+                log: Vec::new(),
+            });
+            stored.run = run.clone();
+            stored.lease = commit.lease;
+            let events = commit.events.iter();
+            let events: Vec<_> = events.map(|event| as_stored(event, &messages)).collect();
+            stored.add(&events);
+            Ok(Committed::Written(messages))
         })
     }
 
@@ -45,8 +52,9 @@ impl RunRepository for Memory {
         self.with(|records| {
             let mut renewed = Vec::new();
             for stored in records.runs.values_mut() {
-                if stored.is_held_by(holder) && runs.contains(&stored.run.id) {
-                    stored.lease.expires_at = expires_at;
+                let lease = stored.lease.as_mut().filter(|it| it.holder == holder);
+                if let Some(lease) = lease.filter(|_| runs.contains(&stored.run.id)) {
+                    lease.expires_at = expires_at;
                     renewed.push(stored.run.id);
                 }
             }
@@ -54,41 +62,16 @@ impl RunRepository for Memory {
         })
     }
 
-    async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
+    async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError> {
         self.with(|records| {
-            let stored = records.runs.get_mut(&end.run_id);
-            let stored = stored.ok_or(PortError::NotFound)?;
-            if !stored.is_held_by(end.holder) {
-                return Err(PortError::Conflict(Constraint::RunLease));
-            }
-            let last = stored.last_number();
-            if end.log_end.is_some_and(|log_end| log_end != last) {
-                return Err(PortError::other("the log does not end as its holder says"));
-            }
-            stored.add(&end.events);
-            let (run, last) = (ended(&stored.run, end), stored.last_number());
-            records.end(run, &end.messages, last)
+            let active = records.runs.values().filter_map(StoredRun::active);
+            let abandoned = active.filter(|it| abandoned.contains(it));
+            Ok(abandoned.map(|it| it.run.id).collect())
         })
     }
 
-    async fn force_end(&self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
-        self.with(|records| records.force_end(run, end))
-    }
-
-    async fn interrupt(
-        &self,
-        abandoned: AbandonedRuns,
-        end: &ForcedEnd,
-    ) -> Result<Vec<RunId>, PortError> {
-        self.with(|records| {
-            let runs = records.runs.values();
-            let runs = runs.filter(|it| it.is_in_progress() && is_abandoned(&it.lease, abandoned));
-            let runs: Vec<_> = runs.map(|stored| stored.run.id).collect();
-            for run in &runs {
-                records.force_end(*run, end)?;
-            }
-            Ok(runs)
-        })
+    async fn active(&self, id: RunId) -> Result<Option<ActiveRun>, PortError> {
+        self.with(|records| Ok(records.runs.get(&id).and_then(StoredRun::active)))
     }
 
     async fn find(&self, id: RunId) -> Result<Option<Run>, PortError> {
@@ -149,12 +132,20 @@ impl RunEventRepository for Memory {
 
 impl StoredRun {
     fn is_held_by(&self, holder: InstanceId) -> bool {
-        self.is_in_progress() && self.lease.holder == holder
+        self.lease.is_some_and(|lease| lease.holder == holder)
+    }
+
+    fn active(&self) -> Option<ActiveRun> {
+        let active = ActiveRun {
+            run: self.run.clone(),
+            lease: self.lease,
+        };
+        self.run.status.is_active().then_some(active)
     }
 
     /// Adds those of the events to the log that it does not have.
     fn add(&mut self, events: &[RunEvent]) {
-        let last = self.last_number();
+        let last = self.log.last().map_or(0, |event| event.number);
         let new = events.iter().filter(|event| event.number > last);
         self.log.extend(new.cloned());
     }
@@ -166,9 +157,59 @@ impl StoredRun {
 }
 
 impl Records {
+    /// Whether the commit's expectation holds; the run that the same request has started before.
+    fn check(&self, commit: &RunCommit) -> Result<Option<Run>, PortError> {
+        let id = commit.run.id;
+        match &commit.expected {
+            Expected::New {
+                idempotency,
+                max_per_user,
+            } => {
+                let known = self.known(&commit.run, idempotency.as_ref())?;
+                if known.is_none() {
+                    self.check_new(&commit.run, *max_per_user as usize)?;
+                }
+                Ok(known)
+            }
+            Expected::HeldBy { holder, log_end } => {
+                let stored = self.runs.get(&id).ok_or(PortError::NotFound)?;
+                let last = stored.last_number();
+                if !stored.is_held_by(*holder) {
+                    return Err(PortError::Conflict(Constraint::RunLease));
+                }
+                match log_end.is_some_and(|log_end| log_end != last) {
+                    true => Err(PortError::other("the log does not end as its holder says")),
+                    false => Ok(None),
+                }
+            }
+            Expected::AsRead { lease, log_end } => {
+                let stored = self.runs.get(&id).ok_or(PortError::NotFound)?;
+                let is_same = stored.lease == *lease && stored.last_number() == *log_end;
+                match stored.run.status.is_active() && is_same {
+                    true => Ok(None),
+                    false => Err(PortError::Conflict(Constraint::RunLease)),
+                }
+            }
+        }
+    }
+
+    fn check_new(&self, run: &Run, max_per_user: usize) -> Result<(), PortError> {
+        if !self.threads.contains_key(&run.thread_id) {
+            return Err(PortError::NotFound);
+        }
+        let mut runs = self.runs.values();
+        if runs.any(|it| it.run.thread_id == run.thread_id && it.run.status.is_active()) {
+            return Err(PortError::Conflict(Constraint::ActiveRunPerThread));
+        }
+        if self.active_runs_of_user(run) >= max_per_user {
+            return Err(PortError::Conflict(Constraint::ActiveRunsPerUser));
+        }
+        Ok(())
+    }
+
     /// The run that the same request has started before.
-    fn known(&self, start: &RunStart) -> Result<Option<Run>, PortError> {
-        let (Some(user), Some(asked)) = (start.run.user_id, &start.idempotency) else {
+    fn known(&self, run: &Run, asked: Option<&Idempotency>) -> Result<Option<Run>, PortError> {
+        let (Some(user), Some(asked)) = (run.user_id, asked) else {
             return Ok(None);
         };
         let known = self.runs.values().find(|stored| {
@@ -189,42 +230,6 @@ impl Records {
         let runs = self.runs.values();
         let active = runs.filter(|it| it.run.user_id == Some(user) && it.is_in_progress());
         active.count()
-    }
-
-    fn force_end(&mut self, run: RunId, end: &ForcedEnd) -> Result<Run, PortError> {
-        let stored = self.runs.get(&run).ok_or(PortError::NotFound)?;
-        if !stored.is_in_progress() {
-            return Ok(stored.run.clone());
-        }
-        let spoken = SpokenMessages::of(stored.log.iter().map(|event| &event.kind));
-        let messages = spoken.into_messages(stored.run.assistant_id, end.finished_at);
-        let last = ForcedEnd::behind(stored.last_number());
-        let run = Run {
-            status: end.status,
-            error: Some(end.error.clone()),
-            finished_at: Some(end.finished_at),
-            ..stored.run.clone()
-        };
-        Ok(self.end(run, &messages, last)?.run)
-    }
-
-    /// Stores a run as ended, with its last messages and the closing events behind number `last`.
-    fn end(
-        &mut self,
-        run: Run,
-        messages: &[NewMessage],
-        last: u64,
-    ) -> Result<FinishedRun, PortError> {
-        let placed = messages.iter().cloned();
-        let messages = placed
-            .map(|message| self.append(run.thread_id, run.id, message))
-            .collect::<Result<_, _>>()?;
-        let finished = FinishedRun { run, messages };
-        let stored = self.runs.get_mut(&finished.run.id);
-        let stored = stored.ok_or(PortError::NotFound)?;
-        stored.log.extend(finished.closing_events(last));
-        stored.run = finished.run.clone();
-        Ok(finished)
     }
 
     fn name(&mut self, thread: ThreadId, name: Option<&ThreadName>) -> Result<(), PortError> {
@@ -257,31 +262,23 @@ impl Records {
     }
 }
 
-fn started(run: &Run, message: &Message) -> RunEvent {
-    RunEvent {
-        number: 1,
-        kind: RunEventKind::Started {
-            run: Box::new(run.clone()),
-            message: Box::new(message.clone()),
-        },
+/// The event with its message as it stands in the thread.
+fn as_stored(event: &RunEvent, messages: &[Message]) -> RunEvent {
+    let mut event = event.clone();
+    let placed = |id: MessageId| messages.iter().find(|it| it.id == id).cloned();
+    if let RunEventKind::Started { message, .. } | RunEventKind::MessageCompleted { message } =
+        &mut event.kind
+        && let Some(placed) = placed(message.id)
+    {
+        **message = placed;
     }
-}
-
-fn ended(run: &Run, end: &RunEnd) -> Run {
-    Run {
-        status: end.status,
-        finish_reason: end.finish_reason,
-        error: end.error.clone(),
-        usage: end.usage,
-        cache: end.cache,
-        finished_at: Some(end.finished_at),
-        ..run.clone()
+    if let RunEventKind::Ended {
+        output: Some(output),
+        ..
+    } = &mut event.kind
+        && let Some(placed) = placed(output.id)
+    {
+        **output = placed;
     }
-}
-
-fn is_abandoned(lease: &Lease, abandoned: AbandonedRuns) -> bool {
-    match abandoned {
-        AbandonedRuns::ExpiredBefore(moment) => lease.expires_at < moment,
-        AbandonedRuns::HeldBy(instance) => lease.holder == instance,
-    }
+    event
 }

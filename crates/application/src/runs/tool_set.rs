@@ -1,11 +1,11 @@
-//! Which tools a model is told of.
+//! The tools that a model may call.
 
 use std::sync::Arc;
 
 use colloquy_domain::{Assistant, AssistantRef, ToolRef};
 
-use super::consult::Consultation;
-use super::converse::Talk;
+use super::agent_loop::Talk;
+use super::assistant_tool::AssistantTool;
 use super::failure::Failure;
 use crate::Error;
 use crate::access::AssistantAction;
@@ -15,25 +15,25 @@ use crate::tools::{Registered, Tool};
 
 /// The tools that a model may call in a conversation.
 #[derive(Default)]
-pub(super) struct Offer {
+pub(super) struct ToolSet {
     tools: Vec<Arc<Registered>>,
 }
 
 /// How deep assistants ask assistants: the one that a person asks is at depth 0.
 const MAX_DEPTH: u32 = 3;
 
-impl Offer {
+impl ToolSet {
     /// What the assistant lists, as far as it is there and the person may use it. What is not is
     /// left out: it may have been removed since the assistant was saved.
     pub(super) async fn of(talk: &Talk<'_>) -> Result<Self, Failure> {
-        let mut offer = Self::default();
+        let mut set = Self::default();
         for reference in &talk.assistant.tools {
             match find(talk, reference).await? {
-                Some(tool) => offer.tools.push(tool),
+                Some(tool) => set.tools.push(tool),
                 None => tracing::debug!(tool = %reference, "tool not offered"),
             }
         }
-        Ok(offer)
+        Ok(set)
     }
 
     /// Whether there is none.
@@ -75,7 +75,7 @@ async fn find(talk: &Talk<'_>, reference: &ToolRef) -> Result<Option<Arc<Registe
 }
 
 fn as_tool(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Option<Arc<Registered>> {
-    let tool = Consultation::new(talk, assistant);
+    let tool = AssistantTool::new(talk, assistant);
     let definition = tool.definition();
     let arguments = Schema::compile(&definition.parameters).ok()?;
     Some(Arc::new(Registered {

@@ -5,17 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use colloquy_domain::{
-    CachedRun, FinishReason, Message, MessageKind, Run, RunError, RunErrorCode, RunStatus,
-};
+use colloquy_domain::{CachedRun, Message, MessageKind, Run, RunEnding, RunErrorCode, RunStatus};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::active::ActiveRun;
+use super::agent_loop::{self, Talk};
 use super::answer::Answer;
 use super::budget::Budget;
-use super::converse::{Talk, converse};
 use super::engine::{Inner, LEASE, RunJob};
 use super::failure::Failure;
 use super::history::{self, Window};
@@ -23,7 +20,7 @@ use super::meter::Meter;
 use super::outcome::{self, RunOutcome, summary};
 use crate::Error;
 use crate::answers::{Fill, Lookup};
-use crate::ports::{Constraint, FinishedRun, LookupOutcome, NewMessage, PortError, RunEnd};
+use crate::ports::{Committed, Constraint, Expected, LookupOutcome, PortError, RunCommit};
 use crate::tools::ToolContext;
 
 /// The wait before the end of a run is written again that the store could not take.
@@ -49,16 +46,16 @@ impl Source {
 }
 
 impl Inner {
-    pub(super) async fn carry_out(
+    pub(super) async fn execute(
         self: &Arc<Self>,
         active: &ActiveRun,
         run: Run,
         question: Message,
         job: &RunJob,
     ) -> Result<RunOutcome, Error> {
-        let meter = Arc::new(Meter::new());
+        let meter = Arc::new(Meter::new(Arc::clone(&active.log)));
         let max_bytes = self.limits.max_answer_bytes;
-        let mut answer = Answer::new(max_bytes, &active.log, &*self.ports.ids, &meter);
+        let mut answer = Answer::new(max_bytes, &active.log, &*self.ports.ids);
         // A panic in a model adapter must end this run, not leave it in progress for ever.
         let work = self.answer(&question, job, &meter, &mut answer);
         let work = AssertUnwindSafe(work).catch_unwind();
@@ -68,24 +65,21 @@ impl Inner {
             reason = active.stopped() => Err(reason.into()),
             result = work => result.unwrap_or_else(|_panic| Err(RunErrorCode::Interrupted.into())),
         };
-        // Who waits to be stored keeps one copy of the answer, not two.
-        let storing = self.storing.acquire().await;
-        let end = RunEnd {
-            usage: meter.total(),
-            ..self.end(&run, &answer, result.as_ref())
-        };
+        // Whoever waits here keeps one copy of the answer, not two.
+        let turn = self.ends.acquire().await;
+        let ending = self.ending(&answer, result.as_ref());
         let retry_after = result
             .as_ref()
             .err()
             .and_then(|failure| failure.retry_after);
-        let stored = self.store(active, end).await;
-        drop(storing);
+        let stored = self.store_end(active, &run, &ending).await;
+        drop(turn);
         if let (Ok(Source::Model(Some(fill))), Ok(_)) = (result, &stored) {
             fill.store(answer.as_new()).await;
         }
         self.let_go(active);
         match stored {
-            Ok(FinishedRun { run, mut messages }) => {
+            Ok((run, mut messages)) => {
                 log_end(&run);
                 self.ports.observer.run_ended(summary(&run));
                 messages.insert(0, question);
@@ -97,7 +91,9 @@ impl Inner {
                 })
             }
             // Somebody else has ended it.
-            Err(PortError::Conflict(Constraint::RunLease)) => outcome::find(self, run).await,
+            Err(PortError::Conflict(Constraint::RunLease)) => {
+                outcome::find(&self.reader, run).await
+            }
             // Its thread was deleted.
             Err(PortError::NotFound) => Err(Error::NotFound),
             // Its answer is lost, but its thread must not stay busy.
@@ -147,7 +143,7 @@ impl Inner {
             depth: 0,
             deadline,
         };
-        converse(&talk, conversation, answer).await?;
+        agent_loop::run(&talk, conversation, answer).await?;
         Ok(Source::Model(fill))
     }
 
@@ -179,45 +175,66 @@ impl Inner {
         }
     }
 
-    /// What to store of a run: a failed one keeps the text it has, marked as incomplete, and so
-    /// does an answer that a limit or a filter cut.
-    fn end(&self, run: &Run, answer: &Answer<'_>, result: Result<&Source, &Failure>) -> RunEnd {
-        let failure = result.err();
+    fn ending(&self, answer: &Answer<'_>, result: Result<&Source, &Failure>) -> RunEnding {
         let now = self.ports.clock.now();
-        RunEnd {
-            run_id: run.id,
-            holder: self.instance,
-            status: failure.map_or(RunStatus::Completed, Failure::status),
-            finish_reason: answer.finish_reason.filter(|_| failure.is_none()),
-            error: failure.map(|failure| RunError::from(failure.code)),
-            usage: None,
-            cache: result.ok().and_then(Source::cache),
-            finished_at: now,
-            messages: said(run, answer, failure.is_some(), now),
-            events: Vec::new(),
-            log_end: None,
+        match result {
+            Ok(source) => RunEnding {
+                status: RunStatus::Completed,
+                finish_reason: answer.finish_reason,
+                error: None,
+                cache: source.cache(),
+                finished_at: now,
+            },
+            Err(failure) => RunEnding::without_answer(failure.code, now),
         }
     }
 
-    /// Writes the end with the events that the store does not have yet. While the store is away,
-    /// again and again: whoever finds the lease run out has to reach the store too. While it
-    /// refuses, until the lease would have run out, after which the run counts as interrupted
-    /// anyway.
-    async fn store(&self, active: &ActiveRun, mut end: RunEnd) -> Result<FinishedRun, PortError> {
-        let _in_order = active.storing.lock().await;
+    /// Writes the end with the events that the store does not have yet; the run and the messages
+    /// that were added. While the store is away, again and again: whoever finds the lease run out
+    /// has to reach the store too. While it refuses, until the lease would have run out, after which
+    /// the run counts as interrupted anyway.
+    async fn store_end(
+        &self,
+        active: &ActiveRun,
+        run: &Run,
+        ending: &RunEnding,
+    ) -> Result<(Run, Vec<Message>), PortError> {
+        let _in_order = active.writing.lock().await;
         let last = active.log.last();
-        end.events = active.log.unstored();
-        end.log_end = active.log.stored_end();
+        let closing = active.log.fold().ending(run, ending);
+        let mut events = active.log.unstored();
+        events.extend(closing.numbered(last));
+        let commit = RunCommit {
+            run: closing.run,
+            expected: Expected::HeldBy {
+                holder: self.instance,
+                log_end: active.log.stored_end(),
+            },
+            lease: None,
+            messages: closing.messages,
+            thread_name: None,
+            events,
+        };
+        let messages = self.commit_end(active, &commit).await?;
+        active.log.mark_stored(last);
+        for event in closing.events {
+            active.log.push(event);
+        }
+        active.log.mark_stored(active.log.last());
+        Ok((commit.run, messages))
+    }
+
+    async fn commit_end(
+        &self,
+        active: &ActiveRun,
+        commit: &RunCommit,
+    ) -> Result<Vec<Message>, PortError> {
         let begin = Instant::now();
         loop {
-            match self.ports.runs.finish(&end).await {
-                Ok(finished) => {
-                    active.log.mark_stored(last);
-                    for event in finished.closing_events(last) {
-                        active.log.push(event.kind);
-                    }
-                    active.log.mark_stored(active.log.last());
-                    return Ok(finished);
+            match self.ports.runs.commit(commit).await {
+                Ok(Committed::Written(messages)) => return Ok(messages),
+                Ok(Committed::Known(_)) => {
+                    return Err(PortError::other("the end of a run is no request"));
                 }
                 // Ended by somebody else, or by an earlier try whose answer was lost.
                 Err(error @ PortError::Conflict(Constraint::RunLease)) => return Err(error),
@@ -249,20 +266,4 @@ fn log_end(run: &Run) {
         run.error = run.error.as_ref().map(|error| error.code.as_str()),
         "run ended"
     );
-}
-
-fn said(run: &Run, answer: &Answer<'_>, has_failed: bool, now: DateTime<Utc>) -> Vec<NewMessage> {
-    let mut messages = answer.log.messages();
-    for id in &answer.discarded {
-        messages.discard(*id);
-    }
-    let ended_well = [Some(FinishReason::Stop), Some(FinishReason::ToolRounds)];
-    if !has_failed {
-        messages.say(answer.message_id, "");
-    }
-    if !has_failed && ended_well.contains(&answer.finish_reason) {
-        messages.complete(answer.message_id);
-    }
-    answer.log.add_reasoning(&mut messages);
-    messages.into_messages(run.assistant_id, now)
 }

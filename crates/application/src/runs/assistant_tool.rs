@@ -8,9 +8,9 @@ use colloquy_domain::{Assistant, AssistantRef, RunErrorCode, ToolName};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::agent_loop::{self, Talk};
 use super::answer::Answer;
 use super::budget::Budget;
-use super::converse::{Talk, converse};
 use super::engine::Inner;
 use super::log::RunLog;
 use super::meter::Meter;
@@ -23,7 +23,7 @@ use crate::tools::{ToolContext, ToolError, TypedTool};
 
 /// Asking another assistant, which answers within the same run: under its limits, with the rights
 /// of the person who asked, and out of a conversation of its own.
-pub(super) struct Consultation {
+pub(super) struct AssistantTool {
     engine: Arc<Inner>,
     assistant: Arc<Assistant>,
     meter: Arc<Meter>,
@@ -32,7 +32,7 @@ pub(super) struct Consultation {
     deadline: Instant,
 }
 
-impl Consultation {
+impl AssistantTool {
     pub(super) fn new(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Self {
         Self {
             engine: Arc::clone(talk.engine),
@@ -46,7 +46,7 @@ impl Consultation {
 }
 
 #[async_trait]
-impl TypedTool for Consultation {
+impl TypedTool for AssistantTool {
     type Arguments = Question;
 
     fn name(&self) -> ToolName {
@@ -89,12 +89,12 @@ impl TypedTool for Consultation {
         let log = RunLog::new();
         let max_bytes = self.engine.limits.max_answer_bytes;
         let ids = &*self.engine.ports.ids;
-        let mut answer = Answer::new(max_bytes, &log, ids, &self.meter);
+        let mut answer = Answer::new(max_bytes, &log, ids);
         let question = vec![ChatMessage::User(asked.message)];
         let span = spans::invoke_agent(&assistant, context.thread_id);
-        let talking = converse(&talk, question, &mut answer);
+        let talking = agent_loop::run(&talk, question, &mut answer);
         match talking.instrument(span.clone()).await {
-            Ok(()) => {
+            Ok(_) => {
                 spans::answered(&span, answer.finish_reason, None);
                 Ok(answer.text())
             }

@@ -1,0 +1,299 @@
+//! The loop of one assistant: its model is asked, uses tools, is asked again, until it has answered.
+
+use std::sync::Arc;
+
+use colloquy_domain::{
+    Assistant, CallExecutor, FinishReason, MessageId, RequestedCall, RunErrorCode, RunEventKind,
+    RunState, ToolCall, Usage, json_of,
+};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
+
+use super::answer::Answer;
+use super::budget::{Budget, KeptCall};
+use super::engine::Inner;
+use super::failure::Failure;
+use super::meter::Meter;
+use super::step::{Step, next_step};
+use super::tool_set::ToolSet;
+use super::{call, history, tool_calls};
+use crate::ports::{ChatMessage, ChatRequest};
+use crate::schemas::Schema;
+use crate::spans;
+use crate::tools::ToolContext;
+
+/// Who talks, for whom and until when.
+pub(super) struct Talk<'a> {
+    pub(super) engine: &'a Arc<Inner>,
+    pub(super) assistant: &'a Assistant,
+    pub(super) context: &'a ToolContext,
+    pub(super) meter: &'a Arc<Meter>,
+    pub(super) budget: &'a Arc<Budget>,
+    /// How many assistants have asked one another to get here.
+    pub(super) depth: u32,
+    pub(super) deadline: Instant,
+}
+
+/// Why the loop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// The newest utterance is the answer.
+    Answered,
+    /// The run waits for an action.
+    AwaitsAction,
+}
+
+/// The loop under way.
+struct AgentLoop<'a> {
+    talk: &'a Talk<'a>,
+    tools: ToolSet,
+    schema: Option<Schema>,
+    /// What was said before the run.
+    earlier: Vec<ChatMessage>,
+    /// Whoever uses tools must be able to answer when they have used everything else up.
+    kept: Option<KeptCall<'a>>,
+    has_asked: bool,
+}
+
+/// Carries on from what `answer`'s log has, until there is an answer or an action is needed.
+///
+/// # Errors
+/// What kept the assistant from answering; what was said so far stays in the log.
+pub(super) async fn run(
+    talk: &Talk<'_>,
+    earlier: Vec<ChatMessage>,
+    answer: &mut Answer<'_>,
+) -> Result<Halt, Failure> {
+    let schema = output_schema(talk).await?;
+    let mut agent = AgentLoop {
+        talk,
+        tools: ToolSet::of(talk).await?,
+        schema,
+        earlier,
+        kept: None,
+        has_asked: false,
+    };
+    loop {
+        let state = answer.log.fold();
+        match next_step(&state) {
+            Step::AskModel => agent.ask(&state, answer).await?,
+            Step::RunTools(calls) => {
+                tool_calls::run_all(talk, &agent.tools, &calls, answer.log).await;
+            }
+            Step::AwaitAction => return Ok(Halt::AwaitsAction),
+            Step::Finish => {
+                if agent.accepts(&state, answer).await? {
+                    return Ok(Halt::Answered);
+                }
+            }
+        }
+    }
+}
+
+impl AgentLoop<'_> {
+    /// One round: the model call and what it asks for.
+    async fn ask(&mut self, state: &RunState, answer: &mut Answer<'_>) -> Result<(), Failure> {
+        let is_mending = is_mending(state);
+        let may_call_tools = self.take_call(state)?;
+        let reason = state.finish_reason();
+        let request = self.request(state, may_call_tools);
+        answer.begin(state.round().saturating_add(1));
+        let usage = ask(self.talk, &request, answer).await?;
+        answer.finish_reason = match answer.finish_reason {
+            // A mended answer ends as the one that it mends.
+            _ if is_mending => reason,
+            Some(FinishReason::Stop) if !may_call_tools => Some(FinishReason::ToolRounds),
+            reason => reason,
+        };
+        let calls = answer.take_calls();
+        let has_stopped = answer.finish_reason == Some(FinishReason::Stop);
+        if has_stopped && may_call_tools && !is_mending && !calls.is_empty() {
+            answer.log.push(self.requested(answer.round(), calls));
+        }
+        self.note_call(answer, usage);
+        Ok(())
+    }
+
+    fn requested(&self, round: u32, calls: Vec<ToolCall>) -> RunEventKind {
+        let ids = &self.talk.engine.ports.ids;
+        let requested = |call| RequestedCall {
+            message_id: MessageId::from_uuid(ids.next_id()),
+            call,
+            by: CallExecutor::Service,
+        };
+        RunEventKind::ToolsRequested {
+            round,
+            calls: calls.into_iter().map(requested).collect(),
+        }
+    }
+
+    fn note_call(&self, answer: &Answer<'_>, usage: Option<Usage>) {
+        let called = |depth| RunEventKind::ModelCalled {
+            depth,
+            model: self.talk.assistant.model.clone(),
+            finish_reason: answer.finish_reason,
+            usage,
+        };
+        answer.log.push(called(0));
+        if self.talk.depth > 0 {
+            self.talk.meter.run_log().push(called(self.talk.depth));
+        }
+    }
+
+    /// Takes a model call from the budget; whether tools may be called in it.
+    fn take_call(&mut self, state: &RunState) -> Result<bool, Failure> {
+        let budget = self.talk.budget;
+        if is_mending(state) {
+            self.spend_last_call()?;
+            return Ok(false);
+        }
+        let rounds_left = self.talk.assistant.max_tool_rounds.get() > state.tool_rounds();
+        if self.has_asked {
+            let may_call_tools = rounds_left && budget.has_tool_calls() && budget.take_model_call();
+            if !may_call_tools {
+                self.spend_last_call()?;
+            }
+            return Ok(may_call_tools);
+        }
+        self.has_asked = true;
+        self.spend_last_call()?;
+        if self.tools.is_empty() {
+            return Ok(true);
+        }
+        self.kept = budget.keep_call();
+        Ok(rounds_left && self.kept.is_some() && budget.has_tool_calls())
+    }
+
+    /// The call that was kept, or another.
+    fn spend_last_call(&mut self) -> Result<(), Failure> {
+        match self.kept.take() {
+            Some(kept) => kept.spend(),
+            None if self.talk.budget.take_model_call() => {}
+            None => return Err(RunErrorCode::BudgetExhausted.into()),
+        }
+        Ok(())
+    }
+
+    fn request(&self, state: &RunState, may_call_tools: bool) -> ChatRequest {
+        let assistant = self.talk.assistant;
+        let schema = assistant.output_schema.as_ref();
+        let output_schema = schema.map(|schema| schema.as_value().clone());
+        ChatRequest {
+            model: assistant.model.clone(),
+            instructions: instructions(assistant, output_schema.as_ref()),
+            messages: history::transcript(self.earlier.clone(), state, mend),
+            configuration: assistant.configuration.clone(),
+            tools: self.tools.definitions(),
+            may_call_tools,
+            output_schema,
+        }
+    }
+
+    /// Whether the newest utterance is what the assistant's output schema asks for. Where it is
+    /// not, it is discarded: the model may mend it once.
+    async fn accepts(&self, state: &RunState, answer: &Answer<'_>) -> Result<bool, Failure> {
+        let (Some(schema), Some(said)) = (&self.schema, state.last_utterance()) else {
+            return Ok(true);
+        };
+        let Err(complaint) = check(self.talk, schema, said.text.clone()).await else {
+            return Ok(true);
+        };
+        let reason = state.finish_reason();
+        let has_ended = matches!(reason, Some(FinishReason::Stop | FinishReason::ToolRounds));
+        let was_mended = state.utterances().any(|it| it.complaint.is_some());
+        if was_mended || !has_ended {
+            return Err(RunErrorCode::OutputInvalid.into());
+        }
+        tracing::info!("answer does not keep to the output schema; asked again");
+        answer.log.push(RunEventKind::UtteranceDiscarded {
+            message_id: said.message_id,
+            complaint,
+        });
+        Ok(false)
+    }
+}
+
+/// Whether the newest utterance was refused.
+fn is_mending(state: &RunState) -> bool {
+    let last = state.last_utterance();
+    last.is_some_and(|utterance| utterance.complaint.is_some())
+}
+
+/// Reads the schema before anything is asked: an older version of the service may have stored one
+/// that is beyond today's bounds.
+async fn output_schema(talk: &Talk<'_>) -> Result<Option<Schema>, Failure> {
+    let Some(schema) = &talk.assistant.output_schema else {
+        return Ok(None);
+    };
+    let schema = schema.as_value().clone();
+    let schema = talk.engine.schemas.compile(schema).await.map_err(|error| {
+        let assistant = talk.assistant.slug.as_str();
+        tracing::warn!(assistant, %error, "output schema cannot be used");
+        Failure::from(RunErrorCode::OutputInvalid)
+    })?;
+    Ok(Some(schema))
+}
+
+/// Has the model answer; what the provider counted.
+async fn ask(
+    talk: &Talk<'_>,
+    request: &ChatRequest,
+    answer: &mut Answer<'_>,
+) -> Result<Option<Usage>, Failure> {
+    let _turn = timeout_at(talk.deadline, talk.budget.model_turn())
+        .await
+        .map_err(|_elapsed| RunErrorCode::ModelTimeout)?;
+    let span = spans::chat(request, talk.context.thread_id);
+    let before = answer.bytes();
+    let asked = call::ask(talk, request, answer);
+    let asked = asked.instrument(span.clone()).await;
+    let counted = asked.as_ref().ok().copied().flatten();
+    let said = answer.bytes().saturating_sub(before);
+    talk.budget.spend_tokens(match counted {
+        Some(usage) => usage,
+        None if asked.is_err() && said == 0 => Usage::default(),
+        None => history::estimated(request, said),
+    });
+    match &asked {
+        Ok(usage) => spans::answered(&span, answer.finish_reason, *usage),
+        Err(error) => spans::failed(&span, error.kind.as_str()),
+    }
+    Ok(asked?)
+}
+
+fn instructions(assistant: &Assistant, schema: Option<&Value>) -> Option<String> {
+    let demand = schema.map(demand);
+    let parts = [Some(assistant.instructions.as_str()), demand.as_deref()];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+/// Said in the instructions too, for models whose provider knows no schemas.
+fn demand(schema: &Value) -> String {
+    format!(
+        "Your final answer must be one JSON value that is valid against this JSON Schema, \
+         without any other text:\n{schema}"
+    )
+}
+
+fn mend(complaint: &str) -> String {
+    format!(
+        "That is not a JSON value that is valid against the schema:\n{complaint}\n\
+         Answer again, with the corrected JSON value only."
+    )
+}
+
+/// Until the run's deadline.
+async fn check(talk: &Talk<'_>, schema: &Schema, answer: String) -> Result<(), String> {
+    let read = move || {
+        serde_json::from_str(json_of(&answer))
+            .map_err(|error| format!("It cannot be read as JSON: {error}."))
+    };
+    let checked = talk.engine.schemas.check(schema, read);
+    match timeout_at(talk.deadline, checked).await {
+        Ok(checked) => checked.map(|_value| ()),
+        Err(_elapsed) => Err("It could not be checked in time.".to_owned()),
+    }
+}

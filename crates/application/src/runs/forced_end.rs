@@ -1,0 +1,91 @@
+//! Ends runs that their holder does not end: those that are called off from elsewhere, that nobody
+//! carries out any more, and paused ones for which nobody acted in time.
+
+use colloquy_domain::{Run, RunEnding, RunId, RunState};
+
+use crate::ports::{
+    ActiveRun, Constraint, Expected, PortError, RunCommit, RunEventRepository, RunRepository,
+};
+
+/// How often an end is tried while the run's holder goes on writing.
+const ATTEMPTS: u32 = 32;
+/// How many events are read at once.
+const PAGE_EVENTS: u32 = 1_000;
+
+/// Ends the run with what its log has, if it is active and `is_due`; the run as it ended, or `None`.
+///
+/// # Errors
+/// The store's own.
+pub(crate) async fn force_end(
+    (runs, events): (&dyn RunRepository, &dyn RunEventRepository),
+    id: RunId,
+    is_due: impl Fn(&ActiveRun) -> bool + Send,
+    ending: &RunEnding,
+) -> Result<Option<Run>, PortError> {
+    let mut log = StoredLog::default();
+    for _ in 0..ATTEMPTS {
+        // The run first: what its log has is not older then.
+        let Some(active) = runs.active(id).await?.filter(|active| is_due(active)) else {
+            return Ok(None);
+        };
+        log.read(events, id).await?;
+        let closing = log.state.ending(&active.run, ending);
+        let commit = RunCommit {
+            events: closing.numbered_by_another(log.last),
+            run: closing.run,
+            expected: Expected::AsRead {
+                lease: active.lease,
+                log_end: log.last,
+            },
+            lease: None,
+            messages: closing.messages,
+            thread_name: None,
+        };
+        match runs.commit(&commit).await {
+            Ok(_) => return Ok(Some(commit.run)),
+            // Its holder has added to the log, renewed the lease or ended the run.
+            Err(PortError::Conflict(Constraint::RunLease)) => {}
+            Err(PortError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(PortError::unavailable("the run's log grows too fast"))
+}
+
+/// A log as far as it was read.
+pub(super) struct StoredLog {
+    pub(super) state: RunState,
+    pub(super) last: u64,
+}
+
+impl Default for StoredLog {
+    /// Every log has begun with number 1, even if that event is gone.
+    fn default() -> Self {
+        Self {
+            state: RunState::default(),
+            last: 1,
+        }
+    }
+}
+
+impl StoredLog {
+    /// Reads on to the log's end.
+    pub(super) async fn read(
+        &mut self,
+        events: &dyn RunEventRepository,
+        run: RunId,
+    ) -> Result<(), PortError> {
+        let mut after = if self.last == 1 { 0 } else { self.last };
+        loop {
+            let page = events.list(run, after, PAGE_EVENTS).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            self.last = last.number;
+            for event in &page {
+                self.state.apply(&event.kind);
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The start of a run: it is stored, then a task of its own carries it out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use colloquy_domain::{
+    Assistant, Message, MessageId, MessageKind, MessageStatus, OutputFormat, Run, RunEnding,
+    RunEvent, RunEventKind, RunId, RunStatus,
+};
+use futures_util::FutureExt as _;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument as _, Span};
+
+use super::active::ActiveRun;
+use super::engine::{Inner, LEASE, RunJob};
+use super::forced_end::force_end;
+use super::log::RunLog;
+use super::outcome::{Outcome, StartedRun, summary};
+use crate::Error;
+use crate::ports::{Committed, Expected, Lease, NewMessage, PortError, RunCommit};
+use crate::spans;
+
+/// The first wait before a run is ended whose start the store did not confirm; the next are twice
+/// as long each, up to a second: a thread is not to be busy for longer once the store is back.
+const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_DISOWN_BACKOFF: Duration = Duration::from_secs(1);
+/// How long a start waits until it may be stored; together with what the store may take, it is
+/// answered within five seconds.
+const START_TIME: Duration = Duration::from_millis(800);
+
+impl Inner {
+    /// The whole life of a run: a task.
+    pub(super) async fn begin(
+        self: Arc<Self>,
+        job: RunJob,
+        _slot: OwnedSemaphorePermit,
+        started: oneshot::Sender<Result<StartedRun, Error>>,
+        invocation: Span,
+    ) {
+        let id = RunId::from_uuid(self.ports.ids.next_id());
+        let (run, message) = match self.save(id, &job).await {
+            Ok(Saved::New(run, message)) => (run, message),
+            Ok(Saved::Known(run)) => {
+                spans::is_run(&invocation, &run);
+                let _ = started.send(Ok(self.started(run, None)));
+                return;
+            }
+            Err(error) => {
+                spans::failed(&invocation, "not_started");
+                let is_unknown = matches!(error, Error::Port(PortError::Unavailable(_)));
+                let _ = started.send(Err(error));
+                if is_unknown {
+                    self.disown(id).await;
+                }
+                return;
+            }
+        };
+        spans::is_run(&invocation, &run);
+        let active = Arc::new(ActiveRun::new(
+            run.id,
+            job.actor.clone(),
+            job.assistant.id,
+            RunLog::started(RunEventKind::Started {
+                run: Box::new(run.clone()),
+                message: Box::new(message.clone()),
+            }),
+        ));
+        self.active.insert(Arc::clone(&active));
+        let (ended, end) = oneshot::channel();
+        // Whoever asked may be gone; the run goes on.
+        let outcome = Outcome {
+            end,
+            store_is_away: active.store_is_away.clone(),
+        };
+        let _ = started.send(Ok(self.started(run.clone(), Some(outcome))));
+        let span = span(&run, &job.assistant);
+        let work = self.execute(&active, run, message, &job);
+        // Even a panic at its very end must leave the run's thread free and its readers told.
+        let work = AssertUnwindSafe(work.instrument(span)).catch_unwind();
+        let Ok(outcome) = work.await else {
+            spans::failed(&invocation, "panicked");
+            self.let_go(&active);
+            drop(ended);
+            self.disown(id).await;
+            return;
+        };
+        match &outcome {
+            Ok(outcome) => spans::ended(&invocation, &outcome.run),
+            Err(_) => spans::failed(&invocation, "not_stored"),
+        }
+        let _ = ended.send(outcome);
+    }
+
+    fn started(&self, run: Run, outcome: Option<Outcome>) -> StartedRun {
+        StartedRun {
+            run,
+            is_replay: outcome.is_none(),
+            reader: self.reader.clone(),
+            outcome,
+        }
+    }
+
+    /// Works on the run no longer: who follows it reads the store from now on.
+    pub(super) fn let_go(&self, active: &ActiveRun) {
+        self.active.remove(active.id);
+        active.log.close();
+    }
+
+    async fn save(&self, id: RunId, job: &RunJob) -> Result<Saved, Error> {
+        let ports = &self.ports;
+        let now = ports.clock.now();
+        let run = Run {
+            id,
+            thread_id: job.thread_id,
+            assistant_id: job.assistant.id,
+            user_id: job.actor.user_id(),
+            output_format: match job.assistant.output_schema {
+                Some(_) => OutputFormat::Json,
+                None => OutputFormat::Text,
+            },
+            status: RunStatus::InProgress,
+            finish_reason: None,
+            error: None,
+            usage: None,
+            cache: None,
+            expires_at: None,
+            created_at: now,
+            finished_at: None,
+        };
+        let message = NewMessage {
+            id: MessageId::from_uuid(ports.ids.next_id()),
+            kind: MessageKind::Human,
+            content: job.content.as_str().to_owned(),
+            reasoning: None,
+            status: MessageStatus::Completed,
+            tool_call: None,
+            assistant_id: Some(job.assistant.id),
+            created_at: now,
+        };
+        let lease = Lease {
+            holder: self.instance,
+            expires_at: now + LEASE,
+        };
+        let commit = RunCommit {
+            expected: Expected::New {
+                idempotency: job.idempotency.clone(),
+                max_per_user: self.limits.max_per_user,
+            },
+            lease: Some(lease),
+            events: vec![started(&run, message.clone())],
+            messages: vec![message],
+            thread_name: job.thread_name.clone(),
+            run,
+        };
+        let Ok(_turn) = timeout(START_TIME, self.starts.acquire()).await else {
+            return Err(Error::Overloaded);
+        };
+        match ports.runs.commit(&commit).await? {
+            Committed::Known(run) => Ok(Saved::Known(run)),
+            Committed::Written(messages) => {
+                let message = messages.into_iter().next();
+                let message = message.ok_or(PortError::NotFound)?;
+                Ok(Saved::New(commit.run, message))
+            }
+        }
+    }
+}
+
+/// The first event of the run's log; the store knows where its message stands.
+fn started(run: &Run, message: NewMessage) -> RunEvent {
+    RunEvent {
+        number: 1,
+        kind: RunEventKind::Started {
+            run: Box::new(run.clone()),
+            message: Box::new(message.placed(run.thread_id, run.id, 0)),
+        },
+    }
+}
+
+/// What became of a start.
+enum Saved {
+    New(Run, Message),
+    /// The request was made before.
+    Known(Run),
+}
+
+impl Inner {
+    /// Ends a run that nobody will carry out, and that may or may not be stored: the store went
+    /// silent over it. Without this its thread would be busy until the lease runs out.
+    pub(super) async fn disown(&self, run: RunId) {
+        let mut wait = DISOWN_BACKOFF;
+        let given_up = Instant::now() + LEASE;
+        while Instant::now() < given_up {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => wait = LONGEST_DISOWN_BACKOFF.min(2 * wait),
+            }
+            let ending = RunEnding::interrupted(self.ports.clock.now());
+            let stores = (&*self.ports.runs, &*self.ports.events);
+            match force_end(stores, run, |_| true, &ending).await {
+                Ok(Some(ended)) => {
+                    tracing::warn!(run.id = %run, "run that nobody carries out ended as interrupted");
+                    self.ports.observer.run_ended(summary(&ended));
+                    return;
+                }
+                // One that is not there may still be on its way.
+                Ok(None) if matches!(self.ports.runs.find(run).await, Ok(Some(_))) => return,
+                Ok(None) | Err(_) => {}
+            }
+        }
+    }
+}
+
+fn span(run: &Run, assistant: &Assistant) -> Span {
+    tracing::info_span!(
+        "run",
+        run.id = %run.id,
+        thread.id = %run.thread_id,
+        assistant.slug = assistant.slug.as_str(),
+        assistant.tags = ?assistant.configuration.tags.as_deref().unwrap_or_default(),
+        model = assistant.model.as_str(),
+    )
+}

@@ -1,0 +1,228 @@
+//! The transitions of runs as tests write them down.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use colloquy_domain::{
+    CachedRun, FinishReason, Message, MessageKind, NewMessage, Run, RunEnding, RunError, RunEvent,
+    RunEventKind, RunId, RunStatus, ThreadName, Usage,
+};
+
+use crate::ports::{
+    AbandonedRuns, Committed, Expected, Idempotency, InstanceId, Lease, PortError, RunCommit,
+    RunEventRepository, RunRepository,
+};
+use crate::runs::forced_end;
+
+/// What a run begins with.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    /// The run, in progress.
+    pub run: Run,
+    /// Who works on it.
+    pub lease: Lease,
+    /// What it answers.
+    pub message: NewMessage,
+    /// See [`RunCommit::thread_name`].
+    pub thread_name: Option<ThreadName>,
+    /// What the client calls the request, if it does.
+    pub idempotency: Option<Idempotency>,
+    /// See [`Expected::New`].
+    pub max_per_user: u32,
+}
+
+/// What became of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavedRun {
+    /// The run was stored; this is its message as it stands in the thread.
+    New(Message),
+    /// The request was made before; this is the run that it started then.
+    Known(Run),
+}
+
+/// What a run ends with.
+#[derive(Debug, Clone)]
+pub struct RunEnd {
+    /// Which run.
+    pub run_id: RunId,
+    /// Who worked on it.
+    pub holder: InstanceId,
+    /// Any status but an active one.
+    pub status: RunStatus,
+    /// See [`Run::finish_reason`].
+    pub finish_reason: Option<FinishReason>,
+    /// See [`Run::error`].
+    pub error: Option<RunError>,
+    /// See [`Run::usage`].
+    pub usage: Option<Usage>,
+    /// See [`Run::cache`].
+    pub cache: Option<CachedRun>,
+    /// See [`Run::finished_at`].
+    pub finished_at: DateTime<Utc>,
+    /// What the assistant said.
+    pub messages: Vec<NewMessage>,
+    /// Events that the log does not have yet.
+    pub events: Vec<RunEvent>,
+    /// See [`Expected::HeldBy`].
+    pub log_end: Option<u64>,
+}
+
+/// A run after its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedRun {
+    /// The run.
+    pub run: Run,
+    /// The messages that its end added, as they stand in the thread.
+    pub messages: Vec<Message>,
+}
+
+impl RunStart {
+    /// As it is committed.
+    #[must_use]
+    pub fn commit(&self) -> RunCommit {
+        let message = self.message.clone();
+        let message = message.placed(self.run.thread_id, self.run.id, 0);
+        let kind = RunEventKind::Started {
+            run: Box::new(self.run.clone()),
+            message: Box::new(message),
+        };
+        RunCommit {
+            run: self.run.clone(),
+            expected: Expected::New {
+                idempotency: self.idempotency.clone(),
+                max_per_user: self.max_per_user,
+            },
+            lease: Some(self.lease),
+            messages: vec![self.message.clone()],
+            thread_name: self.thread_name.clone(),
+            events: vec![RunEvent { number: 1, kind }],
+        }
+    }
+}
+
+impl RunEnd {
+    /// As it is committed for the run.
+    #[must_use]
+    pub fn commit(&self, run: &Run) -> RunCommit {
+        let run = Run {
+            status: self.status,
+            finish_reason: self.finish_reason,
+            error: self.error.clone(),
+            usage: self.usage,
+            cache: self.cache,
+            expires_at: None,
+            finished_at: Some(self.finished_at),
+            ..run.clone()
+        };
+        let messages = self.messages.iter().cloned();
+        let messages = messages.map(|message| message.placed(run.thread_id, run.id, 0));
+        let messages = messages.collect();
+        let last = self.events.last().map(|event| event.number);
+        let last = last.or(self.log_end).unwrap_or(1);
+        let closing = FinishedRun { run, messages };
+        let mut events = self.events.clone();
+        events.extend(closing.closing_events(last));
+        RunCommit {
+            run: closing.run,
+            expected: Expected::HeldBy {
+                holder: self.holder,
+                log_end: self.log_end,
+            },
+            lease: None,
+            messages: self.messages.clone(),
+            thread_name: None,
+            events,
+        }
+    }
+}
+
+impl FinishedRun {
+    /// The last events of the run's log, behind number `last`.
+    #[must_use]
+    pub fn closing_events(&self, last: u64) -> Vec<RunEvent> {
+        let told = self.messages.iter().filter(|it| it.kind == MessageKind::Ai);
+        let completed = told.map(|message| RunEventKind::MessageCompleted {
+            message: Box::new(message.clone()),
+        });
+        let ended = RunEventKind::Ended {
+            run: Box::new(self.run.clone()),
+            output: self.run.output(&self.messages).cloned().map(Box::new),
+        };
+        let events = (last + 1..).zip(completed.chain([ended]));
+        events
+            .map(|(number, kind)| RunEvent { number, kind })
+            .collect()
+    }
+}
+
+/// The transitions that most tests make.
+#[async_trait]
+pub trait RunSteps {
+    /// Commits the start.
+    ///
+    /// # Errors
+    /// See [`RunRepository::commit`].
+    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError>;
+
+    /// Commits the end.
+    ///
+    /// # Errors
+    /// See [`RunRepository::commit`].
+    async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError>;
+}
+
+#[async_trait]
+impl<R: RunRepository + ?Sized> RunSteps for R {
+    async fn start(&self, start: &RunStart) -> Result<SavedRun, PortError> {
+        match self.commit(&start.commit()).await? {
+            Committed::Written(messages) => Ok(SavedRun::New(messages[0].clone())),
+            Committed::Known(run) => Ok(SavedRun::Known(run)),
+        }
+    }
+
+    async fn finish(&self, end: &RunEnd) -> Result<FinishedRun, PortError> {
+        let run = self.find(end.run_id).await?.ok_or(PortError::NotFound)?;
+        let commit = end.commit(&run);
+        match self.commit(&commit).await? {
+            Committed::Written(messages) => Ok(FinishedRun {
+                run: commit.run,
+                messages,
+            }),
+            Committed::Known(_) => Err(PortError::other("an end is no request")),
+        }
+    }
+}
+
+/// Ends the run, whoever holds it, as the engine does; the run as it stands then.
+///
+/// # Errors
+/// `NotFound`, the store's own.
+pub async fn force_end(
+    runs: &dyn RunRepository,
+    events: &dyn RunEventRepository,
+    run: RunId,
+    ending: &RunEnding,
+) -> Result<Run, PortError> {
+    match forced_end::force_end((runs, events), run, |_| true, ending).await? {
+        Some(ended) => Ok(ended),
+        None => runs.find(run).await?.ok_or(PortError::NotFound),
+    }
+}
+
+/// Ends the runs that are abandoned so, as the engine does; their ids.
+///
+/// # Errors
+/// The store's own.
+pub async fn interrupt(
+    runs: &dyn RunRepository,
+    events: &dyn RunEventRepository,
+    abandoned: AbandonedRuns,
+    ending: &RunEnding,
+) -> Result<Vec<RunId>, PortError> {
+    let mut ended = Vec::new();
+    for run in runs.abandoned(abandoned).await? {
+        let is_due = |run: &crate::ports::ActiveRun| abandoned.contains(run);
+        let run = forced_end::force_end((runs, events), run, is_due, ending).await?;
+        ended.extend(run.map(|run| run.id));
+    }
+    Ok(ended)
+}

@@ -1,0 +1,309 @@
+//! What a run is: the fold of its log.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    CallExecutor, ContentPart, FinishReason, MessageId, RequestedCall, RunAction, RunEventKind,
+    ToolCall, ToolResult, Usage,
+};
+
+mod closing;
+#[cfg(test)]
+mod tests;
+
+pub use closing::{RunClosing, RunEnding};
+
+/// A run as its events tell it. Events whose messages were deleted are missing from a stored log,
+/// and logs of older releases have fewer kinds; the fold makes do with what there is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunState {
+    entries: Vec<Entry>,
+    /// The position of the run's newest stored message.
+    position: Option<u64>,
+    round: u32,
+    finish_reason: Option<FinishReason>,
+    usage: Option<Usage>,
+    model_calls: u32,
+    pause: Option<(RunAction, DateTime<Utc>)>,
+    has_ended: bool,
+}
+
+/// What the model says or asks for, in the order in which it began.
+#[derive(Debug, Clone, PartialEq)]
+enum Entry {
+    Utterance(Utterance),
+    Call(RequestedCallState),
+}
+
+/// Something that the model says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utterance {
+    /// The message that it is going to be.
+    pub message_id: MessageId,
+    /// The model call that it belongs to, from 1.
+    pub round: u32,
+    /// What is said so far.
+    pub text: String,
+    /// What was thought so far.
+    pub reasoning: String,
+    /// Why it is no message, if it is none.
+    pub complaint: Option<String>,
+    is_whole: bool,
+    is_stored: bool,
+}
+
+/// A call that the model asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedCallState {
+    /// The call.
+    pub requested: RequestedCall,
+    /// The round whose model call asked for it.
+    pub round: u32,
+    /// Its result, once there is one.
+    pub result: Option<ToolResult>,
+    is_stored: bool,
+}
+
+impl RunState {
+    /// The fold of these events.
+    #[must_use]
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a RunEventKind>) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
+    /// Takes in what happened next.
+    pub fn apply(&mut self, event: &RunEventKind) {
+        match event {
+            RunEventKind::Started { message, .. } => self.position = Some(message.position),
+            RunEventKind::UtteranceBegan { message_id, round } => self.begin(*message_id, *round),
+            RunEventKind::MessageDelta {
+                message_id,
+                part,
+                text,
+            } => self.say(*message_id, *part, text),
+            RunEventKind::UtteranceDiscarded {
+                message_id,
+                complaint,
+            } => self.discard(*message_id, complaint),
+            RunEventKind::ToolsRequested { round, calls } => self.request(*round, calls),
+            RunEventKind::ToolCalled { message_id, call } => self.call(*message_id, call),
+            RunEventKind::ToolReturned { message_id, result } => self.answer(*message_id, result),
+            RunEventKind::ModelCalled {
+                depth,
+                finish_reason,
+                usage,
+                ..
+            } => self.count(*depth, *finish_reason, *usage),
+            RunEventKind::MessageCompleted { message } => self.store(message.id),
+            RunEventKind::Paused { action, until } => self.pause(*action, *until),
+            RunEventKind::Resumed => self.pause = None,
+            RunEventKind::Ended { .. } => {
+                self.pause = None;
+                self.has_ended = true;
+            }
+        }
+    }
+
+    /// Adds to an utterance; begins it where nothing has.
+    pub fn say(&mut self, message_id: MessageId, part: ContentPart, text: &str) {
+        if self.utterance_mut(message_id).is_none() {
+            self.begin(message_id, self.round.saturating_add(1));
+        }
+        if let Some(utterance) = self.utterance_mut(message_id) {
+            match part {
+                ContentPart::Text => utterance.text.push_str(text),
+                ContentPart::Reasoning => utterance.reasoning.push_str(text),
+            }
+        }
+    }
+
+    /// The newest utterance, also a discarded one.
+    #[must_use]
+    pub fn last_utterance(&self) -> Option<&Utterance> {
+        self.utterances().last()
+    }
+
+    /// Every utterance, oldest first.
+    pub fn utterances(&self) -> impl DoubleEndedIterator<Item = &Utterance> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Utterance(utterance) => Some(utterance),
+            Entry::Call(_) => None,
+        })
+    }
+
+    /// The calls of the newest round, in the model's order.
+    pub fn last_calls(&self) -> impl Iterator<Item = &RequestedCallState> {
+        self.calls_of(self.round)
+    }
+
+    /// The calls of a round, in the model's order.
+    pub fn calls_of(&self, round: u32) -> impl Iterator<Item = &RequestedCallState> {
+        self.calls().filter(move |call| call.round == round)
+    }
+
+    /// Every call, oldest first.
+    pub fn calls(&self) -> impl Iterator<Item = &RequestedCallState> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Call(call) => Some(call),
+            Entry::Utterance(_) => None,
+        })
+    }
+
+    /// The number of the newest round; 0 before the first one.
+    #[must_use]
+    pub const fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// How many rounds have asked for tools.
+    #[must_use]
+    pub fn tool_rounds(&self) -> u32 {
+        let mut rounds: Vec<u32> = self.calls().map(|call| call.round).collect();
+        rounds.dedup();
+        u32::try_from(rounds.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Why the model stopped in the newest round, once it has.
+    #[must_use]
+    pub const fn finish_reason(&self) -> Option<FinishReason> {
+        self.finish_reason
+    }
+
+    /// How many model calls have ended, those of tools included.
+    #[must_use]
+    pub const fn model_calls(&self) -> u32 {
+        self.model_calls
+    }
+
+    /// What the providers counted, for tools too; `None` where none of them did.
+    #[must_use]
+    pub const fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// What the run waits for, and until when.
+    #[must_use]
+    pub const fn paused(&self) -> Option<(RunAction, DateTime<Utc>)> {
+        self.pause
+    }
+
+    /// Whether the log has its end.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn begin(&mut self, message_id: MessageId, round: u32) {
+        self.round = round;
+        self.finish_reason = None;
+        self.entries.push(Entry::Utterance(Utterance {
+            message_id,
+            round,
+            text: String::new(),
+            reasoning: String::new(),
+            complaint: None,
+            is_whole: false,
+            is_stored: false,
+        }));
+    }
+
+    fn discard(&mut self, message_id: MessageId, complaint: &str) {
+        if let Some(utterance) = self.utterance_mut(message_id) {
+            utterance.complaint = Some(complaint.to_owned());
+        }
+    }
+
+    fn request(&mut self, round: u32, calls: &[RequestedCall]) {
+        self.round = self.round.max(round);
+        self.complete_utterances();
+        for requested in calls {
+            self.entries.push(Entry::Call(RequestedCallState {
+                requested: requested.clone(),
+                round,
+                result: None,
+                is_stored: false,
+            }));
+        }
+    }
+
+    /// In logs of older releases this is the request, too.
+    fn call(&mut self, message_id: MessageId, call: &ToolCall) {
+        if self.call_mut(message_id).is_none() {
+            let requested = RequestedCall {
+                message_id,
+                call: call.clone(),
+                by: CallExecutor::Service,
+            };
+            self.request(self.round, &[requested]);
+        }
+    }
+
+    fn answer(&mut self, message_id: MessageId, result: &ToolResult) {
+        if let Some(call) = self.call_mut(message_id) {
+            call.result = Some(result.clone());
+        }
+    }
+
+    fn count(&mut self, depth: u32, reason: Option<FinishReason>, usage: Option<Usage>) {
+        if depth == 0 {
+            self.finish_reason = reason;
+        }
+        self.model_calls = self.model_calls.saturating_add(1);
+        if let Some(usage) = usage {
+            self.usage = Some(self.usage.unwrap_or_default().plus(usage));
+        }
+    }
+
+    fn pause(&mut self, action: RunAction, until: DateTime<Utc>) {
+        self.pause = Some((action, until));
+        // The position counts what is stored now and was not before. Utterances are counted by
+        // their own events.
+        let mut results = 0;
+        for entry in &mut self.entries {
+            if let Entry::Call(call) = entry
+                && call.result.is_some()
+                && !call.is_stored
+            {
+                call.is_stored = true;
+                results += 1;
+            }
+        }
+        self.position = self.position.map(|last| last.saturating_add(results));
+    }
+
+    fn store(&mut self, message_id: MessageId) {
+        if let Some(utterance) = self.utterance_mut(message_id)
+            && !utterance.is_stored
+        {
+            utterance.is_stored = true;
+            self.position = self.position.map(|last| last.saturating_add(1));
+        }
+    }
+
+    fn complete_utterances(&mut self) {
+        for entry in &mut self.entries {
+            if let Entry::Utterance(utterance) = entry {
+                utterance.is_whole = true;
+            }
+        }
+    }
+
+    fn utterance_mut(&mut self, message_id: MessageId) -> Option<&mut Utterance> {
+        let mut newest_first = self.entries.iter_mut().rev();
+        newest_first.find_map(|entry| match entry {
+            Entry::Utterance(utterance) if utterance.message_id == message_id => Some(utterance),
+            _ => None,
+        })
+    }
+
+    fn call_mut(&mut self, message_id: MessageId) -> Option<&mut RequestedCallState> {
+        self.entries.iter_mut().find_map(|entry| match entry {
+            Entry::Call(call) if call.requested.message_id == message_id => Some(call),
+            _ => None,
+        })
+    }
+}

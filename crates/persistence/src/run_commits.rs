@@ -1,0 +1,206 @@
+//! The one writer of run transitions: starts, pauses, resumptions and ends.
+//!
+//! A transition is a chain of statements. The first checks what the transition expects and locks
+//! the thread; each of the others takes effect only if that one did. On SQLite the chain goes to the
+//! database's thread in one call, on PostgreSQL it is one statement, so that neither costs a round
+//! trip for each link. Where the expectation can only be checked under locks, or the chain was
+//! without effect, a transaction takes the locks first and then runs the same chain.
+
+mod chain;
+
+use colloquy_application::ports::{Constraint, Expected, Idempotency, PortError, RunCommit};
+use colloquy_domain::{Message, Run, RunStatus, ThreadId, UserId};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect as _,
+    QueryTrait as _, Select, Set,
+};
+
+use self::chain::Chain;
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find};
+use crate::entities::threads;
+use crate::error::Failure;
+use crate::locks::{lock_runs, lock_thread, lock_user};
+use crate::run_events::{behind, last_number};
+use crate::transaction::Transaction;
+use crate::{Database, presence};
+
+/// How far from the limit starts of one user need not see each other on PostgreSQL: more than are
+/// likely to be under way at once, which is bounded by the connections. Nearer to it they pass one
+/// by one; further away that would only hold them up.
+const MARGIN: u32 = 64;
+
+/// See [`RunRepository::commit`](colloquy_application::ports::RunRepository::commit); the messages
+/// as they stand in the thread.
+pub(crate) async fn commit(
+    database: &Database,
+    commit: &RunCommit,
+) -> Result<Vec<Message>, Failure> {
+    if let Some(chain) = unlocked(database.backend(), commit)?
+        && let Some(last_position) = chain.run(database.at_once()).await?
+    {
+        return placed(commit, last_position);
+    }
+    locked(database, commit).await
+}
+
+/// The chain where no locks are needed before it.
+fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, Failure> {
+    let chain = match &commit.expected {
+        Expected::New { max_per_user, .. } => {
+            let max = match backend {
+                DbBackend::Postgres => max_per_user.checked_sub(MARGIN),
+                // Nobody else writes meanwhile.
+                _ => Some(*max_per_user),
+            };
+            max.map(|max| Chain::start(backend, commit, max))
+        }
+        Expected::HeldBy { log_end, .. } => {
+            log_end.map(|end| Chain::change(backend, commit, &commit.events, end))
+        }
+        Expected::AsRead { .. } => None,
+    };
+    Ok(chain.transpose()?)
+}
+
+async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>, Failure> {
+    let transaction = database.begin().await?;
+    let chain = match &commit.expected {
+        Expected::New { max_per_user, .. } => {
+            if let Some(user) = commit.run.user_id {
+                lock_user(&transaction, user).await?;
+            }
+            Chain::start(database.backend(), commit, *max_per_user)?
+        }
+        Expected::HeldBy { .. } | Expected::AsRead { .. } => {
+            lock_thread(&transaction, commit.run.thread_id).await?;
+            lock_runs(&transaction, &[commit.run.id.as_uuid()]).await?;
+            let last = last_number(&transaction, commit.run.id).await?;
+            if matches!(&commit.expected, Expected::AsRead { log_end, .. } if *log_end != last) {
+                return Err(PortError::Conflict(Constraint::RunLease).into());
+            }
+            let events = behind(&commit.events, last);
+            Chain::change(database.backend(), commit, events, last)?
+        }
+    };
+    let Some(last_position) = chain.run_in(&transaction).await? else {
+        return Err(refusal(&transaction, commit).await?.into());
+    };
+    transaction.commit().await?;
+    placed(commit, last_position)
+}
+
+/// Why the chain had no effect.
+async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortError, Failure> {
+    if !matches!(commit.expected, Expected::New { .. }) {
+        return Ok(PortError::Conflict(Constraint::RunLease));
+    }
+    let thread = commit.run.thread_id;
+    let found = threads::Entity::find_by_id(thread.as_uuid());
+    if found.count(transaction).await? == 0 {
+        return Ok(PortError::NotFound);
+    }
+    // A busy thread is the nearer reason.
+    let active = Entity::find().filter(is_active_in(thread));
+    Ok(PortError::Conflict(
+        match active.count(transaction).await? {
+            0 => Constraint::ActiveRunsPerUser,
+            _ => Constraint::ActiveRunPerThread,
+        },
+    ))
+}
+
+fn placed(commit: &RunCommit, last_position: i64) -> Result<Vec<Message>, Failure> {
+    let last = u64::try_from(last_position).map_err(PortError::other)?;
+    let first = (last + 1).saturating_sub(commit.messages.len() as u64);
+    let messages = (first..).zip(commit.messages.iter().cloned());
+    let run = &commit.run;
+    Ok(messages
+        .map(|(position, message)| message.placed(run.thread_id, run.id, position))
+        .collect())
+}
+
+/// The run that the same request of the same user has started before.
+pub(crate) async fn known(
+    connection: &impl ConnectionTrait,
+    user: UserId,
+    asked: &Idempotency,
+) -> Result<Option<Run>, Failure> {
+    let known = find().filter(has_key(user, asked)).one(connection).await?;
+    let Some(known) = known else {
+        return Ok(None);
+    };
+    if known.idempotency_fingerprint.as_deref() != Some(&asked.fingerprint) {
+        return Err(PortError::Conflict(Constraint::IdempotencyKey).into());
+    }
+    Ok(Some(known.try_into()?))
+}
+
+/// Takes the key from the run that has it, if that run's thread was deleted; whether it was. The
+/// run itself goes with what else the thread has left.
+pub(crate) async fn free_key(
+    transaction: &Transaction,
+    user: UserId,
+    asked: &Idempotency,
+) -> Result<bool, Failure> {
+    let thread = presence::thread(Expr::col((Entity, Column::ThreadId)));
+    let without = ActiveModel {
+        idempotency_key: Set(None),
+        idempotency_fingerprint: Set(None),
+        ..Default::default()
+    };
+    let update = Entity::update_many()
+        .set(without)
+        .filter(has_key(user, asked))
+        .filter(thread.is_null());
+    Ok(update.exec(transaction).await?.rows_affected > 0)
+}
+
+fn has_key(user: UserId, asked: &Idempotency) -> Expr {
+    let is_users = COLUMN.user_id.eq(user.as_uuid());
+    is_users.and(COLUMN.idempotency_key.eq(asked.key.as_str()))
+}
+
+/// The user's runs in progress: they have a lease.
+pub(crate) fn in_progress_of(user: UserId) -> Select<Entity> {
+    Entity::find()
+        .filter(COLUMN.user_id.eq(user.as_uuid()))
+        .filter(COLUMN.lease_holder.is_not_null())
+}
+
+/// Ends the active run, if any, of a thread that was deleted. Nobody will read how it ended.
+pub(crate) async fn drop_active(
+    transaction: &Transaction,
+    thread: ThreadId,
+) -> Result<(), Failure> {
+    let dropped = ActiveModel {
+        status: Set(RunStatus::Cancelled.as_str().to_owned()),
+        lease_holder: Set(None),
+        lease_expires_at: Set(None),
+        expires_at: Set(None),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(dropped)
+        .col_expr(Column::FinishedAt, Expr::col(Column::CreatedAt))
+        .filter(is_active_in(thread))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// In the words of the partial index, without parameters: otherwise all runs of the thread are gone
+/// through.
+fn is_active_in(thread: ThreadId) -> Expr {
+    let is_active = Expr::cust("status IN ('in_progress', 'requires_action')");
+    COLUMN.thread_id.eq(thread.as_uuid()).and(is_active)
+}
+
+/// How many runs the user has in progress, as part of a statement.
+fn count_of(user: UserId) -> SelectStatement {
+    let count = in_progress_of(user).select_only();
+    count.expr(COLUMN.id.count()).into_query()
+}
+
+#[cfg(test)]
+mod tests;
