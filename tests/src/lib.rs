@@ -6,6 +6,8 @@
 )]
 
 #[cfg(feature = "server")]
+pub mod attackers;
+#[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
 pub mod database;

@@ -7,6 +7,7 @@
     reason = "a tool for developers"
 )]
 
+mod attacks;
 mod avatars;
 mod bodies;
 mod first_token;
@@ -33,6 +34,7 @@ async fn main() {
     assert!(backend.is_at_hand(), "TEST_POSTGRES_URL is needed");
     println!("{} on {backend:?}", binary().display());
     match arguments.first() {
+        Some(&"attacks") => attacks::attacks(backend, &arguments[2..]).await,
         Some(&"start") => start::start(backend).await,
         Some(&"login") => login::login(backend).await,
         Some(&"writers") => writers::writers(backend).await,
@@ -44,7 +46,7 @@ async fn main() {
         Some(&"streams") => streams::streams(backend).await,
         Some(&"stalled") => stalled::stalled(backend).await,
         _ => println!(
-            "measure start|login|writers|avatars|bodies|overhead|first-token|flood|streams|stalled [sqlite|postgres]"
+            "measure attacks|start|login|writers|avatars|bodies|overhead|first-token|flood|streams|stalled [sqlite|postgres]"
         ),
     }
 }

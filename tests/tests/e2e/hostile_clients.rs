@@ -1,24 +1,15 @@
 //! Clients that hold shared resources: unfinished requests, unread responses, abandoned sign-ins.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use bytes::Bytes;
+use colloquy_tests::attackers::{Endless, STREAMS, ask, connect, http2, post, sign_in_head};
 use colloquy_tests::client::Client;
 use colloquy_tests::database::Backend;
 use colloquy_tests::measure::memory::{peak, reset_peak, resident};
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
-use futures_util::stream::{self, StreamExt as _};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Empty, StreamBody};
-use hyper::body::{Frame, Incoming};
-use hyper::client::conn::http2;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -30,48 +21,11 @@ on_both_backends![
 
 /// Longer than any step may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Maximum concurrent streams per HTTP/2 connection.
-const STREAMS: usize = 100;
-
-type Body = UnsyncBoxBody<Bytes, std::io::Error>;
-type Http2 = http2::SendRequest<Body>;
-
-/// Connects from the n-th local address.
-async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -> TcpStream {
-    let [_, _, high, low] = u32::try_from(n + 256).unwrap().to_be_bytes();
-    let from = Ipv4Addr::new(127, 1, high, low);
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((from, 0).into()).unwrap();
-    if let Some(size) = receive_buffer {
-        socket.set_recv_buffer_size(size).unwrap();
-    }
-    socket
-        .connect(server.address().parse().unwrap())
-        .await
-        .unwrap()
-}
-
-/// An HTTP/2 client with this flow-control window.
-async fn http2(stream: TcpStream, window: u32) -> Http2 {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.initial_stream_window_size(window);
-    let (client, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-/// The beginning of an endless body.
-fn endless() -> Body {
-    let beginning = Ok(Frame::data(Bytes::from_static(b"{")));
-    let frames = stream::iter([beginning]).chain(stream::pending());
-    Body::new(StreamBody::new(frames))
-}
 
 /// Begins `count` requests over HTTP/1 and as many over HTTP/2 from `addresses` addresses; the
 /// result keeps them open.
 async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> JoinSet<()> {
-    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\n\
-                content-type: application/json\r\ncontent-length: 90\r\n\r\n{";
+    let head = sign_in_head(90) + "{";
     let mut kept = JoinSet::new();
     for n in 0..count {
         let mut stream = connect(server, n % addresses, None).await;
@@ -83,10 +37,9 @@ async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> Jo
     for (n, streams) in shares(count, addresses) {
         let mut client = http2(connect(server, n, None).await, 65_535).await;
         for _ in 0..streams {
-            let request = Request::post("http://x/api/v1/auth/login");
-            let request = request.header("content-type", "application/json");
             client.ready().await.unwrap();
-            let answer = client.send_request(request.body(endless()).unwrap());
+            let body = Endless::beginning("{");
+            let answer = post(&mut client, "/api/v1/auth/login", "", body);
             kept.spawn(async move {
                 let _ = answer.await;
             });
@@ -179,17 +132,6 @@ async fn answers_that_nobody_takes_hold_little_memory(backend: Backend) {
     let more = peak(&server).saturating_sub(before);
     assert!(more <= KIB_MORE, "{more} KiB more");
     drop(kept);
-}
-
-fn ask(
-    client: &mut Http2,
-    path: &str,
-    token: &str,
-) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
-    let request = Request::get(format!("http://x{path}"));
-    let request = request.header("authorization", format!("Bearer {token}"));
-    let none = Empty::new().map_err(|never| match never {});
-    client.send_request(request.body(Body::new(none)).unwrap())
 }
 
 async fn sign_ins_that_were_given_up_count_for_nothing(backend: Backend) {
