@@ -136,6 +136,18 @@ pub fn counted<T, V: Serialize>(list: OffsetList<T>, view: impl Fn(T) -> V) -> R
     (Extension(Compressible), count, Json(items)).into_response()
 }
 
+/// The link to the next page of a counted list, if there is one, after a page of `had` items.
+pub fn next_counted(
+    path: &str,
+    page: OffsetPage,
+    had: usize,
+    total: u64,
+) -> AppendHeaders<Option<(HeaderName, String)>> {
+    let skip = page.skip.saturating_add(had as u64);
+    let link = || format!("<{path}?skip={skip}&limit={}>; rel=\"next\"", page.limit);
+    AppendHeaders((had > 0 && skip < total).then(|| (LINK, link())))
+}
+
 /// A page of the list at `path`, with a link to the next page that keeps the request's other
 /// parameters.
 pub fn stretch<T, V: Serialize, C: Cursor>(

@@ -37,7 +37,7 @@ pub struct ServeOptions {
     /// Time for a request's head to arrive, and minimum idle time of a connection; at most twice as
     /// long.
     pub idle: Duration,
-    /// Maximum time without progress of a response.
+    /// Maximum time by which a client may fall behind a rate of 1 KiB/s while it receives a response.
     pub stall: Duration,
     /// Maximum number of connections; one client gets at most three quarters. A new one replaces an
     /// idle one, or is closed at once.
@@ -67,6 +67,10 @@ impl Default for ServeOptions {
 /// Send buffer, which the kernel doubles. Its default would buffer megabytes per stalled client and
 /// hide the stall.
 const SEND_BUFFER: u32 = 128 * 1024;
+/// Unsent bytes in that buffer. Small, so that a slow client shows progress every few seconds; bytes
+/// in flight do not count.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 32 * 1024;
 /// Length of the accept queue.
 const BACKLOG: u32 = 1024;
 
@@ -83,6 +87,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     // Accepted connections inherit it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

@@ -1,7 +1,7 @@
 //! Checks of models, tools and schemas that an assistant names.
 
 use colloquy_domain::{
-    AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
+    Actor, AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
 };
 
 use super::{Assistants, NewAssistant};
@@ -13,7 +13,8 @@ impl Assistants {
     pub(super) async fn check_new(&self, new: &NewAssistant) -> Result<ModelName, Error> {
         let model = self.model_or_default(new.model.clone())?;
         self.check_tools(&new.tools).await?;
-        self.check_schema(new.output_schema.as_ref()).await?;
+        self.check_schema(&Actor::Guest, new.output_schema.as_ref())
+            .await?;
         Ok(model)
     }
 
@@ -52,9 +53,14 @@ impl Assistants {
         }
     }
 
-    pub(super) async fn check_schema(&self, schema: Option<&OutputSchema>) -> Result<(), Error> {
+    pub(super) async fn check_schema(
+        &self,
+        actor: &Actor,
+        schema: Option<&OutputSchema>,
+    ) -> Result<(), Error> {
         if let Some(schema) = schema {
-            let schema = self.schemas.compile(schema.as_value().clone()).await;
+            let schema = schema.as_value().clone();
+            let schema = self.schemas.compile(actor, schema).await;
             schema.map_err(|violation| violation.at("output_schema"))?;
         }
         Ok(())

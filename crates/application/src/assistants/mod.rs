@@ -191,7 +191,7 @@ impl Assistants {
         self.check_tools(changes.tools.as_deref().unwrap_or_default())
             .await?;
         let schema = changes.output_schema.as_ref().and_then(Option::as_ref);
-        self.check_schema(schema).await?;
+        self.check_schema(actor, schema).await?;
         let change = |old| changes.clone().applied_to(old);
         let (_, assistant) = self.rewrite(actor, reference, expected, change).await?;
         Ok(assistant)

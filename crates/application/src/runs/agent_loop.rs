@@ -19,7 +19,7 @@ use super::step::{Step, next_step};
 use super::tool_set::ToolSet;
 use super::{call, history, tool_calls};
 use crate::ports::{ChatMessage, ChatRequest};
-use crate::schemas::Schema;
+use crate::schemas::{Schema, read_json};
 use crate::spans;
 use crate::tools::ToolContext;
 
@@ -227,11 +227,16 @@ async fn output_schema(talk: &Talk<'_>) -> Result<Option<Schema>, Failure> {
         return Ok(None);
     };
     let schema = schema.as_value().clone();
-    let schema = talk.engine.schemas.compile(schema).await.map_err(|error| {
-        let assistant = talk.assistant.slug.as_str();
-        tracing::warn!(assistant, %error, "output schema cannot be used");
-        Failure::from(RunErrorCode::OutputInvalid)
-    })?;
+    let schema = talk
+        .engine
+        .schemas
+        .compile(&talk.context.actor, schema)
+        .await
+        .map_err(|error| {
+            let assistant = talk.assistant.slug.as_str();
+            tracing::warn!(assistant, %error, "output schema cannot be used");
+            Failure::from(RunErrorCode::OutputInvalid)
+        })?;
     Ok(Some(schema))
 }
 
@@ -287,11 +292,9 @@ fn mend(complaint: &str) -> String {
 
 /// Until the run's deadline.
 async fn check(talk: &Talk<'_>, schema: &Schema, answer: String) -> Result<(), String> {
-    let read = move || {
-        serde_json::from_str(json_of(&answer))
-            .map_err(|error| format!("It cannot be read as JSON: {error}."))
-    };
-    let checked = talk.engine.schemas.check(schema, read);
+    let read = move || read_json(json_of(&answer));
+    let schemas = &talk.engine.schemas;
+    let checked = schemas.check(&talk.context.actor, schema, read);
     match timeout_at(talk.deadline, checked).await {
         Ok(checked) => checked.map(|_value| ()),
         Err(_elapsed) => Err("It could not be checked in time.".to_owned()),

@@ -129,7 +129,8 @@ async fn arguments(talk: &Talk<'_>, tool: &Registered, text: &str) -> Result<Val
     let text = if text.trim().is_empty() { "{}" } else { text };
     let arguments: Value = serde_json::from_str(text)
         .map_err(|error| ToolError::new(format!("The arguments are not JSON: {error}.")))?;
-    let checked = talk.engine.schemas.check(&tool.arguments, || Ok(arguments));
+    let schemas = &talk.engine.schemas;
+    let checked = schemas.check(&talk.context.actor, &tool.arguments, || Ok(arguments));
     let checked = timeout_at(talk.deadline, checked).await;
     let checked = checked.unwrap_or_else(|_elapsed| Err("Out of time.".to_owned()));
     checked.map_err(|complaint| {

@@ -29,7 +29,9 @@ const MAX_STEPS: u64 = 400_000_000;
 const MAX_EXPLAINED_STEPS: u64 = 1_000_000;
 /// Cost of applying a subschema to any value.
 pub(super) const VALUE_STEPS: u64 = 50;
-/// How often subschemas are evaluated again for `unevaluatedProperties`.
+/// What a byte costs at each place of a pattern that a match may be at.
+const PLACE_STEPS: u64 = 4;
+/// How often subschemas are evaluated where `unevaluatedProperties` asks what they covered.
 const UNEVALUATED_ROUNDS: usize = 3;
 
 pub(super) fn broken(rule: &str) -> Violation {
@@ -64,8 +66,8 @@ pub(super) fn pattern_steps(pattern: &str, count: usize) -> Result<u64, Violatio
     let places = repetitions.fold(length(pattern), |places, times| {
         places.saturating_mul(times.max(1))
     });
-    // No compiled pattern has more states.
-    Ok(places.min(MAX_PATTERN_BYTES as u64 / 32))
+    // No compiled pattern has more places than this.
+    Ok(places.min(MAX_PATTERN_BYTES as u64 / 32) * PLACE_STEPS)
 }
 
 fn length(text: &str) -> u64 {

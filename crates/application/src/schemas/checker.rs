@@ -1,54 +1,77 @@
-//! Compiles schemas and checks values off the async threads.
+//! Reads schemas and checks values on threads of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use colloquy_domain::Violation;
+use colloquy_domain::{Actor, UserId, Violation};
 use serde_json::Value;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::Schema;
+use crate::fair_queue::{FairQueue, Place, QueueLimits};
 
-/// Compiles schemas and checks values on blocking threads, a few at once.
-#[derive(Debug, Clone)]
+/// Reads schemas and checks values, a few at once. Users take turns, however much each has to be
+/// checked.
+#[derive(Clone)]
 pub(crate) struct SchemaChecker {
-    slots: Arc<Semaphore>,
+    slots: FairQueue<Option<UserId>>,
+    /// How many more jobs may go on without a slot once they have exceeded `time`.
+    overdue: Arc<Semaphore>,
+    time: Duration,
 }
 
 /// Concurrent jobs.
 const SLOTS: usize = 2;
-/// Told to a model whose answer cannot be checked.
+const QUEUE: QueueLimits = QueueLimits {
+    per_client: 256,
+    total: 4_096,
+};
+/// After this time a job, which cannot be stopped, gives its slot to the next one. The bounds of
+/// schemas and values keep jobs below it; this is for the case that they miss something.
+const TIME: Duration = Duration::from_secs(2);
+/// The most jobs that go on without a slot: each may keep a processor busy.
+const MAX_OVERDUE: usize = 4;
+/// What a model is told when its answer cannot be checked.
 const UNCHECKED: &str = "It could not be checked.";
 
 impl Default for SchemaChecker {
     fn default() -> Self {
-        Self {
-            slots: Arc::new(Semaphore::new(SLOTS)),
-        }
+        Self::with_time(TIME)
     }
 }
 
 impl SchemaChecker {
+    fn with_time(time: Duration) -> Self {
+        Self {
+            slots: FairQueue::new(SLOTS, QUEUE),
+            overdue: Arc::new(Semaphore::new(MAX_OVERDUE)),
+            time,
+        }
+    }
+
     /// See [`Schema::compile`].
     ///
     /// # Errors
     /// Those of `Schema::compile`.
-    pub(crate) async fn compile(&self, schema: Value) -> Result<Schema, Violation> {
-        let read = self.work(move || Schema::compile(&schema)).await;
+    pub(crate) async fn compile(&self, actor: &Actor, schema: Value) -> Result<Schema, Violation> {
+        let read = self.work(actor, move || Schema::compile(&schema)).await;
         read.unwrap_or_else(|| Err(Violation::new("invalid_schema", "could not be read")))
     }
 
-    /// Parses JSON with `read`, checks it and returns the value.
+    /// Reads a value with `read` and checks it; gives the value.
     ///
     /// # Errors
     /// What is wrong, for the model.
     pub(crate) async fn check(
         &self,
+        actor: &Actor,
         schema: &Schema,
         read: impl FnOnce() -> Result<Value, String> + Send + 'static,
     ) -> Result<Value, String> {
         let schema = schema.clone();
-        let checked = self.work(move || {
+        let checked = self.work(actor, move || {
             let value = read()?;
             schema.check(&value)?;
             Ok(value)
@@ -56,14 +79,107 @@ impl SchemaChecker {
         checked.await.unwrap_or_else(|| Err(UNCHECKED.to_owned()))
     }
 
-    /// The permit moves into the job: a caller that leaves must not admit another. `None` if the
-    /// job panicked.
-    async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let permit = Arc::clone(&self.slots).acquire_owned().await.ok()?;
-        let work = spawn_blocking(move || {
-            let _permit = permit;
-            job()
-        });
-        work.await.ok()
+    /// Nothing when the job has panicked or takes too long, or too many wait. Whoever stops waiting
+    /// does not free the slot of a job that has begun.
+    async fn work<T: Send + 'static>(
+        &self,
+        actor: &Actor,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let user = actor.user().map(|user| user.id);
+        let slot = self.slots.enter(user).await.ok()?;
+        let (tell, told) = oneshot::channel();
+        let job = Job {
+            work: spawn_blocking(job),
+            slot,
+            overdue: Arc::clone(&self.overdue),
+        };
+        tokio::spawn(job.watch(self.time, tell));
+        told.await.ok()
+    }
+}
+
+struct Job<T> {
+    work: JoinHandle<T>,
+    slot: Place<Option<UserId>>,
+    overdue: Arc<Semaphore>,
+}
+
+impl<T> Job<T> {
+    async fn watch(self, time: Duration, tell: oneshot::Sender<T>) {
+        let Self {
+            mut work,
+            slot,
+            overdue,
+        } = self;
+        if let Ok(ended) = timeout(time, &mut work).await {
+            drop(slot);
+            if let Ok(result) = ended {
+                // Whoever asked may be gone.
+                let _ = tell.send(result);
+            }
+            return;
+        }
+        drop(tell);
+        tracing::warn!("a schema check takes too long");
+        tokio::select! {
+            _permit = overdue.acquire() => {
+                drop(slot);
+                let _ = work.await;
+            }
+            _ = &mut work => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
+
+    use colloquy_domain::Actor;
+
+    use super::{MAX_OVERDUE, SLOTS, SchemaChecker};
+
+    /// A checker with so many jobs that have exceeded their time; they end with the senders.
+    async fn held(jobs: usize) -> (SchemaChecker, Vec<Sender<()>>) {
+        let checker = SchemaChecker::with_time(Duration::from_millis(10));
+        let mut kept = Vec::new();
+        for _ in 0..jobs {
+            let (keep, wait) = channel::<()>();
+            kept.push(keep);
+            let given_up = checker.work(&Actor::Guest, move || wait.recv()).await;
+            assert!(given_up.is_none());
+        }
+        (checker, kept)
+    }
+
+    #[tokio::test]
+    async fn a_job_that_takes_too_long_gives_its_slot_to_the_next() {
+        let (checker, _kept) = held(MAX_OVERDUE).await;
+        let checked = checker.work(&Actor::Guest, || "checked").await;
+        assert_eq!(checked, Some("checked"));
+    }
+
+    #[tokio::test]
+    async fn jobs_without_a_slot_are_limited_and_those_that_end_make_room() {
+        let (checker, mut kept) = held(MAX_OVERDUE + SLOTS).await;
+        let other = checker.clone();
+        let waiting = tokio::spawn(async move { other.work(&Actor::Guest, || "checked").await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        kept.pop();
+        assert_eq!(waiting.await.unwrap(), Some("checked"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_job_only() {
+        let checker = SchemaChecker::default();
+        for _ in 0..=SLOTS {
+            let ended = checker.work(&Actor::Guest, || std::panic::resume_unwind(Box::new(())));
+            assert_eq!(ended.await, None::<()>);
+        }
+        let checked = checker.work(&Actor::Guest, || "checked").await;
+        assert_eq!(checked, Some("checked"));
     }
 }

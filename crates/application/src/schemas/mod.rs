@@ -2,6 +2,7 @@
 
 mod bounds;
 mod checker;
+mod json;
 mod outline;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use self::bounds::Work;
 use self::outline::Outline;
 pub(crate) use checker::SchemaChecker;
+pub(crate) use json::read as read_json;
 
 /// Maximum number of errors reported to a model.
 const MAX_COMPLAINTS: usize = 10;
@@ -44,8 +46,11 @@ impl Schema {
             .dfa_size_limit(bounds::MAX_MATCHER_BYTES);
         let validator = jsonschema::options()
             .with_pattern_options(patterns)
-            // Otherwise text in an answer would be compiled as a pattern.
-            .with_format("regex", |_: &str| true)
+            // These take time and memory that nothing bounds. Drafts since 2019-09 do not ask for
+            // them.
+            .should_validate_formats(false)
+            .without_content_media_type_support("application/json")
+            .without_content_encoding_support("base64")
             .build(schema)
             .map_err(|error| {
                 let place = error.instance_path().as_str();

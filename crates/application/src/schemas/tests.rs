@@ -170,6 +170,24 @@ fn a_value_that_would_take_for_ever_is_not_checked() {
 }
 
 #[test]
+fn what_draft_7_asks_of_texts_is_not_looked_for() {
+    for keyword in [
+        json!({"format": "uri-template"}),
+        json!({"format": "regex"}),
+        json!({"format": "idn-hostname"}),
+        json!({"contentEncoding": "base64"}),
+        json!({"contentMediaType": "application/json"}),
+    ] {
+        let schema = json!({
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "allOf": [keyword],
+        });
+        let schema = Schema::compile(&schema).unwrap();
+        assert_eq!(schema.check(&json!("{[(")), Ok(()), "{keyword}");
+    }
+}
+
+#[test]
 fn a_recursive_type_of_many_kinds_is_checked_to_the_depth_that_answers_have() {
     let operation = |name: &str| {
         json!({

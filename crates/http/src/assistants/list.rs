@@ -12,16 +12,20 @@ use colloquy_application::assistants::Assistants;
 use colloquy_application::ports::{OffsetList, OffsetPage, PortError};
 use colloquy_domain::{Actor, Assistant};
 use colloquy_web::input::Query;
-use colloquy_web::paging::X_TOTAL_COUNT;
+use colloquy_web::paging::{X_TOTAL_COUNT, next_counted};
 use colloquy_web::problem::Problem;
 use colloquy_web::sign_in::CurrentActor;
 use futures_util::{StreamExt as _, stream};
 
 use super::fields::AssistantView;
 use super::view::json;
+use crate::BASE;
 use crate::json_cache::AssistantJsonCache;
 
 /// List the assistants visible to the caller, sorted by name, then ID.
+///
+/// A page with instructions, which administrators see, holds at most 4 MiB of text, but at least one
+/// assistant.
 #[utoipa::path(
     get,
     path = "/assistants",
@@ -31,6 +35,7 @@ use crate::json_cache::AssistantJsonCache;
     responses(
         (status = 200, description = "A page of assistants", body = Vec<AssistantView>, headers(
             ("x-total-count" = u64, description = "Number of assistants visible to the caller"),
+            ("Link" = String, description = "The next page (`next`), if there is one"),
         )),
     ),
 )]
@@ -42,18 +47,23 @@ pub(crate) async fn list_assistants(
 ) -> Result<Response, Problem> {
     let first = assistants.list(&actor, page).await?;
     let body = json_cache.page(&first).map_err(Problem::internal)?;
-    let count = [(X_TOTAL_COUNT, first.list.total)];
+    let total = first.list.total;
+    let count = [(X_TOTAL_COUNT, total)];
     let rest = rest(page, &first.list);
-    if rest.limit == 0 {
-        return Ok((count, json(body)).into_response());
+    let path = format!("{BASE}/assistants");
+    if rest.limit == 0 || first.can_manage {
+        let next = next_counted(&path, page, first.list.items.len(), total);
+        return Ok((count, next, json(body)).into_response());
     }
+    let had = first.list.items.len() + rest.limit as usize;
+    let next = next_counted(&path, page, had, total);
     let list = LargeList {
         assistants,
         json_cache,
         actor,
         rest,
     };
-    Ok((count, json(list.behind(&body))).into_response())
+    Ok((count, next, json(list.behind(&body))).into_response())
 }
 
 /// The request for what follows a page cut by size.
@@ -74,8 +84,8 @@ fn rest(asked: OffsetPage, page: &OffsetList<Assistant>) -> OffsetPage {
     }
 }
 
-/// A list too large to hold at once: each page is read when the client has received the ones
-/// before.
+/// A list without instructions that is too large to hold at once with them: each page is read when
+/// the client has received the ones before.
 struct LargeList {
     assistants: Arc<Assistants>,
     json_cache: Arc<AssistantJsonCache>,

@@ -511,6 +511,36 @@ async fn an_answer_that_is_not_taken_is_cut_without_the_others_on_its_connection
 }
 
 #[tokio::test]
+async fn a_transfer_encoding_besides_chunked_is_refused_as_an_encoding() {
+    let server = Server::patient().await;
+    for (encoding, status) in [("gzip, chunked", "415"), ("chunked", "422")] {
+        let mut connection = server.connect().await;
+        let head = format!(
+            "POST /api/v1/auth/login HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+             content-type: application/json\r\ntransfer-encoding: {encoding}\r\n\r\n"
+        );
+        connection.send(&(head + "2\r\n{}\r\n0\r\n\r\n")).await;
+        let answer = connection.read_to_end().await;
+        let expected = format!("HTTP/1.1 {status}");
+        assert!(answer.starts_with(&expected), "{encoding}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_which_a_byte_is_taken_now_and_then_is_cut() {
+    let server = Server::of(Api::new().router, impatient()).await;
+    let mut client = http2(&server, 1).await;
+    let answer = ask(&mut client, "/docs/swagger-ui-bundle.js").await;
+    let mut body = answer.into_body();
+    let taking = async {
+        while body.frame().await.is_some_and(|frame| frame.is_ok()) {
+            tokio::time::sleep(STALL / 4).await;
+        }
+    };
+    timeout(PATIENCE, taking).await.expect("it is cut");
+}
+
+#[tokio::test]
 async fn answers_that_nobody_takes_are_limited_in_bytes() {
     let large = get(async || vec![b'x'; 4 * 1024 * 1024]);
     let router = Api::new().router.route("/large", large);

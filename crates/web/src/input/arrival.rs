@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderName};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::poll_immediate;
 use http_body_util::BodyExt as _;
@@ -49,7 +49,7 @@ impl Incoming {
             return arrived.map(|()| self.received.freeze());
         }
         let waiting = self.turn.await_body()?;
-        waiting.grow(self.received.len())?;
+        waiting.grow(self.received.capacity())?;
         tokio::select! {
             arrived = timeout(ARRIVAL, self.receive(Some(&waiting))) => {
                 arrived.map_err(|_| Problem::malformed("The body did not arrive in time."))??;
@@ -71,10 +71,11 @@ impl Incoming {
             if self.received.len() + data.len() > self.limit {
                 return Err(too_large());
             }
-            if let Some(waiting) = waiting {
-                waiting.grow(data.len())?;
-            }
+            let before = self.received.capacity();
             self.received.extend_from_slice(data);
+            if let Some(waiting) = waiting {
+                waiting.grow(self.received.capacity().saturating_sub(before))?;
+            }
         }
         Ok(())
     }
@@ -82,15 +83,18 @@ impl Incoming {
 
 /// Encoded bodies are not supported. Checked first, since they would otherwise look malformed.
 pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
-    let is_plain = |value: &HeaderValue| {
+    let is_plain = has_only(headers, CONTENT_ENCODING, "identity")
+        && has_only(headers, TRANSFER_ENCODING, "chunked");
+    is_plain.then_some(()).ok_or_else(Problem::encoded)
+}
+
+/// Whether the header names no encoding but this one.
+fn has_only(headers: &HeaderMap, header: HeaderName, encoding: &str) -> bool {
+    headers.get_all(header).iter().all(|value| {
         let text = value.to_str().unwrap_or("unreadable");
         let mut encodings = text.split(',').map(str::trim);
-        encodings.all(|it| it.is_empty() || it.eq_ignore_ascii_case("identity"))
-    };
-    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
-        return Ok(());
-    }
-    Err(Problem::encoded())
+        encodings.all(|it| it.is_empty() || it.eq_ignore_ascii_case(encoding))
+    })
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {

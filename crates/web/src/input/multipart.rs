@@ -104,12 +104,17 @@ fn name(head: &[u8]) -> Option<String> {
     is_form.then(|| parameter(parameters, "name"))?
 }
 
-/// The value of the first parameter with that name, plain or quoted.
-fn parameter(mut parameters: &str, wanted: &str) -> Option<String> {
+/// The value of the first parameter with that name, plain or quoted. In some encodings a backslash
+/// is the second byte of a character, so a head that fails with escapes is read again without.
+fn parameter(parameters: &str, wanted: &str) -> Option<String> {
+    find(parameters, wanted, true).or_else(|| find(parameters, wanted, false))
+}
+
+fn find(mut parameters: &str, wanted: &str, has_escapes: bool) -> Option<String> {
     loop {
         let (name, rest) = parameters.split_once('=')?;
         let name = name.trim_matches([' ', '\t', ';']);
-        let (value, behind) = value(rest.trim_start())?;
+        let (value, behind) = value(rest.trim_start(), has_escapes)?;
         if name.eq_ignore_ascii_case(wanted) {
             return Some(value);
         }
@@ -118,7 +123,7 @@ fn parameter(mut parameters: &str, wanted: &str) -> Option<String> {
 }
 
 /// A value and the text after it.
-fn value(text: &str) -> Option<(String, &str)> {
+fn value(text: &str, has_escapes: bool) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
         return Some((text[..end].trim_end().to_owned(), &text[end..]));
@@ -129,7 +134,7 @@ fn value(text: &str) -> Option<(String, &str)> {
         match character {
             '"' => return Some((value, &quoted[at + 1..])),
             // Only these are escaped: browsers send file paths as they are.
-            '\\' if quoted[at + 1..].starts_with(['"', '\\']) => {
+            '\\' if has_escapes && quoted[at + 1..].starts_with(['"', '\\']) => {
                 value.extend(characters.next().map(|(_, escaped)| escaped));
             }
             other => value.push(other),
@@ -182,6 +187,19 @@ mod tests {
             };
             assert_eq!(found, [Some(expected)]);
         }
+    }
+
+    #[test]
+    fn the_name_of_a_file_may_end_in_a_byte_that_looks_like_an_escape() {
+        // "Katakana so" in Shift-JIS.
+        let head = b"--b\r\nContent-Disposition: form-data; filename=\"\x83\x5c\"; name=\"file\"";
+        let body = [&head[..], b"\r\n\r\n1\r\n--b--"].concat();
+        let found: Vec<_> = parts(&body, "b").collect();
+        let expected = Part {
+            name: "file".to_owned(),
+            content: b"1",
+        };
+        assert_eq!(found, [Some(expected)]);
     }
 
     #[test]

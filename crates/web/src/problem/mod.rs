@@ -93,7 +93,8 @@ impl Problem {
 
     /// The body is compressed or otherwise encoded.
     pub fn encoded() -> Self {
-        let detail = "The body must not be encoded: send it without `Content-Encoding`.";
+        let detail = "The body must not be encoded: send it without `Content-Encoding`, and with \
+                      no `Transfer-Encoding` but `chunked`.";
         let mut problem = Self::new(ProblemCode::UnsupportedMediaType, detail);
         problem.is_encoded = true;
         problem

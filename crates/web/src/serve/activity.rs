@@ -1,7 +1,7 @@
 //! Activity of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -16,6 +16,7 @@ struct Counts {
     ended: AtomicUsize,
     waiting: AtomicUsize,
     taken: AtomicUsize,
+    is_blocked: AtomicBool,
 }
 
 /// A request that waits for its client.
@@ -46,6 +47,15 @@ impl Activity {
     /// How often the client read something.
     pub(super) fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection as a whole waits for its client to take what is written.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.0.is_blocked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_blocked(&self, is_blocked: bool) {
+        self.0.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
     /// Whether all requests in progress, if any, wait for the client.

@@ -1,6 +1,6 @@
 //! Tracks responses being sent: bytes held and progress.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, UnderWay, Waiting};
+use super::stall::MIN_RATE;
 use crate::client_address::Network;
 use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
 
@@ -22,6 +23,12 @@ const ANSWERS: Room = Room {
 const ANSWERS_TO_CLIENT: usize = ANSWERS.total / 2;
 /// Interval of progress checks; a response without progress in between may be cut.
 const ROUND: Duration = Duration::from_millis(100);
+
+/// Bytes received in that time at [`MIN_RATE`].
+fn least(time: Duration) -> u64 {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    (millis.saturating_mul(MIN_RATE) / 1_000).max(1)
+}
 
 /// All responses being sent.
 #[derive(Clone)]
@@ -51,11 +58,10 @@ impl Answers {
     /// Watches progress forever.
     pub(super) async fn watch(self) {
         let round = ROUND.min(self.stall / 2).max(Duration::from_millis(1));
-        let rounds = self.stall.as_millis() / round.as_millis().max(1);
-        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+        let (due, most) = (least(round), least(self.stall));
         loop {
             sleep(round).await;
-            self.budget.for_each(|answer| answer.look(rounds));
+            self.budget.for_each(|answer| answer.look(due, most));
         }
     }
 }
@@ -71,10 +77,13 @@ pub(super) struct Answer {
     is_offered: AtomicBool,
     /// Whether the last byte was handed over, so that there is no stream left to cut.
     is_handed_over: AtomicBool,
-    has_progressed: AtomicBool,
-    /// Consecutive checks without progress.
-    idle_rounds: AtomicU32,
-    /// The connection's progress counter when the stall began.
+    /// Bytes received since the last check.
+    progress: AtomicUsize,
+    /// How far the client is behind [`MIN_RATE`], in bytes.
+    arrears: AtomicU64,
+    /// Whether nothing of what is available was received since the last check.
+    is_idle: AtomicBool,
+    /// How much the client had taken on this connection when that began.
     taken_before: AtomicUsize,
     waiting: Mutex<Option<Waiting>>,
     _under_way: UnderWay,
@@ -93,29 +102,43 @@ impl Answer {
             connection,
             is_offered: AtomicBool::new(true),
             is_handed_over: AtomicBool::new(false),
-            has_progressed: AtomicBool::new(false),
-            idle_rounds: AtomicU32::new(0),
+            progress: AtomicUsize::new(0),
+            arrears: AtomicU64::new(0),
+            is_idle: AtomicBool::new(false),
             taken_before: AtomicUsize::new(0),
             waiting: Mutex::new(None),
             _under_way: under_way,
         }
     }
 
-    fn look(&self, most_rounds: u32) {
-        let progressed = self.has_progressed.swap(false, Ordering::Relaxed);
-        if progressed || !self.is_offered.load(Ordering::Relaxed) {
-            self.idle_rounds.store(0, Ordering::Relaxed);
-            self.set_waiting(None);
-            return;
+    /// `due` bytes should have been taken since the last look; the client may be behind with less
+    /// than `most`. What it would take if its connection took more is not held against it here.
+    fn look(&self, due: u64, most: u64) {
+        let progress = self.progress.swap(0, Ordering::Relaxed);
+        let is_offered = self.is_offered.load(Ordering::Relaxed);
+        self.note_idle(is_offered && progress == 0);
+        let due = if is_offered && !self.activity.is_blocked() {
+            due
+        } else {
+            0
+        };
+        let before = self.arrears.load(Ordering::Relaxed);
+        let progress = u64::try_from(progress).unwrap_or(u64::MAX);
+        let arrears = before.saturating_sub(progress).saturating_add(due);
+        self.arrears.store(arrears, Ordering::Relaxed);
+        if arrears >= most {
+            self.expire();
         }
-        let rounds = self.idle_rounds.fetch_add(1, Ordering::Relaxed) + 1;
-        if rounds == 1 {
+    }
+
+    fn note_idle(&self, is_idle: bool) {
+        let was_idle = self.is_idle.swap(is_idle, Ordering::Relaxed);
+        if is_idle && !was_idle {
             let taken = self.activity.taken();
             self.taken_before.store(taken, Ordering::Relaxed);
             self.set_waiting(Some(self.activity.wait()));
-        }
-        if rounds >= most_rounds {
-            self.expire();
+        } else if was_idle && !is_idle {
+            self.set_waiting(None);
         }
     }
 
@@ -136,7 +159,7 @@ impl Answer {
 
 impl Holder for Answer {
     fn may_yield(&self) -> bool {
-        self.idle_rounds.load(Ordering::Relaxed) > 0
+        self.is_idle.load(Ordering::Relaxed)
     }
 
     fn cut(&self) {
@@ -162,8 +185,8 @@ impl Sending {
     }
 
     /// Records progress.
-    pub(super) fn progress(&self) {
-        self.answer.has_progressed.store(true, Ordering::Relaxed);
+    pub(super) fn progress(&self, bytes: usize) {
+        self.answer.progress.fetch_add(bytes, Ordering::Relaxed);
         self.answer.activity.take();
     }
 
@@ -185,5 +208,41 @@ impl Sending {
         if let Some(share) = &self.share {
             share.shrink(bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::{Activity, Answer, ROUND, least};
+
+    /// Whether the answer goes on for five minutes to a client that takes so many bytes every so
+    /// many rounds.
+    fn goes_on(bytes: usize, every: usize, is_blocked: bool) -> bool {
+        let activity = Activity::default();
+        activity.set_blocked(is_blocked);
+        let connection = CancellationToken::new();
+        let answer = Answer::new(activity.begin(), activity.clone(), connection.clone(), None);
+        (1..3_000).all(|round: usize| {
+            if round.is_multiple_of(every) {
+                answer.progress.fetch_add(bytes, super::Ordering::Relaxed);
+            }
+            answer.look(least(ROUND), least(ROUND * 300));
+            !connection.is_cancelled()
+        })
+    }
+
+    #[test]
+    fn an_answer_goes_on_while_its_client_takes_a_kibibyte_a_second() {
+        assert!(goes_on(2 * 1024, 10, false));
+        assert!(goes_on(32 * 1024, 150, false));
+        assert!(!goes_on(512, 10, false));
+        assert!(!goes_on(1, 50, false));
+    }
+
+    #[test]
+    fn an_answer_waits_for_others_on_a_slow_connection() {
+        assert!(goes_on(1, 50, true));
     }
 }

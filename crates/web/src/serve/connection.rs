@@ -83,8 +83,8 @@ pub(super) async fn run(
     // Responses are small and should not wait for full packets. A failure means a closed socket,
     // which the first read reports.
     let _ = stream.set_nodelay(true);
-    let stream = StallLimit::new(stream, options.stall);
     let Connection { activity, end } = &*connection;
+    let stream = StallLimit::new(stream, options.stall, activity.clone());
     let service = service_fn(|request| {
         let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
         answer(shared, connection, peer, request)

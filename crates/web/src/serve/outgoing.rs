@@ -129,7 +129,7 @@ impl Buf for Piece {
     }
 
     fn advance(&mut self, count: usize) {
-        self.sending.progress();
+        self.sending.progress(count);
         self.bytes.advance(count);
     }
 }

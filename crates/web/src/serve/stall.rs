@@ -1,4 +1,4 @@
-//! A time limit for stalled writes.
+//! Connections whose clients take too little of what is written are given up.
 
 use std::io;
 use std::pin::Pin;
@@ -6,39 +6,79 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose writes fail after too long without progress.
+use super::activity::Activity;
+
+/// The rate in bytes a second below which a client counts as stalled.
+pub(super) const MIN_RATE: u64 = 1024;
+/// The most that is read at a time. A read that fills hyper's buffer of 8 KiB makes it grow, up to
+/// the size of the largest head, and it never shrinks while a body is awaited.
+const MAX_READ: usize = 8 * 1024 - 1;
+
+/// A stream that fails when the other side takes too little of what is written.
+///
+/// The other side has `limit` to take something. That time runs while a write waits; every byte
+/// taken gives back as much of it as the byte may take at [`MIN_RATE`].
 pub(super) struct StallLimit<S> {
     inner: S,
     limit: Duration,
-    /// Runs while a write is pending.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// What is left of `limit`.
+    left: Duration,
+    waiting: Option<WaitingWrite>,
+    activity: Activity,
+}
+
+struct WaitingWrite {
+    since: Instant,
+    over: Pin<Box<Sleep>>,
 }
 
 impl<S> StallLimit<S> {
-    pub(super) fn new(inner: S, limit: Duration) -> Self {
+    pub(super) fn new(inner: S, limit: Duration, activity: Activity) -> Self {
         Self {
             inner,
             limit,
-            stalled: None,
+            left: limit,
+            waiting: None,
+            activity,
         }
     }
 
-    fn limited<T>(
+    fn limited(
         &mut self,
         context: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(result) = written else {
+            return self.wait(context);
+        };
+        if let Some(waiting) = self.waiting.take() {
+            self.left = self.left.saturating_sub(waiting.since.elapsed());
+            self.activity.set_blocked(false);
         }
-        let limit = self.limit;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        let is_over = stalled.as_mut().poll(context);
-        is_over.map(|()| Err(io::ErrorKind::TimedOut.into()))
+        if let Ok(bytes) = result {
+            self.left = self.left.saturating_add(allowed(bytes)).min(self.limit);
+        }
+        Poll::Ready(result)
     }
+
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let left = self.left;
+        let waiting = self.waiting.get_or_insert_with(|| WaitingWrite {
+            since: Instant::now(),
+            over: Box::pin(sleep(left)),
+        });
+        self.activity.set_blocked(true);
+        let over = waiting.over.as_mut().poll(context);
+        over.map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// How long so many bytes may take.
+fn allowed(bytes: usize) -> Duration {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    Duration::from_micros(bytes.saturating_mul(1_000_000 / MIN_RATE))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for StallLimit<S> {
@@ -47,7 +87,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for StallLimit<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let length = buffer.remaining().min(MAX_READ);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
+        let read = Pin::new(&mut self.inner).poll_read(context, &mut part);
+        let filled = part.filled().len();
+        buffer.advance(filled);
+        read
     }
 }
 
@@ -91,14 +136,15 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
     use tokio::time::{Instant, sleep};
 
-    use super::StallLimit;
+    use super::{MIN_RATE, StallLimit};
+    use crate::serve::Activity;
 
     const LIMIT: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_takes_nothing_is_given_up() {
         let (server, _client) = duplex(10);
-        let mut server = StallLimit::new(server, LIMIT);
+        let mut server = StallLimit::new(server, LIMIT, Activity::default());
         let begin = Instant::now();
         let written = server.write_all(&[0; 11]).await;
         assert_eq!(
@@ -108,17 +154,39 @@ mod tests {
         assert_eq!(begin.elapsed(), LIMIT);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_reader_is_waited_for() {
+    /// Whether a reader of so many bytes every second is waited for, for ten minutes.
+    async fn is_waited_for(bytes: usize) -> bool {
         let (server, mut client) = duplex(10);
-        let mut server = StallLimit::new(server, LIMIT);
+        let mut server = StallLimit::new(server, LIMIT, Activity::default());
         let read = async {
-            for _ in 0..10 {
-                sleep(LIMIT - Duration::from_millis(1)).await;
-                client.read_exact(&mut [0; 10]).await.unwrap();
+            for _ in 0..600 {
+                sleep(Duration::from_secs(1)).await;
+                client.read_exact(&mut vec![0; bytes]).await.unwrap();
             }
         };
-        let (written, ()) = tokio::join!(server.write_all(&[0; 100]), read);
-        written.unwrap();
+        let data = vec![0; bytes * 600];
+        tokio::select! {
+            written = server.write_all(&data) => written.is_ok(),
+            () = read => true,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_is_waited_for_and_one_who_only_trickles_is_not() {
+        let rate = usize::try_from(MIN_RATE).unwrap();
+        assert!(is_waited_for(rate * 2).await);
+        assert!(!is_waited_for(1).await);
+        assert!(!is_waited_for(rate / 2).await);
+    }
+
+    #[tokio::test]
+    async fn a_read_does_not_fill_a_whole_buffer() {
+        let (server, mut client) = duplex(64 * 1024);
+        client.write_all(&[1; 32 * 1024]).await.unwrap();
+        let mut server = StallLimit::new(server, LIMIT, Activity::default());
+        let mut read = vec![0; 32 * 1024];
+        assert!(server.read(&mut read).await.unwrap() < 8 * 1024);
+        server.read_exact(&mut read[..20_000]).await.unwrap();
+        assert_eq!(read[..20_000], [1; 20_000]);
     }
 }
