@@ -1,6 +1,7 @@
 //! A queue that is fair between clients.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,25 +9,33 @@ use tokio::sync::oneshot;
 
 /// Hands out a fixed number of places. Waiting clients take turns, however many requests each has
 /// queued. Dropping the future leaves the queue.
-pub(crate) struct FairQueue<K: Client>(Arc<Mutex<State<K>>>);
+pub struct FairQueue<K: Client>(Arc<Mutex<State<K>>>);
 
 /// Identifies a client.
-pub(crate) trait Client: Copy + Eq + Hash + Send + 'static {}
+pub trait Client: Copy + Eq + Hash + Send + 'static {}
 
 impl<K: Copy + Eq + Hash + Send + 'static> Client for K {}
 
 /// Bounds on waiting requests.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct QueueLimits {
+pub struct QueueLimits {
     /// Per client.
-    pub(crate) per_client: usize,
+    pub per_client: usize,
     /// In total. Beyond it, the client with the most waiting loses its last one.
-    pub(crate) total: usize,
+    pub total: usize,
+}
+
+impl QueueLimits {
+    /// For clients that are limited elsewhere.
+    pub const NONE: Self = Self {
+        per_client: usize::MAX,
+        total: usize::MAX,
+    };
 }
 
 /// Too many are waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct QueueFull;
+pub struct QueueFull;
 
 struct State<K: Client> {
     free: usize,
@@ -43,7 +52,7 @@ struct Waiter<K: Client> {
 }
 
 /// A place; dropping it admits the next in line.
-pub(crate) struct Place<K: Client> {
+pub struct Place<K: Client> {
     /// `None` once passed on.
     queue: Option<FairQueue<K>>,
 }
@@ -61,8 +70,22 @@ impl<K: Client> Clone for FairQueue<K> {
     }
 }
 
+impl<K: Client> fmt::Debug for FairQueue<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FairQueue")
+    }
+}
+
+impl<K: Client> fmt::Debug for Place<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
+}
+
 impl<K: Client> FairQueue<K> {
-    pub(crate) fn new(places: usize, limits: QueueLimits) -> Self {
+    /// A queue for so many places.
+    #[must_use]
+    pub fn new(places: usize, limits: QueueLimits) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: places,
             limits,
@@ -73,7 +96,10 @@ impl<K: Client> FairQueue<K> {
     }
 
     /// Waits for this client's turn.
-    pub(crate) async fn enter(&self, client: K) -> Result<Place<K>, QueueFull> {
+    ///
+    /// # Errors
+    /// If too many are waiting.
+    pub async fn enter(&self, client: K) -> Result<Place<K>, QueueFull> {
         let (id, called) = {
             let mut state = self.lock();
             if state.free > 0 {

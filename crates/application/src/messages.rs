@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::Error;
 use crate::access::{Access, AssistantAction, ThreadAction};
 use crate::answers::forget;
+pub use crate::page_turns::PageTurn;
+use crate::page_turns::PageTurns;
 use crate::ports::{
     AnswerCache, AnswerOrigin, Idempotency, MessagePage, MessageRepository, MessageScope,
     MessagesFrom,
@@ -32,6 +34,8 @@ pub struct Messages {
     pub(crate) messages: Arc<dyn MessageRepository>,
     pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) engine: RunEngine,
+    /// Limits how many long pages are in memory.
+    pub(crate) page_turns: PageTurns,
 }
 
 /// A message to post, and the assistant to answer it.
@@ -61,6 +65,15 @@ impl PostMessage {
 }
 
 impl Messages {
+    /// Waits until a page may be read for this person; it is to be written out before the turn is
+    /// dropped.
+    ///
+    /// # Errors
+    /// None today: the requests that wait have a limit of their own.
+    pub async fn page_turn(&self, actor: &Actor) -> Result<PageTurn, Error> {
+        self.page_turns.take(actor).await
+    }
+
     /// Messages of the thread in `scope`, those nearest to `from` first.
     ///
     /// # Errors

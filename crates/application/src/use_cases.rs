@@ -14,6 +14,7 @@ use crate::composition::{Ports, Stores};
 use crate::deletions::Deletions;
 use crate::messages::Messages;
 use crate::models::Models;
+use crate::page_turns::PageTurns;
 use crate::password_check::PasswordCheck;
 use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
@@ -165,6 +166,7 @@ impl UseCases {
                 messages: Arc::clone(&ports.stores.messages),
                 answers: Arc::clone(&ports.answers),
                 engine: engine.clone(),
+                page_turns: PageTurns::default(),
             },
             runs: Runs {
                 access,

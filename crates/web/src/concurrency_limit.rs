@@ -1,6 +1,7 @@
 //! Caps concurrent requests; excess requests queue, then get 503.
 //!
-//! Few requests run at a time, because requests that all run together all finish late. Requests
+//! Few requests run at a time, because requests that all run together all finish late. Client
+//! addresses take turns, however many requests each has queued. Requests
 //! that only wait, for their body or for a model, occupy no slot; those with unfinished bodies have
 //! their own limits on number and bytes, per client and in total. Health checks are exempt.
 //! Requests that hold a slot too long are cancelled.
@@ -14,6 +15,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
+use colloquy_application::fair_queue::{FairQueue, Place, QueueLimits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +50,7 @@ const BODIES_OF_CLIENT: usize = BODIES.total / 4 * 3;
 #[derive(Debug, Clone)]
 pub(crate) struct ConcurrencyLimit {
     room: Arc<Semaphore>,
-    work: Arc<Semaphore>,
+    work: FairQueue<Network>,
     bodies: Budget<Arrival>,
     /// Prefixes of exempt paths.
     unlimited: &'static [&'static str],
@@ -67,7 +69,7 @@ impl ConcurrencyLimit {
         Self {
             unlimited,
             room: Arc::new(Semaphore::new(count)),
-            work: Arc::new(Semaphore::new(AT_WORK)),
+            work: FairQueue::new(AT_WORK, QueueLimits::NONE),
             bodies: Budget::new(BODIES, Limit::RequestBodies, limits.clone()),
             limits,
             proxies,
@@ -122,7 +124,7 @@ pub struct Permit(Option<Arc<Held>>);
 #[derive(Debug)]
 struct Held {
     room: Mutex<Option<OwnedSemaphorePermit>>,
-    work: Mutex<Option<OwnedSemaphorePermit>>,
+    work: Mutex<Option<Place<Network>>>,
     limit: ConcurrencyLimit,
     client: Network,
     connection: Option<Activity>,
@@ -200,7 +202,7 @@ impl Permit {
 
     async fn work(&self) {
         let Some(held) = &self.0 else { return };
-        let permit = Arc::clone(&held.limit.work).acquire_owned().await;
+        let permit = held.limit.work.enter(held.client).await;
         *lock(&held.work) = permit.ok();
     }
 

@@ -8,6 +8,7 @@ use axum::response::Response;
 use colloquy_application::messages::Messages;
 use colloquy_application::ports::{MessagePage, MessagesFrom};
 use colloquy_domain::ThreadId;
+use colloquy_web::concurrency_limit::Permit;
 use colloquy_web::input::Query;
 use colloquy_web::paging::{Neighbours, page};
 use colloquy_web::path::Ids;
@@ -38,11 +39,14 @@ pub(crate) async fn list_messages(
     caller: SignedIn,
     State(messages): State<Arc<Messages>>,
     Ids(thread): Ids<ThreadId>,
-    Query(query): Query<MessageQuery>,
-    RawQuery(raw_query): RawQuery,
+    (Query(query), RawQuery(raw_query)): (Query<MessageQuery>, RawQuery),
+    permit: Permit,
 ) -> Result<Response, Problem> {
     let from = start(thread, &query)?;
     let limit = query.keyset.limit;
+    // Those who wait for a page leave others their work.
+    permit.pause();
+    let _turn = messages.page_turn(&caller.actor).await?;
     let mut found = messages
         .list(&caller.actor, thread, query.scope, from, limit)
         .await?;

@@ -83,7 +83,7 @@ pub(super) struct Answer {
     arrears: AtomicU64,
     /// Whether nothing of what is available was received since the last check.
     is_idle: AtomicBool,
-    /// How much the client had taken on this connection when that began.
+    /// How much the client had taken on this connection when it fell behind.
     taken_before: AtomicUsize,
     waiting: Mutex<Option<Waiting>>,
     _under_way: UnderWay,
@@ -124,9 +124,14 @@ impl Answer {
         };
         let before = self.arrears.load(Ordering::Relaxed);
         let progress = u64::try_from(progress).unwrap_or(u64::MAX);
-        let arrears = before.saturating_sub(progress).saturating_add(due);
+        let left = before.saturating_sub(progress);
+        if left == 0 {
+            let taken = self.activity.taken();
+            self.taken_before.store(taken, Ordering::Relaxed);
+        }
+        let arrears = left.saturating_add(due);
         self.arrears.store(arrears, Ordering::Relaxed);
-        if arrears >= most {
+        if arrears > most {
             self.expire();
         }
     }
@@ -134,8 +139,6 @@ impl Answer {
     fn note_idle(&self, is_idle: bool) {
         let was_idle = self.is_idle.swap(is_idle, Ordering::Relaxed);
         if is_idle && !was_idle {
-            let taken = self.activity.taken();
-            self.taken_before.store(taken, Ordering::Relaxed);
             self.set_waiting(Some(self.activity.wait()));
         } else if was_idle && !is_idle {
             self.set_waiting(None);
