@@ -231,6 +231,20 @@ fn production_files_stay_short() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
+#[test]
+fn every_source_file_says_what_it_contains() {
+    let files = ["crates", "migrations", "tests"].map(|home| sources(&root().join(home)));
+    let silent: Vec<PathBuf> = files
+        .into_iter()
+        .flatten()
+        .filter(|file| {
+            let text = fs::read_to_string(file).expect("a source file");
+            !text.starts_with("//!")
+        })
+        .collect();
+    assert!(silent.is_empty(), "without `//!`: {silent:#?}");
+}
+
 fn lines(file: &Path) -> usize {
     let text = fs::read_to_string(file).expect("a source file");
     text.lines().count()

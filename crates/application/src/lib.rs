@@ -1,3 +1,5 @@
+//! The use cases of the service and the ports that they need.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

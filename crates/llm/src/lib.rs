@@ -1,3 +1,5 @@
+//! Chat and embedding models of many providers.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

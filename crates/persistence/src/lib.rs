@@ -1,3 +1,5 @@
+//! The repositories on SQLite and PostgreSQL.
+
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 

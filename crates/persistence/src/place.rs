@@ -1,3 +1,5 @@
+//! Names a database in messages, without its password.
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Measurements under attack.
+
 use std::time::{Duration, Instant};
 
 use colloquy_tests::attackers::{

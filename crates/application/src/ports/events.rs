@@ -1,3 +1,5 @@
+//! Event logs of runs.
+
 use async_trait::async_trait;
 use colloquy_domain::{RunEvent, RunId};
 

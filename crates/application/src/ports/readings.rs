@@ -1,3 +1,5 @@
+//! Metrics that are sampled rather than counted.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

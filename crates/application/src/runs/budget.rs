@@ -1,3 +1,5 @@
+//! The budget of a run.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use colloquy_domain::{ModelCallLimit, RunBudget, RunTokenLimit, ToolCallLimit, Usage};

@@ -1,3 +1,5 @@
+//! The contract of deletions.
+
 use colloquy_domain::{IdempotencyKey, Run, Thread, TokenKind};
 
 use super::{Stores, assert_not_found, at_once};

@@ -1,3 +1,5 @@
+//! An in-memory answer cache and an embedder.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

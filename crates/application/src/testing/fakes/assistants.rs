@@ -1,3 +1,5 @@
+//! The assistants of the in-memory store.
+
 use std::sync::Arc;
 
 use std::collections::BTreeSet;

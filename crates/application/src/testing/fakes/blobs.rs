@@ -1,3 +1,5 @@
+//! An in-memory blob store.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

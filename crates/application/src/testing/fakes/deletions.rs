@@ -1,3 +1,5 @@
+//! Deletions of the in-memory store.
+
 use async_trait::async_trait;
 
 use super::memory::Memory;

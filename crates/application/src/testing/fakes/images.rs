@@ -1,3 +1,5 @@
+//! An avatar renderer that decodes nothing.
+
 use bytes::Bytes;
 use colloquy_domain::{AvatarKind, ContentHash};
 use sha2::{Digest as _, Sha256};

@@ -1,3 +1,5 @@
+//! A question matcher that knows given paraphrases.
+
 use crate::ports::QuestionMatcher;
 
 /// Groups of questions that ask the same; any other asks the same as itself only.

@@ -1,3 +1,5 @@
+//! The in-memory store behind all repository ports.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,3 +1,5 @@
+//! A scripted chat model.
+
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -1,3 +1,5 @@
+//! Sign-in attempts of the in-memory store.
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 

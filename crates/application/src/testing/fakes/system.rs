@@ -1,3 +1,5 @@
+//! Deterministic clock, IDs and secrets.
+
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};

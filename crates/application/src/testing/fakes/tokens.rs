@@ -1,3 +1,5 @@
+//! Tokens of the in-memory store.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Users of the in-memory store.
+
 use async_trait::async_trait;
 use colloquy_domain::{AccessToken, Email, Role, TokenKind, User, UserId};
 
