@@ -1,4 +1,5 @@
 //! The list of models, and checks of them.
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 use std::sync::Arc;
 
