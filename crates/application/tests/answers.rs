@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use colloquy_application::Stores;
-use colloquy_application::ports::SavedRun;
 use colloquy_application::testing::answers::{
     AnswerHit, AnswerSources, Answers, Fill, Lookup, Meaning, NewAnswer,
 };

@@ -354,6 +354,10 @@ async fn dropped_calls_about_assistants_leave_sound_connections(place: &Place) {
         stores.assistants.avatars(None, 10).await
     })
     .await;
+    port.drop_everywhere("models", async |stores, _| {
+        stores.assistants.models(10).await
+    })
+    .await;
     port.drop_everywhere("delete", async |stores, it| {
         stores.assistants.delete(it.assistant.id).await
     })
