@@ -87,7 +87,9 @@ async fn an_answer_that_would_take_for_ever_is_not_checked(backend: Backend) {
     let requests = scene.models.requests();
     assert_eq!(requests.len(), 2);
     let told = requests[1].body["messages"].to_string();
-    assert!(told.contains("too large to be checked"), "{told}");
+    // By the estimate of its work, or by time, which comes first on a slow machine.
+    let reasons = ["too large to be checked", "could not be checked"];
+    assert!(reasons.iter().any(|it| told.contains(it)), "{told}");
 }
 
 /// Calls every offered tool eight times.
