@@ -109,10 +109,12 @@ async fn a_run_goes_on_when_its_reader_leaves(backend: Backend) {
     let scene = Scene::with(backend, reply).await;
     let mut stream = scene.stream("Hi").await;
     let run = run_of(&stream.next().await.unwrap());
-    assert_eq!(stream.next().await.unwrap().data["text"], "a");
+    let first = stream.next().await.unwrap();
+    assert_eq!(first.data["text"], "a");
     drop(stream);
     gate.open();
-    let rest = scene.follow(&scene.user, &run, 2).await.rest().await;
+    let rest = scene.follow(&scene.user, &run, first.number).await;
+    let rest = rest.rest().await;
     assert_eq!(said(&rest), "b");
     assert_eq!(scene.messages().await[1]["content"], "ab");
 }
