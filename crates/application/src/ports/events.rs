@@ -5,9 +5,8 @@ use colloquy_domain::{RunEvent, RunId};
 
 use super::{InstanceId, PortError};
 
-/// Keeps the event logs of runs. Their first events are written by
-/// [`RunRepository::start`](super::RunRepository::start), their last ones by its other methods;
-/// between them this one takes what happens meanwhile.
+/// Keeps the event logs of runs. [`RunRepository::commit`](super::RunRepository::commit) writes the
+/// events of a transition, such as the first and the last ones; this port takes those in between.
 #[async_trait]
 pub trait RunEventRepository: Send + Sync {
     /// Adds these events to the logs of their runs, all in one transaction. What belongs to a
