@@ -10,8 +10,7 @@ import uuid
 from collections.abc import Iterator
 
 import httpx
-from colloquy_generated import AuthenticatedClient, Client
-from colloquy_generated.api.auth import login
+from colloquy_generated import AuthenticatedClient
 from colloquy_generated.api.messages import list_messages, post_message
 from colloquy_generated.api.threads import create_thread, list_threads
 from colloquy_generated.models import (
@@ -20,7 +19,6 @@ from colloquy_generated.models import (
     CreateMessage,
     CreateThread,
     ListMessagesOrder,
-    LoginBody,
     MessageCompletedEvent,
     MessageDeltaEvent,
     Problem,
@@ -58,9 +56,9 @@ Event = (
 
 
 def sign_in(email: str, password: str) -> AuthenticatedClient:
-    body = LoginBody(username=email, password=password)
-    session = login.sync(client=Client(base_url=BASE), body=body)
-    assert isinstance(session, Session), session
+    # The generator writes no valid code for a body of two media types (0.29.1).
+    body = {"username": email, "password": password}
+    session = Session.from_dict(httpx.post(f"{BASE}/api/v1/auth/login", json=body).json())
     return AuthenticatedClient(base_url=BASE, token=session.access_token)
 
 
