@@ -43,7 +43,8 @@ test('stream yields each event once, in order', async () => {
   assert.equal(events[0].type, 'run.started');
   assert.equal(events.at(-1).type, 'run.completed');
   assert.equal(textOf(events), 'Echo: And now?');
-  assert.deepEqual(events.map(({ number }) => number), events.map((_, index) => index + 1));
+  const numbers = events.map(({ number }) => number);
+  assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b));
 });
 
 test('a stream survives connections that break', async () => {
