@@ -1,7 +1,7 @@
-//! A model of your own: an adapter of the [`ChatModel`] port that streams its answers.
+//! A custom model: an adapter of the [`ChatModel`] port that streams its answers.
 //!
-//! An adapter makes one attempt at one answer. Retries, the limits for the first token, for
-//! silence and for the whole run, and keeping what was said are the run engine's.
+//! An adapter makes one attempt. The run engine retries, enforces time limits and stores the
+//! answer.
 //!
 //! `cargo run -p colloquy-application --example own_model`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -28,18 +28,18 @@ use colloquy_domain::{
 };
 use futures_util::{StreamExt as _, stream};
 
-/// Says the last message backwards, word by word.
+/// Repeats the last message backwards, word by word.
 struct Mirror;
 
 impl Mirror {
-    /// Its window.
+    /// The context window.
     const MAX_WORDS: usize = 100;
 }
 
 #[async_trait]
 impl ChatModel for Mirror {
-    /// Asked when an assistant is defined. An adapter for several providers would look at
-    /// [`ModelName::provider`] and hand on what is another's.
+    /// Called when an assistant is defined. An adapter for several providers would check
+    /// [`ModelName::provider`].
     fn check(&self, model: &ModelName) -> Result<(), Violation> {
         match model.provider() {
             "mirror" => Ok(()),
@@ -51,7 +51,7 @@ impl ChatModel for Mirror {
         let question = request.messages.last().map_or("", ChatMessage::text);
         let words: Vec<String> = question.split_whitespace().map(str::to_owned).collect();
         if words.len() > Self::MAX_WORDS {
-            // The kind decides what the caller is told and whether it is worth another attempt.
+            // The kind decides on retries and on what the caller is told.
             return Err(ModelErrorKind::ContextTooLong.into());
         }
         let count = words.len() as u64;
@@ -62,8 +62,8 @@ impl ChatModel for Mirror {
                 output_tokens: count,
             }),
         };
-        // An adapter of a real model would turn its response's chunks into these events.
-        // Whoever drops the stream hangs up.
+        // A real adapter would map response chunks to these events. Dropping the stream closes the
+        // connection.
         let texts = words.into_iter().rev();
         let texts = texts.map(|word| ChatEvent::Text(format!("{word} ")));
         let events = texts.chain([ChatEvent::End(end)]).map(Ok);

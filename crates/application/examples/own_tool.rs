@@ -1,7 +1,7 @@
-//! A tool of your own: its arguments are a type, from which the schema that the model sees is
-//! derived, and it acts with the rights of whoever asked.
+//! A custom tool with typed arguments, from which its schema is derived. It acts with the caller's
+//! rights.
 //!
-//! The model here follows a script: it calls the tool, then says what it made of the result.
+//! The scripted model calls the tool, then answers.
 //!
 //! `cargo run -p colloquy-application --example own_tool`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -28,13 +28,13 @@ use serde::Deserialize;
 
 const ORDERS: ToolName = tool_name!("orders");
 
-/// Looks up the orders of whoever asks.
+/// Looks up the caller's orders.
 struct Orders {
-    /// Customer, state, what was ordered. A real tool would hold a client of the shop.
+    /// Customer, state, item. A real tool would hold a client of the shop.
     shop: Vec<(Email, State, &'static str)>,
 }
 
-// The comments on the type and its fields are what the model reads.
+// The model reads the doc comments of the type and its fields.
 /// Which orders to list.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +63,7 @@ impl TypedTool for Orders {
     }
 
     async fn call(&self, context: &ToolContext, wanted: Wanted) -> Result<String, ToolError> {
-        // Whose orders is never an argument: what a model says is as good as what users say.
+        // The customer is not an argument: the model's words are as untrusted as the user's.
         let user = context.actor.user();
         let user = user.ok_or_else(|| ToolError::new("Nobody is signed in."))?;
         let orders = self.shop.iter().filter(|(customer, state, _)| {
@@ -90,12 +90,12 @@ async fn main() -> Result<(), BoxError> {
     };
     let ports = Memory::new().ports(model.clone());
     let service = UseCases::new(ports, Arc::new(DefaultPolicy), settings);
-    // An assistant uses the tools that it lists, and no others.
+    // An assistant may only use the tools that it lists.
     let clerk = NewAssistant {
         tools: vec![ToolRef::Registered(ORDERS)],
         ..NewAssistant::new(AssistantName::parse("Clerk")?)
     };
-    // `define` is `create` without the question who asks, for the operator.
+    // `define` is `create` without a permission check, for the operator.
     let clerk = AssistantRef::Id(service.assistants.define(clerk).await?.id);
 
     for (person, found) in [(ada, "a lamp"), (bob, "a table")] {
@@ -114,7 +114,7 @@ async fn main() -> Result<(), BoxError> {
         let outcome = started.wait().await?;
         assert_eq!(outcome.output(), Some("Here is what is still to come."));
 
-        // What the model was asked last: the conversation with the tool's answer at its end.
+        // The last request: the conversation, ending with the tool's result.
         let asked = model.requests();
         let last = asked.last().and_then(|request| request.messages.last());
         let result = last.map_or("", |message| message.text());

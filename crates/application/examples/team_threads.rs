@@ -1,8 +1,7 @@
-//! A permission policy of your own: the members of a team read one another's threads and write in
-//! them; everything else stays as the service has it.
+//! A custom permission policy: team members read and write in one another's threads.
 //!
-//! A policy overrides the methods that it wants to change. `view_thread` guards single threads,
-//! `thread_scope` goes into the query of every list: the two must agree.
+//! A policy overrides the methods that it changes. `view_thread` guards single threads,
+//! `thread_scope` filters lists: they must agree.
 //!
 //! `cargo run -p colloquy-application --example team_threads`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -22,7 +21,7 @@ use colloquy_application::threads::{NewThread, Owner, ThreadFilter, ThreadUpdate
 use colloquy_application::{Error, Settings, UseCases};
 use colloquy_domain::{Actor, Email, Role, Thread, ThreadName, UserId};
 
-/// Who is in which team. A real policy would ask the team's own directory.
+/// Team memberships. A real policy would query a directory.
 #[derive(Default)]
 struct TeamPolicy {
     teams: RwLock<HashMap<UserId, &'static str>>,
@@ -34,7 +33,7 @@ impl TeamPolicy {
         teams.insert(user, team);
     }
 
-    /// The user and whoever is in the same team.
+    /// The user and their team mates.
     fn mates(&self, user: UserId) -> Vec<UserId> {
         let teams = self.teams.read().unwrap_or_else(PoisonError::into_inner);
         let team = teams.get(&user);
@@ -67,7 +66,7 @@ impl PermissionPolicy for TeamPolicy {
 
     async fn update_thread(&self, actor: &Actor, thread: &Thread) -> Decision {
         match DefaultPolicy.update_thread(actor, thread).await {
-            // Mates see it, so that they may be told why they may not.
+            // Mates see the thread, so they may learn why they are refused.
             Decision::Hidden if self.is_of_a_mate(actor, thread) => {
                 Decision::forbidden("Only its owner renames a thread.")
             }
@@ -117,7 +116,7 @@ async fn main() -> Result<(), BoxError> {
         people.push((name, actor));
     }
 
-    // Who sees what; and a list shows exactly what can be opened, whoever asks.
+    // For everyone, lists contain exactly the threads that can be opened.
     for (name, actor) in &people {
         let scope = policy.thread_scope(actor).await;
         let mut seen = Vec::new();

@@ -1,7 +1,7 @@
-//! The whole service inside a program of your own, without HTTP: fill the ports, compose the use
-//! cases, ask an assistant and follow its answer as it comes.
+//! The service embedded in a program, without HTTP: fill the ports, compose the use cases, ask an
+//! assistant and follow its answer.
 //!
-//! Here the ports are the in-memory fakes and a model that follows a script. A real program fills
+//! This uses the in-memory fakes and a scripted model. A real program fills
 //! [`Ports`](colloquy_application::Ports) with the adapters of `colloquy-persistence`,
 //! `colloquy-cache` and `colloquy-llm`, or with its own.
 //!
@@ -31,8 +31,8 @@ use colloquy_domain::{
 async fn main() -> Result<(), BoxError> {
     let service = compose()?;
 
-    // Whoever serves runs ends first what an earlier process of this instance has left, and keeps
-    // leases and event logs for as long as it takes part.
+    // Ends runs left by an earlier process of this instance, then keeps leases and event logs up to
+    // date.
     service.engine.recover().await?;
     let keeper = service.engine.clone();
     let keeping = tokio::spawn(async move { keeper.keep().await });
@@ -50,8 +50,8 @@ fn compose() -> Result<UseCases, BoxError> {
         .text("early train.")
         .end(FinishReason::Stop);
     let ports = Memory::new().ports(Arc::new(ScriptedModel::new([script])));
-    // An identity that outlives the process lets the next one clean up at once what this one
-    // leaves when it dies; the server keeps it in its data directory.
+    // With a persistent id, the next process can clean up immediately after a crash; the server
+    // stores it in its data directory.
     let instance = InstanceId(UuidV7Generator.next_id());
     let settings = Settings {
         default_model: Some(ModelName::parse("scripted::guide")?),
@@ -61,8 +61,8 @@ fn compose() -> Result<UseCases, BoxError> {
 }
 
 async fn ask(service: &UseCases) -> Result<(), BoxError> {
-    // `accounts` asks nobody: it is for the operator's side of your program. Every other use case
-    // is called for an actor, and the policy decides.
+    // `accounts` has no permission checks: it is for the operator. All other use cases check the
+    // policy.
     let accounts = &service.accounts;
     let admin = NewAccount {
         role: Role::Admin,
@@ -80,8 +80,8 @@ async fn ask(service: &UseCases) -> Result<(), BoxError> {
     let guide = AssistantRef::Id(guide.id);
     let thread = service.threads.create(&ada, NewThread::default()).await?;
 
-    // The message and its run are saved before the model is asked; the run then goes its way,
-    // whether or not anybody follows it.
+    // The message and its run are stored before the model is called. The run continues whether or
+    // not anybody follows it.
     let post = PostMessage::new(guide, MessageContent::parse("How do I get to Rome?")?);
     let started = service.messages.post(&ada, thread.id, post).await?;
     let mut follower = started.follow(0);

@@ -10,8 +10,8 @@ use crate::audit;
 use crate::permissions::{Decision, PermissionPolicy};
 use crate::ports::{AssistantRepository, AssistantScope, Clock, PortError, ThreadRepository};
 
-/// The only way from an id to a thread or an assistant: through the policy. Missing and hidden give
-/// the same error.
+/// Resolves ids to threads and assistants through the policy. Missing and hidden give the same
+/// error.
 #[derive(Clone)]
 pub(crate) struct Access {
     policy: Arc<dyn PermissionPolicy>,
@@ -31,7 +31,7 @@ pub(crate) enum ThreadAction {
 }
 
 impl ThreadAction {
-    /// The policy's name for it, for the audit log.
+    /// The policy method's name, for the audit log.
     const fn name(self) -> &'static str {
         match self {
             Self::View => "view_thread",
@@ -50,7 +50,7 @@ pub(crate) enum AssistantAction {
 }
 
 impl AssistantAction {
-    /// The policy's name for it, for the audit log.
+    /// The policy method's name, for the audit log.
     const fn name(self) -> &'static str {
         match self {
             Self::View => "view_assistant",
@@ -81,7 +81,7 @@ impl Access {
         &self.code
     }
 
-    /// The assistant with its instructions for this request, if it is defined in code.
+    /// The assistant, with its instructions for this request if defined in code.
     pub(crate) async fn instructed(
         &self,
         assistant: Arc<Assistant>,
@@ -106,7 +106,7 @@ impl Access {
         id: ThreadId,
         action: ThreadAction,
     ) -> Result<Thread, Error> {
-        // The scope is part of the query, so that hidden and missing threads take the same time.
+        // The scope is part of the query, so that hidden and missing take the same time.
         let scope = self.policy.thread_scope(actor).await;
         let Some(thread) = self.threads.get(id, &scope).await? else {
             return Err(refusal(actor, action.name()));
@@ -152,7 +152,7 @@ impl Access {
         Ok(assistant)
     }
 
-    /// Whether the assistant still exists, whoever may use it.
+    /// Whether the assistant exists, ignoring permissions.
     pub(crate) async fn has_assistant(&self, id: AssistantId) -> Result<bool, PortError> {
         let found = self
             .assistants
@@ -161,8 +161,7 @@ impl Access {
         Ok(found.is_some())
     }
 
-    /// The assistant, if it is in the actor's scope. Part of the query: hidden and missing take the
-    /// same time.
+    /// The assistant, if in the actor's scope. Hidden and missing take the same time.
     pub(crate) async fn assistant_in_scope(
         &self,
         actor: &Actor,
@@ -182,7 +181,7 @@ impl Access {
     }
 }
 
-/// The thread is missing or out of scope. Guests are asked to sign in either way.
+/// The error for a missing or out-of-scope thread. Guests are asked to sign in.
 fn refusal(actor: &Actor, action: &'static str) -> Error {
     match actor {
         Actor::Guest => {

@@ -1,4 +1,4 @@
-//! Accounts, without permission checks: for the operator (command line, first administrator) and,
+//! Accounts without permission checks: for the operator (command line, first administrator) and,
 //! behind the policy, for [`Users`](crate::users::Users).
 
 use std::sync::Arc;

@@ -59,9 +59,8 @@ macro_rules! line {
     };
 }
 
-/// Logs a refusal. `action` is the name of the policy's method, `reason` one of `unauthenticated`,
-/// `forbidden`, `hidden`. For adapters that refuse before a use case is reached; use cases log
-/// their own refusals.
+/// Logs a refusal. `action` is the policy's method, `reason` one of `unauthenticated`, `forbidden`,
+/// `hidden`. For adapters that refuse before a use case is reached.
 pub fn access_denied(actor: &Actor, action: &'static str, reason: &'static str) {
     line!(By::Actor(actor), action, reason, "access denied");
 }
@@ -82,7 +81,7 @@ pub(crate) fn sign_in_refused(account: Option<UserId>) {
 
 /// Rate-limited; the password was not checked.
 pub(crate) fn sign_in_held_up() {
-    line!(By::Actor(&Actor::Guest), "sign-in held up");
+    line!(By::Actor(&Actor::Guest), "sign-in rate limited");
 }
 
 pub(crate) fn signed_out(user: UserId, token: TokenId) {

@@ -34,8 +34,7 @@ pub struct Stores {
     pub deletions: Arc<dyn DeletionRepository>,
 }
 
-/// An adapter for every port. [`Ports::builder`] has defaults for all but the stores and the
-/// model.
+/// One adapter per port. [`Ports::builder`] has defaults for all but the stores and the model.
 #[derive(Clone)]
 pub struct Ports {
     /// Repositories.
@@ -50,8 +49,8 @@ pub struct Ports {
     pub answers: Arc<dyn AnswerCache>,
     /// Embeds questions for the answer cache.
     pub embedder: Option<Arc<dyn Embedder>>,
-    /// Confirms that two similar questions ask the same. Without an embedder and a matcher the
-    /// answer cache finds identical questions only.
+    /// Confirms that similar questions ask the same. Without embedder and matcher, the answer cache
+    /// finds identical questions only.
     pub matcher: Option<Arc<dyn QuestionMatcher>>,
     /// Metrics.
     pub observer: Arc<dyn Observer>,

@@ -11,21 +11,21 @@ use crate::ports::{DeletionRepository, PortError};
 const IDLE: Duration = Duration::from_secs(1);
 /// Delay after a failure.
 const BACKOFF: Duration = Duration::from_secs(5);
-/// How long a batch should take: on SQLite nobody else writes meanwhile.
+/// Target time of a batch. On SQLite, other writers wait meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(20);
 const FIRST_ROWS: u64 = 200;
 const MIN_ROWS: u64 = 25;
 const MAX_ROWS: u64 = 2_000;
 
-/// Removes what deletions leave behind while the service runs. After a crash the next process, or
-/// another instance, goes on with it.
+/// Removes the rows of deleted records in the background. After a crash, the next process or
+/// another instance continues.
 #[derive(Clone)]
 pub struct Deletions {
     pub(crate) deletions: Arc<dyn DeletionRepository>,
 }
 
 impl Deletions {
-    /// Removes in batches for as long as the future is polled, and leaves others time in between.
+    /// Removes batches while polled, with pauses for other writers.
     pub async fn keep_finishing(&self) {
         let mut rows = FIRST_ROWS;
         loop {
@@ -33,7 +33,7 @@ impl Deletions {
                 Ok(pause) => pause,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "deleted rows not removed yet");
+                    tracing::warn!(error, "removing deleted rows failed");
                     BACKOFF
                 }
             };
@@ -41,7 +41,7 @@ impl Deletions {
         }
     }
 
-    /// Removes one batch of so many rows, and adapts their number; how long to wait afterwards.
+    /// Removes one batch and adapts its size. Returns how long to wait.
     async fn finish_some(&self, rows: &mut u64) -> Result<Duration, PortError> {
         let begun = Instant::now();
         if self.deletions.remove_batch(*rows).await? == 0 {
@@ -49,12 +49,12 @@ impl Deletions {
         }
         let elapsed = begun.elapsed();
         *rows = adapted(*rows, elapsed);
-        // Others can work for as long as the batch may have kept them waiting.
+        // Leaves others as much time as the batch took.
         Ok(elapsed)
     }
 }
 
-/// The size of the next batch after one of this size took so long.
+/// The next batch size, from the duration of this one.
 fn adapted(rows: u64, elapsed: Duration) -> u64 {
     let next = if elapsed > BATCH_TIME {
         rows / 2

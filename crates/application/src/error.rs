@@ -25,14 +25,14 @@ pub enum Error {
         /// When to retry.
         retry_after: Duration,
     },
-    /// Too many checks of models of late; this one was not made.
-    #[error("too many checks of models")]
+    /// Too many model checks recently; this one was not made.
+    #[error("too many model checks")]
     TooManyModelChecks {
-        /// When to come back.
+        /// When to retry.
         retry_after: Duration,
     },
     /// Too many sign-ins are queued, for this client or in all.
-    #[error("too many sign-ins wait")]
+    #[error("too many sign-ins are waiting")]
     TooManyWaiting,
     /// Not permitted; the sentence says why.
     #[error("forbidden: {0}")]
@@ -40,11 +40,10 @@ pub enum Error {
     /// Missing, or hidden from the actor.
     #[error("not found")]
     NotFound,
-    /// What the request names in this field or parameter is not there, or the actor may not know of
-    /// it. What the path names first is `NotFound`.
+    /// An id in this field or parameter is missing or hidden. Path ids give `NotFound`.
     #[error("{0} not found")]
     ReferenceNotFound(&'static str),
-    /// The input breaks rules; each is named with its field.
+    /// Invalid input, with the fields and rules.
     #[error("invalid input: {0}")]
     Invalid(ValidationError),
     /// Another record has this field's value.
@@ -127,7 +126,7 @@ impl From<FieldError> for Error {
 }
 
 impl Error {
-    /// Says which of a request's ids is not found.
+    /// Names the field whose id was not found.
     pub(crate) fn of_reference(self, field: &'static str) -> Self {
         match self {
             Self::NotFound => Self::ReferenceNotFound(field),

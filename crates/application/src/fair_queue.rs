@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Hands out a fixed number of places. Waiting clients take turns, however many requests each has
+/// A semaphore that is fair between clients: they take turns, however many requests each has
 /// queued. Dropping the future leaves the queue.
 pub struct FairQueue<K: Client>(Arc<Mutex<State<K>>>);
 
@@ -21,7 +21,7 @@ impl<K: Copy + Eq + Hash + Send + 'static> Client for K {}
 pub struct QueueLimits {
     /// Per client.
     pub per_client: usize,
-    /// In total. Beyond it, the client with the most waiting loses its last one.
+    /// In total. When exceeded, the client with the longest queue loses its last request.
     pub total: usize,
 }
 
@@ -140,7 +140,7 @@ impl<K: Client> State<K> {
         Ok((id, called))
     }
 
-    /// Makes room for a client that has `own` requests waiting.
+    /// Makes room for a client with `own` queued requests.
     fn drop_last_of_longest(&mut self, own: usize) -> Result<(), QueueFull> {
         let longest = self.waiting.iter().max_by_key(|(_, waiters)| waiters.len());
         let (client, length) = longest
@@ -194,7 +194,7 @@ impl<K: Client> Drop for Place<K> {
             let queue = Some(queue.clone());
             match waiter.call.send(Self { queue }) {
                 Ok(()) => return,
-                // They left; the place goes to the next one.
+                // Its waiter left; pass the place on.
                 Err(mut place) => drop(place.queue.take()),
             }
         }
@@ -262,7 +262,7 @@ mod tests {
         let called = waiting(&queue, 'a').await;
         let mut last = waiting(&queue, 'a').await;
         drop(place);
-        // Called, but left before hearing of it.
+        // Admitted, but dropped before noticing.
         drop(called);
         assert!(last.as_mut().await.is_ok());
         assert_eq!(queue.lock().free, 1);

@@ -1,4 +1,4 @@
-//! The models that assistants may use, and whether they answer.
+//! The models available to assistants, and health checks of them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error as StdError;
@@ -17,16 +17,16 @@ use crate::ports::{
     ModelProvider,
 };
 
-/// How long a model may take to begin an answer to a check.
+/// Time limit for the first token of a check.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
-/// How many checks may begin within [`CHECK_WINDOW`], in this process.
+/// Checks per [`CHECK_WINDOW`], in this process.
 pub const MAX_CHECKS: usize = 10;
 /// See [`MAX_CHECKS`].
 pub const CHECK_WINDOW: Duration = Duration::from_secs(60);
-/// The most models that a list names which assistants use.
+/// Maximum number of models in use that a list includes.
 const MAX_USED_MODELS: u32 = 1_000;
 
-/// Shows and checks models, for those who manage assistants.
+/// Lists and checks models, for managers of assistants.
 #[derive(Clone)]
 pub struct Models {
     access: Access,
@@ -34,27 +34,27 @@ pub struct Models {
     assistants: Arc<dyn AssistantRepository>,
     default_model: Option<ModelName>,
     clock: Arc<dyn Clock>,
-    /// When the latest checks began, oldest first.
+    /// Start times of the latest checks, oldest first.
     checks: Arc<Mutex<VecDeque<DateTime<Utc>>>>,
 }
 
-/// What assistants may use as their model.
+/// The models available to assistants.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelCatalogue {
-    /// The model of an assistant that names none.
+    /// For assistants that name none.
     pub default_model: Option<ModelName>,
     /// The providers, by name.
     pub providers: Vec<ModelProvider>,
-    /// The models that providers are known to have or that assistants use, by name.
+    /// Models known of providers or used by assistants, by name.
     pub models: Vec<KnownModel>,
 }
 
-/// A model, and whether it can be asked as far as is known without doing so.
+/// A model and whether its configuration allows calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownModel {
     /// Its name.
     pub name: ModelName,
-    /// Why it cannot be asked: see [`ChatModel::check`].
+    /// Why it cannot be called: see [`ChatModel::check`].
     pub violation: Option<Violation>,
 }
 
@@ -76,7 +76,7 @@ impl Models {
         }
     }
 
-    /// The models that can be named here.
+    /// Lists the available models.
     ///
     /// # Errors
     /// The policy's refusal.
@@ -97,7 +97,7 @@ impl Models {
         })
     }
 
-    /// Asks the model for a word; what is wrong if it does not begin to answer.
+    /// Sends the model a minimal request. Returns what is wrong unless it begins to answer.
     ///
     /// # Errors
     /// The policy's refusal, `TooManyModelChecks`.
@@ -173,11 +173,11 @@ fn failed(error: &ModelError) -> Violation {
 fn violation(kind: ModelErrorKind) -> Violation {
     let sentence = match kind {
         ModelErrorKind::Unreachable => "the provider cannot be reached",
-        ModelErrorKind::Unavailable => "the provider is not available at present",
-        ModelErrorKind::RateLimited => "the provider limits the rate of our requests at present",
+        ModelErrorKind::Unavailable => "the provider is unavailable",
+        ModelErrorKind::RateLimited => "the provider is rate limiting requests",
         ModelErrorKind::TimedOut => "the model did not begin to answer in time",
-        ModelErrorKind::NotConfigured => "the provider refuses our API key",
-        ModelErrorKind::ContextTooLong => "the model takes no message as short as this one",
+        ModelErrorKind::NotConfigured => "the provider refuses the API key",
+        ModelErrorKind::ContextTooLong => "the model's context is too short for any message",
         ModelErrorKind::Refused => {
             "the provider refuses the request and may not have this model, or its certificate is not \
              to be trusted"

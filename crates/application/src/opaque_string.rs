@@ -1,9 +1,8 @@
 //! RFC 8265's `OpaqueString` profile for passwords: they match however a keyboard composes
-//! characters, and whichever space it types.
+//! characters or spaces.
 //!
-//! Unlike the profile, this accepts characters unknown to its Unicode version and invisible ones,
-//! such as those within an emoji: people choose passwords with them, and a newer keyboard must not
-//! lock anybody out.
+//! Deviates from the profile: accepts unassigned and invisible characters, such as those within an
+//! emoji, so that a newer keyboard locks nobody out.
 
 use colloquy_domain::Violation;
 use unicode_normalization::UnicodeNormalization as _;

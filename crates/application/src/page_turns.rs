@@ -1,18 +1,18 @@
-//! Turns for reading long pages, whose text and JSON are in memory at the same time.
+//! Caps the number of long pages held in memory.
 
 use colloquy_domain::{Actor, UserId};
 
 use crate::Error;
 use crate::fair_queue::{FairQueue, Place, QueueLimits};
 
-/// How many pages are held at once, at about 12 MiB for the longest.
+/// Pages held at once; the longest takes about 12 MiB as text and JSON.
 const PAGES: usize = 3;
 
-/// Lets a few pages be read at once. Users take turns, however many pages each asks for.
+/// Caps concurrent pages. Users take turns, however many pages each requests.
 #[derive(Clone)]
 pub(crate) struct PageTurns(FairQueue<Option<UserId>>);
 
-/// The turn of one page; it ends when dropped.
+/// Permit for one page, released on drop.
 #[derive(Debug)]
 pub struct PageTurn {
     _place: Place<Option<UserId>>,

@@ -26,7 +26,7 @@ pub(crate) struct PasswordCheck {
 /// A user whose password was right.
 pub(crate) struct Verified {
     pub(crate) user: User,
-    /// The stored hash that matched. Whoever acts on it must make sure it is still the stored one.
+    /// The stored hash that matched. Writers must check that it is still stored.
     pub(crate) hash: PasswordHash,
 }
 
@@ -36,12 +36,12 @@ enum Compared {
     Wrong(Option<UserId>),
 }
 
-/// Attempts to check a password whose hash changes meanwhile.
+/// Attempts when the hash changes during the check.
 const ATTEMPTS: u32 = 3;
 
 impl PasswordCheck {
-    /// The account with that email, if it is active and the password is right. Unknown, inactive
-    /// and password-less accounts and wrong passwords take the same time and give the same error.
+    /// The active account with that email and password. Unknown, inactive and password-less
+    /// accounts and wrong passwords take the same time and give the same error.
     ///
     /// # Errors
     /// `InvalidCredentials`, `TooManySignIns`, `TooManyWaiting`.
@@ -109,8 +109,8 @@ impl PasswordCheck {
         Ok(is_stored.then_some(new))
     }
 
-    /// Counts the attempt before the password is checked: a limited one costs nothing, and
-    /// concurrent ones are counted like sequential ones.
+    /// Counts the attempt before checking the password: limited attempts cost nothing, and
+    /// concurrent ones are limited like sequential ones.
     async fn enter(&self, email: &str, from: IpAddr) -> Result<Entry, Error> {
         let attempt = SignInAttempt {
             id: self.ids.next_id(),

@@ -22,7 +22,7 @@ impl Password {
     /// Maximum length of a new password; bounds the work.
     pub const MAX_CHARS: usize = 1024;
 
-    /// Longer text is not prepared: no password that was ever set reaches this, in any composition.
+    /// Longer text is not prepared; no valid password is longer, however composed.
     const MAX_PREPARED_BYTES: usize = 16 * Self::MAX_CHARS;
 
     /// Prepares a new password (RFC 8265), so that it matches from any keyboard, and checks its
@@ -65,8 +65,7 @@ pub(crate) enum Match {
     No,
     /// Right.
     Yes,
-    /// Right as typed, but hashed before passwords were prepared: other ways to type it do not
-    /// match.
+    /// Matches as typed, but was hashed before passwords were prepared.
     Unprepared,
 }
 
@@ -101,8 +100,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 /// Hashes and checks passwords with argon2id at OWASP's first recommended cost: 19 MiB, 2 passes, 1
-/// lane. At most `slots` at once on blocking threads, so that a crowd neither fills the memory nor
-/// stalls other requests.
+/// lane. Runs at most `slots` jobs at once, on blocking threads.
 #[derive(Clone)]
 pub(crate) struct PasswordHasher {
     slots: Arc<Semaphore>,
@@ -134,9 +132,8 @@ impl PasswordHasher {
         self.work(move || hash(&password.0, &salt)).await
     }
 
-    /// Whether the password matches the hash, prepared or as typed. Without a hash the answer is no
-    /// after the same work, so that timing does not reveal unknown accounts. The work depends on
-    /// the given password only.
+    /// Whether the password matches the hash, prepared or as typed. Without a hash it does the same
+    /// work, so that timing does not reveal unknown accounts.
     ///
     /// # Errors
     /// `Other` if the stored hash is malformed.
@@ -155,7 +152,7 @@ impl PasswordHasher {
         &self,
         job: impl FnOnce() -> Result<T, PortError> + Send + 'static,
     ) -> Result<T, PortError> {
-        // The permit moves into the job: a caller that leaves must not admit another.
+        // The job holds the permit: a dropped caller must not admit another.
         let waiting = self.waiting.enter();
         let permit = Arc::clone(&self.slots)
             .acquire_owned()

@@ -9,7 +9,7 @@ use crate::ports::{AssistantScope, ThreadScope};
 
 /// A policy's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a decision that nobody looks at protects nothing"]
+#[must_use = "an unchecked decision protects nothing"]
 pub enum Decision {
     /// Permitted.
     Allow,
@@ -34,14 +34,13 @@ impl Decision {
     }
 }
 
-/// Decides who may do what. Every method has a default; a team overrides what it needs.
+/// Decides who may do what. Every method has a default.
 ///
 /// # Obligations
-/// - A list scope contains exactly what the view decision allows. It is part of the query for lists
-///   and for single records; the decision guards what the query returns. What is out of scope does
-///   not exist for the actor, except that guests are asked to sign in for enabled assistants where
-///   the decision says so.
-/// - A decision depends on its arguments and the policy's own knowledge. It has no side effects.
+/// - A list scope contains exactly what the view decision allows. Stores filter by it; the decision
+///   checks what they return. Out of scope means missing, except that guests are asked to sign in
+///   for enabled assistants where the decision says so.
+/// - Decisions are free of side effects and depend only on the arguments and the policy's own data.
 /// - A policy that cannot decide forbids.
 #[async_trait]
 pub trait PermissionPolicy: Send + Sync {
@@ -65,7 +64,7 @@ pub trait PermissionPolicy: Send + Sync {
 
     /// Deleting a thread: its owner and administrators.
     async fn delete_thread(&self, actor: &Actor, thread: &Thread) -> Decision {
-        // Independent of `view_thread`: letting more people read must not let them delete.
+        // Independent of `view_thread`: a policy that widens reading must not widen deletion.
         owner_or_administrator(actor, thread)
     }
 

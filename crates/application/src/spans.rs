@@ -1,5 +1,5 @@
-//! Spans for traces, named by OpenTelemetry's conventions for generative AI. They contain no text
-//! of people, models or tools.
+//! Trace spans, by OpenTelemetry's conventions for generative AI. They contain no text of people,
+//! models or tools.
 
 use colloquy_domain::{
     Assistant, FinishReason, FrequencyPenalty, PresencePenalty, Run, Temperature, ThreadId,
@@ -10,10 +10,10 @@ use tracing::{Span, info_span};
 
 use crate::ports::ChatRequest;
 
-/// Target of all spans: for traces, noise in a log.
+/// Target of all spans, to keep them out of the log.
 pub const TARGET: &str = "traces";
 
-/// A person or another assistant calls an assistant.
+/// An assistant is called by a person or another assistant.
 pub(crate) fn invoke_agent(assistant: &Assistant, thread: ThreadId) -> Span {
     let name = assistant.slug.as_str();
     let schema = assistant.output_schema.as_ref();
@@ -67,7 +67,7 @@ pub(crate) fn chat(request: &ChatRequest, thread: ThreadId) -> Span {
     )
 }
 
-/// A tool call. A tool that is not offered stays unnamed: the model made up the name.
+/// A tool call. Unnamed unless offered: the model made up the name.
 pub(crate) fn execute_tool(call: &ToolCall, is_offered: bool) -> Span {
     let name = if is_offered { &call.name } else { "unknown" };
     info_span!(
@@ -100,7 +100,7 @@ pub(crate) fn embeddings(embedder: &str) -> Span {
     )
 }
 
-/// A model or an assistant has answered.
+/// Records a model's or assistant's answer.
 pub(crate) fn answered(span: &Span, reason: Option<FinishReason>, usage: Option<Usage>) {
     let reason = reason.map(FinishReason::as_str);
     span.record("gen_ai.response.finish_reasons", reason);
@@ -114,13 +114,13 @@ pub(crate) fn answered(span: &Span, reason: Option<FinishReason>, usage: Option<
     );
 }
 
-/// The operation failed with an error of that kind.
+/// Records a failure of that kind.
 pub(crate) fn failed(span: &Span, kind: &str) {
     span.record("error.type", kind);
     span.record("otel.status_code", "error");
 }
 
-/// The ended run of an invocation.
+/// Records the end of the run.
 pub(crate) fn ended(span: &Span, run: &Run) {
     answered(span, run.finish_reason, run.usage);
     span.record(
@@ -132,12 +132,12 @@ pub(crate) fn ended(span: &Span, run: &Run) {
     }
 }
 
-/// The run of an invocation.
+/// Records the run.
 pub(crate) fn is_run(span: &Span, run: &Run) {
     span.record("colloquy.run.id", display(run.id));
 }
 
-/// The conventions' name of the provider, if they have one.
+/// The provider's name in the conventions, if any.
 fn provider(name: &str) -> &str {
     match name {
         "gemini" => "gcp.gemini",
@@ -146,7 +146,7 @@ fn provider(name: &str) -> &str {
     }
 }
 
-/// Traces have signed numbers only.
+/// Span attributes are signed.
 fn count(tokens: u64) -> i64 {
     i64::try_from(tokens).unwrap_or(i64::MAX)
 }

@@ -56,7 +56,7 @@ impl TokenText {
         Self(format!("{}{id}_{secret}", Self::PREFIX))
     }
 
-    /// The text, if it can be a token at all.
+    /// The text, if it has the form of a token.
     fn presented(text: &str) -> Option<&str> {
         (text.len() == Self::LENGTH && text.starts_with(Self::PREFIX)).then_some(text)
     }
@@ -100,8 +100,8 @@ impl Tokens {
         self
     }
 
-    /// Signs in with email and password. Every failure takes the same time and gives the same
-    /// error. A password that is changed meanwhile is wrong.
+    /// Signs in with email and password. All failures take the same time and give the same error. A
+    /// password changed meanwhile counts as wrong.
     ///
     /// # Errors
     /// `InvalidCredentials`, `TooManySignIns`, `TooManyWaiting`.
@@ -126,8 +126,7 @@ impl Tokens {
         }
     }
 
-    /// Opens a session without a password, for a user whom the embedding program has
-    /// authenticated.
+    /// Opens a session for a user whom the embedding program has authenticated.
     ///
     /// # Errors
     /// `NotFound` if the user is gone or inactive.
@@ -232,7 +231,7 @@ impl Tokens {
         Ok(self.tokens.list(user, kind, page).await?)
     }
 
-    /// A page of that user's sessions and API keys; the caller checks who asks.
+    /// A page of that user's sessions and API keys, without a permission check.
     pub(crate) async fn all_of(
         &self,
         user: UserId,
@@ -277,7 +276,7 @@ impl Tokens {
         Ok(self.tokens.remove_expired(self.check.clock.now()).await?)
     }
 
-    /// Removes outdated sign-in attempts, a bounded number. Returns it.
+    /// Removes a bounded number of outdated sign-in attempts. Returns the number.
     ///
     /// # Errors
     /// Only the store's.

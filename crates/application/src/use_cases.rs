@@ -66,8 +66,8 @@ impl Settings {
         }
     }
 
-    /// Defines an assistant in code and registers its tools. One that others use as a tool is added
-    /// before them.
+    /// Defines an assistant in code and registers its tools. Assistants that others use as tools
+    /// are added first.
     ///
     /// # Errors
     /// The definition is invalid, the slug is taken, or a tool is refused.
@@ -96,7 +96,7 @@ pub struct UseCases {
     pub runs: Runs,
     /// Accounts, over the API.
     pub users: Users,
-    /// The caller's own account.
+    /// Sign-in and tokens.
     pub profile: Profile,
     /// Sign-in and tokens.
     pub tokens: Tokens,

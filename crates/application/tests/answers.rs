@@ -1,10 +1,6 @@
-//! Which questions are answered from the cache, whose answers are kept, and who waits for whom.
+//! The answer cache: what is found, stored and waited for.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failure in here is a failed test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 
@@ -70,7 +66,7 @@ impl Scene {
         }
     }
 
-    /// The user's question in a thread of its own, as stored with its answer.
+    /// A stored question in its own thread, with an answer.
     async fn question(&self, user: UserId, text: &str) -> Message {
         let Stores {
             users,
@@ -104,7 +100,7 @@ impl Scene {
         self.answers.look_up(Some(user), assistant, &question).await
     }
 
-    /// What is known of a stored question.
+    /// Looks up a stored question.
     async fn look_up_stored(&self, question: &Message) -> Lookup {
         let (user, assistant) = (Some(self.user), &self.assistant);
         self.answers.look_up(user, assistant, question).await
@@ -118,7 +114,7 @@ impl Scene {
         filled(self.look_up(text).await)
     }
 
-    /// Answers the question, which was not answered before.
+    /// Answers a question that is not cached yet.
     async fn answer(&self, text: &str) {
         self.fill(text).await.store(whole("the answer")).await;
     }
@@ -310,7 +306,7 @@ async fn an_answer_lives_as_long_as_its_assistant_says() {
     assert!(scene.hit("What is Python?").await.is_some());
     scene.clock.advance(TimeDelta::microseconds(1));
     assert!(scene.hit("What is Python?").await.is_none());
-    // A longer lifetime counts for what is kept already.
+    // A longer lifetime applies to stored answers too.
     scene.assistant.caching.lifetime = AnswerLifetime::DEFAULT;
     assert!(scene.hit("What is Python?").await.is_some());
 }
@@ -384,7 +380,7 @@ async fn others_wait_for_the_answer_to_their_question() {
     let fill = scene.fill("What is Python?").await;
     let waiting = futures_util::future::join_all((0..8).map(|_| scene.hit("what is python")));
     let (hits, ()) = tokio::join!(waiting, async {
-        // They wait: what does not is answered meanwhile.
+        // Only the same question waits.
         scene.answer("What is dust?").await;
         fill.store(whole("one answer")).await;
     });
@@ -399,7 +395,7 @@ async fn those_who_waited_in_vain_go_on_all_at_once() {
     let fill = scene.fill("What is Python?").await;
     let waiting = futures_util::future::join_all((0..8).map(|_| scene.look_up("What is Python?")));
     let (lookups, ()) = tokio::join!(waiting, async { drop(fill) });
-    // All of them hold their fills at the same time.
+    // They hold their fills at the same time.
     let fills: Vec<Fill> = lookups.into_iter().map(filled).collect();
     assert_eq!(fills.len(), 8);
     for fill in fills {
@@ -442,7 +438,7 @@ async fn a_question_too_long_for_a_vector_is_found_exactly() {
     assert!(scene.hit(&long).await.is_some());
 }
 
-/// What can be deleted of a question that was answered.
+/// What can be deleted.
 #[derive(Debug, Clone, Copy)]
 enum Deleted {
     Thread,
@@ -452,7 +448,7 @@ enum Deleted {
 }
 
 impl Scene {
-    /// Deletes it as another instance does, of which this one is told nothing.
+    /// Deletes it as another instance would, without notice here.
     async fn delete(&self, question: &Message, what: Deleted) {
         let (thread, messages) = (question.thread_id, &self.stores.messages);
         match what {

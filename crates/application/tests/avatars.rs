@@ -1,10 +1,6 @@
-//! The pictures of assistants: what lies in the blob store, whatever happens on the way.
+//! Pictures of assistants, and their blobs under failures and races.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -33,7 +29,7 @@ use uuid::Uuid;
 
 type Step = Mutex<Option<BoxFuture<'static, ()>>>;
 
-/// Blobs, and what happens right after the next of them is put or before the next is read.
+/// A blob store with a hook after the next write or before the next read.
 #[derive(Default)]
 struct Blobs {
     inner: MemoryBlobs,
@@ -143,7 +139,7 @@ fn compose(stores: Stores, blobs: &Arc<Blobs>, renderer: Arc<dyn AvatarRenderer>
     UseCases::new(ports, Arc::new(DefaultPolicy), settings)
 }
 
-/// The assistants of another instance, which has a copy of one.
+/// A repository with a stale copy of an assistant, as on another instance.
 struct WithCopy {
     inner: Arc<dyn AssistantRepository>,
     copy: Arc<Assistant>,

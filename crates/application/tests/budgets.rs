@@ -1,6 +1,6 @@
-//! What a run may use in all, with the assistants that it asks.
+//! Budgets of runs, including the assistants that they call.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod support;
 
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use support::Service;
 
-/// Calls every tool it is told of eight times, whenever it may, and answers otherwise.
+/// Makes eight calls of each tool while it may, then answers.
 fn eager(request: &ChatRequest) -> Script {
     if !request.may_call_tools || request.tools.is_empty() {
         return Script::answer("Done.");
@@ -52,7 +52,7 @@ fn greedy(assistant: &mut Assistant, tools: Vec<ToolRef>) {
     assistant.max_tool_rounds = ToolRounds::new(ToolRounds::MAX).unwrap();
 }
 
-/// With a model that always calls, and a calculator to call.
+/// A service whose model always calls tools, with a calculator.
 async fn service(budget: RunBudget, listed: &[&str]) -> Service {
     let toolbox = Toolbox::new().with(Calculator).unwrap();
     let shape = |assistant: &mut Assistant| {
@@ -64,7 +64,7 @@ async fn service(budget: RunBudget, listed: &[&str]) -> Service {
     service
 }
 
-/// Assistants that ask one another, three deep.
+/// Assistants that call one another, three levels deep.
 async fn has_experts(service: &Service, budget: RunBudget) {
     for (slug, next) in [("first", "second"), ("second", "third"), ("third", "third")] {
         let mut expert = service.make.assistant(slug);
@@ -113,7 +113,7 @@ async fn an_assistants_own_budget_counts_where_it_is_lower() {
         let asked = u32::try_from(service.model.requests().len()).unwrap();
         assert!(asked <= limit, "{asked} of {limit}");
     }
-    // One that is asked as a tool: each time it answers at its first call.
+    // Called as a tool; its first call answers.
     let service = service(calls(20), &["assistant:first"]).await;
     has_experts(&service, calls(1)).await;
     service.ask("Hi").await.unwrap();
@@ -132,7 +132,7 @@ async fn tools_are_used_no_more_often_than_the_budget_allows() {
     let service = service(budget, &["calculator"]).await;
     let outcome = service.ask("Hi").await.unwrap();
     assert_eq!(outcome.run.finish_reason, Some(FinishReason::ToolRounds));
-    // Eight, three, and five that were refused.
+    // Eight, three, and five refused.
     let errors = tool_messages(&service).await;
     assert_eq!(errors.len(), 16);
     assert_eq!(errors.iter().filter(|is_error| !**is_error).count(), 11);

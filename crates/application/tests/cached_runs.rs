@@ -1,6 +1,6 @@
-//! Runs that are answered from the cache, and those whose answers go into it.
+//! Runs that are answered from the cache or fill it.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod support;
 
@@ -27,7 +27,7 @@ async fn service(scripts: impl IntoIterator<Item = Script>) -> Service {
     Service::of(cached, Toolbox::new(), scripts).await
 }
 
-/// Asks in a thread of its own.
+/// Asks in a new thread.
 async fn start(service: &Service, content: &str, bypasses_cache: bool) -> StartedRun {
     let thread = thread(service).await;
     let post = PostMessage {
@@ -46,7 +46,7 @@ async fn thread(service: &Service) -> ThreadId {
     threads.create(&service.person, new).await.unwrap().id
 }
 
-/// The answer, and how it was found in the cache.
+/// The answer and its cache hit.
 async fn ask(service: &Service, content: &str) -> (String, Option<CacheHit>) {
     let outcome = start(service, content, false).await.wait().await.unwrap();
     let hit = outcome.run.cache.map(|cache| cache.hit);
@@ -91,7 +91,7 @@ async fn whoever_wants_an_answer_of_their_own_gets_it() {
     assert_eq!(
         ask(&service, "Hi").await,
         ("two".to_owned(), None),
-        "one was not kept"
+        "one answer was not stored"
     );
     assert_eq!(bypass().await, "three");
     assert_eq!(ask(&service, "Hi").await.0, "two");

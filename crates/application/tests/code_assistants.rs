@@ -1,5 +1,5 @@
 //! Assistants that are defined in code.
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Counts; its tool has the count.
+/// An assistant whose tool returns its count.
 #[derive(Default)]
 struct Counter {
     name: &'static str,
@@ -104,7 +104,7 @@ impl Scene {
         }
     }
 
-    /// Starts a service that defines these assistants.
+    /// Starts a service with these assistants.
     async fn start(&self, assistants: impl IntoIterator<Item = Counter>) -> UseCases {
         let mut settings = settings();
         for assistant in assistants {
@@ -136,7 +136,7 @@ impl Scene {
         self.user("admin@example.org", Role::Admin).await
     }
 
-    /// What the model was told first, at the last request.
+    /// The system prompt of the last request.
     fn instructions(&self) -> Option<String> {
         self.model.requests().last().unwrap().instructions.clone()
     }
@@ -232,7 +232,7 @@ async fn instructions_are_made_for_each_request() {
         let expected = format!("You count for {email} on 2026-01-01.");
         assert_eq!(scene.instructions(), Some(expected));
     }
-    // What is stored is the definition's.
+    // The stored instructions are the definition's.
     let admin = scene.admin().await;
     let instructions = stored(&service, &admin)
         .await
@@ -330,6 +330,6 @@ async fn errors_name_the_assistant_and_what_is_wrong() {
     let service = Scene::new([]).compose(unknown_tool);
     let error = service.assistants.store_from_code().await.unwrap_err();
     let expected = "the assistant counter cannot be stored: \
-                    invalid input: tools[0]: names no tool of this service";
+                    invalid input: tools[0]: must name a tool of this service";
     assert_eq!(report(&error), expected);
 }

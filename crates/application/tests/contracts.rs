@@ -1,4 +1,4 @@
-//! The fakes keep every contract that the adapters keep.
+//! Runs the contract suites on the fakes.
 
 use std::sync::Arc;
 

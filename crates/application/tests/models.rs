@@ -1,5 +1,5 @@
-//! The list of models, and checks of them.
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+//! Lists and checks models.
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn model(name: &str) -> ModelName {
     ModelName::parse(name).unwrap()
 }
 
-/// Each of its models does what its name says.
+/// A provider whose models do what their names say.
 struct Provider;
 
 #[async_trait]
@@ -90,7 +90,7 @@ impl Scene {
         }
     }
 
-    /// The code of what is wrong.
+    /// The violation's code, if any.
     async fn check(&self, name: &str) -> Result<Option<&'static str>, Error> {
         let model = model(name);
         let checked = self.use_cases.models.check(&self.admin, &model);
@@ -158,7 +158,7 @@ async fn checks_are_limited_in_time() {
         scene.check("here::answers").await.unwrap();
         scene.clock.advance(TimeDelta::seconds(1));
     }
-    // What asks nobody is not counted.
+    // Checks without a request do not count.
     scene.check("away::model").await.unwrap();
     let wait = 60 - i64::try_from(MAX_CHECKS).unwrap();
     match scene.check("here::answers").await.unwrap_err() {

@@ -1,6 +1,6 @@
-//! Answers that keep to a schema.
+//! Structured answers.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod support;
 
@@ -72,7 +72,7 @@ async fn an_answer_that_breaks_the_schema_may_be_mended_once() {
     }
 }
 
-/// An older version of the service took it.
+/// An older version of the service accepted it.
 #[tokio::test]
 async fn a_stored_schema_beyond_the_bounds_costs_no_call() {
     let mut definitions = serde_json::Map::new();

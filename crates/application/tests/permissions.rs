@@ -1,6 +1,6 @@
-//! The whole table of the default policy, and that its list scopes agree with it.
+//! The default policy's decisions, and that its list scopes agree.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use colloquy_domain::{
     Actor, Assistant, Message, MessageKind, MessageStatus, Role, Thread, User, UserId,
 };
 
-/// Everyone who may ask, seen from a thread of `owner`.
+/// All kinds of actors, relative to a thread of `owner`.
 struct People {
     guest: Actor,
     owner: Actor,
@@ -44,7 +44,7 @@ impl People {
     }
 }
 
-/// A decision without its wording.
+/// A decision without its reason.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Allow,
@@ -133,7 +133,7 @@ async fn signed_in_users_open_threads_and_administrators_manage() {
     }
 }
 
-/// Every combination of private and enabled.
+/// All combinations of private and enabled.
 fn assistants(make: &Samples) -> [Assistant; 4] {
     [(false, true), (true, true), (false, false), (true, false)].map(
         |(user_authentication, is_enabled)| Assistant {

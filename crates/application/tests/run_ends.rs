@@ -1,6 +1,6 @@
-//! Runs that end in another way than by an answer.
+//! Runs that end without an answer.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod support;
 
@@ -21,7 +21,7 @@ use colloquy_domain::{Role, Run, RunErrorCode, RunId, RunStatus, ThreadId};
 
 use support::{INSTANCE, Service};
 
-/// A store that takes everything but the end of a run.
+/// A store that refuses the end of a run.
 struct Endless {
     runs: Arc<dyn RunRepository>,
     tries: AtomicUsize,
@@ -72,7 +72,7 @@ impl RunRepository for Endless {
     }
 }
 
-/// The same service over changed ports.
+/// The same service with changed ports.
 fn changed(service: &Service, change: impl FnOnce(&mut Ports)) -> UseCases {
     let mut ports = service.memory.ports(service.model.clone());
     change(&mut ports);
@@ -104,7 +104,7 @@ async fn a_run_whose_end_cannot_be_stored_is_ended_as_interrupted_and_its_thread
     let mut follower = started.follow(0);
     assert!(matches!(started.wait().await, Err(Error::Port(_))));
     assert!(endless.tries.load(Ordering::Relaxed) > 10);
-    // Whoever follows is told, too.
+    // Followers are told too.
     let mut last = None;
     while let Some(events) = follower.next().await.unwrap() {
         last = events.last().cloned();

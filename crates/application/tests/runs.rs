@@ -1,4 +1,4 @@
-//! The run engine over the fakes: what is kept, what is repeated, what is given up.
+//! The run engine on the fakes: storage, retries and failures.
 
 mod support;
 
@@ -252,7 +252,7 @@ async fn an_endless_answer_is_cut_at_its_byte_limit() {
 async fn stopping_ends_what_is_left_as_interrupted_with_what_it_has() {
     let service = Service::with([Script::new().text("so far").hang()]).await;
     let started = service.post("Hi").await.unwrap();
-    // Paused time moves on only once the run has taken the text and waits for more.
+    // Paused time advances once the run is idle.
     tokio::time::sleep(Duration::from_secs(1)).await;
     service.use_cases.engine.stop(Duration::ZERO).await;
     let Err(Error::RunFailed(failure)) = started.wait().await else {
@@ -342,7 +342,7 @@ async fn nobody_waits_long_for_a_store_that_is_away_and_the_end_is_stored_when_i
     let told = started.wait().await;
     assert!(matches!(told, Err(Error::Port(PortError::Unavailable(_)))));
     assert!(begin.elapsed() < Duration::from_secs(5));
-    // Longer than any lease lasts.
+    // Longer than a lease.
     tokio::time::sleep(Duration::from_secs(120)).await;
     service.memory.set_down(false);
     service.use_cases.engine.stop(Duration::from_secs(60)).await;

@@ -1,10 +1,6 @@
-//! Signing in and bearer tokens, with the clock in hand.
+//! Sign-in and bearer tokens, with a manual clock.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 
@@ -42,7 +38,7 @@ impl Door {
         Self::on(stores, users)
     }
 
-    /// A door to these stores, whose accounts are looked up there.
+    /// Signs in on these stores, with that user repository.
     fn on(stores: Stores, users: Arc<dyn UserRepository>) -> Self {
         let clock = Arc::new(ManualClock::default());
         let stores = Stores { users, ..stores };
@@ -89,7 +85,7 @@ impl Door {
         Ok(issued.text.expose().to_owned())
     }
 
-    /// A wrong password that is looked at.
+    /// A wrong password that was checked.
     async fn errs(&self, from: &str, email: &str) {
         let refused = self.login_from(from, email, "wrong password").await;
         assert!(
@@ -98,7 +94,7 @@ impl Door {
         );
     }
 
-    /// A password that is not looked at; when to come back.
+    /// A rate-limited attempt; returns when to retry.
     async fn is_stopped(&self, from: &str, email: &str, password: &str) -> std::time::Duration {
         match self.login_from(from, email, password).await {
             Err(Error::TooManySignIns { retry_after }) => retry_after,
@@ -207,7 +203,7 @@ async fn what_is_not_a_token_of_ours_is_refused() {
 }
 
 impl Door {
-    /// Somebody who holds an API key.
+    /// A holder of an API key.
     async fn caller(&self, email: &str) -> Authenticated {
         let user = self.account(email, Some(PASSWORD)).await;
         let key = self.tokens.issue_api_key(user.id, name("first"), None);
@@ -263,7 +259,7 @@ async fn whoever_is_removed_after_they_were_let_in_has_to_sign_in() {
     assert!(matches!(issued, Err(Error::Unauthenticated)), "{issued:?}");
 }
 
-/// Accounts that are changed right after somebody has read the password of one.
+/// A repository in which an account changes right after its credentials were read.
 struct Racing {
     inner: Arc<dyn UserRepository>,
     change: UserChanges,
@@ -321,7 +317,7 @@ impl UserRepository for Racing {
     }
 }
 
-/// A door whose accounts change as soon as somebody has given their password.
+/// Accounts change once a password was given.
 fn racing(change: UserChanges) -> Door {
     let stores = Memory::new().stores();
     let inner = stores.users.clone();
@@ -507,6 +503,6 @@ async fn sign_ins_that_were_given_up_hold_up_nobody() {
         while given_up.join_next().await.is_some() {}
         door.login("ada@example.org", PASSWORD).await.unwrap();
     }
-    // Nobody waited for a decision on what was given up.
+    // Abandoned attempts do not delay others.
     assert_eq!(begin.elapsed(), std::time::Duration::ZERO);
 }

@@ -1,6 +1,6 @@
 //! Following, cancelling and repeating runs, on one instance and on two.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod support;
 
@@ -27,7 +27,7 @@ async fn read(mut follower: RunFollower) -> Vec<RunEvent> {
     all
 }
 
-/// Whether clients are told of the event.
+/// Whether clients see the event.
 fn is_told(event: &RunEventKind) -> bool {
     !matches!(
         event,
@@ -35,7 +35,7 @@ fn is_told(event: &RunEventKind) -> bool {
     )
 }
 
-/// What happened, in few words.
+/// The events in short.
 fn story(events: &[RunEvent]) -> Vec<String> {
     let numbers: Vec<_> = events.iter().map(|event| event.number).collect();
     let first = numbers.first().copied().unwrap_or(1);
@@ -149,7 +149,7 @@ async fn another_instance_follows_a_run_to_its_end() {
     assert_eq!(
         story(&seen),
         WHOLE[..2],
-        "the keeper has stored what came so far"
+        "the keeper has stored the text so far"
     );
     gate.open();
     seen.extend(read(follower).await);
@@ -162,7 +162,7 @@ async fn a_cancelled_run_ends_at_once_with_what_it_has() {
     let service = Service::with([Script::new().text("so far").hang()]).await;
     let started = service.post("Hi").await.unwrap();
     let follower = started.follow(0);
-    // Paused time moves on only once the run has taken the text and waits for more.
+    // Paused time advances once the run is idle.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let runs = &service.use_cases.runs;
     let (person, thread, id) = (&service.person, service.thread.id, started.run.id);
@@ -181,7 +181,7 @@ async fn a_cancelled_run_ends_at_once_with_what_it_has() {
     assert_eq!(
         runs.cancel(person, thread, id).await.unwrap(),
         run,
-        "once more changes nothing"
+        "cancelling again changes nothing"
     );
 }
 
@@ -215,10 +215,7 @@ async fn another_instance_cancels_a_run_and_its_holder_lets_go() {
     let Err(Error::RunFailed(failure)) = started.wait().await else {
         panic!("a cancelled run has no outcome");
     };
-    assert_eq!(
-        failure.run, run,
-        "the holder finds the run as the other has ended it"
-    );
+    assert_eq!(failure.run, run, "the holder sees the other instance's end");
     assert!(before.elapsed() <= Duration::from_secs(1));
     assert_eq!(
         service.stored().await,
@@ -235,7 +232,7 @@ async fn who_was_told_more_than_was_stored_learns_of_the_end_too() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let told = follower.next().await.unwrap().unwrap();
     assert_eq!(story(&told), ["started Hi", "so ", "far"]);
-    // Nobody has stored any of it when another instance ends the run.
+    // Nothing was stored yet when another instance ends the run.
     let other = service.neighbour(OTHER);
     let (person, thread) = (&service.person, service.thread.id);
     let run = other.runs.cancel(person, thread, started.run.id);

@@ -1,10 +1,6 @@
-//! Runs that use tools: what is called, with what, for whom, and what becomes of it.
+//! Runs that use tools: arguments, rights, results and failures.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod support;
 
@@ -38,7 +34,7 @@ fn asks(id: &str, name: &str, arguments: &str) -> Script {
         .end(FinishReason::Stop)
 }
 
-/// What the model was told that its tools answered, at its n-th request.
+/// The tool results in the n-th request.
 fn results(service: &Service, request: usize) -> Vec<ToolResult> {
     let messages = service.model.requests().swap_remove(request).messages;
     let results = messages.into_iter().filter_map(|message| match message {
@@ -149,7 +145,7 @@ async fn what_the_assistant_does_not_list_is_not_called() {
     );
 }
 
-/// Notes what it is called with.
+/// Records its arguments.
 #[derive(Clone, Default)]
 struct Recorder {
     seen: Arc<Mutex<Vec<String>>>,
@@ -233,7 +229,7 @@ async fn a_tool_that_panics_or_says_too_much_does_no_harm() {
     assert_eq!(results[2].content, "a\u{FFFD}b");
 }
 
-/// Counts how many calls there are at once.
+/// Counts concurrent calls.
 #[derive(Clone, Default)]
 struct Slow {
     now: Arc<AtomicUsize>,
@@ -388,7 +384,7 @@ async fn a_cancelled_run_keeps_what_its_tools_have_answered() {
     );
 }
 
-/// Another assistant, that the first one may ask.
+/// Another assistant that the first may call.
 async fn has_expert(service: &Service, shape: impl FnOnce(&mut Assistant)) {
     let mut expert = service.make.assistant("Expert");
     expert.slug = Slug::parse("expert").unwrap();

@@ -35,7 +35,7 @@ impl Vectors {
         self.embedder.as_ref().map(|embedder| embedder.model())
     }
 
-    /// The question's vector; `None` if it cannot be had in time.
+    /// The question's vector; `None` on failure or timeout.
     pub(super) async fn of(&self, question: &str, clock: &dyn Clock) -> Option<Embedding> {
         let embedder = self.embedder.as_ref()?;
         if question.len() > MAX_BYTES {
@@ -71,11 +71,11 @@ impl Vectors {
         match error {
             Some(error) => tracing::warn!(
                 error,
-                "no vectors of questions: only exact answers are served from the cache"
+                "embedding failed: the answer cache matches identical questions only"
             ),
             None => tracing::warn!(
                 limit = ?TIME,
-                "the embedding model is too slow: only exact answers are served from the cache"
+                "embedding timed out: the answer cache matches identical questions only"
             ),
         }
     }

@@ -1,8 +1,8 @@
-//! The answer cache: whether a question was answered before, and whether an answer may be reused.
+//! The answer cache.
 //!
-//! A run calls [`Answers::look_up`] first and gets an answer, or a [`Fill`] to store its own answer
-//! through. `partition` has the rules for who may share answers, `normalise` those for identical
-//! questions. Whether two different questions ask the same is up to a [`QuestionMatcher`].
+//! A run calls [`Answers::look_up`] and gets an answer, or a [`Fill`] to store its own answer
+//! through. `partition` defines who may share answers, `normalise` which questions are identical; a
+//! [`QuestionMatcher`] decides whether two different questions ask the same.
 
 mod embedding;
 mod fills;
@@ -102,7 +102,7 @@ pub struct Fill {
     key: Arc<Key>,
     source: AnswerSource,
     vector: Option<Embedding>,
-    /// `None` after waiting in vain: nobody waits for this one.
+    /// `None` after waiting in vain; nobody waits for this one.
     _turn: Option<Turn>,
 }
 
@@ -163,7 +163,7 @@ impl Answers {
         let turn = match self.fills.begin(&key) {
             Ok(turn) => Some(turn),
             Err(other) => {
-                // Whoever waited too long, or in vain, answers without making others wait.
+                // After a timeout or a failed fill, answer without making others wait.
                 let _ = tokio::time::timeout(PATIENCE, other.cancelled()).await;
                 None
             }
@@ -228,8 +228,8 @@ impl Answers {
 }
 
 impl Fill {
-    /// Stores the answer if it can be reused: complete, not empty, made without tools. Waiters get
-    /// it. An answer whose source was deleted meanwhile is dropped.
+    /// Stores the answer if it is complete, not empty and made without tools, and releases waiters.
+    /// Drops it if its source was deleted meanwhile.
     pub async fn store(self, answer: NewAnswer) {
         if !may_be_given_again(&answer) {
             return;

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Names that are also common words: capitalised within a sentence, they are names.
+/// Common words that are names when capitalised within a sentence.
 const NAMES_AND_WORDS: &[&str] = &[
     "access", "amazon", "apple", "bath", "bill", "china", "delta", "edge", "excel", "frank", "gap",
     "go", "grant", "march", "mark", "may", "mercury", "meta", "nice", "office", "orange",
@@ -13,10 +13,10 @@ const NAMES_AND_WORDS: &[&str] = &[
 /// Marks of code and quotations, where every character counts.
 const LITERAL_MARKS: [char; 9] = ['\n', '\t', '`', '"', '{', '<', '=', '\\', '_'];
 
-/// Removes what does not change a question's meaning: surrounding and repeated white space,
-/// capitals, the final question mark or full stop. Capitals stay where they may distinguish (`US`,
-/// `Polish`, `mW`); text with marks of code or quotation stays unchanged. Nothing else is folded:
-/// `C`, `C++` and `C#` differ, `1.5` is not `15`, `10²` is not `102`.
+/// Folds what does not change a question's meaning: white space, capitals, the final question mark
+/// or full stop. Keeps capitals that may distinguish (`US`, `Polish`, `mW`), and all text with
+/// marks of code or quotation. Folds nothing else: `C`, `C++` and `C#` differ, so do `1.5` and
+/// `15`.
 pub(super) fn normalise(text: &str) -> String {
     let text: String = text.trim().nfc().collect();
     if text.contains(LITERAL_MARKS) {

@@ -28,13 +28,13 @@ fn audience(user: Option<UserId>, assistant: &Assistant) -> Option<Audience> {
     match (assistant.caching.scope, is_private) {
         (CacheScope::Auto | CacheScope::Shared, false) => Some(Audience::Public),
         (CacheScope::Shared, true) => Some(Audience::SignedIn),
-        // Also for scopes added later.
+        // The default for scopes added later.
         _ => user.map(Audience::User),
     }
 }
 
-/// A hash of everything that shapes an answer to a thread's first message. Destructured in full: a
-/// new field does not compile until somebody decides about it.
+/// Hash of everything that shapes the answer to a thread's first message. Destructures in full so
+/// that a new field does not compile unconsidered.
 fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32] {
     let Assistant {
         // Part of the partition itself.
@@ -120,7 +120,7 @@ fn add_configuration(hash: &mut Fingerprint, configuration: &Configuration) {
     );
 }
 
-/// Length-prefixed fields: no two lists of fields hash the same bytes.
+/// Length-prefixes fields, so that different lists never hash the same bytes.
 #[derive(Default)]
 struct Fingerprint(Sha256);
 

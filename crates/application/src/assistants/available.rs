@@ -1,4 +1,4 @@
-//! Checks of models, tools and schemas that an assistant names.
+//! Checks the models, tools and schemas that an assistant names.
 
 use colloquy_domain::{
     Actor, AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
@@ -9,7 +9,7 @@ use crate::Error;
 use crate::ports::AssistantScope;
 
 impl Assistants {
-    /// Checks what depends on this service: models, tools and schemas. Returns the model to use.
+    /// Checks models, tools and schemas against this service. Returns the model.
     pub(super) async fn check_new(&self, new: &NewAssistant) -> Result<ModelName, Error> {
         let model = self.model_or_default(new.model.clone())?;
         self.check_tools(&new.tools).await?;
@@ -30,17 +30,20 @@ impl Assistants {
         Ok(self.models.check(model).map_err(|v| v.at("model"))?)
     }
 
-    /// Every tool must exist, under a name of its own.
+    /// Every tool must exist and have a unique name.
     pub(super) async fn check_tools(&self, tools: &[ToolRef]) -> Result<(), Error> {
         let mut errors: Vec<FieldError> = Vec::new();
         for (place, tool) in tools.iter().enumerate() {
             let violation = if !self.is_there(tool).await? {
-                Violation::new("unknown_tool", "names no tool of this service")
+                Violation::new("unknown_tool", "must name a tool of this service")
             } else if tools[..place]
                 .iter()
                 .any(|other| other.tool_name() == tool.tool_name())
             {
-                Violation::new("duplicate", "has the name of another tool of the list")
+                Violation::new(
+                    "duplicate",
+                    "must not have the name of another tool in the list",
+                )
             } else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! What assistants are made from, and what may change of them.
+//! New assistants and changes to assistants.
 
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
@@ -10,43 +10,43 @@ use colloquy_domain::{
 
 use crate::avatars::AvatarChanges;
 
-/// What a new assistant is made from.
+/// A new assistant.
 #[derive(Debug, Clone)]
 pub struct NewAssistant {
-    /// Its name as people see it.
+    /// The display name.
     pub name: AssistantName,
     /// Derived from the name when `None`.
     pub slug: Option<Slug>,
-    /// What it is good for.
+    /// The description.
     pub description: Option<Description>,
-    /// What the model is told first.
+    /// The system prompt.
     pub instructions: Instructions,
     /// The service's default model when `None`.
     pub model: Option<ModelName>,
-    /// How the model is run.
+    /// Generation settings.
     pub configuration: Configuration,
-    /// What the model may use.
+    /// The tools it may call.
     pub tools: Vec<ToolRef>,
-    /// How many tools at once.
+    /// How many tools run at once.
     pub tool_max_concurrency: ToolConcurrency,
-    /// How often in one run.
+    /// Rounds of tool calls per run.
     pub max_tool_rounds: ToolRounds,
-    /// What one run may use in all.
+    /// Limits of a run.
     pub budget: RunBudget,
-    /// What the answers keep to.
+    /// JSON Schema of its answers.
     pub output_schema: Option<OutputSchema>,
     /// Private: only for signed-in users.
     pub user_authentication: bool,
-    /// How its answers are shared.
+    /// How answers are shared.
     pub caching: AnswerCaching,
-    /// Whether people see and run it.
+    /// Whether users see and run it.
     pub is_enabled: bool,
-    /// How it looks, where that is not as usual.
+    /// Differences from the default avatar.
     pub avatar: AvatarChanges,
 }
 
 impl NewAssistant {
-    /// A public, enabled assistant of that name, with the default of every other field.
+    /// A public, enabled assistant with defaults.
     #[must_use]
     pub fn new(name: AssistantName) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl NewAssistant {
         }
     }
 
-    /// An assistant of that name with these fields; what they leave out has its default.
+    /// An assistant with these fields and defaults for the others.
     #[must_use]
     pub fn from_changes(name: AssistantName, changes: AssistantChanges) -> Self {
         let default = Self::new(name);
@@ -271,7 +271,7 @@ impl CachingChanges {
     }
 }
 
-/// The revisions that a change may be based on.
+/// The revisions that a change may apply to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Expected {
     /// Any revision.

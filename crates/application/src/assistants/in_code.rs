@@ -15,8 +15,8 @@ use crate::tools::{Tool, Toolbox, ToolboxError};
 
 /// An assistant defined in code.
 ///
-/// It is stored at start, under its slug. The API shows it like any other but refuses to change or
-/// delete it.
+/// Stored at start, under its slug. The API shows it like any other but refuses to change or delete
+/// it.
 #[async_trait]
 pub trait CodeAssistant: Send + Sync {
     /// The stored assistant. Without a slug, the slug is derived from the name.
@@ -25,8 +25,8 @@ pub trait CodeAssistant: Send + Sync {
     /// A value breaks a rule; the service does not start.
     fn definition(&self) -> Result<NewAssistant, BoxError>;
 
-    /// Tools of the assistant. They are registered under their names for the whole service and
-    /// appended to the definition's tools.
+    /// Tools of the assistant. Registered by name for the whole service and appended to the
+    /// definition's tools.
     fn tools(&self) -> Vec<Arc<dyn Tool>> {
         Vec::new()
     }
@@ -51,7 +51,7 @@ pub struct RequestContext {
     pub now: DateTime<Utc>,
 }
 
-/// The assistants defined in code, in the order in which they were added.
+/// The assistants defined in code, in order of addition.
 #[derive(Clone, Default)]
 pub struct CodeAssistants(Vec<Arc<Registration>>);
 

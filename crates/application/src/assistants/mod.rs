@@ -45,7 +45,7 @@ pub struct Assistants {
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
-/// An assistant, and how much of it the reader may see.
+/// An assistant as shown to a reader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssistantView {
     /// Possibly shared with other readers.
@@ -56,7 +56,7 @@ pub struct AssistantView {
     pub is_defined_in_code: bool,
 }
 
-/// A page of assistants, and how much of them the reader may see.
+/// A page of assistants as shown to a reader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssistantPage {
     /// Possibly shared with other readers.
@@ -130,7 +130,7 @@ impl Assistants {
         }
     }
 
-    /// Whether there is no assistant at all. No permission check, for the operator.
+    /// Whether there are no assistants. No permission check, for the operator.
     ///
     /// # Errors
     /// Only the store's.
@@ -171,8 +171,8 @@ impl Assistants {
         Ok(assistant)
     }
 
-    /// Changes an assistant if its revision is expected. Concurrent changes that expect nothing are
-    /// applied one after the other.
+    /// Changes an assistant if its revision is expected. Serialises concurrent changes that accept
+    /// any revision.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`, `DefinedInCode`, `RevisionConflict`, `Invalid` for an
@@ -229,10 +229,10 @@ impl Assistants {
         self.assistants.delete(assistant.id).await?;
         audit::assistant_deleted(actor.into(), assistant.id);
         self.avatars.discard_all(assistant.id).await;
-        // Cached answers of a deleted assistant are never looked up: failures are only logged.
+        // Answers of a deleted assistant are never looked up, so failures are only logged.
         if let Err(error) = self.answers.purge(assistant.id).await {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "answers are left");
+            tracing::warn!(error, "cached answers not removed");
         }
         Ok(())
     }

@@ -10,15 +10,15 @@ use crate::tools::assistant;
 /// A tool that an assistant may list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedTool {
-    /// How an assistant's list names it.
+    /// As named in an assistant's list.
     pub reference: ToolRef,
-    /// What the model is told of it.
+    /// As shown to the model.
     pub definition: ToolDefinition,
 }
 
 impl Assistants {
-    /// A page of the tools: those that the service was composed with by name, then the assistants
-    /// that the actor may see in the order of their list.
+    /// A page of the tools: the service's own by name, then the assistants that the actor may see,
+    /// in list order.
     ///
     /// # Errors
     /// The policy's refusal.
@@ -33,7 +33,7 @@ impl Assistants {
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let mut items: Vec<_> = registered.skip(skip).take(limit).map(of_toolbox).collect();
-        // A list of nothing still says how long the whole is.
+        // An empty page still reports the total.
         let rest = u32::try_from(limit - items.len()).unwrap_or(u32::MAX);
         let assistants = OffsetPage {
             skip: page.skip.saturating_sub(count),

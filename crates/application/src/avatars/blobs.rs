@@ -8,8 +8,8 @@ use colloquy_domain::{AssistantId, AvatarImage};
 
 use crate::ports::{BlobKey, BlobStore, PortError};
 
-/// Blobs of avatars, at `avatars/<assistant>/<upload>-<hash>`. A key is written once and never
-/// reused, so a deletion cannot remove what somebody else has just stored.
+/// Blobs at `avatars/<assistant>/<upload>-<hash>`. Keys are never reused, so a deletion cannot
+/// remove a concurrent upload.
 #[derive(Clone)]
 pub(crate) struct AvatarBlobs {
     blobs: Arc<dyn BlobStore>,

@@ -21,10 +21,10 @@ use crate::access::Access;
 use crate::assistants::{Assistants, Expected};
 use crate::ports::{AvatarRenderer, IdGenerator};
 
-/// Stores, shows and removes pictures of assistants.
+/// Stores, serves and removes pictures of assistants.
 ///
-/// The assistant's row names the picture; the blob store has the bytes, before the row names them
-/// and until it no longer does. [`sweep`](Avatars::sweep) removes what a crash leaves behind.
+/// The blob is stored before the assistant's row names it, and removed after the row no longer
+/// does. [`sweep`](Avatars::sweep) removes what a crash leaves behind.
 #[derive(Clone)]
 pub struct Avatars {
     access: Access,
@@ -32,20 +32,20 @@ pub struct Avatars {
     blobs: AvatarBlobs,
     renderer: Arc<dyn AvatarRenderer>,
     ids: Arc<dyn IdGenerator>,
-    /// Files are held in memory, up to 5 MiB each: two at a time, further uploads are not read yet.
+    /// Uploads held in memory, up to 5 MiB each. Further uploads are not read yet.
     places: Arc<Semaphore>,
-    /// Decoding takes up to 80 MiB: one at a time.
+    /// One decoder at a time: decoding takes up to 80 MiB.
     slots: Arc<Semaphore>,
 }
 
-/// A picture, as much as the reader may see.
+/// A picture as served to a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownAvatar {
     /// Identifies the picture.
     pub image: AvatarImage,
     /// Whether guests may see it.
     pub is_public: bool,
-    /// `None` if the reader has them already.
+    /// `None` if the reader has them already (`If-None-Match`).
     pub bytes: Option<Bytes>,
 }
 
@@ -99,7 +99,7 @@ impl Avatars {
         })
     }
 
-    /// Reads the current picture: the row may be stale, or the picture replaced after it was read.
+    /// Retries when the picture is replaced while being read.
     async fn read_current(
         &self,
         assistant: AssistantId,
@@ -116,7 +116,7 @@ impl Avatars {
                 return Ok((image, bytes));
             }
             if missing.replace(image.id) == Some(image.id) {
-                // Somebody changed the blob store.
+                // The blob store was changed by hand.
                 tracing::error!(%assistant, "the avatar is missing from the blob store");
                 break;
             }

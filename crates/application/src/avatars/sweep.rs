@@ -9,8 +9,7 @@ use super::{Avatars, blobs};
 use crate::Error;
 use crate::ports::BlobKey;
 
-/// Interval between rounds. An orphan is removed in its second round, within a minute. A round
-/// lists the blobs and, if there are any, the rows that name them.
+/// Interval between rounds. An orphan is removed in its second round, within a minute.
 const PAUSE: Duration = Duration::from_secs(25);
 /// Rows per query.
 const PAGE: u32 = 1_000;
@@ -34,17 +33,17 @@ impl Avatars {
         }
     }
 
-    /// One round: removes blobs that no assistant names and that are among the `suspects`, the
-    /// result of an earlier round. Returns the other unnamed blobs.
+    /// One round: removes unnamed blobs that are among `suspects`, the previous round's result.
+    /// Returns the other unnamed blobs.
     ///
-    /// An unnamed blob may be in the middle of being stored, here or by another instance. Storing
-    /// has a time limit, so a blob that is still unnamed after it never gets a name. Only the time
-    /// between two rounds of this process counts, no clocks are compared.
+    /// An unnamed blob may be an upload in progress, here or on another instance. Storing has a
+    /// time limit shorter than the interval, so a blob that is unnamed in two rounds never gets a
+    /// name. No clocks are compared.
     ///
     /// # Errors
     /// Only the stores'; nothing was removed.
     pub async fn sweep(&self, suspects: &BTreeSet<BlobKey>) -> Result<BTreeSet<BlobKey>, Error> {
-        // Blobs first: a row written meanwhile names one of them or a later one.
+        // Blobs before rows: a row written meanwhile names one of them or a later one.
         let mut nameless = self.blobs.all().await?;
         self.forget_the_named(&mut nameless).await?;
         let (orphans, suspects): (BTreeSet<_>, BTreeSet<_>) =

@@ -17,8 +17,8 @@ use super::{Avatars, blobs};
 use crate::Error;
 use crate::ports::{BlobKey, ImageError, PortError, RenderedAvatar};
 
-/// Time limit for storing, from the first byte to the row that names it. Shorter than the sweep's
-/// interval: the sweep removes what two rounds have found unnamed.
+/// Time limit for storing a blob and its row. Shorter than the sweep's interval, so that the sweep
+/// never removes an upload in progress.
 pub(super) const STORING: Duration = Duration::from_secs(20);
 
 /// A permitted upload, waiting for its file.
@@ -76,7 +76,7 @@ impl AvatarUpload {
 }
 
 impl Avatars {
-    /// Renders on a blocking thread. Permits move into the job: a caller that leaves must not admit
+    /// Renders on a blocking thread. The job holds the permits: a dropped caller must not admit
     /// another.
     async fn render(
         &self,
@@ -119,8 +119,8 @@ impl Avatars {
         replaced
     }
 
-    /// Removes a blob that the row does not name. After a store failure the row may name it; then
-    /// the sweep decides.
+    /// Removes a blob that no row names. After a store failure the row may name it; the sweep
+    /// decides.
     async fn give_up(&self, key: &BlobKey, error: &Error) {
         if !matches!(error, Error::Port(_)) {
             self.blobs.discard(key).await;
@@ -128,8 +128,8 @@ impl Avatars {
     }
 }
 
-/// A decoder that panicked has not read the file.
+/// Reports a decoder panic as a damaged file.
 fn panicked(error: JoinError) -> ImageError {
-    tracing::error!(%error, "a file made the image decoder panic");
+    tracing::error!(%error, "the image decoder panicked");
     ImageError::Damaged(error.into())
 }

@@ -8,8 +8,7 @@ use colloquy_domain::{AssistantId, RunId, ThreadId, UserId};
 
 use super::{Embedding, PortError};
 
-/// Stores reusable answers. Entries may be evicted at any time. An answer is found only in the
-/// partition it was stored in.
+/// Stores reusable answers, by partition. Entries may be evicted at any time.
 #[async_trait]
 pub trait AnswerCache: Send + Sync {
     /// The answer to this exact question, unless it is older than `oldest`.
@@ -21,8 +20,8 @@ pub trait AnswerCache: Send + Sync {
     ) -> Result<Option<Arc<KeptAnswer>>, PortError>;
 
     /// Answers to questions with a cosine similarity of at least `threshold`, most similar first,
-    /// at most [`MAX_CANDIDATES`]. Leaves out answers older than `oldest`, without a vector, or
-    /// with one of another length.
+    /// at most [`MAX_CANDIDATES`]. Skips answers older than `oldest` and those without a vector of
+    /// the same length.
     async fn find_similar(
         &self,
         partition: &AnswerPartition,
@@ -31,7 +30,7 @@ pub trait AnswerCache: Send + Sync {
         oldest: DateTime<Utc>,
     ) -> Result<Vec<SimilarAnswer>, PortError>;
 
-    /// Stores the answer. Replaces one to the same question in the partition, and one from the same
+    /// Stores the answer. Replaces one to the same question in the partition and one from the same
     /// thread.
     async fn put(
         &self,
@@ -50,7 +49,7 @@ pub trait AnswerCache: Send + Sync {
 /// Maximum number of similar answers per search.
 pub const MAX_CANDIDATES: usize = 8;
 
-/// The scope within which answers are shared. Requests of different partitions never share answers.
+/// The scope within which answers are shared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AnswerPartition {
     /// The assistant.
@@ -74,7 +73,7 @@ pub enum Audience {
     User(UserId),
 }
 
-/// Where an answer came from. It is reused only while this exists.
+/// Where an answer came from. Reused only while the source exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerSource {
     /// The thread that began with the question.

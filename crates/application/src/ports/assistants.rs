@@ -16,8 +16,8 @@ pub trait AssistantRepository: Send + Sync {
     /// `Conflict(AssistantSlug)`.
     async fn add(&self, assistant: &Assistant) -> Result<(), PortError>;
 
-    /// The assistant with that id or slug, if in `scope`; `None` after the same work whether it is
-    /// missing or out of scope. A cache returns the same `Arc` again.
+    /// The assistant with that id or slug, if in `scope`. Missing and out of scope take the same
+    /// time. A cache returns the same `Arc` again.
     async fn get(
         &self,
         reference: &AssistantRef,
@@ -25,17 +25,16 @@ pub trait AssistantRepository: Send + Sync {
     ) -> Result<Option<Arc<Assistant>>, PortError>;
 
     /// A page of the assistants in `scope`, by name in code point order, then id. Ends before
-    /// [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text are exceeded, but not before the first
-    /// assistant. A cache returns the same `Arc` again.
+    /// [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but not before the first assistant. A
+    /// cache returns the same `Arc` again.
     async fn list(
         &self,
         scope: &AssistantScope,
         page: OffsetPage,
     ) -> Result<Arc<OffsetList<Assistant>>, PortError>;
 
-    /// Replaces the stored assistant by the result of `change`, which gets the stored one, never a
-    /// cached copy. Returns both. Concurrent changes are applied one after the other. Id and answer
-    /// generation never change.
+    /// Replaces the stored assistant, never a cached copy, by the result of `change`. Returns both.
+    /// Serialises concurrent changes. Id and answer generation never change.
     ///
     /// # Errors
     /// `NotFound`, `Conflict(AssistantRevision)` if `change` refuses, `Conflict(AssistantSlug)`.
@@ -45,24 +44,23 @@ pub trait AssistantRepository: Send + Sync {
         change: &AssistantChange<'_>,
     ) -> Result<(Assistant, Assistant), PortError>;
 
-    /// Increments the generation of the assistant's answers, which invalidates earlier ones.
-    /// Nothing else changes. Concurrent calls each increment it.
+    /// Invalidates the assistant's answers by incrementing their generation, once per call.
     ///
     /// # Errors
     /// `NotFound`.
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError>;
 
-    /// Deletes the assistant. Threads opened for it stay without an assistant; messages and runs
-    /// keep its id.
+    /// Deletes the assistant. Its threads stay, without an assistant; messages and runs keep its
+    /// id.
     ///
     /// # Errors
     /// `NotFound`.
     async fn delete(&self, id: AssistantId) -> Result<(), PortError>;
 
-    /// At most `limit` of the models that assistants have, each once.
+    /// The distinct models of assistants, at most `limit`.
     async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError>;
 
-    /// The first `limit` assistants with a picture after `after`, by id. Never from a cache.
+    /// Up to `limit` assistants with a picture after `after`, by id. Never cached.
     async fn avatars(
         &self,
         after: Option<AssistantId>,
@@ -70,7 +68,7 @@ pub trait AssistantRepository: Send + Sync {
     ) -> Result<Vec<(AssistantId, AvatarImage)>, PortError>;
 }
 
-/// Bytes of long text in an assistant, as counted for page bounds.
+/// Text bytes of an assistant, for page bounds.
 #[must_use]
 pub fn assistant_bytes(assistant: &Assistant) -> u64 {
     let schema = assistant.output_schema.as_ref();
@@ -83,7 +81,7 @@ pub fn assistant_bytes(assistant: &Assistant) -> u64 {
 /// Derives the new assistant from the stored one, or refuses. May be called repeatedly.
 pub type AssistantChange<'a> = dyn Fn(&Assistant) -> Option<Assistant> + Send + Sync + 'a;
 
-/// The assistants that somebody may see; part of the query.
+/// The assistants that an actor may see; part of the query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AssistantScope {
@@ -98,7 +96,7 @@ pub enum AssistantScope {
 }
 
 impl AssistantScope {
-    /// Whether the assistant is in scope. Stores' filters must agree with it.
+    /// Whether the assistant is in scope. Stores' filters must agree.
     #[must_use]
     pub fn contains(&self, assistant: &Assistant) -> bool {
         match self {

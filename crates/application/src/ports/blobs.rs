@@ -9,14 +9,13 @@ use super::PortError;
 /// Stores bytes by key.
 #[async_trait]
 pub trait BlobStore: Send + Sync {
-    /// Stores the bytes, replacing those of the key. Durable on return. Readers see the old bytes
-    /// or the new ones, never a mix.
+    /// Stores the bytes, replacing those of the key. Durable on return, atomic for readers.
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), PortError>;
 
     /// The bytes of the key; `None` if missing.
     async fn get(&self, key: &BlobKey) -> Result<Option<Bytes>, PortError>;
 
-    /// Deletes the key. A missing key is no error.
+    /// Deletes the key. Idempotent: absent is Ok.
     async fn delete(&self, key: &BlobKey) -> Result<(), PortError>;
 
     /// The keys that begin with `prefix` and a slash, in any order.

@@ -12,8 +12,8 @@ pub trait Embedder: Send + Sync {
     /// The model's name. Vectors of different models are not comparable.
     fn model(&self) -> &str;
 
-    /// The text's vector: always of the same length, and deterministic except for rounding. The
-    /// caller limits the time.
+    /// The text's vector: of constant length, deterministic except for rounding. The caller limits
+    /// the time.
     ///
     /// # Errors
     /// `Unavailable`; `Other` for an invalid vector.
@@ -24,13 +24,13 @@ pub trait Embedder: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding(Arc<[f32]>);
 
-/// There are no numbers or too many, one is not finite, or all are zero.
+/// Empty, too long, not finite, or all zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an embedding has 1 to {max} finite numbers, not all of them zero", max = Embedding::MAX_LENGTH)]
 pub struct InvalidEmbedding;
 
 impl Embedding {
-    /// Longer than any model's vectors.
+    /// More than any model's vectors have.
     pub const MAX_LENGTH: usize = 8192;
 
     /// Normalises the numbers.

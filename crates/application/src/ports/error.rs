@@ -32,7 +32,7 @@ pub enum PortError {
         #[source]
         source: BoxError,
     },
-    /// Anything else; a bug or an adapter's failure.
+    /// Any other failure of the adapter, or a bug.
     #[error("port failure")]
     Other(#[source] BoxError),
 }
@@ -55,15 +55,15 @@ impl PortError {
 pub enum Constraint {
     /// Emails are unique, ignoring case.
     UserEmail,
-    /// A password is changed from the one that was verified.
+    /// The password to replace is still the verified one.
     UserPassword,
-    /// There is always an active administrator, once there was one.
+    /// Once there is an administrator, an active one always remains.
     LastAdministrator,
     /// A user has at most [`MAX_API_KEYS`](super::MAX_API_KEYS) API keys.
     ApiKeysPerUser,
     /// Slugs are unique.
     AssistantSlug,
-    /// An assistant is changed from the expected revision.
+    /// Updates apply to the expected revision.
     AssistantRevision,
     /// A thread has at most one run in progress.
     ActiveRunPerThread,

@@ -8,9 +8,9 @@ use super::BoxError;
 /// Renders uploaded files as avatars.
 ///
 /// # Obligations
-/// - The result is encoded anew, at most [`MAX_AVATAR_SIDE`] pixels each way, and contains only
-///   visible pixels: no metadata, nothing appended to the file.
-/// - The format is detected from the file alone. Of an animation, the first frame is used.
+/// - The result is re-encoded, at most [`MAX_AVATAR_SIDE`] pixels each way, and contains visible
+///   pixels only: no metadata, no appended data.
+/// - The format is detected from the content. Animations give their first frame.
 /// - The same file gives the same bytes.
 /// - A small file that would expand to a large image is refused before it is decoded.
 pub trait AvatarRenderer: Send + Sync {

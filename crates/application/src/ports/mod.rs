@@ -1,7 +1,7 @@
 //! The ports: what the use cases require from adapters.
 //!
-//! Every method is atomic, also when its future is dropped or the process dies. Reads see every
-//! write that returned before they began.
+//! Every method is atomic, even if its future is dropped or the process dies. Reads see every write
+//! that returned before they began.
 
 mod answers;
 mod assistants;

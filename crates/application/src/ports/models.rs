@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::BoxError;
 
-/// Calls chat models. One call is one attempt: retries and the limits on first token, silence,
-/// total time and length are the run engine's. The connect timeout is the adapter's.
+/// Calls chat models. One call is one attempt: the run engine retries and limits time and length.
+/// The adapter limits the time to connect.
 #[async_trait]
 pub trait ChatModel: Send + Sync {
     /// Whether the model can be called: its provider is known and configured. Does no I/O, so an
@@ -23,15 +23,14 @@ pub trait ChatModel: Send + Sync {
     /// `unknown_provider` or `provider_not_configured`.
     fn check(&self, model: &ModelName) -> Result<(), Violation>;
 
-    /// The providers whose models can be named here, by name. Does no I/O. An adapter that does not
-    /// tell providers apart has none.
+    /// The providers, by name. Does no I/O. Empty for an adapter that does not distinguish
+    /// providers.
     fn providers(&self) -> Vec<ModelProvider> {
         Vec::new()
     }
 
-    /// Sends the request and returns the answer as a stream, which ends after its first `End` or
-    /// error. An answer that was cut is an error, `Broken`. Dropping the stream closes the
-    /// connection.
+    /// Sends the request and streams the answer, up to the first `End` or error. A truncated answer
+    /// is an error, `Broken`. Dropping the stream closes the connection.
     ///
     /// # Errors
     /// Why no answer began.
@@ -43,9 +42,9 @@ pub trait ChatModel: Send + Sync {
 pub struct ModelProvider {
     /// The prefix of its models' names.
     pub name: String,
-    /// Why its models cannot be asked, if they cannot: see [`ChatModel::check`].
+    /// Why its models cannot be called: see [`ChatModel::check`].
     pub violation: Option<Violation>,
-    /// The models that it is known to have without asking it.
+    /// Its models as far as known without a request.
     pub models: Vec<ModelName>,
 }
 
@@ -59,18 +58,17 @@ pub struct ChatRequest {
     pub model: ModelName,
     /// The system prompt.
     pub instructions: Option<String>,
-    /// The conversation, oldest first; never empty. Starts with the user and never ends with the
-    /// model. Neither speaks twice in a row.
+    /// The conversation, oldest first; never empty. Starts with the user, alternates, and never
+    /// ends with the model.
     pub messages: Vec<ChatMessage>,
-    /// Generation settings. History limits and tags do not concern the model.
+    /// Generation settings. History limits and tags do not apply here.
     pub configuration: Configuration,
     /// Tools it may call, with unique names.
     pub tools: Vec<ToolDefinition>,
-    /// Whether tools may be called now. After the last round the model still sees the tools, but
-    /// has to answer.
+    /// Whether tools may be called. After the last round the model sees the tools but must answer.
     pub may_call_tools: bool,
-    /// JSON Schema of the answer, to be requested natively where the provider can. The instructions
-    /// contain it too, and the answer is validated.
+    /// JSON Schema of the answer, to be requested natively where possible. The instructions contain
+    /// it too, and the answer is validated.
     pub output_schema: Option<Value>,
 }
 
@@ -83,7 +81,7 @@ pub enum ChatMessage {
     Assistant {
         /// Empty if it only called tools.
         text: String,
-        /// Its tool calls. Every call has its result before anybody else speaks.
+        /// Its tool calls. Results follow immediately.
         tool_calls: Vec<ToolCall>,
     },
     /// A tool's result.
@@ -120,8 +118,8 @@ pub enum ChatEvent {
     Text(String),
     /// Reasoning, which is not part of the answer.
     Reasoning(String),
-    /// A sign of life that resets the idle limit: arguments of a call, or hidden reasoning. At most
-    /// one per event of the provider.
+    /// A keep-alive that resets the idle limit: partial arguments or hidden reasoning. At most one
+    /// per event of the provider.
     Progress,
     /// A complete tool call. The answer then ends with `Stop`.
     ToolCall(ToolCall),
@@ -142,11 +140,11 @@ pub struct ChatEnd {
 #[derive(Debug, thiserror::Error)]
 #[error("model call failed: {kind:?}")]
 pub struct ModelError {
-    /// Decides what happens next.
+    /// Decides how it is handled.
     pub kind: ModelErrorKind,
     /// The provider's `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The cause, for the log only: it may contain the provider's own words.
+    /// The cause, for the log only: it may quote the provider.
     #[source]
     pub source: Option<BoxError>,
 }
@@ -195,7 +193,7 @@ pub enum ModelErrorKind {
 }
 
 impl ModelErrorKind {
-    /// Whether a retry may help, as long as no part of an answer has come.
+    /// Whether a retry may help, if no part of the answer has arrived.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(

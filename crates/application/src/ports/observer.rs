@@ -11,15 +11,14 @@ use super::ModelErrorKind;
 /// # Obligations
 /// - Calls return at once and do no I/O.
 pub trait Observer: Send + Sync {
-    /// A run's end was stored. Reported by whoever stored it.
+    /// A run's end was stored. Reported once, by the instance that stored it.
     fn run_ended(&self, _end: RunSummary) {}
 
-    /// The first part of a run's answer came from this provider, after that time. Not reported for
-    /// cached answers.
+    /// The first part of an answer arrived from this provider. Not reported for cached answers.
     fn first_token(&self, _provider: &str, _after: Duration) {}
 
-    /// A model call ended, with its token counts if known. Not reported for calls that this side
-    /// aborted.
+    /// A model call ended, with its token counts if known. Not reported for calls aborted on this
+    /// side.
     fn model_asked(&self, _provider: &str, _outcome: Result<Option<Usage>, ModelErrorKind>) {}
 
     /// A tool call ended.

@@ -12,7 +12,7 @@ pub struct OffsetPage {
     pub limit: u32,
 }
 
-/// A page with the length of the whole list, read at the same time.
+/// A page and the length of the whole list, read at the same time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OffsetList<T> {
     /// The page.

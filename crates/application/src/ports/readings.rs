@@ -1,55 +1,53 @@
-//! Metrics that are sampled rather than counted.
+//! Port: sampled metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Has figures that are looked at now and then, for whoever watches the service: how much of
-/// something is in use, how often something has happened.
+/// Provides gauges and counters, sampled when metrics are scraped.
 pub trait Readings: Send + Sync {
-    /// The figures at this moment, at the cost of looking at what is in memory.
+    /// The current readings. Cheap: reads memory only.
     fn readings(&self) -> Vec<Reading>;
 }
 
-/// A figure at one moment.
+/// A sampled metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// The metric's whole name as Prometheus has them, but that a count ends without `_total`.
-    /// Whoever gives a name gives it the same help and kind each time.
+    /// Full Prometheus name, but counters without `_total`. The same name always has the same help
+    /// and kind.
     pub name: &'static str,
-    /// What it says, in half a sentence without a full stop.
+    /// Help text, without a full stop.
     pub help: &'static str,
-    /// How it moves.
+    /// Gauge or counter.
     pub kind: ReadingKind,
-    /// What tells it from others of its name. Never what users write: the number of different
-    /// values is known beforehand.
+    /// Labels, from a fixed set of values: never user input.
     pub labels: Vec<(&'static str, &'static str)>,
-    /// The figure, in the unit that the name ends with.
+    /// The value, in the unit that the name ends with.
     pub value: u64,
 }
 
-/// How a figure moves.
+/// Kinds of sampled metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadingKind {
-    /// Up and down.
+    /// A gauge.
     Level,
-    /// Up, from 0 when the process begins.
+    /// A counter, from 0 at process start.
     Count,
 }
 
 impl Reading {
-    /// A figure that goes up and down.
+    /// A gauge.
     #[must_use]
     pub fn level(name: &'static str, help: &'static str, value: impl TryInto<u64>) -> Self {
         Self::new(name, help, ReadingKind::Level, value)
     }
 
-    /// A figure that only goes up.
+    /// A counter.
     #[must_use]
     pub fn count(name: &'static str, help: &'static str, value: impl TryInto<u64>) -> Self {
         Self::new(name, help, ReadingKind::Count, value)
     }
 
-    /// The same under that label.
+    /// Adds a label.
     #[must_use]
     pub fn with(mut self, label: &'static str, value: &'static str) -> Self {
         self.labels.push((label, value));
@@ -72,24 +70,23 @@ impl Reading {
     }
 }
 
-/// Counts those who are somewhere at this moment: in a queue, on a connection. Clones count the
-/// same.
+/// Counts current occupants, such as queued requests or open connections. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct Level(Arc<AtomicUsize>);
 
-/// Somebody who is counted, until dropped.
+/// Counts as one until dropped.
 #[derive(Debug)]
-#[must_use = "who is not held is not counted"]
+#[must_use = "dropping it ends the count"]
 pub struct Counted(Level);
 
 impl Level {
-    /// One more, until what this gives is dropped.
+    /// Increments until the result is dropped.
     pub fn enter(&self) -> Counted {
         self.0.fetch_add(1, Ordering::Relaxed);
         Counted(self.clone())
     }
 
-    /// How many there are.
+    /// The current count.
     #[must_use]
     pub fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)

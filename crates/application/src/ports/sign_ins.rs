@@ -12,29 +12,29 @@ use uuid::Uuid;
 use super::PortError;
 use crate::sign_in_limits::{Admission, SignInLimits};
 
-/// Stores sign-in attempts for rate limits, and the places that accounts have signed in from.
-/// Stores hashes only.
+/// Stores sign-in attempts for rate limits, and the places from which accounts have signed in.
+/// Hashes only.
 #[async_trait]
 pub trait SignInRepository: Send + Sync {
     /// Judges the attempt by [`SignInLimits::judge`] and stores it as undecided if admitted.
-    /// Concurrent attempts for the same account or place are serialised, also across instances.
+    /// Serialises concurrent attempts for the same account or place, also across instances.
     async fn begin(
         &self,
         attempt: &SignInAttempt,
         limits: SignInLimits,
     ) -> Result<Admission, PortError>;
 
-    /// Decides the attempt: wrong password. Does nothing if it is no longer stored.
+    /// Marks the attempt as a wrong password. Does nothing if it is no longer stored.
     async fn refuse(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
-    /// Decides the attempt: right password. It no longer counts, and its place becomes known to its
-    /// account.
+    /// Marks the attempt as successful: it no longer counts, and the account knows its place.
     async fn succeed(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
-    /// Withdraws an undecided attempt: it does not count. Does nothing if it is no longer stored.
+    /// Withdraws an undecided attempt, which then does not count. Does nothing if it is no longer
+    /// stored.
     async fn withdraw(&self, attempt: &SignInAttempt) -> Result<(), PortError>;
 
-    /// Removes what no longer matters at `now`, at most 10,000 attempts. Returns the number.
+    /// Removes outdated attempts and places, at most 10,000 attempts. Returns the number.
     async fn remove_outdated(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
 }
 

@@ -16,9 +16,9 @@ pub const MAX_API_KEYS: u32 = 100;
 /// Stores access tokens by their hash. Revoked tokens are removed.
 #[async_trait]
 pub trait TokenRepository: Send + Sync {
-    /// Stores a new token if at that moment the user exists and is active, the grounds hold and,
-    /// for an API key, the user has fewer than [`MAX_API_KEYS`]. A concurrent change of the user
-    /// counts entirely before or after.
+    /// Stores a new token if the user is active, the grounds hold and, for an API key, the user has
+    /// fewer than [`MAX_API_KEYS`]. A concurrent change of the user counts entirely before or
+    /// after.
     ///
     /// # Errors
     /// `NotFound` if the user is gone or inactive or the grounds do not hold;
@@ -30,18 +30,16 @@ pub trait TokenRepository: Send + Sync {
         grounds: &Grounds,
     ) -> Result<(), PortError>;
 
-    /// The token with that hash and its user. Records its use at `now`, at most once a minute and
-    /// only while the store is writable. Returns expired tokens and inactive users too: the caller
-    /// decides. May lag five seconds behind other instances and changes of the user; a token
-    /// removed through this object is gone at once.
+    /// The token with that hash and its user. Records the use at `now`, at most once a minute and
+    /// only while the store is writable. Returns expired tokens and inactive users too. May lag
+    /// five seconds behind changes, but not behind removals through this object.
     async fn authenticate(
         &self,
         hash: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Option<Authenticated>, PortError>;
 
-    /// A page of a user's tokens of one kind or of all, by kind, then oldest first (by id), expired
-    /// ones included.
+    /// A page of a user's tokens, expired ones included, by kind, then oldest first (by id).
     async fn list(
         &self,
         user: UserId,
@@ -55,17 +53,16 @@ pub trait TokenRepository: Send + Sync {
     /// `NotFound` if it is missing or another user's.
     async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), PortError>;
 
-    /// Removes tokens that expired before `now`. Returns the number. Works in batches, so not
-    /// atomic.
+    /// Removes tokens that expired before `now`, in batches. Returns the number.
     async fn remove_expired(&self, now: DateTime<Utc>) -> Result<u64, PortError>;
 }
 
-/// What a token is issued on.
+/// What authorises a new token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grounds {
-    /// A verified password: this hash must still be stored.
+    /// A verified password, if this hash is still stored.
     Password(PasswordHash),
-    /// A presented token of the user: it must still exist.
+    /// A token of the user, if it still exists.
     Token(TokenId),
     /// The operator's authority.
     Operator,

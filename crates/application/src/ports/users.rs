@@ -16,8 +16,8 @@ pub trait UserRepository: Send + Sync {
     /// `Conflict(UserEmail)`.
     async fn add(&self, user: &User, password: Option<&PasswordHash>) -> Result<(), PortError>;
 
-    /// Stores the account if there is no administrator, active or not. Returns whether it did:
-    /// `true` at most once among concurrent callers on all instances.
+    /// Stores the account if there is no administrator, active or not. Returns `true` at most once
+    /// among concurrent callers on all instances.
     ///
     /// # Errors
     /// `Conflict(UserEmail)`.
@@ -39,18 +39,18 @@ pub trait UserRepository: Send + Sync {
     /// A page of all accounts, oldest first (by id).
     async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, PortError>;
 
-    /// Writes what `changes` holds and returns the account as it stands then. Removes in the same
-    /// step the sessions that the changes end and, with `revokes_api_keys`, the API keys.
+    /// Applies `changes` and returns the account. Atomically removes the sessions that they end
+    /// and, with `revokes_api_keys`, the API keys.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict(UserEmail)`; `Conflict(UserPassword)` when the account does not have
-    /// the password that was to be replaced, or is inactive; `Conflict(LastAdministrator)` when no
-    /// other active administrator could sign in (by a password, or an API key that does not
-    /// expire), however many callers try at once.
+    /// `NotFound`; `Conflict(UserEmail)`; `Conflict(UserPassword)` if the account is inactive or
+    /// lacks the password to replace; `Conflict(LastAdministrator)` if no other active
+    /// administrator could sign in (by password or unexpiring API key), also under concurrent
+    /// calls.
     async fn update(&self, id: UserId, changes: &UserChanges) -> Result<User, PortError>;
 
     /// Replaces the hash of an unchanged password if `old` is still stored. Returns whether it did.
-    /// Sessions stay.
+    /// Keeps sessions.
     async fn rehash(
         &self,
         id: UserId,
@@ -115,14 +115,14 @@ impl UserChanges {
         self.password.is_some() || self.is_active == Some(false)
     }
 
-    /// The one session that goes on all the same.
+    /// The one session that stays.
     #[must_use]
     pub fn kept_session(&self) -> Option<TokenId> {
         let password = self.password.as_ref()?;
         password.keeps.filter(|_| self.is_active != Some(false))
     }
 
-    /// Whether this would make an active administrator none.
+    /// Whether this could remove an active administrator.
     #[must_use]
     pub fn unseats_administrators(&self) -> bool {
         self.role == Some(Role::User) || self.is_active == Some(false)

@@ -20,18 +20,18 @@ pub(super) const MAX_PATTERN_BYTES: usize = 256 * 1024;
 /// Maximum bytes of a pattern's lazy DFA cache.
 pub(super) const MAX_MATCHER_BYTES: usize = 1024 * 1024;
 
-/// Maximum depth of subschemas applied to a value and its parts; bounded by the thread's stack.
+/// Maximum depth of subschemas applied to a value and its parts, bounded by the stack.
 const MAX_LEVELS: u32 = 400;
-/// Maximum steps for checking a value; a step is about a nanosecond.
+/// Maximum steps for checking a value, of about a nanosecond each.
 const MAX_STEPS: u64 = 400_000_000;
-/// Maximum steps at which errors are explained, which takes several times as long, and memory per
+/// Maximum steps at which errors are explained: that takes several times as long, and memory per
 /// error.
 const MAX_EXPLAINED_STEPS: u64 = 1_000_000;
 /// Cost of applying a subschema to any value.
 pub(super) const VALUE_STEPS: u64 = 50;
-/// What a byte costs at each place of a pattern that a match may be at.
+/// Cost per byte and possible match position of a pattern.
 const PLACE_STEPS: u64 = 4;
-/// How often subschemas are evaluated where `unevaluatedProperties` asks what they covered.
+/// How often `unevaluatedProperties` evaluates subschemas again.
 const UNEVALUATED_ROUNDS: usize = 3;
 
 pub(super) fn broken(rule: &str) -> Violation {
@@ -49,7 +49,7 @@ pub(super) fn keyword_steps(value: &Value) -> u64 {
 /// Worst-case cost of the pattern per byte: the number of its states.
 ///
 /// # Errors
-/// The pattern is too long, or the `count`th is one too many.
+/// The pattern is too long, or `count` exceeds the limit.
 pub(super) fn pattern_steps(pattern: &str, count: usize) -> Result<u64, Violation> {
     if count > MAX_PATTERNS {
         return Err(broken("must have at most 100 patterns"));
@@ -66,7 +66,7 @@ pub(super) fn pattern_steps(pattern: &str, count: usize) -> Result<u64, Violatio
     let places = repetitions.fold(length(pattern), |places, times| {
         places.saturating_mul(times.max(1))
     });
-    // No compiled pattern has more places than this.
+    // Bounded by the compiled size.
     Ok(places.min(MAX_PATTERN_BYTES as u64 / 32) * PLACE_STEPS)
 }
 
@@ -94,7 +94,7 @@ impl Outline {
         Ok(())
     }
 
-    /// Follows every path through the subschemas. Records back edges in `loops`.
+    /// Follows all paths through the subschemas and records back edges in `loops`.
     fn expand(
         &self,
         path: &mut Vec<(usize, bool)>,
@@ -135,7 +135,7 @@ impl Outline {
 
     /// Estimates the work of checking the value.
     pub(super) fn work(&self, value: &Value) -> Work {
-        // Explaining errors does not memoise.
+        // Explaining errors is not memoised.
         let explained = Meter::of(self, MAX_EXPLAINED_STEPS, None);
         if explained.has_room_for(value) {
             return Work::Little;
@@ -148,28 +148,27 @@ impl Outline {
     }
 }
 
-/// The work of checking a value.
+/// Estimated work of checking a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work {
     /// Little enough to explain errors.
     Little,
-    /// Little enough for a yes or no.
+    /// Little enough for a verdict only.
     Much,
     /// Too much to check.
     TooMuch,
 }
 
-/// Walks through the value like a validator that never stops early. `None` when the budget is
-/// exceeded.
+/// Walks the value like a validator that never stops early. `None` if the budget is exceeded.
 struct Meter<'a> {
     outline: &'a Outline,
     room: u64,
-    /// The subschema whose results the validator memoises while it recurses: all branches of a
-    /// recursive type cost one.
+    /// The subschema whose results the validator memoises in recursion: all branches of a recursive
+    /// type cost one.
     remembered: Option<usize>,
-    /// How deep the walk is within it.
+    /// Depth of the walk within it.
     within: u32,
-    /// The lists and objects it was applied to, by address.
+    /// Addresses of the lists and objects it was applied to.
     applied: HashSet<usize>,
 }
 
@@ -235,7 +234,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// `unevaluatedProperties` looks up each member in what every subschema covered.
+    /// `unevaluatedProperties` looks up each member in the coverage of each subschema.
     fn look_for_each_part(&mut self, value: &Value) -> Option<()> {
         let parts = match value {
             Value::Array(items) => items.len(),
@@ -254,7 +253,7 @@ impl<'a> Meter<'a> {
 
     fn items(&mut self, node: &Node, items: &[Value], level: u32) -> Option<()> {
         if node.unique_items {
-            // Unique items may all be compared with one another.
+            // Checking uniqueness may compare all pairs.
             let count = items.len() as u64;
             self.spend(count.saturating_mul(count))?;
         }

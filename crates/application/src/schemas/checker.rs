@@ -1,4 +1,4 @@
-//! Reads schemas and checks values on threads of their own.
+//! Compiles schemas and checks values on dedicated threads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,11 @@ use tokio::time::timeout;
 use super::Schema;
 use crate::fair_queue::{FairQueue, Place, QueueLimits};
 
-/// Reads schemas and checks values, a few at once. Users take turns, however much each has to be
-/// checked.
+/// Compiles schemas and checks values, a few at once. Users take turns, however many jobs each has.
 #[derive(Clone)]
 pub(crate) struct SchemaChecker {
     slots: FairQueue<Option<UserId>>,
-    /// How many more jobs may go on without a slot once they have exceeded `time`.
+    /// Permits for jobs that gave up their slot after `time`.
     overdue: Arc<Semaphore>,
     time: Duration,
 }
@@ -28,12 +27,12 @@ const QUEUE: QueueLimits = QueueLimits {
     per_client: 256,
     total: 4_096,
 };
-/// After this time a job, which cannot be stopped, gives its slot to the next one. The bounds of
-/// schemas and values keep jobs below it; this is for the case that they miss something.
+/// After this time a job, which cannot be stopped, gives up its slot. A safety net: the bounds keep
+/// jobs well below it.
 const TIME: Duration = Duration::from_secs(2);
-/// The most jobs that go on without a slot: each may keep a processor busy.
+/// Maximum number of such jobs: each may occupy a core.
 const MAX_OVERDUE: usize = 4;
-/// What a model is told when its answer cannot be checked.
+/// Told to the model when its answer cannot be checked.
 const UNCHECKED: &str = "It could not be checked.";
 
 impl Default for SchemaChecker {
@@ -60,7 +59,7 @@ impl SchemaChecker {
         read.unwrap_or_else(|| Err(Violation::new("invalid_schema", "could not be read")))
     }
 
-    /// Reads a value with `read` and checks it; gives the value.
+    /// Parses a value with `read` and checks it.
     ///
     /// # Errors
     /// What is wrong, for the model.
@@ -79,8 +78,8 @@ impl SchemaChecker {
         checked.await.unwrap_or_else(|| Err(UNCHECKED.to_owned()))
     }
 
-    /// Nothing when the job has panicked or takes too long, or too many wait. Whoever stops waiting
-    /// does not free the slot of a job that has begun.
+    /// Runs a job; `None` if it panics, takes too long, or too many wait. A started job keeps its
+    /// slot after its caller is gone.
     async fn work<T: Send + 'static>(
         &self,
         actor: &Actor,
@@ -115,13 +114,13 @@ impl<T> Job<T> {
         if let Ok(ended) = timeout(time, &mut work).await {
             drop(slot);
             if let Ok(result) = ended {
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = tell.send(result);
             }
             return;
         }
         drop(tell);
-        tracing::warn!("a schema check takes too long");
+        tracing::warn!("a schema check exceeded its time limit");
         tokio::select! {
             _permit = overdue.acquire() => {
                 drop(slot);
@@ -141,7 +140,7 @@ mod tests {
 
     use super::{MAX_OVERDUE, SLOTS, SchemaChecker};
 
-    /// A checker with so many jobs that have exceeded their time; they end with the senders.
+    /// A checker with that many overdue jobs, which end with the senders.
     async fn held(jobs: usize) -> (SchemaChecker, Vec<Sender<()>>) {
         let checker = SchemaChecker::with_time(Duration::from_millis(10));
         let mut kept = Vec::new();

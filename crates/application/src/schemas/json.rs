@@ -1,20 +1,19 @@
-//! Reads JSON whose values fit into a bound of memory.
+//! Parses JSON within a memory limit.
 
 use serde_json::Value;
 
-/// The most memory that a value may take. The text of an answer, which is held beside it, has its
-/// own bound.
+/// Memory limit of a value, without its text.
 const MAX_MEMORY: usize = 16 * 1024 * 1024;
 
-// What values take, lists and tables being up to twice as large as they need to be.
+// Memory per value. Lists and tables may have twice the needed capacity.
 const VALUE: usize = 2 * size_of::<Value>();
 const MEMBER: usize = VALUE + 2 * (size_of::<String>() + 2 * size_of::<usize>());
 const OBJECT: usize = 512;
 
-/// Reads a text as JSON.
+/// Parses JSON.
 ///
 /// # Errors
-/// What is wrong, for a model to read.
+/// What is wrong, for the model.
 pub(crate) fn read(text: &str) -> Result<Value, String> {
     if memory(text) > MAX_MEMORY {
         return Err("It has too many values to be checked.".to_owned());
@@ -22,7 +21,7 @@ pub(crate) fn read(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("It cannot be read as JSON: {error}."))
 }
 
-/// About how much memory the value takes that this text says.
+/// Estimated memory of the parsed text.
 fn memory(text: &str) -> usize {
     let (mut in_string, mut is_escaped) = (false, false);
     text.bytes().fold(text.len(), |memory, byte| {

@@ -18,7 +18,7 @@ pub(crate) use json::read as read_json;
 
 /// Maximum number of errors reported to a model.
 const MAX_COMPLAINTS: usize = 10;
-/// Maximum bytes of them: they quote names that the model chose.
+/// Maximum bytes of them; they quote names that the model chose.
 const MAX_COMPLAINT_BYTES: usize = 4_096;
 
 /// A compiled schema. Clones share it.
@@ -46,8 +46,7 @@ impl Schema {
             .dfa_size_limit(bounds::MAX_MATCHER_BYTES);
         let validator = jsonschema::options()
             .with_pattern_options(patterns)
-            // These take time and memory that nothing bounds. Drafts since 2019-09 do not ask for
-            // them.
+            // Unbounded in time and memory; not required by drafts since 2019-09.
             .should_validate_formats(false)
             .without_content_media_type_support("application/json")
             .without_content_encoding_support("base64")

@@ -1,5 +1,5 @@
-//! Which subschemas apply to which parts of a value, without validating. The bounds are checked on
-//! this, since validation takes exponential time for some schemas.
+//! Which subschemas apply to which parts of a value. Bounds are checked on this outline, since
+//! validation takes exponential time for some schemas.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::bounds::{self, broken};
 
-/// The reachable subschemas and how they refer to one another. The root is the first.
+/// The reachable subschemas and their references. The root is the first.
 #[derive(Debug)]
 pub(super) struct Outline {
     pub(super) nodes: Vec<Node>,
@@ -21,7 +21,7 @@ pub(super) struct Outline {
 pub(super) struct Node {
     /// The same value: `$ref`, `allOf`, `if` and so on.
     pub(super) same: Vec<usize>,
-    /// Which of these is the target of `$ref`.
+    /// The target of `$ref` among these.
     pub(super) reference: Option<usize>,
     /// The member of that name.
     pub(super) properties: HashMap<String, usize>,
@@ -39,7 +39,7 @@ pub(super) struct Node {
     pub(super) every_item: Vec<usize>,
     /// Whether items must be unique.
     pub(super) unique_items: bool,
-    /// Whether subschemas are evaluated again to find what they covered.
+    /// Whether `unevaluated*` evaluates subschemas again.
     pub(super) is_unevaluated: bool,
     /// Steps per byte of a string.
     pub(super) byte_steps: u64,
@@ -50,7 +50,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// The targets, each with whether it applies to the same value.
+    /// The targets, and whether each applies to the same value.
     pub(super) fn edges(&self) -> impl Iterator<Item = (usize, bool)> {
         let same = self.same.iter().map(|node| (*node, true));
         let parts = self.properties.values().chain(&self.other_members);
@@ -62,7 +62,7 @@ impl Node {
 }
 
 impl Outline {
-    /// Outlines a schema. What is no schema at all is left to the validator to refuse.
+    /// Outlines a schema. The validator refuses malformed ones.
     ///
     /// # Errors
     /// External references, nested ids, too many patterns.
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         schemas.map(|schema| self.node(schema)).collect()
     }
 
-    /// Subschemas of an object's members. Lists, which `dependencies` also has, have none.
+    /// Subschemas of an object's members. Skips the lists in `dependencies`.
     fn members(&mut self, schemas: &'a Value) -> Vec<usize> {
         let schemas = schemas.as_object().into_iter().flatten();
         let schemas = schemas.filter(|(_, schema)| !schema.is_array());

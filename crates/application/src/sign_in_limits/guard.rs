@@ -14,12 +14,12 @@ use crate::Error;
 use crate::fair_queue::{FairQueue, Place, QueueFull, QueueLimits};
 use crate::ports::{AccountKey, Clock, PlaceKey, PortError, SignInAttempt, SignInRepository};
 
-/// Interval and number of polls for undecided attempts; together as long as an attempt may be
+/// Poll interval for undecided attempts, and number of polls: together the time an attempt may be
 /// undecided.
 const PAUSE: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 100;
-/// Queue bounds: what can be checked within seconds for one place, and within [`LONGEST_WAIT`] in
-/// all.
+/// Queue bounds: what is checked within seconds for one place, and within [`LONGEST_WAIT`] in
+/// total.
 const QUEUE: QueueLimits = QueueLimits {
     per_client: 256,
     total: 2_048,
@@ -34,14 +34,12 @@ const MAX_REFUSALS: usize = 20_000;
 pub(crate) struct SignInGuard {
     attempts: Arc<dyn SignInRepository>,
     limits: SignInLimits,
-    /// As many attempts proceed as passwords can be checked: a crowd waits here instead of in the
-    /// store.
+    /// Caps attempts at what can be checked, so that a crowd waits here and not in the store.
     queue: FairQueue<PlaceKey>,
     refusals: Arc<Refusals>,
 }
 
-/// An admitted attempt, with its place in the queue. Dropped undecided, because the client left or
-/// the store failed, it does not count.
+/// An admitted attempt and its place in the queue. Does not count if dropped undecided.
 pub(crate) struct Entry {
     undecided: Option<Undecided>,
     _place: Place<PlaceKey>,
@@ -54,7 +52,7 @@ impl SignInGuard {
         limits: SignInLimits,
         password_slots: usize,
     ) -> Self {
-        // One attempt asks the store while another's password is checked.
+        // While one password is checked, another attempt queries the store.
         let places = password_slots.max(1).saturating_mul(2);
         Self {
             attempts,
@@ -64,7 +62,7 @@ impl SignInGuard {
         }
     }
 
-    /// Waits until the attempt is admitted, perhaps behind undecided ones, and sets its time.
+    /// Waits until the attempt is admitted and sets its time.
     ///
     /// # Errors
     /// `TooManySignIns`, `TooManyWaiting`.
@@ -87,7 +85,7 @@ impl SignInGuard {
                     });
                 }
                 (Admission::Undecided, _) => {
-                    // The attempt it waits for may need the place.
+                    // The undecided attempt may need the place.
                     drop(place);
                     sleep(PAUSE).await;
                 }
@@ -106,7 +104,7 @@ impl SignInGuard {
         place.map_err(|QueueFull| Error::TooManyWaiting)
     }
 
-    /// Has the attempt judged and stored. Completes even if the client leaves; the attempt is then
+    /// Judges and stores the attempt. Completes even if the client leaves; the attempt is then
     /// withdrawn.
     async fn begin(
         &self,
@@ -147,7 +145,7 @@ impl SignInGuard {
         Ok(())
     }
 
-    /// Removes what no longer matters. Returns the number.
+    /// Removes outdated attempts and places. Returns the number.
     ///
     /// # Errors
     /// Only the store's.
@@ -172,7 +170,7 @@ impl Entry {
     }
 }
 
-/// A stored, undecided attempt. Withdrawn when dropped, so that others do not wait for it.
+/// A stored, undecided attempt. Withdrawn on drop, so that others need not wait for it.
 struct Undecided {
     attempts: Arc<dyn SignInRepository>,
     attempt: Option<SignInAttempt>,
@@ -197,8 +195,8 @@ impl Drop for Undecided {
     }
 }
 
-/// Recent refusals and their end times. Nothing shortens them, so repeated attempts need not ask
-/// the store.
+/// Recent refusals and their end times, so that repeated attempts need not query the store. Nothing
+/// shortens a refusal.
 #[derive(Default)]
 struct Refusals(Mutex<HashMap<(AccountKey, PlaceKey), DateTime<Utc>>>);
 

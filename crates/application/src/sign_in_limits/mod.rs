@@ -3,20 +3,17 @@
 //! Within any minute, with the default limit of ten:
 //!
 //! - A place (an IPv4 address or an IPv6 /64 network) may fail ten times.
-//! - All strangers together may fail ten times for one account. A place that has signed in to the
-//!   account within thirty days is no stranger to it, so its owner can sign in during an attack
-//!   from many places.
-//! - One place may fail nine times for one account: the tenth is left for others, so that a single
+//! - All strangers together may fail ten times per account. A place that signed in to the account
+//!   within thirty days is no stranger to it, so the owner can sign in during a distributed attack.
+//! - One place may fail nine times per account. The tenth is left for others, so that a single
 //!   attacker cannot lock the owner out of a new place.
 //!
-//! Only wrong passwords count. An attempt is counted before its password is checked, so that
-//! concurrent attempts are limited like sequential ones. While an undecided attempt matters, later
-//! ones wait for it.
+//! Only wrong passwords count. An attempt counts before its password is checked, so that concurrent
+//! attempts are limited like sequential ones. Later attempts wait for an undecided one that
+//! matters.
 //!
-//! Limitations: during an attack from several places, the owner is refused at a new place, since
-//! only the password distinguishes them from the attackers. Existing sessions and API keys keep
-//! working. Somebody who shares the owner's place can find out that the account exists, by not
-//! being a stranger to it.
+//! Limitations: during a distributed attack the owner cannot sign in from a new place; sessions and
+//! API keys keep working. Somebody at the owner's place can learn that the account exists.
 
 mod guard;
 
@@ -35,7 +32,7 @@ pub struct SignInLimits {
 }
 
 impl Default for SignInLimits {
-    /// Ten a minute: more than a person mistypes, at most 14,400 guesses a day.
+    /// Ten a minute: above human error, at most 14,400 guesses a day.
     fn default() -> Self {
         Self {
             failures_per_minute: 10,
@@ -52,7 +49,7 @@ pub enum Admission {
     Undecided,
     /// Do not check the password.
     Refused {
-        /// When it would be admitted, if nobody fails meanwhile.
+        /// When it would be admitted, without further failures.
         until: DateTime<Utc>,
     },
 }
@@ -61,12 +58,12 @@ pub enum Admission {
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
 /// How long a place stays known after a sign-in.
 const KNOWN: TimeDelta = TimeDelta::days(30);
-/// How long an attempt may be undecided. After that it counts as wrong: the client left, or the
-/// instance died.
+/// How long an attempt may be undecided. Then it counts as wrong: the client left, or the instance
+/// died.
 const DECISION: TimeDelta = TimeDelta::seconds(10);
 
 impl SignInLimits {
-    /// Attempts up to that time no longer matter at `now`.
+    /// Attempts up to that time are outdated at `now`.
     #[must_use]
     pub fn outdated(now: DateTime<Utc>) -> DateTime<Utc> {
         now - WINDOW
@@ -79,7 +76,7 @@ impl SignInLimits {
     }
 
     /// Judges the attempt. `past` has the attempts for its account and from its place that are not
-    /// [`outdated`](Self::outdated); `is_known` says whether the place is known to the account.
+    /// [`outdated`](Self::outdated); `is_known` tells whether the account knows the place.
     #[must_use]
     pub fn judge(self, attempt: &SignInAttempt, is_known: bool, past: &[PastAttempt]) -> Admission {
         let limit = self.failures_per_minute as usize;

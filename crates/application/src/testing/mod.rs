@@ -1,9 +1,9 @@
-//! For tests: in-memory fakes of the ports, and the contracts that every adapter must keep.
+//! For tests: in-memory fakes of the ports, and contract suites for adapters.
 //!
-//! An adapter's test makes an empty store and hands it to the suites of [`contracts`]; the fakes
-//! keep the same contracts, so that what a use case does with a fake it does with an adapter.
+//! The fakes keep the same [`contracts`], so a use case behaves the same with a fake and an
+//! adapter.
 
-#![expect(clippy::unwrap_used, reason = "what is wrong here ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 /// The answer cache's use case, for its tests.
 pub mod answers {

@@ -1,4 +1,4 @@
-//! Records to test with: plausible in every field, with ids and times that differ.
+//! Sample records: plausible in every field, with distinct ids and times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,14 +18,14 @@ use super::steps::{RunEnd, RunStart};
 use crate::passwords::PasswordHash;
 use crate::ports::{AnswerSource, IdGenerator, InstanceId, Lease, NewMessage, TokenHash};
 
-/// So many microseconds after the first moment of 2026.
+/// Microseconds after the start of 2026.
 #[must_use]
 pub fn moment(microseconds: i64) -> DateTime<Utc> {
     const FIRST_OF_2026: i64 = 1_767_225_600_000_000;
     DateTime::from_timestamp_micros(FIRST_OF_2026 + microseconds).unwrap()
 }
 
-/// So many seconds after the first moment of 2026.
+/// Seconds after the start of 2026.
 #[must_use]
 pub fn second(seconds: i64) -> DateTime<Utc> {
     moment(0) + TimeDelta::seconds(seconds)
@@ -47,13 +47,13 @@ pub const GIF: [u8; 35] = [
     0x01, 0x00, 0x3b,
 ];
 
-/// A hash in the form in which they are stored; no password fits it.
+/// A well-formed hash that no password matches.
 #[must_use]
 pub fn password_hash(mark: &str) -> PasswordHash {
     PasswordHash::from_stored(format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ${mark}"))
 }
 
-/// Where an answer was given: in a thread that no other has, by a run that nobody has stored.
+/// A unique thread and run, which are not stored.
 #[must_use]
 pub fn answer_source() -> AnswerSource {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -66,13 +66,13 @@ pub fn answer_source() -> AnswerSource {
     }
 }
 
-/// A token's hash that consists of one byte.
+/// A token's hash of one byte repeated.
 #[must_use]
 pub const fn token_hash(byte: u8) -> TokenHash {
     TokenHash([byte; 32])
 }
 
-/// Texts that a careless store would change: all short, none blank.
+/// Short, non-blank texts that a careless store would change.
 #[must_use]
 pub fn difficult_texts() -> Vec<String> {
     let texts = [
@@ -89,14 +89,14 @@ pub fn difficult_texts() -> Vec<String> {
     texts.map(str::to_owned).into()
 }
 
-/// Makes records whose ids ascend.
+/// Makes records with ascending ids.
 #[derive(Debug, Default)]
 pub struct Samples {
     ids: SequentialIds,
 }
 
 impl Samples {
-    /// Begins with the same ids each time.
+    /// Starts with the same ids each time.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -139,7 +139,7 @@ impl Samples {
         }
     }
 
-    /// An enabled, public assistant of the echo model with a slug of its own.
+    /// An enabled, public assistant of the echo model with a unique slug.
     #[must_use]
     pub fn assistant(&self, name: &str) -> Assistant {
         let id = self.assistant_id();
@@ -153,7 +153,7 @@ impl Samples {
         }
     }
 
-    /// A picture that no other assistant has; its bytes lie nowhere.
+    /// A unique picture without stored bytes.
     #[must_use]
     pub fn avatar_image(&self, kind: AvatarKind) -> AvatarImage {
         let id = self.ids.next_id();
@@ -164,7 +164,7 @@ impl Samples {
         }
     }
 
-    /// A thread for no assistant.
+    /// A thread without an assistant.
     #[must_use]
     pub fn thread(&self, owner: UserId) -> Thread {
         Thread {
@@ -179,7 +179,7 @@ impl Samples {
         }
     }
 
-    /// A person's message.
+    /// A user's message.
     #[must_use]
     pub fn question(&self, content: &str) -> NewMessage {
         self.message(MessageKind::Human, content)
@@ -191,7 +191,7 @@ impl Samples {
         self.message(MessageKind::Ai, content)
     }
 
-    /// What a tool answered.
+    /// A tool's result.
     #[must_use]
     pub fn tool_message(&self, call: ToolCall, content: &str) -> NewMessage {
         let answered = AnsweredCall {
@@ -204,7 +204,7 @@ impl Samples {
         }
     }
 
-    /// A call of a tool, with an id of its own.
+    /// A tool call with a unique id.
     #[must_use]
     pub fn tool_call(&self, arguments: &str) -> ToolCall {
         ToolCall {
@@ -228,7 +228,7 @@ impl Samples {
         }
     }
 
-    /// A run that begins with the message, held by `holder` until second 30.
+    /// A run that begins with the message, leased to `holder` until second 30.
     #[must_use]
     pub fn start(&self, thread: &Thread, holder: InstanceId, message: NewMessage) -> RunStart {
         let run = Run {
@@ -260,7 +260,7 @@ impl Samples {
         }
     }
 
-    /// The good end of a run that was started so, in whose log nothing else has happened.
+    /// The successful end of a run without intermediate events.
     #[must_use]
     pub fn end(&self, start: &RunStart, messages: Vec<NewMessage>) -> RunEnd {
         RunEnd {
@@ -278,43 +278,43 @@ impl Samples {
         }
     }
 
-    /// Another instance than those before.
+    /// A unique instance.
     #[must_use]
     pub fn instance(&self) -> InstanceId {
         InstanceId(self.ids.next_id())
     }
 
-    /// The id of no record yet.
+    /// A unique id.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         UserId::from_uuid(self.ids.next_id())
     }
 
-    /// The id of no record yet.
+    /// A unique id.
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         TokenId::from_uuid(self.ids.next_id())
     }
 
-    /// The id of no record yet.
+    /// A unique id.
     #[must_use]
     pub fn assistant_id(&self) -> AssistantId {
         AssistantId::from_uuid(self.ids.next_id())
     }
 
-    /// The id of no record yet.
+    /// A unique id.
     #[must_use]
     pub fn thread_id(&self) -> ThreadId {
         ThreadId::from_uuid(self.ids.next_id())
     }
 
-    /// The id of no record yet.
+    /// A unique id.
     #[must_use]
     pub fn message_id(&self) -> MessageId {
         MessageId::from_uuid(self.ids.next_id())
     }
 
-    /// The id of no record yet.
+    /// A unique id.
     #[must_use]
     pub fn run_id(&self) -> RunId {
         RunId::from_uuid(self.ids.next_id())

@@ -1,4 +1,4 @@
-//! The transitions of runs as tests write them down.
+//! Transitions of runs in test terms.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,40 +13,40 @@ use crate::ports::{
 };
 use crate::runs::forced_end;
 
-/// What a run begins with.
+/// The start of a run.
 #[derive(Debug, Clone)]
 pub struct RunStart {
     /// The run, in progress.
     pub run: Run,
-    /// Who works on it.
+    /// Its lease.
     pub lease: Lease,
-    /// What it answers.
+    /// The user's message.
     pub message: NewMessage,
     /// See [`RunCommit::thread_name`].
     pub thread_name: Option<ThreadName>,
-    /// What the client calls the request, if it does.
+    /// The client's idempotency key, if any.
     pub idempotency: Option<Idempotency>,
     /// See [`Expected::New`].
     pub max_per_user: u32,
 }
 
-/// What became of a start.
+/// Result of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SavedRun {
-    /// The run was stored; this is its message as it stands in the thread.
+    /// Stored, with the message as in the thread.
     New(Message),
-    /// The request was made before; this is the run that it started then.
+    /// The run that the same request started before.
     Known(Run),
 }
 
-/// What a run ends with.
+/// The end of a run.
 #[derive(Debug, Clone)]
 pub struct RunEnd {
-    /// Which run.
+    /// The run.
     pub run_id: RunId,
-    /// Who worked on it.
+    /// The lease holder.
     pub holder: InstanceId,
-    /// Any status but an active one.
+    /// Any inactive status.
     pub status: RunStatus,
     /// See [`Run::finish_reason`].
     pub finish_reason: Option<FinishReason>,
@@ -58,9 +58,9 @@ pub struct RunEnd {
     pub cache: Option<CachedRun>,
     /// See [`Run::finished_at`].
     pub finished_at: DateTime<Utc>,
-    /// What the assistant said.
+    /// The assistant's messages.
     pub messages: Vec<NewMessage>,
-    /// Events that the log does not have yet.
+    /// Events that the log lacks.
     pub events: Vec<RunEvent>,
     /// See [`Expected::HeldBy`].
     pub log_end: Option<u64>,
@@ -71,12 +71,12 @@ pub struct RunEnd {
 pub struct FinishedRun {
     /// The run.
     pub run: Run,
-    /// The messages that its end added, as they stand in the thread.
+    /// The messages added by its end, as in the thread.
     pub messages: Vec<Message>,
 }
 
 impl RunStart {
-    /// As it is committed.
+    /// As a commit.
     #[must_use]
     pub fn commit(&self) -> RunCommit {
         let message = self.message.clone();
@@ -100,7 +100,7 @@ impl RunStart {
 }
 
 impl RunEnd {
-    /// As it is committed for the run.
+    /// As a commit for the run.
     #[must_use]
     pub fn commit(&self, run: &Run) -> RunCommit {
         let run = Run {
@@ -136,7 +136,7 @@ impl RunEnd {
 }
 
 impl FinishedRun {
-    /// The last events of the run's log, behind number `last`.
+    /// The last events of the run's log, after number `last`.
     #[must_use]
     pub fn closing_events(&self, last: u64) -> Vec<RunEvent> {
         let told = self.messages.iter().filter(|it| it.kind == MessageKind::Ai);
@@ -154,7 +154,7 @@ impl FinishedRun {
     }
 }
 
-/// The transitions that most tests make.
+/// The transitions that most tests use.
 #[async_trait]
 pub trait RunSteps {
     /// Commits the start.
@@ -192,10 +192,10 @@ impl<R: RunRepository + ?Sized> RunSteps for R {
     }
 }
 
-/// Ends the run, whoever holds it, as the engine does; the run as it stands then.
+/// Ends the run, whoever holds it, like the engine. Returns the ended run.
 ///
 /// # Errors
-/// `NotFound`, the store's own.
+/// `NotFound`, the store's.
 pub async fn force_end(
     runs: &dyn RunRepository,
     events: &dyn RunEventRepository,
@@ -208,10 +208,10 @@ pub async fn force_end(
     }
 }
 
-/// Ends the runs that are abandoned so, as the engine does; their ids.
+/// Ends abandoned runs, like the engine. Returns their ids.
 ///
 /// # Errors
-/// The store's own.
+/// The store's.
 pub async fn interrupt(
     runs: &dyn RunRepository,
     events: &dyn RunEventRepository,

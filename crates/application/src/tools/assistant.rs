@@ -1,4 +1,4 @@
-//! An assistant as a tool of others: what models are told of it.
+//! An assistant as a tool of other assistants.
 
 use colloquy_domain::{Assistant, Description, ToolName};
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::typed::parameters;
 use crate::ports::ToolDefinition;
 
-/// What an assistant is asked by another.
+/// A question or task for an assistant.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {

@@ -26,9 +26,10 @@ pub use typed::TypedTool;
 /// A tool.
 ///
 /// # Obligations
-/// - It acts with the rights of [`ToolContext::actor`]: arguments from the model deserve no more
-///   trust than the user's words.
-/// - It may be dropped at any await, when its time is up or the run is cancelled.
+/// - It acts with the rights of [`ToolContext::actor`]: arguments from the model are as untrusted
+///   as
+///   the user's words.
+/// - It may be dropped at any await, on timeout or cancellation.
 #[async_trait]
 pub trait Tool: Send + Sync {
     /// The tool as shown to the model; constant.
@@ -39,11 +40,11 @@ pub trait Tool: Send + Sync {
         Duration::from_secs(30)
     }
 
-    /// Carries out a call. The arguments match the definition's schema. The result is cut at
+    /// Carries out a call. The arguments match the schema. The result is cut at
     /// [`MAX_RESULT_BYTES`].
     ///
     /// # Errors
-    /// What went wrong, for the model, which may correct its arguments or report it.
+    /// What went wrong, for the model.
     async fn call(&self, context: &ToolContext, arguments: Value) -> Result<String, ToolError>;
 }
 
@@ -59,8 +60,7 @@ pub struct ToolContext {
     pub thread_id: ThreadId,
 }
 
-/// Why a call failed, in a sentence for the model, which may repeat it to people: no secrets or
-/// internals.
+/// Why a call failed, as a sentence for the model, which may repeat it: no secrets or internals.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ToolError(String);

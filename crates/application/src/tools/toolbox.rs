@@ -94,7 +94,7 @@ impl Toolbox {
         self.tools.keys()
     }
 
-    /// What models are told of all tools, by name.
+    /// All tools as shown to models, by name.
     pub fn definitions(&self) -> impl ExactSizeIterator<Item = &ToolDefinition> {
         self.tools.values().map(|tool| &tool.definition)
     }

@@ -21,7 +21,7 @@ pub trait TypedTool: Send + Sync {
     /// The name.
     fn name(&self) -> ToolName;
 
-    /// What it does and when to use it, for the model to read; by default the doc comment of
+    /// What it does and when to use it, for the model; by default the doc comment of
     /// [`Self::Arguments`].
     fn description(&self) -> String {
         let schema = schemars::schema_for!(Self::Arguments);
@@ -37,7 +37,7 @@ pub trait TypedTool: Send + Sync {
     /// See [`Tool::call`].
     ///
     /// # Errors
-    /// What went wrong, for the model to read.
+    /// What went wrong, for the model.
     async fn call(
         &self,
         context: &ToolContext,
@@ -66,7 +66,7 @@ impl<T: TypedTool> Tool for T {
     }
 }
 
-/// The JSON Schema of a type, without its name, which means nothing to a model.
+/// The type's JSON Schema, without its name.
 pub(super) fn parameters<T: JsonSchema>() -> Value {
     let mut parameters = schemars::schema_for!(T);
     parameters.remove("title");

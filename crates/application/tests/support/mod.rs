@@ -1,15 +1,11 @@
-//! The service over the fakes, for the tests of runs.
+//! The service on the fakes, for tests of runs.
 
 #![allow(
     clippy::allow_attributes,
     dead_code,
-    reason = "each test file uses its own part"
+    reason = "no test file uses all of it"
 )]
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a broken expectation ends the test"
-)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 
@@ -32,7 +28,7 @@ use colloquy_domain::{
 };
 use uuid::Uuid;
 
-/// The use cases over one store, with a person, their thread and an assistant.
+/// The use cases on one store, with a user, their thread and an assistant.
 pub(crate) struct Service {
     pub(crate) make: Samples,
     pub(crate) memory: Memory,
@@ -53,7 +49,7 @@ impl Service {
         Self::of(|_| {}, Toolbox::new(), scripts).await
     }
 
-    /// With the built-in tools and `tools`, of which the assistant lists those named.
+    /// With the built-in tools and `tools`; the assistant lists those named.
     pub(crate) async fn with_tools(
         tools: Toolbox,
         named: &[&str],
@@ -63,7 +59,7 @@ impl Service {
         Self::of(|it| it.tools = named.collect(), tools, scripts).await
     }
 
-    /// With an assistant made to measure.
+    /// With a customised assistant.
     pub(crate) async fn of(
         shape: impl FnOnce(&mut Assistant),
         toolbox: Toolbox,
@@ -119,7 +115,7 @@ impl Service {
         self.post_as(content, None).await
     }
 
-    /// Posts under an idempotency key.
+    /// Posts with an idempotency key.
     pub(crate) async fn post_as(
         &self,
         content: &str,
@@ -146,7 +142,7 @@ impl Service {
         }
     }
 
-    /// The thread as it is with the traffic of tools.
+    /// The thread, including tool messages.
     pub(crate) async fn stored_with_tools(&self) -> Vec<Message> {
         let stores = self.memory.stores();
         let scope = MessageScope::WithTools;
@@ -211,12 +207,12 @@ pub(crate) fn ai(text: &str, status: MessageStatus) -> (MessageKind, String, Mes
     (MessageKind::Ai, text.to_owned(), status)
 }
 
-/// What a model is told that the user said.
+/// A user's message to a model.
 pub(crate) fn user(text: &str) -> ChatMessage {
     ChatMessage::User(text.to_owned())
 }
 
-/// What a model is told that it said itself.
+/// A model's own message.
 pub(crate) fn model(text: &str) -> ChatMessage {
     ChatMessage::Assistant {
         text: text.to_owned(),

@@ -1,5 +1,4 @@
-//! The contract of [`UserRepository`](crate::ports::UserRepository): the first administrator, and
-//! the last.
+//! Contract of [`UserRepository`](crate::ports::UserRepository): first and last administrator.
 
 use colloquy_domain::{AccessToken, Role, TokenKind, User};
 
@@ -13,7 +12,7 @@ pub async fn the_first_administrator_is_added_once(stores: &Stores) {
     stores.has_user(&make, "ordinary@example.org").await;
     let first = make.administrator("first@example.org");
     let added = stores.users.add_first_administrator(&first, &hash).await;
-    assert!(added.unwrap(), "an ordinary user is no administrator");
+    assert!(added.unwrap(), "only administrators count");
     let found = stores.users.find_credentials(&first.email).await.unwrap();
     assert_eq!(found.unwrap().password, Some(hash.clone()));
 

@@ -1,4 +1,4 @@
-//! The contract of [`AnswerCache`]. What is put here is far below any cache's limit.
+//! Contract of [`AnswerCache`]. Stays far below any cache's size limit.
 
 use std::sync::Arc;
 
@@ -34,8 +34,7 @@ fn kept(question: &str, answer: &str) -> KeptAnswer {
     }
 }
 
-/// The direction at that angle, in degrees, of a plane; two of them are as similar as the cosine
-/// of the angle between them.
+/// A unit vector at that angle in degrees; similarity is the cosine of the difference.
 fn at(degrees: f32) -> Embedding {
     let angle = degrees.to_radians();
     Embedding::new(vec![angle.cos(), angle.sin()]).unwrap()
@@ -55,7 +54,7 @@ async fn find(cache: &Cache, partition: &AnswerPartition, question: &str) -> Opt
     found.map(|kept| kept.answer.clone())
 }
 
-/// The questions of what is similar enough, in the order given.
+/// The questions found, in result order.
 async fn similar(
     cache: &Cache,
     partition: &AnswerPartition,
@@ -114,7 +113,7 @@ pub async fn an_answer_is_found_in_its_own_partition_only(cache: &Cache) {
         },
     ];
     for (number, partition) in partitions.iter().enumerate() {
-        // Nothing of the partitions before shows in this one.
+        // Earlier partitions do not leak into this one.
         assert_eq!(find(cache, partition, "same").await, None);
         assert!(similar(cache, partition, &at(0.0), 0.0).await.is_empty());
         let answer = kept("same", &number.to_string());
@@ -233,7 +232,7 @@ pub async fn an_answer_without_a_vector_is_found_exactly_only(cache: &Cache) {
     put(cache, &partition, "other", &at(0.0)).await;
     assert!(find(cache, &partition, "bare").await.is_some());
     assert_eq!(similar(cache, &partition, &at(0.0), 0.0).await, ["other"]);
-    // Once there is a vector for it, it counts.
+    // Found once it has a vector.
     put(cache, &partition, "bare", &at(5.0)).await;
     let found = similar(cache, &partition, &at(0.0), 0.5).await;
     assert_eq!(found, ["other", "bare"]);
@@ -272,7 +271,7 @@ pub async fn a_purge_removes_all_of_the_assistant_and_counts_it(cache: &Cache) {
     assert_eq!(cache.purge(home.assistant).await.unwrap(), 1);
 }
 
-/// Puts an answer from there, under a question of its own.
+/// Puts an answer from that source, under its own question.
 async fn put_from(cache: &Cache, partition: &AnswerPartition, question: &str, from: AnswerSource) {
     let answer = KeptAnswer {
         source: from,
@@ -308,7 +307,7 @@ pub async fn answers_are_forgotten_by_their_origin(cache: &Cache) {
     assert_eq!(forget(AnswerOrigin::Thread(third.thread)).await, 1);
     assert!(similar(cache, &home, &at(0.0), 0.5).await.is_empty());
     assert_eq!(cache.purge(home.assistant).await.unwrap(), 0);
-    // What was forgotten can be put again.
+    // Forgotten answers can be put again.
     put_from(cache, &home, "0", first).await;
     assert!(find(cache, &home, "0").await.is_some());
 }
@@ -320,7 +319,7 @@ pub async fn a_thread_has_one_answer(cache: &Cache) {
     put_from(cache, &partition, "new", source).await;
     assert_eq!(find(cache, &partition, "old").await, None);
     assert_eq!(similar(cache, &partition, &at(0.0), 0.5).await, ["new"]);
-    // An answer that another has replaced is not its thread's any more.
+    // A replaced answer no longer belongs to its thread.
     put_from(cache, &partition, "new", answer_source()).await;
     let forgotten = cache.forget(AnswerOrigin::Thread(source.thread)).await;
     assert_eq!(forgotten.unwrap(), 0);

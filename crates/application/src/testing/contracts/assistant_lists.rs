@@ -1,4 +1,4 @@
-//! The contract of [`AssistantRepository`](crate::ports::AssistantRepository): lists.
+//! Contract of [`AssistantRepository`](crate::ports::AssistantRepository): lists.
 
 use colloquy_domain::{Assistant, Instructions, ModelName, Tag};
 
@@ -8,7 +8,7 @@ use crate::testing::samples::Samples;
 
 pub async fn assistants_are_listed_by_code_points_of_the_name_then_by_id(stores: &Stores) {
     let make = Samples::new();
-    // U+FFFD before U+1F980: so the code points say, and UTF-16 does not.
+    // U+FFFD sorts before U+1F980 by code point, but not in UTF-16.
     let names = [
         "apple",
         "Zebra",
@@ -46,7 +46,7 @@ pub async fn assistants_of_one_name_are_listed_by_id(stores: &Stores) {
     expect_list(stores, &AssistantScope::All, &expected).await;
 }
 
-/// The list is as expected, whatever the pages by which it is read.
+/// Asserts the list for every page size.
 async fn expect_list(stores: &Stores, scope: &AssistantScope, expected: &[Assistant]) {
     let ids = |assistants: &[Assistant]| assistants.iter().map(|it| it.id).collect::<Vec<_>>();
     for limit in [1, 3, 1000] {
@@ -90,7 +90,7 @@ pub async fn a_page_of_large_assistants_ends_early(stores: &Stores) {
         };
         stores.assistants.add(&assistant).await.unwrap();
     }
-    // Ten of them have four million bytes.
+    // Ten of them have 4 MB.
     let mut names = Vec::new();
     for (skip, count) in [(0, 10), (10, 10), (20, 5)] {
         let page = OffsetPage { skip, limit: 1000 };

@@ -1,4 +1,4 @@
-//! The contract of [`AssistantRepository`](crate::ports::AssistantRepository).
+//! Contract of [`AssistantRepository`](crate::ports::AssistantRepository).
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::testing::samples::{Samples, difficult_texts, moment};
 
 const ALL: AssistantScope = AssistantScope::All;
 
-/// Replaces the assistant of this id if its revision is the one before.
+/// Replaces the assistant if the stored revision is the preceding one.
 pub(super) async fn update(
     assistants: &dyn AssistantRepository,
     next: &Assistant,
@@ -51,7 +51,7 @@ fn slug(text: &str) -> Slug {
     Slug::parse(text).unwrap()
 }
 
-/// The same assistant, one write later.
+/// The same assistant, one revision later.
 fn rewritten(assistant: &Assistant, instructions: &str) -> Assistant {
     Assistant {
         instructions: Instructions::parse(instructions).unwrap(),
@@ -78,7 +78,7 @@ fn full_configuration() -> Configuration {
     }
 }
 
-/// An avatar of which nothing is as it is by default.
+/// An avatar without default values.
 fn full_avatar(make: &Samples) -> Avatar {
     Avatar {
         image: Some(make.avatar_image(AvatarKind::WebP)),
@@ -134,7 +134,7 @@ fn full_budget() -> RunBudget {
     }
 }
 
-/// Neither the order of its members nor a text in it may change: it is what the model reads.
+/// Member order and texts must be preserved: the model reads them.
 fn schema() -> Value {
     json!({
         "type": "object",
@@ -367,7 +367,7 @@ pub async fn an_assistant_out_of_scope_is_as_if_absent(stores: &Stores) {
                 assistant.id.into(),
                 AssistantRef::Slug(assistant.slug.clone()),
             ] {
-                // Twice: a copy that is kept must not tell more.
+                // Twice: a cached copy must not reveal more.
                 for _ in 0..2 {
                     let found = stores.assistants.get(&reference, &scope).await.unwrap();
                     let expected = is_found.then(|| assistant.clone());
@@ -382,7 +382,7 @@ pub async fn an_update_leaves_the_generation_of_answers_as_it_is(stores: &Stores
     let make = Samples::new();
     let first = stores.has_assistant(&make, "Guide").await;
     stores.assistants.void_answers(first.id).await.unwrap();
-    // Made from what was read before the answers were voided.
+    // Derived from what was read before the answers were voided.
     let second = rewritten(&first, "Second");
     update(&*stores.assistants, &second).await.unwrap();
     let found = get(stores, first.id).await.unwrap();

@@ -1,4 +1,4 @@
-//! The contract of [`AssistantRepository`](crate::ports::AssistantRepository): pictures.
+//! Contract of [`AssistantRepository`](crate::ports::AssistantRepository): pictures.
 
 use colloquy_domain::{Assistant, AssistantId, Avatar, AvatarImage, AvatarKind, VerticalPosition};
 
@@ -7,7 +7,7 @@ use super::assistants::update;
 use crate::ports::AssistantScope;
 use crate::testing::samples::Samples;
 
-/// An assistant that is stored with a picture.
+/// A stored assistant with a picture.
 async fn has_pictured(stores: &Stores, make: &Samples, kind: AvatarKind) -> Assistant {
     let mut assistant = make.assistant("Guide");
     assistant.avatar.image = Some(make.avatar_image(kind));
@@ -15,7 +15,7 @@ async fn has_pictured(stores: &Stores, make: &Samples, kind: AvatarKind) -> Assi
     assistant
 }
 
-/// What the assistant's entry in the list is.
+/// The assistant's expected list entry.
 fn entry(assistant: &Assistant) -> (AssistantId, AvatarImage) {
     (assistant.id, assistant.avatar.image.clone().unwrap())
 }

@@ -1,4 +1,4 @@
-//! The contract of [`BlobStore`].
+//! Contract of [`BlobStore`].
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ pub async fn a_large_blob_is_kept_whole(blobs: &Blobs) {
     let large: Bytes = (0..5 * 1024 * 1024).map(|n: u32| (n % 251) as u8).collect();
     put(blobs, "avatars/large", large.clone()).await;
     let found = get(blobs, "avatars/large").await.unwrap();
-    assert!(found == large, "5 MiB come back as they were");
+    assert!(found == large, "5 MiB are returned unchanged");
 }
 
 pub async fn every_form_of_key_names_a_blob_of_its_own(blobs: &Blobs) {
@@ -114,7 +114,7 @@ pub async fn a_deleted_blob_is_absent(blobs: &Blobs) {
     put(blobs, "avatars/a1", "one").await;
     put(blobs, "avatars/a2", "two").await;
     for _ in 0..2 {
-        // Absent already, the second time: no error.
+        // Idempotent: absent is Ok.
         blobs.delete(&key("avatars/a1")).await.unwrap();
     }
     assert_eq!(get(blobs, "avatars/a1").await, None);

@@ -1,4 +1,4 @@
-//! The contract of deletions.
+//! Contract of deletions.
 
 use colloquy_domain::{IdempotencyKey, Run, Thread, TokenKind};
 
@@ -9,7 +9,7 @@ use crate::ports::{
 use crate::testing::samples::Samples;
 use crate::testing::steps::{RunStart, RunSteps as _};
 
-/// Removes what is left; in how many batches.
+/// Removes everything; returns the number of batches.
 async fn finish(stores: &Stores) -> u32 {
     let mut batches = 0;
     while stores.deletions.remove_batch(500).await.unwrap() > 0 {
@@ -180,7 +180,7 @@ pub async fn a_run_of_a_deleted_thread_is_nobodys_any_more(stores: &Stores) {
     let held = stores.runs.renew(start.lease.holder, &runs, until);
     assert_eq!(held.await.unwrap(), []);
     assert_not_found(stores.runs.finish(&make.end(&start, vec![])).await);
-    // It does not count among its user's.
+    // It does not count towards its user's limit.
     let next = RunStart {
         run: Run {
             user_id: start.run.user_id,

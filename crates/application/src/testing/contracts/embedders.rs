@@ -1,4 +1,4 @@
-//! The contract of [`Embedder`].
+//! Contract of [`Embedder`].
 
 use std::sync::Arc;
 

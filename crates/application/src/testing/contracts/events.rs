@@ -1,5 +1,5 @@
-//! The contract of [`RunEventRepository`](crate::ports::RunEventRepository), and of what the other
-//! methods write into the logs.
+//! Contract of [`RunEventRepository`](crate::ports::RunEventRepository), and of logs written by
+//! other methods.
 
 use colloquy_domain::{RunEvent, RunEventKind};
 
@@ -90,7 +90,7 @@ pub async fn a_page_of_a_log_has_about_a_megabyte_of_text(stores: &Stores) {
     for number in 2..=6 {
         append(stores, &start, deltas(message, number, &[&text])).await;
     }
-    // Deltas that come at once have their limit too.
+    // Deltas are limited too.
     let many = vec!["y"; 5_000];
     append(stores, &start, deltas(message, 7, &many)).await;
     let (mut seen, mut after) = (Vec::new(), 0);
@@ -232,7 +232,7 @@ pub async fn a_deleted_message_leaves_nothing_in_the_log(stores: &Stores) {
     assert_eq!(numbers(&log(stores, start.run.id).await), [8]);
 }
 
-/// What the last event of the run's log gives as its answer.
+/// The answer in the log's last event.
 #[expect(clippy::panic, reason = "a broken contract ends the test")]
 async fn output(stores: &Stores, start: &RunStart) -> Option<String> {
     match log(stores, start.run.id).await.pop().unwrap().kind {

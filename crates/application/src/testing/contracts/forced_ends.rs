@@ -1,5 +1,5 @@
-//! What [`RunRepository`](crate::ports::RunRepository) promises of runs that others than their
-//! holder end.
+//! Contract of [`RunRepository`](crate::ports::RunRepository): runs ended by others than their
+//! holder.
 
 use colloquy_domain::{MessageStatus, RunStatus};
 
@@ -60,7 +60,10 @@ pub async fn a_forced_end_keeps_the_text_of_a_long_log(stores: &Stores) {
         .unwrap()
         .items;
     assert_eq!(messages.len(), 1);
-    assert!(messages[0].content == texts.concat(), "not the whole text");
+    assert!(
+        messages[0].content == texts.concat(),
+        "the text is incomplete"
+    );
 }
 
 pub async fn a_forced_end_is_behind_all_that_was_not_stored(stores: &Stores) {
@@ -70,7 +73,7 @@ pub async fn a_forced_end_is_behind_all_that_was_not_stored(stores: &Stores) {
     let end = cancelled();
     stores.force_end(start.run.id, &end).await.unwrap();
     let all = log(stores, start.run.id).await;
-    // The holder's readers may have been told of a whole answer more.
+    // The holder's readers may have seen one more answer in full.
     for after in [2, 3, 4, 5, 100, 2 << 20] {
         let rest = stores.events.list(start.run.id, after, 10).await;
         assert_eq!(rest.unwrap(), all[2..], "behind {after}");

@@ -1,5 +1,4 @@
-//! The contract of [`TokenRepository::add`](crate::ports::TokenRepository::add): who is given a
-//! token.
+//! Contract of [`TokenRepository::add`](crate::ports::TokenRepository::add): grounds.
 
 use colloquy_domain::{AccessToken, TokenKind, User};
 
@@ -10,7 +9,7 @@ use crate::ports::{
 };
 use crate::testing::samples::{Samples, password_hash, second, token_hash};
 
-/// The hash of a token with that number.
+/// A distinct token hash per number.
 fn numbered(number: u32) -> TokenHash {
     let mut hash = token_hash(0);
     hash.0[..4].copy_from_slice(&number.to_be_bytes());

@@ -1,5 +1,4 @@
-//! The contract of [`RunRepository::start`](crate::ports::RunRepository::start) for requests that
-//! clients name.
+//! Contract of [`RunRepository::start`](crate::ports::RunRepository::start): idempotency keys.
 
 use colloquy_domain::{IdempotencyKey, RunStatus, Thread};
 
@@ -93,7 +92,7 @@ pub async fn a_known_request_is_found_whether_or_not_its_thread_is_there(stores:
     stores.threads.delete(other.id).await.unwrap();
     let known = stores.runs.start(&asked(&make, &other, "k", 1)).await;
     assert_eq!(known.unwrap(), SavedRun::Known(first.run));
-    // The key goes with its run.
+    // The key is deleted with its run.
     stores.threads.delete(thread.id).await.unwrap();
     let gone = stores.runs.start(&asked(&make, &thread, "k", 1)).await;
     assert_not_found(gone);

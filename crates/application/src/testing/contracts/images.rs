@@ -1,4 +1,4 @@
-//! The contract of [`AvatarRenderer`].
+//! Contract of [`AvatarRenderer`].
 
 use std::sync::Arc;
 

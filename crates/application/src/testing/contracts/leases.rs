@@ -1,4 +1,4 @@
-//! The contract of [`RunRepository`](crate::ports::RunRepository): who may work on a run.
+//! Contract of [`RunRepository`](crate::ports::RunRepository): leases.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{Run, RunEnding, RunError, RunErrorCode, RunId, RunStatus, Thread};
@@ -14,7 +14,7 @@ fn interrupted() -> RunError {
     RunErrorCode::Interrupted.into()
 }
 
-/// A run in progress in a thread of its own.
+/// A run in progress in its own thread.
 async fn has_run(
     stores: &Stores,
     make: &Samples,
@@ -228,7 +228,11 @@ pub async fn only_what_is_still_held_is_renewed(stores: &Stores) {
 
     assert_eq!(renewed, sorted(vec![one.run.id, two.run.id]));
     let ids = interrupt(stores, AbandonedRuns::ExpiredBefore(second(11))).await;
-    assert_eq!(ids, [foreign.run.id], "another's lease is as it was");
+    assert_eq!(
+        ids,
+        [foreign.run.id],
+        "another instance's lease is unchanged"
+    );
 }
 
 pub async fn nothing_to_renew_is_no_error(stores: &Stores) {
@@ -241,7 +245,7 @@ pub async fn nothing_to_renew_is_no_error(stores: &Stores) {
         []
     );
     let ids = interrupt(stores, AbandonedRuns::ExpiredBefore(second(11))).await;
-    assert_eq!(ids, [held.run.id], "what was not named was not renewed");
+    assert_eq!(ids, [held.run.id], "only named leases are renewed");
 }
 
 pub async fn many_leases_are_renewed_at_once(stores: &Stores) {

@@ -1,4 +1,4 @@
-//! Runs and their logs, as the contracts about them begin and read them.
+//! Starts runs and reads their logs, for other contracts.
 
 use colloquy_domain::{ContentPart, MessageId, RunEnding, RunEvent, RunEventKind, RunId, Thread};
 
@@ -43,7 +43,7 @@ pub(super) async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEve
     stores.events.append(holder, &events).await.unwrap();
 }
 
-/// A run in progress in a thread of its own.
+/// A run in progress in its own thread.
 pub(super) async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let start = make.start(&thread, make.instance(), make.question("Hello"));
@@ -55,7 +55,7 @@ pub(super) fn cancelled() -> RunEnding {
     RunEnding::cancelled(moment(888_888))
 }
 
-/// Behind which number another instance's end comes in a log that ends with `last`.
+/// The number after which another instance's end follows a log that ends with `last`.
 pub(super) const fn behind(last: u64) -> u64 {
     last + 1_000_000_000
 }

@@ -1,4 +1,4 @@
-//! The contract of [`QuestionMatcher`].
+//! Contract of [`QuestionMatcher`].
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::testing::samples::difficult_texts;
 
 type Matcher = Arc<dyn QuestionMatcher>;
 
-/// Questions, fragments of them, and what no question looks like.
+/// Questions, fragments and arbitrary text.
 fn texts() -> Vec<String> {
     let mut texts = difficult_texts();
     let hostile = [
@@ -51,7 +51,7 @@ fn texts() -> Vec<String> {
     texts
 }
 
-/// Texts of about 100,000 characters, of what may be counted, folded or looked for.
+/// Texts of about 100,000 characters that stress counting, folding and searching.
 fn long_texts() -> Vec<String> {
     let pieces = [
         "a",
@@ -106,7 +106,7 @@ pub async fn different_questions_do_not_ask_the_same(matcher: &Matcher) {
     }
 }
 
-/// A matcher whose time grows much faster than the text hardly comes back from these.
+/// A matcher with superlinear time hardly returns from these.
 pub async fn long_texts_are_compared_in_a_bounded_time(matcher: &Matcher) {
     let texts = long_texts();
     for pair in texts.windows(2) {

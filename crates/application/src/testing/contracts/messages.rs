@@ -1,4 +1,4 @@
-//! The contract of [`MessageRepository`](crate::ports::MessageRepository).
+//! Contract of [`MessageRepository`](crate::ports::MessageRepository).
 
 use colloquy_domain::{Message, MessageContent, MessageStatus, Thread};
 
@@ -236,7 +236,7 @@ pub async fn the_latest_are_the_newest_in_order_of_position(stores: &Stores) {
     }
 }
 
-/// A thread whose messages at the positions from 1 on have so many bytes.
+/// A thread with messages of these sizes in bytes, from position 1.
 async fn has_sizes(stores: &Stores, make: &Samples, sizes: &[usize]) -> Thread {
     let thread = stores.has_thread(make).await;
     let (question, answers) = sizes.split_first().unwrap();
@@ -258,7 +258,7 @@ pub async fn a_page_ends_before_it_has_too_many_bytes(stores: &Stores) {
     for (after, limit, last, has_more) in [
         (0, 100, 2, true),
         (2, 100, 3, true),
-        // Alone it is too large, and there all the same.
+        // Exceeds the limit alone, and is returned anyway.
         (3, 100, 4, true),
         (4, 100, 7, true),
         (7, 100, 8, false),
@@ -338,7 +338,7 @@ pub async fn pages_show_each_old_message_once_whatever_comes_and_goes(stores: &S
                 MessagesFrom::After(_) => MessagesFrom::After(last.position),
                 MessagesFrom::Before(_) => MessagesFrom::Before(last.position),
             };
-            // New ones come, and the one that the next page begins after goes.
+            // Messages are added, and the one at the page boundary is deleted.
             let start = make.start(&thread, make.instance(), make.question("New"));
             let end = make.end(&start, vec![]);
             stores.starts(&start).await;

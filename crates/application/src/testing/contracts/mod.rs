@@ -1,5 +1,5 @@
-//! One contract suite per port: async functions over the trait object, each for an empty store of
-//! its own, that panic where the port's promise is broken.
+//! One contract suite per port: async functions that test an empty store behind the trait object
+//! and panic on a violation.
 //!
 //! An adapter runs a suite as one `#[test]` per contract:
 //!
@@ -11,14 +11,11 @@
 //! }
 //! ```
 //!
-//! The maker answers `None` when the store cannot be had here; it says so itself, and the test
-//! passes without having run. The adapter needs tokio with `macros` and `rt-multi-thread`.
+//! The maker reports and returns `None` if the store is unavailable; the test is skipped. The
+//! adapter needs tokio with `macros` and `rt-multi-thread`.
 
-// The name of a contract is the sentence that it proves.
-#![expect(
-    missing_docs,
-    reason = "a contract's name says what it holds the port to"
-)]
+// A contract's name states what it proves.
+#![expect(missing_docs, reason = "a contract's name states what it proves")]
 
 use std::future::Future;
 
@@ -64,7 +61,7 @@ impl Stores {
         user
     }
 
-    /// The token is there, with a hash made of that byte.
+    /// Stores the token, with a hash of that byte repeated.
     async fn has_token(&self, token: &AccessToken, byte: u8) {
         let (hash, grounds) = (token_hash(byte), Grounds::Operator);
         self.tokens.add(token, &hash, &grounds).await.unwrap();
@@ -87,7 +84,7 @@ impl Stores {
     /// See [`steps::force_end`](super::steps::force_end).
     ///
     /// # Errors
-    /// `NotFound`, the store's own.
+    /// `NotFound`, the store's.
     pub async fn force_end(&self, run: RunId, ending: &RunEnding) -> Result<Run, PortError> {
         super::steps::force_end(&*self.runs, &*self.events, run, ending).await
     }
@@ -95,7 +92,7 @@ impl Stores {
     /// See [`steps::interrupt`](super::steps::interrupt).
     ///
     /// # Errors
-    /// The store's own.
+    /// The store's.
     pub async fn interrupt(
         &self,
         abandoned: AbandonedRuns,
@@ -109,7 +106,7 @@ impl Stores {
     }
 }
 
-/// The message of a run that was not there before.
+/// The message of a new run.
 #[track_caller]
 #[expect(clippy::panic, reason = "a broken contract ends the test")]
 fn new(saved: SavedRun) -> Message {
@@ -119,7 +116,7 @@ fn new(saved: SavedRun) -> Message {
     }
 }
 
-/// Makes all the calls at the same time, each on a task of its own; the answers in their order.
+/// Makes the calls concurrently, each in its own task. Results are in call order.
 async fn at_once<T: Send + 'static>(
     calls: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
@@ -141,14 +138,15 @@ fn assert_conflict<T: std::fmt::Debug>(answer: Result<T, PortError>, constraint:
     assert!(is_expected, "{error:?} instead of {constraint:?}");
 }
 
-/// Of competing calls, one is answered and the others meet the constraint; returns the winner's.
+/// Asserts that one of the competing calls succeeded and the others met the constraint. Returns the
+/// winner's result.
 #[track_caller]
 fn only_winner<T: std::fmt::Debug>(
     answers: Vec<Result<T, PortError>>,
     constraint: Constraint,
 ) -> T {
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    assert_eq!(won.len(), 1, "exactly one call wins");
+    assert_eq!(won.len(), 1, "exactly one call succeeds");
     lost.into_iter()
         .for_each(|answer| assert_conflict(answer, constraint));
     won.into_iter().next().unwrap().unwrap()

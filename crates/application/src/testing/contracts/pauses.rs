@@ -1,4 +1,4 @@
-//! What [`RunRepository`](crate::ports::RunRepository) promises of runs that are paused.
+//! Contract of [`RunRepository`](crate::ports::RunRepository): paused runs.
 
 use colloquy_domain::{
     CallExecutor, MessageKind, RequestedCall, Run, RunAction, RunEnding, RunEvent, RunEventKind,
@@ -14,8 +14,7 @@ use crate::ports::{
 use crate::testing::samples::{Samples, second};
 use crate::testing::steps::{RunStart, RunSteps as _};
 
-/// A run that says something, asks the service for one tool and the client for another, and pauses
-/// until second 60.
+/// A run with text, one service tool call and one client tool call, paused until second 60.
 async fn has_paused(stores: &Stores, make: &Samples) -> (RunStart, RunCommit) {
     let (_, start) = has_started(stores, make).await;
     let said = make.message_id();
@@ -72,7 +71,7 @@ async fn fold(stores: &Stores, run: &Run) -> RunState {
     RunState::of(events.iter().map(|event| &event.kind))
 }
 
-/// What takes the paused run up again, on another instance, with the client's result.
+/// The commit that resumes the run on another instance, with the client's result.
 async fn resumption(stores: &Stores, make: &Samples, run: &Run) -> RunCommit {
     let state = fold(stores, run).await;
     let open = state.calls().find(|call| call.result.is_none()).unwrap();
@@ -164,7 +163,7 @@ pub async fn a_resumed_run_goes_on_where_it_was(stores: &Stores) {
     let state = fold(stores, &resumed.run).await;
     assert_eq!(state.paused(), None);
     assert!(state.calls().all(|call| call.result.is_some()));
-    // What the pause has stored is not stored again.
+    // What the pause stored is not stored again.
     let ending = RunEnding::cancelled(second(70));
     let closing = state.ending(&resumed.run, &ending);
     assert_eq!(closing.messages.len(), 1);

@@ -1,4 +1,4 @@
-//! The contract of [`RunRepository`](crate::ports::RunRepository): how runs begin and end.
+//! Contract of [`RunRepository`](crate::ports::RunRepository): starts and ends.
 
 use colloquy_domain::{
     CacheHit, CachedRun, FinishReason, Message, MessageStatus, Run, RunError, RunErrorCode,
@@ -28,7 +28,7 @@ async fn messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
         .items
 }
 
-/// A thread and a run in progress in it.
+/// A thread with a run in progress.
 async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let start = make.start(&thread, make.instance(), make.question("Hello"));
@@ -36,7 +36,7 @@ async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     (thread, start)
 }
 
-/// What `end` makes of the run.
+/// The run as `end` leaves it.
 fn ended(run: &Run, end: &RunEnd) -> Run {
     Run {
         status: end.status,
@@ -119,7 +119,7 @@ pub async fn one_of_many_starts_in_a_thread_is_accepted(stores: &Stores) {
     }
 }
 
-/// Starts of one user, each in a thread of its own, of which so many may be in progress.
+/// Starts by one user in separate threads, with that limit of concurrent runs.
 async fn starts_of_one_user(
     stores: &Stores,
     make: &Samples,
@@ -157,7 +157,7 @@ pub async fn a_user_has_no_more_runs_in_progress_than_they_may(stores: &Stores) 
         .await
         .unwrap();
     assert_eq!(next, []);
-    // Others are not concerned.
+    // Other users are unaffected.
     has_started(stores, &make).await;
     let end = make.end(&starts[0], vec![]);
     stores.runs.finish(&end).await.unwrap();
@@ -224,7 +224,7 @@ pub async fn a_finish_stores_the_end_and_the_messages_in_their_order(stores: &St
     let make = Samples::new();
     let (thread, start) = has_started(stores, &make).await;
     let mut answers: Vec<_> = ["one", "two", "three"].map(|it| make.answer(it)).into();
-    // The order is the one given, whatever the ids and times say.
+    // Keeps the given order, whatever the ids and times.
     answers.reverse();
     answers[0].created_at = moment(999_999);
     answers[1].status = MessageStatus::Incomplete;

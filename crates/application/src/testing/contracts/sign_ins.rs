@@ -1,4 +1,4 @@
-//! The contract of [`SignInRepository`](crate::ports::SignInRepository).
+//! Contract of [`SignInRepository`](crate::ports::SignInRepository).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -24,7 +24,7 @@ async fn begin(stores: &Stores, attempt: &SignInAttempt) -> Admission {
     stores.sign_ins.begin(attempt, LIMITS).await.unwrap()
 }
 
-/// A wrong password that was looked at.
+/// A refused attempt.
 async fn is_wrong(stores: &Stores, attempt: &SignInAttempt) {
     assert_eq!(begin(stores, attempt).await, Admission::Admitted);
     stores.sign_ins.refuse(attempt).await.unwrap();
@@ -175,7 +175,7 @@ pub async fn an_attempt_that_is_withdrawn_counts_for_nothing(stores: &Stores) {
     for attempt in &begun[1..] {
         stores.sign_ins.withdraw(attempt).await.unwrap();
     }
-    // Its place is known no better than before.
+    // Its place does not become known.
     for n in 100..110 {
         is_wrong(stores, &attempt(&make, 1, n, second(2))).await;
     }

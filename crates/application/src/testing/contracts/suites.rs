@@ -1,6 +1,6 @@
-//! Which contracts a suite has, and how an adapter runs them.
+//! Contract suites as macros for adapters.
 
-/// Makes one test of each contract; the suites below are written with it.
+/// Generates one test per contract.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {
@@ -19,8 +19,7 @@ macro_rules! contract_tests {
     };
 }
 
-/// Tests of [`UserRepository`](crate::ports::UserRepository) over the `Stores` that the function
-/// makes.
+/// Tests a [`UserRepository`](crate::ports::UserRepository) over `Stores` from the given function.
 #[macro_export]
 macro_rules! user_contracts {
     ($stores:ident) => {
@@ -58,8 +57,8 @@ macro_rules! user_contracts {
     };
 }
 
-/// Tests of [`TokenRepository`](crate::ports::TokenRepository) over the `Stores` that the function
-/// makes.
+/// Tests a [`TokenRepository`](crate::ports::TokenRepository) over `Stores` from the given
+/// function.
 #[macro_export]
 macro_rules! token_contracts {
     ($stores:ident) => {
@@ -94,8 +93,8 @@ macro_rules! token_contracts {
     };
 }
 
-/// Tests of [`SignInRepository`](crate::ports::SignInRepository) over the `Stores` that the
-/// function makes.
+/// Tests a [`SignInRepository`](crate::ports::SignInRepository) over `Stores` from the given
+/// function.
 #[macro_export]
 macro_rules! sign_in_contracts {
     ($stores:ident) => {
@@ -113,8 +112,8 @@ macro_rules! sign_in_contracts {
     };
 }
 
-/// Tests of [`AssistantRepository`](crate::ports::AssistantRepository) over the `Stores` that the function
-/// makes.
+/// Tests a [`AssistantRepository`](crate::ports::AssistantRepository) over `Stores` from the given
+/// function.
 #[macro_export]
 macro_rules! assistant_contracts {
     ($stores:ident) => {
@@ -154,8 +153,8 @@ macro_rules! assistant_contracts {
     };
 }
 
-/// Tests of [`ThreadRepository`](crate::ports::ThreadRepository) over the `Stores` that the function
-/// makes.
+/// Tests a [`ThreadRepository`](crate::ports::ThreadRepository) over `Stores` from the given
+/// function.
 #[macro_export]
 macro_rules! thread_contracts {
     ($stores:ident) => {
@@ -177,8 +176,8 @@ macro_rules! thread_contracts {
     };
 }
 
-/// Tests of [`DeletionRepository`](crate::ports::DeletionRepository) over the `Stores` that the
-/// function makes.
+/// Tests a [`DeletionRepository`](crate::ports::DeletionRepository) over `Stores` from the given
+/// function.
 #[macro_export]
 macro_rules! deletion_contracts {
     ($stores:ident) => {
@@ -194,8 +193,8 @@ macro_rules! deletion_contracts {
     };
 }
 
-/// Tests of [`MessageRepository`](crate::ports::MessageRepository) over the `Stores` that the function
-/// makes.
+/// Tests a [`MessageRepository`](crate::ports::MessageRepository) over `Stores` from the given
+/// function.
 #[macro_export]
 macro_rules! message_contracts {
     ($stores:ident) => {
@@ -219,9 +218,8 @@ macro_rules! message_contracts {
     };
 }
 
-/// Tests of [`RunRepository`](crate::ports::RunRepository) and
-/// [`RunEventRepository`](crate::ports::RunEventRepository) over the `Stores` that the function
-/// makes.
+/// Tests a [`RunRepository`](crate::ports::RunRepository) and
+/// [`RunEventRepository`](crate::ports::RunEventRepository) over `Stores` from the given function.
 #[macro_export]
 macro_rules! run_contracts {
     ($stores:ident) => {
@@ -313,8 +311,7 @@ macro_rules! run_contracts {
     };
 }
 
-/// Tests of [`BlobStore`](crate::ports::BlobStore) over the `Arc<dyn BlobStore>` that the function
-/// makes.
+/// Tests a [`BlobStore`](crate::ports::BlobStore) from the given function.
 #[macro_export]
 macro_rules! blob_contracts {
     ($stores:ident) => {
@@ -334,8 +331,7 @@ macro_rules! blob_contracts {
     };
 }
 
-/// Tests of [`AvatarRenderer`](crate::ports::AvatarRenderer) over the renderer that the function
-/// makes.
+/// Tests an [`AvatarRenderer`](crate::ports::AvatarRenderer) from the given function.
 #[macro_export]
 macro_rules! renderer_contracts {
     ($renderer:ident) => {
@@ -350,7 +346,7 @@ macro_rules! renderer_contracts {
     };
 }
 
-/// Tests of [`AnswerCache`](crate::ports::AnswerCache) over the `Arc<dyn AnswerCache>` that the function makes.
+/// Tests an [`AnswerCache`](crate::ports::AnswerCache) from the given function.
 #[macro_export]
 macro_rules! answer_cache_contracts {
     ($stores:ident) => {
@@ -375,7 +371,7 @@ macro_rules! answer_cache_contracts {
     };
 }
 
-/// Tests of [`QuestionMatcher`](crate::ports::QuestionMatcher) over the `Arc<dyn QuestionMatcher>` that the function makes.
+/// Tests a [`QuestionMatcher`](crate::ports::QuestionMatcher) from the given function.
 #[macro_export]
 macro_rules! matcher_contracts {
     ($stores:ident) => {
@@ -388,7 +384,7 @@ macro_rules! matcher_contracts {
     };
 }
 
-/// Tests of [`Embedder`](crate::ports::Embedder) over the `Arc<dyn Embedder>` that the function makes.
+/// Tests an [`Embedder`](crate::ports::Embedder) from the given function.
 #[macro_export]
 macro_rules! embedder_contracts {
     ($stores:ident) => {

@@ -1,4 +1,4 @@
-//! The contract of [`ThreadRepository`](crate::ports::ThreadRepository).
+//! Contract of [`ThreadRepository`](crate::ports::ThreadRepository).
 
 use chrono::{DateTime, Utc};
 use colloquy_domain::{AssistantId, Thread, ThreadId, ThreadName, UserId};
@@ -97,7 +97,7 @@ pub async fn threads_are_listed_newest_first(stores: &Stores) {
     let make = Samples::new();
     let owner = has_owner(stores, &make, "ada").await;
     let mut threads: Vec<_> = (0..5).map(|_| make.thread(owner)).collect();
-    // Stored in another order than that of their ids.
+    // Not stored in id order.
     threads.rotate_left(2);
     for thread in &threads {
         stores.threads.add(thread).await.unwrap();
@@ -118,7 +118,7 @@ pub async fn the_order_of_activity_is_that_of_the_newest_messages(stores: &Store
     let make = Samples::new();
     let owner = has_owner(stores, &make, "ada").await;
     let mut threads = Vec::new();
-    // Also with times that differ in how many digits they need.
+    // Includes times of different precision.
     for microseconds in [
         500_000, 1_000_000, 999_999, 0, 1_000_000, 123_000, 1, 123_456,
     ] {
@@ -145,7 +145,7 @@ pub async fn the_order_of_activity_is_that_of_the_newest_messages(stores: &Store
     }
 }
 
-/// What the messages of a run have made of its thread's times.
+/// The thread's times after a run.
 async fn times(stores: &Stores, thread: &Thread) -> [DateTime<Utc>; 2] {
     let found = get(stores, thread.id).await.unwrap();
     assert_eq!(found.created_at, thread.created_at);
@@ -172,7 +172,7 @@ pub async fn a_message_moves_its_thread(stores: &Stores) {
         stores.runs.finish(&end).await.unwrap();
         assert_eq!(times(stores, &thread).await, [second(begun + 2); 2]);
 
-        // Neither a run without an answer nor a clock that is behind moves it back.
+        // Neither a run without an answer nor a clock behind moves it back.
         let late = at(1, make.question("Late"));
         let start = make.start(&thread, make.instance(), late);
         stores.starts(&start).await;
@@ -195,7 +195,7 @@ pub async fn a_start_names_a_thread_that_has_no_name(stores: &Stores) {
     let make = Samples::new();
     let owner = has_owner(stores, &make, "ada").await;
     let name = |text: &str| ThreadName::parse(text).unwrap();
-    // Also near the user's limit of runs, where a store may go another way.
+    // Also near the user's limit of runs, where a store may use another query.
     for max_per_user in [1_000, 10] {
         for (is_named, expected) in [(false, "Hello"), (true, "Plans")] {
             let thread = Thread {
@@ -271,8 +271,7 @@ pub async fn a_query_lists_exactly_what_it_describes(stores: &Stores) {
     }
 }
 
-/// The store's answer is what is left of all threads after asking of each whether it fits,
-/// whatever the pages by which it is read.
+/// Asserts that for every page size the store lists the threads that match one by one.
 async fn expect_list(stores: &Stores, query: &ThreadQuery, all: &[Thread]) {
     let fits = |thread: &&Thread| {
         query.scope.contains(thread)
@@ -301,7 +300,7 @@ async fn expect_list(stores: &Stores, query: &ThreadQuery, all: &[Thread]) {
     assert_eq!(seen, expected, "by pages: {query:?}");
 }
 
-/// The same order, behind that thread.
+/// The same order, after that thread.
 fn behind(order: ThreadOrder, last: Option<&Thread>) -> ThreadOrder {
     match order {
         ThreadOrder::Activity { .. } => ThreadOrder::Activity {
@@ -348,8 +347,8 @@ async fn expect_each_thread_once(
         let Some(last) = page.last() else { break };
         order = behind(order, Some(last));
         seen.extend(page.iter().map(|thread| thread.id));
-        assert!(seen.len() <= old.len(), "more than there were");
-        // A new one comes, and the one that the next page begins after goes.
+        assert!(seen.len() <= old.len(), "too many threads");
+        // A thread is added, and the one at the page boundary is deleted.
         stores.threads.add(&make.thread(owner)).await.unwrap();
         stores.threads.delete(last.id).await.unwrap();
     }

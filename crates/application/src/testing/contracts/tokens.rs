@@ -1,4 +1,4 @@
-//! The contract of [`TokenRepository`](crate::ports::TokenRepository).
+//! Contract of [`TokenRepository`](crate::ports::TokenRepository).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{AccessToken, TokenKind, TokenName, User, UserId};
@@ -12,7 +12,7 @@ use crate::testing::samples::{Samples, moment, password_hash, second, token_hash
 const LAG: TimeDelta = TimeDelta::seconds(5);
 const OPERATOR: Grounds = Grounds::Operator;
 
-/// All of the user's tokens of the kind.
+/// All of the user's tokens of that kind.
 async fn list(
     stores: &Stores,
     user: UserId,
@@ -35,7 +35,7 @@ async fn authenticate(
     stores.tokens.authenticate(hash, now).await.unwrap()
 }
 
-/// A user and their session, whose hash is all ones.
+/// A user and a session with an all-ones hash.
 async fn signed_in(stores: &Stores, make: &Samples) -> (User, AccessToken, TokenHash) {
     let user = stores.has_user(make, "ada@example.org").await;
     let token = make.token(user.id, TokenKind::Session);
@@ -181,7 +181,7 @@ pub async fn tokens_are_listed_by_user_and_kind_oldest_first(stores: &Stores) {
     let mut keys: Vec<_> = (0..4)
         .map(|_| make.token(ada.id, TokenKind::ApiKey))
         .collect();
-    // Stored in another order than that of their ids.
+    // Not stored in id order.
     keys.reverse();
     for (key, byte) in keys.iter().zip(10..) {
         stores

@@ -1,5 +1,5 @@
-//! What tools add to the contracts of [`RunEventRepository`](crate::ports::RunEventRepository) and
-//! [`RunRepository`](crate::ports::RunRepository).
+//! Contract of [`RunEventRepository`](crate::ports::RunEventRepository) and
+//! [`RunRepository`](crate::ports::RunRepository): tools.
 
 use colloquy_domain::{
     AnsweredCall, CallExecutor, ContentPart, FinishReason, Message, MessageId, MessageKind,
@@ -153,7 +153,7 @@ pub async fn a_deleted_result_leaves_nothing_in_its_request(stores: &Stores) {
     assert_eq!(log.len(), 3);
 }
 
-/// The model says something, calls two tools of which one answers, and says something more.
+/// Text, two tool calls of which one is answered, more text.
 async fn uses_tools(stores: &Stores, make: &Samples, start: &RunStart) -> [MessageId; 4] {
     let ids = [(); 4].map(|()| make.message_id());
     let [before, answered, open, after] = ids;

@@ -1,4 +1,4 @@
-//! The contract of [`UserRepository`](crate::ports::UserRepository).
+//! Contract of [`UserRepository`](crate::ports::UserRepository).
 
 use colloquy_domain::{AccessToken, Email, PersonName, Role, TokenKind, User, UserId};
 
@@ -20,7 +20,7 @@ fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
-/// Emails are equal when they differ in case; a store must keep them as written, too.
+/// Also compares the email's case, which `==` ignores.
 #[track_caller]
 fn assert_same(stored: &User, expected: &User) {
     assert_eq!(stored, expected);
@@ -115,7 +115,7 @@ pub async fn accounts_are_listed_oldest_first_in_pages(stores: &Stores) {
     let mut users: Vec<_> = ["c", "a", "e", "b", "d"]
         .map(|name| make.user(&format!("{name}@example.org")))
         .into();
-    // Stored in another order than that of their ids.
+    // Not stored in id order.
     users.rotate_left(2);
     for user in &users {
         stores.users.add(user, None).await.unwrap();

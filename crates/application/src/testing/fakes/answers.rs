@@ -1,4 +1,4 @@
-//! An in-memory answer cache and an embedder.
+//! In-memory answer cache and embedder.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::ports::{
     PortError, SimilarAnswer,
 };
 
-/// Answers in a list.
+/// An answer cache in a list.
 #[derive(Default)]
 pub struct MemoryAnswers {
     entries: Mutex<Vec<Entry>>,
@@ -30,13 +30,13 @@ impl MemoryAnswers {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many answers are kept.
+    /// Number of answers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries().len()
     }
 
-    /// Whether none is kept.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -121,8 +121,7 @@ fn cosine(one: &Embedding, other: &Embedding) -> Option<f32> {
     (one.len() == other.len()).then(|| pairs.map(|(a, b)| a * b).sum())
 }
 
-/// Vectors by the letters of a text, unless a test says which: similar for texts that share most
-/// of their letters.
+/// Embeds texts by their letters unless given a vector: texts that share most letters are similar.
 #[derive(Default)]
 pub struct LetterEmbedder {
     given: Mutex<BTreeMap<String, Embedding>>,
@@ -130,35 +129,35 @@ pub struct LetterEmbedder {
     calls: AtomicUsize,
 }
 
-/// How an embedder answers.
+/// How an embedder behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mood {
-    /// At once.
+    /// Answers at once.
     #[default]
     Well,
-    /// With an error.
+    /// Returns an error.
     Failing,
-    /// Not at all.
+    /// Never answers.
     Hanging,
 }
 
 impl LetterEmbedder {
-    /// Gives the text this vector from now on.
+    /// Sets the text's vector.
     ///
     /// # Panics
-    /// When the numbers are no vector.
+    /// If the numbers are not a valid vector.
     pub fn give(&self, text: &str, numbers: &[f32]) {
         let vector = Embedding::new(numbers.to_vec()).unwrap();
         let mut given = self.given.lock().unwrap();
         given.insert(text.to_owned(), vector);
     }
 
-    /// Sets how it answers from now on.
+    /// Sets the behaviour.
     pub fn set_mood(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 
-    /// How often it was asked.
+    /// Number of calls so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)

@@ -1,4 +1,4 @@
-//! The assistants of the in-memory store.
+//! In-memory assistants.
 
 use std::sync::Arc;
 

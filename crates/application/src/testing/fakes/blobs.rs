@@ -1,4 +1,4 @@
-//! An in-memory blob store.
+//! In-memory blob store.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Deletions of the in-memory store.
+//! In-memory deletions.
 
 use async_trait::async_trait;
 

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::{AvatarRenderer, ImageError, MAX_IMAGE_BYTES, RenderedAvatar};
 
-/// Looks at the first bytes of a file and no further, and renders a line of text.
+/// Checks a file's signature only, and renders a line of text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PretendedAvatars;
 

@@ -1,13 +1,13 @@
-//! A question matcher that knows given paraphrases.
+//! A question matcher with given paraphrases.
 
 use crate::ports::QuestionMatcher;
 
-/// Groups of questions that ask the same; any other asks the same as itself only.
+/// Groups of questions that ask the same. Any other matches only itself.
 #[derive(Debug, Clone, Default)]
 pub struct KnownParaphrases(Vec<Vec<String>>);
 
 impl KnownParaphrases {
-    /// Knows these groups, each question in its normal form.
+    /// Takes groups of normalised questions.
     #[must_use]
     pub fn new<const N: usize>(groups: [&[&str]; N]) -> Self {
         let owned = |group: &[&str]| group.iter().map(|text| (*text).to_owned()).collect();

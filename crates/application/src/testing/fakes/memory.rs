@@ -32,7 +32,7 @@ struct State {
     is_mute: bool,
 }
 
-/// Everything that is stored; a method that holds the lock on it is atomic.
+/// The stored records. A method is atomic while it holds their lock.
 #[derive(Default)]
 pub(super) struct Records {
     pub(super) users: BTreeMap<UserId, StoredUser>,
@@ -60,7 +60,7 @@ pub(super) struct StoredToken {
 
 pub(super) struct StoredThread {
     pub(super) thread: Thread,
-    /// Of all messages ever accepted, so that a deleted one's position is not used again.
+    /// Counts deleted messages too: positions are not reused.
     pub(super) last_position: u64,
 }
 
@@ -84,7 +84,7 @@ impl Memory {
         Self::default()
     }
 
-    /// Every repository port over this store.
+    /// All repository ports.
     #[must_use]
     pub fn stores(&self) -> Stores {
         let store = Arc::new(self.clone());
@@ -101,8 +101,8 @@ impl Memory {
         }
     }
 
-    /// All that the use cases need: this store, that model, the other fakes, no embedder and no matcher, and the
-    /// machine's own clock, ids and secrets.
+    /// Ports over this store and that model: the other fakes, no embedder or matcher, and the
+    /// system's clock, ids and secrets.
     #[must_use]
     pub fn ports(&self, model: Arc<dyn ChatModel>) -> Ports {
         Ports::builder(self.stores(), model)
@@ -111,27 +111,26 @@ impl Memory {
             .build()
     }
 
-    /// Gives the account the key that its email had before keys were prepared, as the migration of
-    /// accounts leaves it where another account has the new key.
+    /// Gives the account its email's key from before keys were prepared, as the migration does if
+    /// another account has the new key.
     pub fn use_former_email_key(&self, user: UserId) {
         if let Some(stored) = self.state().records.users.get_mut(&user) {
             stored.email_key = stored.user.email.former_key();
         }
     }
 
-    /// Takes the store away, or gives it back with all that it held: while it is down, every
-    /// method answers `Unavailable`.
+    /// Takes the store down or up again. While down, every method returns `Unavailable`.
     pub fn set_down(&self, is_down: bool) {
         self.state().is_down = is_down;
     }
 
-    /// Loses the store's answers, or lets them through again: while it is mute, every method
-    /// does its step and its caller is told `Unavailable`.
+    /// Drops the store's responses or stops dropping them. Meanwhile methods take effect but return
+    /// `Unavailable`.
     pub fn set_mute(&self, is_mute: bool) {
         self.state().is_mute = is_mute;
     }
 
-    /// Does one atomic step on the records.
+    /// Runs one atomic step on the records.
     pub(super) fn with<T>(
         &self,
         step: impl FnOnce(&mut Records) -> Result<T, PortError>,
@@ -142,7 +141,7 @@ impl Memory {
         }
         let result = step(&mut state.records);
         if state.is_mute {
-            return Err(PortError::unavailable("the answer is lost"));
+            return Err(PortError::unavailable("the response was lost"));
         }
         result
     }
@@ -163,7 +162,7 @@ impl HealthCheck for Memory {
     }
 }
 
-/// Cuts a page out of a whole list.
+/// Cuts a page out of a list.
 pub(super) fn page_of<'a, T: Clone + 'a>(
     all: impl ExactSizeIterator<Item = &'a T>,
     page: OffsetPage,

@@ -1,4 +1,4 @@
-//! Messages in memory.
+//! In-memory messages.
 
 use async_trait::async_trait;
 use colloquy_domain::{Message, MessageId, MessageKind, RunEvent, RunEventKind, RunId, ThreadId};
@@ -119,7 +119,7 @@ fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
     log.retain(|event| !is_about(&event.kind, id));
 }
 
-/// Whether an event carries something of that message.
+/// Whether the event contains parts of that message.
 fn is_about(event: &RunEventKind, id: MessageId) -> bool {
     match event {
         RunEventKind::Started { message, .. } | RunEventKind::MessageCompleted { message } => {
@@ -134,7 +134,7 @@ fn is_about(event: &RunEventKind, id: MessageId) -> bool {
     }
 }
 
-/// How many of the first messages have at most that many bytes of text together.
+/// How many of the first messages fit into that many bytes of text.
 fn count_within<'a>(max_bytes: u64, messages: impl Iterator<Item = &'a Message>) -> usize {
     let mut total = 0;
     let within = messages.take_while(|message| {
@@ -145,7 +145,7 @@ fn count_within<'a>(max_bytes: u64, messages: impl Iterator<Item = &'a Message>)
 }
 
 impl Records {
-    /// A thread's messages in order of position.
+    /// A thread's messages, by position.
     fn messages_of(&self, thread: ThreadId) -> impl DoubleEndedIterator<Item = &Message> + Clone {
         let positions = (thread, 0)..=(thread, u64::MAX);
         self.messages.range(positions).map(|(_, message)| message)

@@ -1,4 +1,4 @@
-//! In-memory stand-ins for the ports.
+//! In-memory fakes of the ports.
 
 mod answers;
 mod assistants;

@@ -15,8 +15,8 @@ use crate::ports::{
     ChatEnd, ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind,
 };
 
-/// A model that says what it was told to say, one script per request, and remembers what it was
-/// asked. Without a script left it refuses, unless it was told what to do then.
+/// Plays one script per request and records the requests. Without a script left, it refuses or
+/// plays the fallback.
 pub struct ScriptedModel {
     scripts: Mutex<VecDeque<Script>>,
     otherwise: OnceLock<Otherwise>,
@@ -29,7 +29,7 @@ impl ScriptedModel {
     /// The one provider that this model does not know.
     pub const UNKNOWN_PROVIDER: &str = "unknown";
 
-    /// A model that plays these scripts in their order.
+    /// Plays these scripts in order.
     #[must_use]
     pub fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl ScriptedModel {
         }
     }
 
-    /// Adds a script behind the others.
+    /// Appends a script.
     pub fn add(&self, script: Script) {
         self.scripts
             .lock()
@@ -47,21 +47,21 @@ impl ScriptedModel {
             .push_back(script);
     }
 
-    /// Says what it does with every request once no script is left; the first time counts.
+    /// Sets the fallback; only the first call counts.
     pub fn otherwise(&self, play: impl Fn(&ChatRequest) -> Script + Send + Sync + 'static) {
         let _ = self.otherwise.set(Box::new(play));
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     #[must_use]
     pub fn requests(&self) -> Vec<ChatRequest> {
         self.requests.borrow().clone()
     }
 
-    /// Waits until it was asked so often in all.
+    /// Waits for that many requests in total.
     pub async fn asked(&self, times: usize) {
         let mut requests = self.requests.subscribe();
-        // It fails only when the sender is gone, and that is `self`.
+        // Fails only without the sender, which `self` holds.
         let _ = requests.wait_for(|all| all.len() >= times).await;
     }
 }
@@ -90,7 +90,7 @@ impl ChatModel for ScriptedModel {
     }
 }
 
-/// What a model does with one request.
+/// A model's behaviour for one request.
 #[derive(Debug, Default)]
 pub struct Script {
     refusal: Option<ModelError>,
@@ -106,19 +106,19 @@ enum Step {
 }
 
 impl Script {
-    /// A script to which steps are added; as it stands, an answer cut before it began.
+    /// An empty script: the answer breaks off before it begins.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A whole answer in one piece.
+    /// A complete answer in one piece.
     #[must_use]
     pub fn answer(text: &str) -> Self {
         Self::new().text(text).end(FinishReason::Stop)
     }
 
-    /// Does not begin an answer.
+    /// Fails before an answer begins.
     #[must_use]
     pub fn refusal(error: impl Into<ModelError>) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Script {
         }
     }
 
-    /// Says some more text.
+    /// Sends text.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.then(Step::Yield(Ok(ChatEvent::Text(text.to_owned()))))
@@ -144,7 +144,7 @@ impl Script {
         }))))
     }
 
-    /// Gives a sign of life.
+    /// Sends a keep-alive.
     #[must_use]
     pub fn progress(self) -> Self {
         self.then(Step::Yield(Ok(ChatEvent::Progress)))
@@ -162,19 +162,19 @@ impl Script {
         self.then(Step::Sleep(length))
     }
 
-    /// Is silent for ever.
+    /// Never answers.
     #[must_use]
     pub fn hang(self) -> Self {
         self.then(Step::Hang)
     }
 
-    /// Ends the answer; nothing is counted.
+    /// Ends the answer without usage.
     #[must_use]
     pub fn end(self, finish_reason: FinishReason) -> Self {
         self.end_with(finish_reason, None)
     }
 
-    /// Ends the answer with what the provider counted.
+    /// Ends the answer with that usage.
     #[must_use]
     pub fn end_with(self, finish_reason: FinishReason, usage: Option<Usage>) -> Self {
         self.then(Step::Yield(Ok(ChatEvent::End(ChatEnd {
@@ -214,7 +214,7 @@ impl Step {
     }
 }
 
-/// Holds up whoever waits for it until the test opens it. Clones are the same gate.
+/// Blocks waiters until the test opens it. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     is_open: watch::Sender<bool>,
@@ -234,7 +234,7 @@ impl Gate {
 
     /// Waits until it is open.
     pub async fn opened(&self) {
-        // It fails only when the sender is gone, and that is `self`.
+        // Fails only without the sender, which `self` holds.
         let _ = self.is_open.subscribe().wait_for(|is_open| *is_open).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Runs in memory.
+//! In-memory runs.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -98,7 +98,7 @@ impl RunRepository for Memory {
     }
 }
 
-/// How many bytes of text a page of a log has at the most, unless its first event has more.
+/// Maximum bytes of text in a page of a log, unless its first event is larger.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 #[async_trait]
@@ -143,21 +143,21 @@ impl StoredRun {
         self.run.status.is_active().then_some(active)
     }
 
-    /// Adds those of the events to the log that it does not have.
+    /// Appends the events that the log lacks.
     fn add(&mut self, events: &[RunEvent]) {
         let last = self.log.last().map_or(0, |event| event.number);
         let new = events.iter().filter(|event| event.number > last);
         self.log.extend(new.cloned());
     }
 
-    /// The first event goes when its message is deleted; it was there.
+    /// Deleting its message removes the first event, but its number stays used.
     fn last_number(&self) -> u64 {
         self.log.last().map_or(1, |event| event.number)
     }
 }
 
 impl Records {
-    /// Whether the commit's expectation holds; the run that the same request has started before.
+    /// Checks the commit's expectation. Returns the run already started by the same request.
     fn check(&self, commit: &RunCommit) -> Result<Option<Run>, PortError> {
         let id = commit.run.id;
         match &commit.expected {
@@ -207,7 +207,7 @@ impl Records {
         Ok(())
     }
 
-    /// The run that the same request has started before.
+    /// The run already started by the same request.
     fn known(&self, run: &Run, asked: Option<&Idempotency>) -> Result<Option<Run>, PortError> {
         let (Some(user), Some(asked)) = (run.user_id, asked) else {
             return Ok(None);
@@ -224,7 +224,7 @@ impl Records {
         }
     }
 
-    /// How many runs in progress the user of this one has.
+    /// Number of the user's runs in progress.
     fn active_runs_of_user(&self, run: &Run) -> usize {
         let Some(user) = run.user_id else { return 0 };
         let runs = self.runs.values();
@@ -262,7 +262,7 @@ impl Records {
     }
 }
 
-/// The event with its message as it stands in the thread.
+/// The event with its message as stored in the thread.
 fn as_stored(event: &RunEvent, messages: &[Message]) -> RunEvent {
     let mut event = event.clone();
     let placed = |id: MessageId| messages.iter().find(|it| it.id == id).cloned();

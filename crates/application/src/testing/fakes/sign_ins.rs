@@ -1,4 +1,4 @@
-//! Sign-in attempts of the in-memory store.
+//! In-memory sign-in attempts.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! Deterministic clock, IDs and secrets.
+//! Deterministic clock, ids and secrets.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -7,14 +7,14 @@ use uuid::{Builder, Uuid};
 
 use crate::ports::{BoxError, Clock, IdGenerator, SecretGenerator};
 
-/// A clock that stands still until it is moved.
+/// A clock that only moves when told to.
 #[derive(Debug)]
 pub struct ManualClock {
     microseconds: AtomicI64,
 }
 
 impl ManualClock {
-    /// A clock that shows `now`, cut to whole microseconds.
+    /// A clock at `now`, truncated to whole microseconds.
     #[must_use]
     pub const fn at(now: DateTime<Utc>) -> Self {
         Self {
@@ -22,20 +22,20 @@ impl ManualClock {
         }
     }
 
-    /// Sets the clock, also back.
+    /// Sets the clock, also backwards.
     pub fn set(&self, now: DateTime<Utc>) {
         self.microseconds
             .store(now.timestamp_micros(), Ordering::SeqCst);
     }
 
-    /// Moves the clock on, or back by a negative step.
+    /// Moves the clock; backwards by a negative step.
     pub fn advance(&self, step: TimeDelta) {
         self.set(self.now() + step);
     }
 }
 
 impl Default for ManualClock {
-    /// The first moment of 2026.
+    /// The start of 2026.
     fn default() -> Self {
         Self::at(crate::testing::samples::moment(0))
     }
@@ -48,14 +48,14 @@ impl Clock for ManualClock {
     }
 }
 
-/// Ids of the form of UUIDs of version 7, one a millisecond, the same in every test run.
+/// Ids in the form of `UUIDv7`, one per millisecond, the same in every test run.
 #[derive(Debug)]
 pub struct SequentialIds {
     milliseconds: AtomicU64,
 }
 
 impl SequentialIds {
-    /// Ids whose time part begins at `first`; generators that begin far apart never meet.
+    /// Ids from the time `first`. Generators that begin far apart never collide.
     #[must_use]
     pub fn beginning_at(first: DateTime<Utc>) -> Self {
         let first = u64::try_from(first.timestamp_millis()).unwrap_or(0);
@@ -66,7 +66,7 @@ impl SequentialIds {
 }
 
 impl Default for SequentialIds {
-    /// Begins with the first moment of 2026.
+    /// From the start of 2026.
     fn default() -> Self {
         Self::beginning_at(crate::testing::samples::moment(0))
     }
@@ -79,7 +79,7 @@ impl IdGenerator for SequentialIds {
     }
 }
 
-/// "Secrets" that count up: the first is all zeros but for a last byte of 1.
+/// "Secrets" that count up from 1, big-endian.
 #[derive(Debug, Default)]
 pub struct CountingSecrets {
     given_out: AtomicU64,

@@ -1,4 +1,4 @@
-//! Threads in memory.
+//! In-memory threads.
 
 use std::cmp::Reverse;
 

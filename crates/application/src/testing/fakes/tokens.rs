@@ -1,4 +1,4 @@
-//! Tokens of the in-memory store.
+//! In-memory tokens.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Users of the in-memory store.
+//! In-memory users.
 
 use async_trait::async_trait;
 use colloquy_domain::{AccessToken, Email, Role, TokenKind, User, UserId};
@@ -130,7 +130,7 @@ impl Records {
         Ok(())
     }
 
-    /// Fails if the account is an active administrator, and no other one can sign in.
+    /// Fails if the account is the only active administrator who can sign in.
     fn check_another_administrator(&self, id: UserId) -> Result<(), PortError> {
         let administrates =
             |stored: &StoredUser| stored.user.role == Role::Admin && stored.user.is_active;
