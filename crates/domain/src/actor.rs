@@ -1,4 +1,4 @@
-//! The caller of a request: a guest or a signed-in user.
+//! The caller of a request.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl Actor {
         }
     }
 
-    /// The signed-in user's ID, if any.
+    /// The signed-in user's id, if any.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         self.user().map(|user| user.id)

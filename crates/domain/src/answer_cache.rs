@@ -1,4 +1,4 @@
-//! Answer-cache settings of an assistant, and how a cached answer is recorded on a run.
+//! Answer-cache settings of an assistant, and the record of a cached answer on a run.
 
 use std::num::NonZeroU32;
 
@@ -17,12 +17,12 @@ pub struct AnswerCaching {
     pub lifetime: AnswerLifetime,
     /// Who shares cached answers.
     pub scope: CacheScope,
-    /// Incremented by each purge; entries of earlier generations are never served.
+    /// Incremented by each purge; earlier entries are never served.
     pub generation: u64,
 }
 
 impl Default for AnswerCaching {
-    /// Disabled; once enabled: threshold 0.90, one hour, scope `auto`.
+    /// Disabled; otherwise threshold 0.90, one hour, scope `auto`.
     fn default() -> Self {
         Self {
             is_on: false,
@@ -51,7 +51,7 @@ pub struct AnswerLifetime(NonZeroU32);
 impl AnswerLifetime {
     /// One hour.
     pub const DEFAULT: Self = Self(NonZeroU32::MIN.saturating_add(3599));
-    /// Maximum, in seconds (about 68 years).
+    /// Maximum, about 68 years.
     pub const MAX: u32 = 2_147_483_647;
 
     /// Accepts 1 to [`MAX`](Self::MAX).
@@ -68,7 +68,7 @@ impl AnswerLifetime {
         }
     }
 
-    /// The number of seconds.
+    /// The lifetime in seconds.
     #[must_use]
     pub const fn as_seconds(self) -> u32 {
         self.0.get()
@@ -78,7 +78,7 @@ impl AnswerLifetime {
 named! {
     /// Who shares an assistant's cached answers.
     CacheScope {
-        /// Everyone if the assistant is public; per user if it is private.
+        /// Everyone if the assistant is public, otherwise per user.
         Auto = "auto",
         /// Per user.
         User = "user",
@@ -108,17 +108,16 @@ pub struct CachedRun {
     pub age_seconds: u64,
 }
 
-/// Cosine similarity from 0 to 1, stored as ten-thousandths so that every database keeps it
-/// exactly.
+/// Cosine similarity from 0 to 1. Stored as ten-thousandths, which every database keeps exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Similarity(u16);
 
 impl Similarity {
     const ONE: u16 = 10_000;
-    /// Similarity of a question to itself.
+    /// Of identical questions.
     pub const SAME: Self = Self(Self::ONE);
 
-    /// Rounds to the nearest ten-thousandth and clamps to 0..=1; NaN becomes 0.
+    /// Rounds to ten-thousandths and clamps to 0..=1; NaN becomes 0.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -129,7 +128,7 @@ impl Similarity {
         Self((cosine.clamp(0.0, 1.0) * f64::from(Self::ONE)).round() as u16)
     }
 
-    /// Builds a similarity from ten-thousandths.
+    /// From ten-thousandths.
     ///
     /// # Errors
     /// `out_of_range`.
@@ -140,13 +139,13 @@ impl Similarity {
         }
     }
 
-    /// The value in ten-thousandths.
+    /// In ten-thousandths.
     #[must_use]
     pub const fn as_ten_thousandths(self) -> u16 {
         self.0
     }
 
-    /// The value from 0 to 1.
+    /// From 0 to 1.
     #[must_use]
     pub fn get(self) -> f64 {
         f64::from(self.0) / f64::from(Self::ONE)

@@ -1,4 +1,4 @@
-//! Assistants: what administrators define and users talk to.
+//! Assistants.
 
 use std::fmt;
 
@@ -13,39 +13,39 @@ use crate::{
 /// An assistant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assistant {
-    /// ID.
+    /// Id.
     pub id: AssistantId,
-    /// Unique readable name for URLs.
+    /// Unique name in URLs.
     pub slug: Slug,
     /// Display name.
     pub name: AssistantName,
-    /// Display description.
+    /// Description.
     pub description: Option<Description>,
-    /// System instructions; visible to administrators only.
+    /// System prompt; visible to administrators only.
     pub instructions: Instructions,
-    /// The model that answers.
+    /// Model.
     pub model: ModelName,
     /// Generation settings.
     pub configuration: Configuration,
     /// Tools offered to the model.
     pub tools: Vec<ToolRef>,
-    /// Maximum number of tool calls executed at once.
+    /// Maximum number of concurrent tool calls.
     pub tool_max_concurrency: ToolConcurrency,
     /// Maximum rounds of tool calls per run.
     pub max_tool_rounds: ToolRounds,
     /// Limits per run.
     pub budget: RunBudget,
-    /// Schema that answers must match, if they are structured.
+    /// JSON Schema of structured answers.
     pub output_schema: Option<OutputSchema>,
-    /// If set, only signed-in users can see and run it.
+    /// Private: only signed-in users see and run it.
     pub user_authentication: bool,
     /// Answer-cache settings.
     pub caching: AnswerCaching,
-    /// Disabled assistants are visible to administrators only.
+    /// If disabled, only administrators see it.
     pub is_enabled: bool,
     /// Avatar.
     pub avatar: Avatar,
-    /// Write counter, starting at 1; updates name the revision they were made from.
+    /// Starts at 1 and grows with each write, for optimistic locking.
     pub revision: u32,
     /// Creation time.
     pub created_at: DateTime<Utc>,
@@ -54,7 +54,7 @@ pub struct Assistant {
 }
 
 impl Assistant {
-    /// A public, enabled assistant with the default of every other field.
+    /// A public, enabled assistant with defaults.
     #[must_use]
     pub fn new(
         id: AssistantId,
@@ -87,8 +87,7 @@ impl Assistant {
     }
 }
 
-/// Limits for one run, including the assistants it calls as tools. The service's own limits apply
-/// where a limit is unset or higher.
+/// Limits of a run, including assistants called as tools. The service's limits apply where lower.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunBudget {
     /// Model calls, including retries.
@@ -104,7 +103,7 @@ text_types! {
     AssistantName: max 255, blank Refused;
     /// Description of an assistant.
     Description: max 1_000, blank Allowed;
-    /// System instructions of an assistant.
+    /// System prompt of an assistant.
     Instructions: max 100_000, blank Allowed;
 }
 
@@ -115,7 +114,7 @@ impl Default for Instructions {
     }
 }
 
-/// Assistant ID or slug, as it appears in a URL.
+/// Assistant ID or slug.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AssistantRef {
     /// By ID.
@@ -125,7 +124,7 @@ pub enum AssistantRef {
 }
 
 impl AssistantRef {
-    /// Parses an ID or a slug; `None` if the text is neither.
+    /// Parses an id or slug; `None` if it is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse()

@@ -1,10 +1,10 @@
-//! Avatars: an image, or initials on a background colour.
+//! Avatars.
 
 use std::fmt;
 
 use crate::{AvatarId, Color, Violation};
 
-/// An assistant's avatar. Without an image, clients show initials on the background.
+/// An assistant's avatar: an image, or initials on a background colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Avatar {
     /// The uploaded image.
@@ -13,15 +13,15 @@ pub struct Avatar {
     pub background: Color,
     /// Explicit text colour; see [`Avatar::text_color`].
     pub text: Option<Color>,
-    /// Which part of the image stays visible when it is cropped.
+    /// The part that stays visible when cropped.
     pub vertical_position: VerticalPosition,
 }
 
 impl Avatar {
-    /// Default background, light grey.
+    /// Light grey.
     pub const DEFAULT_BACKGROUND: &str = "#e0e0e0";
 
-    /// The explicit text colour, or the more readable one for the background.
+    /// The explicit text colour, or the more readable one on the background.
     #[must_use]
     pub fn text_color(&self) -> Color {
         let chosen = self.text.clone();
@@ -30,7 +30,7 @@ impl Avatar {
 }
 
 impl Default for Avatar {
-    /// No image, light grey background, derived text colour, vertically centred.
+    /// No image, light grey background, derived text colour, centred.
     fn default() -> Self {
         Self {
             image: None,
@@ -41,18 +41,18 @@ impl Default for Avatar {
     }
 }
 
-/// Reference to an avatar image; the bytes are in the blob store.
+/// Refers to an image in the blob store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvatarImage {
-    /// ID of this upload, so that uploads never share a blob key.
+    /// Distinct per upload, so that uploads never share a blob key.
     pub id: AvatarId,
-    /// Encoding of the stored bytes.
+    /// Encoding.
     pub kind: AvatarKind,
-    /// Hash of the stored bytes.
+    /// Hash of the bytes.
     pub hash: ContentHash,
 }
 
-/// Encoding of a stored image.
+/// Encoding of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AvatarKind {
     /// PNG.
@@ -64,10 +64,10 @@ pub enum AvatarKind {
 }
 
 impl AvatarKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: &[Self] = &[Self::Png, Self::Jpeg, Self::WebP];
 
-    /// The name in storage.
+    /// Name in storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ impl AvatarKind {
         }
     }
 
-    /// The media type.
+    /// Media type.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl AvatarKind {
     }
 }
 
-/// A SHA-256 hash; displays as 64 hexadecimal digits.
+/// A SHA-256 hash; displayed as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 32]);
 
@@ -110,7 +110,7 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-/// Vertical anchor of a cropped image, in percent of its height: 0 is the top, 100 the bottom.
+/// Vertical anchor of a cropped image, in percent: 0 is the top, 100 the bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VerticalPosition(u8);
 

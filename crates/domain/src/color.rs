@@ -1,12 +1,11 @@
-//! CSS colours and readable text on them.
+//! CSS colours, and readable text on them.
 
 use std::fmt;
 
 use crate::Violation;
 use crate::color_names::NAMED;
 
-/// An opaque CSS colour: `#rgb`, `#rrggbb` or a CSS colour name, case-insensitive. Keeps the text
-/// as given.
+/// An opaque CSS colour: `#rgb`, `#rrggbb` or a name, case-insensitive. Keeps the original text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Color {
     written: String,
@@ -34,7 +33,7 @@ impl Color {
         Ok(Self { written, rgb })
     }
 
-    /// A colour whose text and RGB value the caller already knows.
+    /// From text and its known RGB value.
     pub(crate) fn opaque(written: &str, rgb: [u8; 3]) -> Self {
         Self {
             written: written.to_owned(),
@@ -42,7 +41,7 @@ impl Color {
         }
     }
 
-    /// The text as given.
+    /// The original text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.written
@@ -54,8 +53,7 @@ impl Color {
         self.rgb
     }
 
-    /// `#000000` or `#ffffff`, whichever has the higher WCAG 2 contrast ratio on this colour; black
-    /// on a tie.
+    /// Black or white, whichever has the higher WCAG 2 contrast ratio; black on a tie.
     #[must_use]
     pub fn readable_text(&self) -> Self {
         let luminance = self.luminance();
@@ -68,14 +66,14 @@ impl Color {
         }
     }
 
-    /// Relative luminance from 0 (black) to 1 (white), with the sRGB weights.
+    /// Relative luminance from 0 to 1, with sRGB weights.
     fn luminance(&self) -> f64 {
         let [red, green, blue] = self.rgb.map(linear);
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 }
 
-/// Removes the sRGB transfer curve from a channel.
+/// Decodes sRGB gamma.
 fn linear(channel: u8) -> f64 {
     let share = f64::from(channel) / 255.0;
     if share <= 0.04045 {
@@ -173,8 +171,8 @@ mod tests {
 
     #[test]
     fn text_has_the_higher_contrast() {
-        // #757575 is the lightest grey on which white wins: the contrast ratios are 4.61 to 4.56
-        // for #757575 and 4.54 to 4.62 for #767676.
+        // #757575 is the lightest grey on which white has the higher contrast: 4.61 to 4.56; for
+        // #767676 it is 4.54 to 4.62.
         for (background, text) in [
             ("#000", "#ffffff"),
             ("#fff", "#000000"),

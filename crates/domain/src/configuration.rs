@@ -1,4 +1,4 @@
-//! Generation settings of an assistant, and the types of its limits.
+//! Generation settings of an assistant, and numeric limits.
 
 use std::num::NonZeroU32;
 
@@ -6,8 +6,8 @@ use crate::Violation;
 use crate::decimal::decimal_types;
 use crate::text::text_types;
 
-/// Generation settings. Unset values are left to the provider; unset history limits mean the
-/// service's own maximum.
+/// Generation settings. Unset values are left to the provider; unset history limits to the
+/// service's maximum.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
     /// Sampling temperature.
@@ -20,9 +20,9 @@ pub struct Configuration {
     pub frequency_penalty: Option<FrequencyPenalty>,
     /// Maximum answer length, in tokens.
     pub max_output_tokens: Option<TokenLimit>,
-    /// Maximum number of messages sent to the model, including the new one.
+    /// Maximum messages sent to the model, including the new one.
     pub history_max_messages: Option<HistoryLimit>,
-    /// Approximate maximum of history tokens sent, including the new message.
+    /// Approximate maximum tokens of history, including the new message.
     pub history_max_tokens: Option<TokenLimit>,
     /// Labels for filtering logs.
     pub tags: Option<Vec<Tag>>,
@@ -84,19 +84,19 @@ macro_rules! limit_types {
 }
 
 limit_types! {
-    /// A number of tokens. The maximum exceeds every current context window.
+    /// A number of tokens. The maximum exceeds all current context windows.
     TokenLimit: max 1_000_000;
     /// A number of messages.
     HistoryLimit: max 1_000;
     /// A number of concurrent tool calls.
     ToolConcurrency: max 16;
-    /// A number of rounds of tool calls before the model must answer.
+    /// Rounds of tool calls before the model must answer.
     ToolRounds: max 50;
-    /// A number of model calls per run.
+    /// Model calls per run.
     ModelCallLimit: max 10_000;
-    /// A number of tool calls per run.
+    /// Tool calls per run.
     ToolCallLimit: max 10_000;
-    /// A number of tokens per run.
+    /// Tokens per run.
     RunTokenLimit: max 1_000_000_000;
 }
 

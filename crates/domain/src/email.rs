@@ -1,4 +1,4 @@
-//! Email addresses and the key that makes them unique.
+//! Email addresses and their uniqueness keys.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::Violation;
 
-/// An email address as its owner wrote it. Addresses that differ only in case, Unicode composition
-/// or width belong to the same account: compare and store uniqueness by [`Email::key`].
+/// An email address as entered. Addresses that differ only in case, Unicode composition or width
+/// are equal: compare by [`Email::key`].
 #[derive(Debug, Clone)]
 pub struct Email {
     written: String,
@@ -18,8 +18,8 @@ impl Email {
     /// Maximum length in characters (RFC 5321, 4.5.3.1.3, without the angle brackets).
     pub const MAX_CHARS: usize = 254;
 
-    /// Checks for `local@domain` with both parts present and no whitespace or control characters;
-    /// surrounding spaces are trimmed. Does not check that mail can be delivered.
+    /// Requires `local@domain` without white space or control characters; trims surrounding spaces.
+    /// Does not check deliverability.
     ///
     /// # Errors
     /// `invalid_format` or `too_long`.
@@ -41,7 +41,7 @@ impl Email {
         Ok(Self { written, key })
     }
 
-    /// The address as written.
+    /// The address as entered.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.written
@@ -53,16 +53,16 @@ impl Email {
         &self.key
     }
 
-    /// The uniqueness key of earlier versions: the address in lower case. Accounts whose current
-    /// key was already taken when the keys changed still have this one.
+    /// The key of earlier versions: the address in lower case. Accounts keep it if their new key
+    /// was taken during the migration.
     #[must_use]
     pub fn former_key(&self) -> String {
         self.written.to_lowercase()
     }
 
-    /// The key of any text, prepared like `UsernameCaseMapped` (RFC 8265): width, case (including a
-    /// final sigma) and composition are folded. Nothing else is: `ß` differs from `ss`, and a
-    /// domain in `xn--` form differs from its Unicode form.
+    /// The key of any text, prepared like `UsernameCaseMapped` (RFC 8265): folds width, case
+    /// (including final sigma) and composition. Nothing else: `ß` differs from `ss`, and an `xn--`
+    /// domain from its Unicode form.
     #[must_use]
     pub fn key_of(text: &str) -> String {
         let usual_width = text.chars().flat_map(|c| {

@@ -1,6 +1,6 @@
-//! ID newtypes, one per kind of record, so that a run ID cannot pass for a thread ID.
+//! Id newtypes, one per kind of record, so that they cannot be confused.
 
-/// Declares an ID newtype over a UUID. Generated IDs are version 7 and sort by creation time.
+/// Declares an id newtype over a UUID. Generated ids are version 7 and sort by creation time.
 macro_rules! id_types {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
@@ -12,13 +12,13 @@ macro_rules! id_types {
         pub struct $name(uuid::Uuid);
 
         impl $name {
-            /// Wraps a UUID that the caller knows to identify such a record.
+            /// Wraps a UUID known to identify such a record.
             #[must_use]
             pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The bare UUID, for storage.
+            /// The UUID, for storage.
             #[must_use]
             pub const fn as_uuid(self) -> uuid::Uuid {
                 self.0
@@ -34,7 +34,7 @@ macro_rules! id_types {
         impl std::str::FromStr for $name {
             type Err = $crate::Violation;
 
-            /// Parses the hyphenated or simple form of a UUID.
+            /// Parses a UUID, hyphenated or not.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 uuid::Uuid::try_parse(text)
                     .map(Self)
@@ -45,18 +45,18 @@ macro_rules! id_types {
 }
 
 id_types! {
-    /// ID of a [`User`](crate::User).
+    /// Identifies a [`User`](crate::User).
     UserId;
-    /// ID of an [`AccessToken`](crate::AccessToken).
+    /// Identifies an [`AccessToken`](crate::AccessToken).
     TokenId;
-    /// ID of an [`Assistant`](crate::Assistant).
+    /// Identifies an [`Assistant`](crate::Assistant).
     AssistantId;
-    /// ID of an [`AvatarImage`](crate::AvatarImage).
+    /// Identifies an [`AvatarImage`](crate::AvatarImage).
     AvatarId;
-    /// ID of a [`Thread`](crate::Thread).
+    /// Identifies a [`Thread`](crate::Thread).
     ThreadId;
-    /// ID of a [`Message`](crate::Message).
+    /// Identifies a [`Message`](crate::Message).
     MessageId;
-    /// ID of a [`Run`](crate::Run).
+    /// Identifies a [`Run`](crate::Run).
     RunId;
 }

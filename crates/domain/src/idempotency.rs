@@ -3,6 +3,6 @@
 use crate::text::text_types;
 
 text_types! {
-    /// Client-chosen key that makes a repeated request return the first result; unique per user.
+    /// Client-chosen key that makes a repeated request return the first result. Unique per user.
     IdempotencyKey: max 255, blank Refused;
 }

@@ -4,11 +4,11 @@ use std::fmt;
 
 use crate::Violation;
 
-/// A model and its provider, `provider::name`: for example `openai::gpt-4o-mini` or `echo::echo`.
+/// A provider and model, `provider::name`: for example `openai::gpt-4o-mini` or `echo::echo`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelName {
     written: String,
-    /// Byte length of the provider part.
+    /// Bytes of the provider part.
     provider: usize,
 }
 
@@ -17,7 +17,7 @@ impl ModelName {
     pub const MAX_CHARS: usize = 255;
     const SEPARATOR: &str = "::";
 
-    /// Checks the format. Whether the provider exists is for the model catalogue to say.
+    /// Checks the format only; the provider may not exist.
     ///
     /// # Errors
     /// `invalid_format` or `too_long`.
@@ -56,7 +56,7 @@ impl ModelName {
         &self.written[..self.provider]
     }
 
-    /// The part after the first `::`; may itself contain `::`.
+    /// The part after the first `::`, which may contain `::`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.written[self.provider + Self::SEPARATOR.len()..]

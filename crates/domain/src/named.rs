@@ -1,6 +1,6 @@
-//! Enums whose variants have a name on the wire and in storage.
+//! Enums with names on the wire and in storage.
 
-/// Declares an enum whose variants have a name on the wire and in storage.
+/// Declares an enum with names on the wire and in storage.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -9,7 +9,7 @@ macro_rules! named {
         pub enum $name { $($(#[$vdoc])* $variant,)+ }
 
         impl $name {
-            /// Every variant.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The name on the wire and in storage.

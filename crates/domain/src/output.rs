@@ -1,4 +1,4 @@
-//! What a run's answer is to programs.
+//! Structured answers.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -7,28 +7,28 @@ use crate::Violation;
 use crate::named::named;
 
 named! {
-    /// As what an answer's text is to be read.
+    /// Format of an answer.
     OutputFormat {
-        /// As it stands.
+        /// Plain text.
         Text = "text",
-        /// As one JSON value: see [`json_of`].
+        /// One JSON value: see [`json_of`].
         Json = "json",
     }
 }
 
-/// The JSON Schema that an assistant's answers keep to. Whether it is a valid one only a validator
-/// knows. The order of its members is kept: models write them in that order.
+/// JSON Schema of an assistant's answers; validity is not checked here. Keeps the members' order,
+/// which models follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSchema(Value);
 
 impl OutputSchema {
-    /// The largest schema, in bytes of JSON: above what providers take.
+    /// Maximum bytes of JSON: more than providers accept.
     pub const MAX_BYTES: usize = 65_536;
 
-    /// Checks the size, and that it is an object, which every provider asks for.
+    /// Requires an object, as all providers do, and checks the size.
     ///
     /// # Errors
-    /// A `Violation` with the code `wrong_type` or `too_long`.
+    /// `wrong_type` or `too_long`.
     pub fn new(schema: Value) -> Result<Self, Violation> {
         if !schema.is_object() {
             return Err(Violation::new("wrong_type", "must be an object"));
@@ -55,8 +55,8 @@ impl OutputSchema {
     }
 }
 
-/// The JSON value in an answer. Many models put theirs between the fences of a code block, say a
-/// sentence before or behind it, or think aloud first. Where there is none: the answer.
+/// The JSON value in an answer, or else the whole answer. Models wrap JSON in code fences, add
+/// sentences, or think aloud first.
 #[must_use]
 pub fn json_of(answer: &str) -> &str {
     let answer = bare(answer);
@@ -70,7 +70,7 @@ pub fn json_of(answer: &str) -> &str {
         return said;
     }
     let found = fenced(said).or_else(|| embedded(said));
-    // Perhaps the thoughts came last.
+    // The reasoning may come last.
     found.or_else(|| embedded(answer)).unwrap_or(said)
 }
 
@@ -88,7 +88,7 @@ fn fenced(text: &str) -> Option<&str> {
     blocks.filter_map(json_in_block).last()
 }
 
-/// A block without its language, which stands behind the first fence.
+/// A code block without the language tag.
 fn json_in_block(block: &str) -> Option<&str> {
     let untagged = block.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
     let mut candidates = [untagged, block].into_iter().map(bare);
@@ -97,7 +97,7 @@ fn json_in_block(block: &str) -> Option<&str> {
 
 /// The longest object or array in a text.
 fn embedded(text: &str) -> Option<&str> {
-    // A text of nothing but brackets must not take for ever.
+    // Bounds the work for texts full of brackets.
     const MAX_TRIES: usize = 32;
     let mut rest = text;
     let mut longest: Option<&str> = None;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::Violation;
 
-/// The readable name of an assistant in URLs: `^[a-zA-Z0-9_-]{1,64}$`, unique, and never a valid
-/// UUID, because URLs accept either.
+/// Unique name of an assistant in URLs: `^[a-zA-Z0-9_-]{1,64}$`, but never a UUID, since URLs
+/// accept both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);
 
@@ -38,9 +38,8 @@ impl Slug {
         Ok(Self(text))
     }
 
-    /// Derives a slug from a display name: transliterated to ASCII, lower case, other characters
-    /// collapsed to hyphens. Attempts after the first append `-2`, `-3`, ...; the caller retries
-    /// until one is free.
+    /// Derives a slug from a display name: ASCII transliteration, lower case, hyphens for the rest.
+    /// Attempts after the first append `-2`, `-3`, ...; the caller retries until one is free.
     #[must_use]
     pub fn derive(name: &str, attempt: u32) -> Self {
         let mut base = String::with_capacity(Self::MAX_CHARS);

@@ -2,19 +2,20 @@
 
 use crate::Violation;
 
-/// Whether whitespace alone is a valid value.
+/// Whether white space alone is valid.
 #[derive(Clone, Copy)]
 pub(crate) enum Blank {
     Allowed,
     Refused,
 }
 
-/// Rules shared by all texts. Lengths count characters. PostgreSQL cannot store NUL.
+/// Rules of all texts. Lengths are in characters. NUL is refused because PostgreSQL cannot store
+/// it.
 pub(crate) fn check(text: &str, max: usize, blank: Blank) -> Result<(), Violation> {
     if matches!(blank, Blank::Refused) && text.trim().is_empty() {
         return Err(Violation::new("blank", "must not be blank"));
     }
-    // A character is at least one byte, so short texts need no count.
+    // Fast path: a character has at least one byte.
     if text.len() > max && text.chars().count() > max {
         return Err(Violation::new(
             "too_long",
@@ -30,7 +31,7 @@ pub(crate) fn check(text: &str, max: usize, blank: Blank) -> Result<(), Violatio
     Ok(())
 }
 
-/// Declares a newtype over `String` that satisfies [`check`].
+/// Declares a newtype over `String` checked by [`check`].
 macro_rules! text_types {
     ($($(#[$doc:meta])* $name:ident: max $max:literal, blank $blank:ident;)+) => {$(
         $(#[$doc])*

@@ -9,7 +9,7 @@ use crate::{TokenId, UserId};
 /// A bearer token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// ID.
+    /// Id.
     pub id: TokenId,
     /// The user it authenticates.
     pub user_id: UserId,
@@ -34,11 +34,11 @@ impl AccessToken {
 }
 
 named! {
-    /// How a token was created.
+    /// Origin of a token.
     TokenKind {
-        /// By signing in with a password.
+        /// Sign-in.
         Session = "session",
-        /// As an API key for a program.
+        /// API key for a program.
         ApiKey = "api_key",
     }
 }
@@ -49,7 +49,7 @@ text_types! {
 }
 
 impl TokenName {
-    /// The name of tokens created by signing in.
+    /// The name of session tokens.
     #[must_use]
     pub fn for_session() -> Self {
         Self("Sign-in".to_owned())

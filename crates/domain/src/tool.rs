@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{Slug, Violation};
 
-/// A tool's name as models see it: `^[a-zA-Z0-9_-]{1,64}$`, which every provider accepts.
+/// A tool's name for models: `^[a-zA-Z0-9_-]{1,64}$`, which all providers accept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ToolName(Cow<'static, str>);
 
@@ -29,7 +29,7 @@ impl ToolName {
         }
     }
 
-    /// For [`tool_name!`](crate::tool_name), which checks the name when it is compiled.
+    /// For [`tool_name!`](crate::tool_name): checks at compile time.
     #[doc(hidden)]
     #[must_use]
     pub const fn checked(text: &'static str, complaint: &'static str) -> Self {
@@ -44,8 +44,7 @@ impl ToolName {
     }
 }
 
-/// A [`ToolName`] from a literal. A text that is no tool name does not compile, and the compiler's
-/// message quotes it:
+/// A [`ToolName`] from a literal, checked at compile time:
 ///
 /// ```compile_fail
 /// colloquy_domain::tool_name!("get weather");
@@ -92,22 +91,21 @@ impl fmt::Display for ToolName {
     }
 }
 
-/// A tool as listed by an assistant: `calculator`, or `assistant:<slug>`.
+/// A tool in an assistant's list: `calculator`, or `assistant:<slug>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ToolRef {
     /// A tool registered with the service.
     Registered(ToolName),
-    /// Another assistant, offered to the model under its slug.
+    /// Another assistant, offered under its slug.
     Assistant(Slug),
 }
 
 impl ToolRef {
-    /// Maximum number of tools per assistant: models choose badly beyond this, and every provider
-    /// accepts at least as many.
+    /// Maximum tools per assistant. Models choose badly beyond this; all providers accept as many.
     pub const MAX_PER_ASSISTANT: usize = 64;
     const ASSISTANT: &str = "assistant:";
 
-    /// Parses a reference. Whether the tool exists is for the toolbox to say.
+    /// Parses a reference; the tool may not exist.
     ///
     /// # Errors
     /// `invalid_format`.
@@ -118,7 +116,7 @@ impl ToolRef {
         }
     }
 
-    /// The name under which the model calls it.
+    /// The name that the model calls.
     #[must_use]
     pub fn tool_name(&self) -> ToolName {
         match self {
@@ -137,17 +135,17 @@ impl fmt::Display for ToolRef {
     }
 }
 
-/// A tool call requested by a model. The texts are unvalidated model output without NUL.
+/// A tool call by a model. The texts are unvalidated, but without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
     /// Unique within the run.
     pub id: String,
-    /// The requested tool; may not exist.
+    /// The tool; may not exist.
     pub name: String,
     /// Arguments; JSON if the model complies.
     pub arguments: String,
-    /// Opaque provider data that must accompany the call for the rest of the run; kept in the run's
-    /// log, not in messages.
+    /// Opaque provider data to send back with the call during the run. Kept in the run's log, not
+    /// in messages.
     pub signature: Option<String>,
 }
 
@@ -158,13 +156,13 @@ pub struct ToolResult {
     pub call_id: String,
     /// Tool of the call.
     pub name: String,
-    /// Output or error message for the model. Without NUL.
+    /// Output or error for the model. Without NUL.
     pub content: String,
     /// Whether the call failed.
     pub is_error: bool,
 }
 
-/// The call that a message of kind `Tool` answers.
+/// The call that a `Tool` message answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnsweredCall {
     /// See [`ToolCall`].

@@ -9,15 +9,15 @@ use crate::{Email, UserId};
 /// A user account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// ID.
+    /// Id.
     pub id: UserId,
     /// Unique by [`Email::key`].
     pub email: Email,
-    /// Display name, if given.
+    /// Display name.
     pub name: Option<PersonName>,
     /// Role.
     pub role: Role,
-    /// Inactive users cannot sign in and their tokens are rejected.
+    /// Inactive users cannot sign in, and their tokens are rejected.
     pub is_active: bool,
     /// Creation time.
     pub created_at: DateTime<Utc>,
@@ -26,11 +26,11 @@ pub struct User {
 }
 
 named! {
-    /// A user's role; the permission policy defines what it allows.
+    /// A user's role; the permission policy defines its rights.
     Role {
         /// Manages assistants and users.
         Admin = "admin",
-        /// Holds threads with assistants.
+        /// Uses assistants.
         User = "user",
     }
 }

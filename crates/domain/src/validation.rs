@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Violation {
     /// `blank`, `too_short`, `too_long`, `out_of_range`, `invalid_format`, ...
     pub code: &'static str,
-    /// The rule, without the field name and the rejected value.
+    /// The rule, without field name and value.
     pub message: String,
 }
 
@@ -32,10 +32,10 @@ impl Violation {
     }
 }
 
-/// A [`Violation`] with the path of its field, for example `configuration.temperature`.
+/// A [`Violation`] and its field, such as `configuration.temperature`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Path of the field: members joined by dots, array indexes as `[0]`.
+    /// Path of the field: members joined by dots, indexes as `[0]`.
     pub field: String,
     /// See [`Violation::code`].
     pub code: &'static str,
@@ -43,10 +43,10 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// Every rule that one input breaks. Never empty when created by this crate.
+/// The broken rules of an input; never empty when created by this crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationError {
-    /// One entry per broken rule, in the order found.
+    /// One entry per broken rule, in order of detection.
     pub errors: Vec<FieldError>,
 }
 

@@ -1,4 +1,4 @@
-//! Assistants.
+//! Stores assistants.
 
 use std::sync::Arc;
 
@@ -192,7 +192,7 @@ fn with_avatar(after: Option<AssistantId>, limit: u32) -> Select<Entity> {
         .limit(u64::from(limit))
 }
 
-/// An assistant's ID and the columns of its avatar image.
+/// Assistant id and avatar image columns.
 type AvatarRow = (Uuid, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 fn avatar_of(
@@ -217,7 +217,7 @@ fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
             let ids = ids.iter().map(|id| id.as_uuid());
             Entity::find().filter(COLUMN.id.is_in(ids))
         }
-        _ => return Err(PortError::other("an assistant scope unknown to this store")),
+        _ => return Err(PortError::other("unsupported assistant scope")),
     };
     Ok(rows)
 }

@@ -11,13 +11,13 @@ use crate::transaction::Transaction;
 /// The channel of the notifications.
 const CHANNEL: &str = "colloquy_changes";
 
-/// Something that changed and that instances cache.
+/// A change of cached data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
     /// One assistant or several.
     Assistants,
-    /// Possibly anything: the connection was lost, and notifications with it.
+    /// Anything: notifications were lost with the connection.
     Unknown,
 }
 
@@ -38,7 +38,7 @@ impl Change {
     }
 }
 
-/// Receives notifications of all instances, on a connection of its own.
+/// Receives the notifications of all instances, on a dedicated connection.
 #[derive(Debug)]
 pub struct Changes(PgListener);
 
@@ -67,7 +67,7 @@ impl Database {
 }
 
 impl Changes {
-    /// Waits for the next committed change. After a reconnect it is `Unknown`.
+    /// Waits for the next committed change; `Unknown` after a reconnect.
     ///
     /// # Errors
     /// `Unavailable` when the connection is lost for good.
@@ -77,7 +77,7 @@ impl Changes {
     }
 }
 
-/// Notifies of a change once the transaction is committed.
+/// Notifies on commit.
 pub(crate) async fn announce(transaction: &Transaction, change: Change) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let statement = format!("NOTIFY {CHANNEL}, '{}'", change.payload());

@@ -1,6 +1,5 @@
-//! A connection in use. It tracks whether a transaction or a statement is open and goes back to the
-//! idle ones only once neither is: the driver's own count of open transactions is wrong after a
-//! failed COMMIT and after a dropped BEGIN.
+//! A connection in use. Tracks open transactions and statements, and is pooled again only when it
+//! has none: the driver's count is wrong after a failed COMMIT or a dropped BEGIN.
 
 use std::time::Duration;
 
@@ -16,10 +15,10 @@ use tokio::time::timeout;
 use crate::connections::{IdleConnections, Raw};
 use crate::error::breaks_connection;
 
-/// How long PostgreSQL may take to roll back before the connection is closed instead.
+/// Time limit for rolling back on PostgreSQL before the connection is closed.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection in use. On drop it goes back to the idle ones, after a cleanup if one is needed.
+/// A connection in use. Drop cleans it up if necessary and pools it again.
 pub(crate) struct Connection {
     /// `None` only during drop.
     raw: Option<Raw>,
@@ -31,17 +30,17 @@ pub(crate) struct Connection {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    /// A transaction was begun, and its end is not confirmed.
+    /// Begun, with no confirmed end.
     in_transaction: bool,
-    /// A statement was sent, and its result is outstanding.
+    /// A statement's result is outstanding.
     is_waiting: bool,
-    /// A statement of the transaction failed: it must not be committed.
+    /// A statement failed: the transaction must not be committed.
     has_failed: bool,
-    /// The connection must not be used again.
+    /// Must not be reused.
     is_broken: bool,
 }
 
-/// The error of a connection that is in use no longer, which cannot happen.
+/// The error of a connection that is no longer in use; unreachable.
 fn gone() -> sqlx::Error {
     sqlx::Error::WorkerCrashed
 }
@@ -70,7 +69,7 @@ impl Connection {
             let text = "a statement of the transaction has failed".to_owned();
             return Err(DbErr::Exec(RuntimeErr::Internal(text)));
         }
-        // PostgreSQL's transaction ends even if its COMMIT fails; SQLite's stays open.
+        // A failed COMMIT ends PostgreSQL's transaction, but not SQLite's.
         self.state.in_transaction = matches!(self.raw, Some(Raw::Sqlite(_)));
         self.execute_unprepared("COMMIT").await?;
         self.state.in_transaction = false;
@@ -145,7 +144,7 @@ impl Connection {
         self.take_result(result, DbErr::Query)
     }
 
-    /// Runs work on SQLite's connection that begins and ends its own transaction.
+    /// Runs work that begins and ends its own transaction on SQLite's connection.
     pub(crate) async fn with_sqlite<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
@@ -177,7 +176,7 @@ impl Connection {
         })
     }
 
-    /// Ends what was left open. The connection counts as broken until that has succeeded.
+    /// Ends what was left open. The connection counts as broken until this succeeds.
     async fn clean_up(mut self, left: State) {
         let result = match self.raw.as_mut() {
             Some(Raw::Sqlite(raw)) => end_on_sqlite(raw, left).await,
@@ -227,13 +226,13 @@ impl Drop for Connection {
     }
 }
 
-/// SQLite runs statements in order, so whatever was sent before has ended by then.
+/// SQLite runs statements in order, so earlier ones have ended by then.
 async fn end_on_sqlite(raw: &mut SqliteConnection, left: State) -> Result<(), sqlx::Error> {
     if !left.in_transaction || raw.execute("ROLLBACK").await.is_ok() {
         return Ok(());
     }
-    // There may have been nothing to roll back: the COMMIT succeeded, or the BEGIN did not.
-    // A BEGIN succeeds only outside of transactions.
+    // Nothing to roll back if the COMMIT succeeded or the BEGIN failed. A BEGIN succeeds only
+    // outside of transactions.
     raw.execute("BEGIN").await?;
     raw.execute("ROLLBACK").await?;
     Ok(())
@@ -244,7 +243,7 @@ async fn end_on_postgres(raw: &mut PgConnection, left: State) -> Result<(), sqlx
         if left.in_transaction {
             raw.execute("ROLLBACK").await.map(drop)
         } else {
-            // Reads what is outstanding first.
+            // Reads outstanding results first.
             raw.ping().await
         }
     };

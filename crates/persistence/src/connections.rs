@@ -1,6 +1,5 @@
-//! The connections to one database. A connection pool of the driver opens them; those that are not
-//! in use are kept here, because the driver's pool pings each one that comes back, and on SQLite
-//! that keeps the only writer from the next in line.
+//! The connections to one database. The driver's pool opens them; idle ones are kept here, since
+//! the driver pings every returned connection, which on SQLite delays the next writer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,15 +19,14 @@ use tokio::time::timeout;
 use crate::connection::Connection;
 use crate::detached::finish_even_if_dropped;
 
-/// How long an idle connection to PostgreSQL may take to answer before it counts as dead.
+/// Time limit for an idle PostgreSQL connection to answer a ping.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The connections of one pool; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pool: Pool,
-    /// One per connection of the pool, handed out in order. A waiter that goes away costs nothing,
-    /// and whoever has a permit gets a connection without waiting for others.
+    /// One permit per connection, first come, first served. A permit guarantees a connection.
     permits: Arc<Semaphore>,
     idle: IdleConnections,
 }
@@ -46,7 +44,7 @@ pub(crate) enum Raw {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// Open connections that nobody uses; `None` once the pool is closed.
+/// Idle connections; `None` once closed.
 #[derive(Debug, Clone)]
 pub(crate) struct IdleConnections(Arc<Mutex<Option<Vec<Raw>>>>);
 
@@ -64,7 +62,7 @@ impl Connections {
         &self.pool
     }
 
-    /// How many connections are open, and how many of them are not in use.
+    /// Open and idle connections.
     pub(crate) fn open_and_idle(&self) -> (u64, u64) {
         let (open, unused) = match &self.pool {
             Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
@@ -73,12 +71,12 @@ impl Connections {
         (u64::from(open), (unused + self.idle.count()) as u64)
     }
 
-    /// How many connections the pool opens at most.
+    /// Maximum number of open connections.
     pub(crate) fn max(&self) -> u32 {
         self.pool.max_connections()
     }
 
-    /// A new connection outside of the pool, for the migration library, which takes no other.
+    /// A new connection outside of the pool, which the migration library requires.
     pub(crate) async fn dedicated(&self) -> Result<DatabaseConnection, DbErr> {
         match &self.pool {
             Pool::Sqlite(pool) => {
@@ -96,7 +94,7 @@ impl Connections {
         }
     }
 
-    /// Closes all connections; waits for those in use.
+    /// Closes all connections, after waiting for those in use.
     pub(crate) async fn close(&self) {
         self.permits.close();
         for idle in self.idle.close() {
@@ -112,7 +110,7 @@ impl Connections {
     pub(crate) async fn acquire(&self) -> Result<Connection, DbErr> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| unacquired(sqlx::Error::PoolClosed))?;
-        // A connection that is being checked or opened would be lost with a caller that goes away.
+        // A dropped caller must not lose a connection that is being checked or opened.
         finish_even_if_dropped(self.clone().take(permit)).await
     }
 
@@ -124,7 +122,7 @@ impl Connections {
         Ok(Connection::new(raw, permit, self.idle))
     }
 
-    /// An idle connection that works. Whatever ended one has probably ended the others.
+    /// A working idle connection. If one is dead, the others probably are too.
     async fn take_idle(&self) -> Option<Raw> {
         let mut raw = self.idle.take()?;
         if raw.is_alive().await {
@@ -154,7 +152,7 @@ impl Pool {
 }
 
 impl Raw {
-    /// SQLite has no line that could break.
+    /// SQLite has no network connection.
     async fn is_alive(&mut self) -> bool {
         match self {
             Self::Sqlite(_) => true,
@@ -172,7 +170,7 @@ impl Raw {
         }
     }
 
-    /// Drops the connection without saying goodbye to PostgreSQL: the line may be dead.
+    /// Drops the connection without a PostgreSQL Terminate: the network may be down.
     pub(crate) fn discard(self) {
         match self {
             Self::Sqlite(mut raw) => raw.close_on_drop(),
@@ -190,9 +188,9 @@ impl IdleConnections {
         self.with(|idle| idle.as_mut().map(std::mem::take).unwrap_or_default())
     }
 
-    /// Keeps the connection for the next user.
+    /// Returns the connection to the idle ones.
     pub(crate) fn put(&self, raw: Raw) {
-        // Of a closed pool the driver closes it.
+        // Once closed, the driver closes it.
         self.with(|idle| idle.as_mut().map(|idle| idle.push(raw)));
     }
 
@@ -213,7 +211,7 @@ fn unacquired(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
-/// Each statement is a transaction of its own.
+/// Each statement is its own transaction.
 #[async_trait]
 impl ConnectionTrait for Connections {
     fn get_database_backend(&self) -> DbBackend {

@@ -1,4 +1,4 @@
-//! An open database: its connections, the time limit of operations, health and metrics.
+//! An open database: connections, time limits, health and metrics.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::transaction::Transaction;
 use crate::writability::Writability;
 use crate::{migrate, postgres, sqlite};
 
-/// How to use a database.
+/// Connection settings.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DatabaseOptions {
-    /// The maximum number of connections to PostgreSQL; on SQLite, of connections that read.
+    /// Maximum number of connections; on SQLite, of readers.
     pub max_connections: u32,
-    /// The time limit of an operation, including the wait for a connection; beyond it the operation
-    /// fails as `Unavailable`. Migrations have no limit.
+    /// Time limit of an operation, including the wait for a connection; then it fails as
+    /// `Unavailable`. Migrations have no limit.
     pub operation_timeout: Duration,
 }
 
@@ -35,14 +35,14 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// An open database; clones share its connections.
+/// An open database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// Read-only on SQLite; on PostgreSQL the same as `writer`.
+    /// Read-only on SQLite; the same as `writer` on PostgreSQL.
     reader: Connections,
     /// A single connection on SQLite.
     writer: Connections,
-    /// SQLite only; shares the writer's connection.
+    /// SQLite only; uses the writer's connection.
     batches: Option<Batches>,
     operation_timeout: Duration,
     place: Place,
@@ -50,23 +50,23 @@ pub struct Database {
     writability: Writability,
 }
 
-/// How to send a whole transaction to the database in one call.
+/// How to send a whole transaction in one call.
 pub(crate) enum AtOnce<'a> {
-    /// As one statement that writes to several tables.
+    /// As one statement with several writing CTEs.
     Postgres(&'a Connections),
     /// As a batch of statements.
     Sqlite(&'a Batches),
 }
 
-/// How often a transaction is tried that PostgreSQL aborts in favour of another.
+/// Attempts per transaction that PostgreSQL aborts in favour of another.
 const ATTEMPTS: u32 = 5;
 
 /// The time limit of a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Database {
-    /// Opens `postgres://...` or `sqlite://<file>`; the file and its folder are created if needed.
-    /// Leaves the schema as it is: see [`migrate`](Self::migrate).
+    /// Opens `postgres://...` or `sqlite://<file>`, creating the file and its folder if needed.
+    /// Does not touch the schema: see [`migrate`](Self::migrate).
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -101,7 +101,7 @@ impl Database {
         })
     }
 
-    /// Closes every connection. Waits for operations in progress; later ones fail.
+    /// Closes all connections, after waiting for operations in progress. Later ones fail.
     pub async fn close(&self) {
         for connections in [&self.reader, &self.writer] {
             connections.close().await;
@@ -112,29 +112,28 @@ impl Database {
         self.writer.get_database_backend()
     }
 
-    /// Connections for single statements that read, within [`read`](Self::read).
+    /// For single reading statements, within [`read`](Self::read).
     pub(crate) const fn reader(&self) -> &Connections {
         &self.reader
     }
 
-    /// Connections for transactions that write.
+    /// For writing transactions.
     pub(crate) const fn writer(&self) -> &Connections {
         &self.writer
     }
 
-    /// A read-only transaction whose statements all see the same snapshot, within
-    /// [`read`](Self::read).
+    /// A read-only transaction on one snapshot, within [`read`](Self::read).
     pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DbErr> {
         let statement = match self.backend() {
             DbBackend::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            // Every transaction of SQLite reads from one snapshot.
+            // SQLite transactions always read one snapshot.
             _ => "BEGIN",
         };
         Transaction::begin(&self.reader, statement).await
     }
 
-    /// A transaction that writes, within [`write`](Self::write). SQLite takes its write lock at
-    /// once: a transaction that reads first could otherwise fail because another one wrote since.
+    /// A writing transaction, within [`write`](Self::write). Takes SQLite's write lock at once:
+    /// upgrading a read lock fails if another transaction wrote meanwhile.
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         let statement = match self.backend() {
             DbBackend::Postgres => "BEGIN",
@@ -143,7 +142,7 @@ impl Database {
         Transaction::begin(&self.writer, statement).await
     }
 
-    /// How to write a whole transaction in one call, within [`write`](Self::write).
+    /// How to write a transaction in one call, within [`write`](Self::write).
     pub(crate) fn at_once(&self) -> AtOnce<'_> {
         match &self.batches {
             Some(batches) => AtOnce::Sqlite(batches),
@@ -167,8 +166,8 @@ impl Database {
         self.place.of(PortError::unavailable(cause))
     }
 
-    /// Runs the operation, which is one transaction, within the time limit. Repeats it when
-    /// PostgreSQL aborted it in favour of another transaction, or its session was killed.
+    /// Runs one transaction within the time limit. Retries if PostgreSQL aborts it in favour of
+    /// another or its session is killed.
     pub(crate) async fn write<T, W>(
         &self,
         operation: impl Fn() -> W + Send + Sync,
@@ -194,12 +193,12 @@ impl Database {
         match result {
             Ok(_) => self.writability.note_success(),
             Err(failure) if failure.is_unwritable() => self.writability.note_failure(),
-            // Says nothing about whether writes succeed.
+            // Tells nothing about writability.
             Err(_) => {}
         }
     }
 
-    /// Finds our tables where the connections look for them.
+    /// Finds the tables via the search path.
     async fn check_schema(&self) -> Result<(), PortError> {
         let is_migrated = self.read(migrate::is_up_to_date(&self.reader));
         if is_migrated.await? {
@@ -217,7 +216,7 @@ impl Database {
                 .check()
                 .map_err(|error| self.place.of(error));
         }
-        // A write on every check would cost a flush.
+        // Writing on every check would cost a flush each.
         if self.backend() == DbBackend::Sqlite && !self.writability.has_succeeded_lately() {
             self.read(self.take_write_lock()).await?;
         }
@@ -241,12 +240,12 @@ impl Database {
     }
 }
 
-/// The tables of the newest migration are not in the schema that the connections use.
+/// The newest migration's tables are missing from the search path.
 #[derive(Debug, thiserror::Error)]
 #[error("the schema is missing or older than this program")]
 struct SchemaMissing;
 
-/// SQLite skips the write of a row that does not change.
+/// SQLite skips writing an unchanged row.
 const PROBE: &str = "
 UPDATE seaql_migrations SET applied_at = applied_at + 1
 WHERE version = (SELECT min(version) FROM seaql_migrations);
@@ -265,7 +264,7 @@ impl Readings for Database {
         };
         readings.push(Reading::level(
             "colloquy_database_operations_in_progress",
-            "Reads and transactions in progress; those beyond the used connections wait for one",
+            "Reads and transactions in progress, including those waiting for a connection",
             self.in_progress.get(),
         ));
         readings

@@ -1,12 +1,12 @@
-//! Futures that finish even when their caller goes away.
+//! Futures that finish even if dropped.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
 
-/// Runs the future within the caller's task. If the caller is dropped meanwhile, the future goes
-/// on in a task of its own, and its output is dropped.
+/// Runs the future in the caller's task. If dropped, the future continues in its own task and its
+/// output is discarded.
 pub(crate) fn finish_even_if_dropped<F>(future: F) -> FinishEvenIfDropped<F>
 where
     F: Future<Output: Send> + Send + 'static,

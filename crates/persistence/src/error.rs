@@ -1,4 +1,4 @@
-//! Errors: of opening a database, of operations, and of rows that do not fit the domain.
+//! Errors of opening a database, of operations, and of corrupt rows.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use uuid::Uuid;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL is not one of a supported database.
+    /// The URL's scheme is not supported.
     #[error("the database URL must be `sqlite://<file>` or `postgres://...`")]
     UnsupportedUrl,
-    /// The folder of the SQLite file cannot be created.
-    #[error("cannot make the database folder {}", folder.display())]
+    /// The SQLite file's folder cannot be created.
+    #[error("cannot create the database folder {}", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -27,13 +27,13 @@ pub enum ConnectError {
     /// The database cannot be reached or refuses the connection.
     #[error("cannot open {place}")]
     Driver {
-        /// Which database, without credentials.
+        /// The database, without credentials.
         place: Place,
         /// The cause.
         #[source]
         source: BoxError,
     },
-    /// A connection lacks settings that the guarantees rest on.
+    /// A setting has an unsafe value.
     #[error("the database connection has {name} = {actual}, but needs {expected}")]
     Setting {
         /// The setting's name in the database.
@@ -55,12 +55,12 @@ impl From<sqlx::Error> for ConnectError {
     }
 }
 
-/// SQLite's own words for a full disk may be "disk I/O error".
+/// SQLite may report a full disk as "disk I/O error".
 #[derive(Debug, thiserror::Error)]
-#[error("its disk may be full or failing")]
+#[error("the disk may be full or failing")]
 struct DiskFailure(#[source] BoxError);
 
-/// The error, with a hint if this code of SQLite says that its files cannot be read or written.
+/// Adds a hint if SQLite's code says that its files cannot be read or written.
 fn explained(error: impl Into<BoxError>, code: Option<i32>) -> BoxError {
     match code {
         Some(IOERR | FULL) => DiskFailure(error.into()).into(),
@@ -75,7 +75,7 @@ pub(crate) fn explained_database_error(error: DbErr) -> BoxError {
 }
 
 impl ConnectError {
-    /// Whether another attempt may succeed: the database cannot be reached or is not ready yet.
+    /// Whether a retry may succeed: the database is unreachable or not ready yet.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         let Self::Driver { source, .. } = self else {
@@ -88,7 +88,7 @@ impl ConnectError {
         }
     }
 
-    /// Names the database.
+    /// Adds the database's name.
     pub(crate) fn at(mut self, at: Place) -> Self {
         if let Self::Driver { place, .. } = &mut self {
             *place = at;
@@ -97,7 +97,7 @@ impl ConnectError {
     }
 }
 
-/// Why an operation failed: with an error of the port, or in the database.
+/// Why an operation failed: an error of the port, or of the database.
 pub(crate) enum Failure {
     Port(PortError),
     Database(DbErr),
@@ -130,7 +130,7 @@ impl From<Failure> for PortError {
     }
 }
 
-/// The unique constraints that ports report: PostgreSQL's name, SQLite's columns.
+/// Unique constraints reported by ports: PostgreSQL's name, SQLite's columns.
 const UNIQUE: [(&str, &str, Constraint); 4] = [
     (
         "users_email_key_unique",
@@ -154,7 +154,7 @@ const UNIQUE: [(&str, &str, Constraint); 4] = [
     ),
 ];
 
-/// Changing a missing record and referring to one are both `NotFound`.
+/// A missing record and a reference to one are both `NotFound`.
 fn from_database(error: DbErr) -> PortError {
     if matches!(error, DbErr::RecordNotUpdated | DbErr::RecordNotFound(_)) {
         return PortError::NotFound;
@@ -187,7 +187,7 @@ fn violated(error: &dyn sqlx::error::DatabaseError) -> Option<Constraint> {
 const IOERR: i32 = 10;
 const FULL: i32 = 13;
 
-/// With READONLY and CANTOPEN.
+/// READONLY and CANTOPEN, too.
 const UNWRITABLE_SQLITE: [i32; 4] = [8, IOERR, FULL, 14];
 
 /// Read-only transaction, disk full, I/O error.
@@ -197,8 +197,8 @@ const UNWRITABLE_POSTGRES: [&str; 3] = ["25006", "53100", "58030"];
 const SESSION_ENDED: &str = "57P01";
 
 impl Failure {
-    /// Whether PostgreSQL aborted a transaction that may succeed if repeated: a serialization
-    /// failure, a deadlock, a terminated session.
+    /// Whether PostgreSQL aborted a transaction that may succeed if retried: serialization failure,
+    /// deadlock, terminated session.
     pub(crate) fn is_repeatable(&self) -> bool {
         matches!(
             self.code().as_deref(),
@@ -206,7 +206,7 @@ impl Failure {
         )
     }
 
-    /// Whether the database cannot be written to: no space, a failing disk, read-only.
+    /// Whether the database is not writable: disk full or failing, read-only.
     pub(crate) fn is_unwritable(&self) -> bool {
         let Self::Database(error) = self else {
             return false;
@@ -231,7 +231,7 @@ impl Failure {
     }
 }
 
-/// Whether another process held SQLite's lock for too long.
+/// Whether another process held SQLite's lock too long.
 pub(crate) fn is_locked(error: &DbErr) -> bool {
     sqlx_error(error).is_some_and(is_sqlite_lock)
 }
@@ -245,8 +245,8 @@ pub(crate) fn is_sqlite_lock(error: &sqlx::Error) -> bool {
         .is_some_and(|error| matches!(sqlite_code(error), Some(BUSY | LOCKED)))
 }
 
-/// Whether the connection must not be used again: its socket or thread is gone, or SQLite could not
-/// read or write the file.
+/// Whether the connection must not be reused: its socket or thread is gone, or SQLite could not
+/// access the file.
 pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -254,7 +254,7 @@ pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => match sqlite_code(&**error) {
-            // SQL errors, locks of other processes and constraints leave the connection sound.
+            // SQL errors, locks of other processes and constraints leave the connection usable.
             Some(code) => ![1, 5, 6, 19].contains(&code),
             None => is_session_end(&**error),
         },
@@ -264,12 +264,12 @@ pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
 
 fn is_session_end(error: &dyn sqlx::error::DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
-    // On a demoted primary too: another connection may reach the new one.
+    // A demoted primary included: another connection may reach the new one.
     code == "25006" || code.starts_with("57P") || code.starts_with("08")
 }
 
 fn is_unavailable(error: &DbErr) -> bool {
-    // Whatever the reason why there is no connection.
+    // Whatever the reason for having no connection.
     if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
     }
@@ -308,7 +308,7 @@ fn is_sqlite_outage(error: &dyn sqlx::error::DatabaseError) -> bool {
         .is_some_and(|code| OTHERS.contains(&code) || UNWRITABLE_SQLITE.contains(&code))
 }
 
-/// SQLite's primary result code: the low byte of the extended one.
+/// SQLite's primary result code, the low byte of the extended one.
 fn sqlite_code(error: &dyn sqlx::error::DatabaseError) -> Option<i32> {
     error
         .try_downcast_ref::<sqlx::sqlite::SqliteError>()
@@ -329,7 +329,7 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-/// The row being read, to report a stored value that does not fit the domain.
+/// The row being read, to report corrupt values.
 pub(crate) struct Row {
     pub(crate) table: &'static str,
     pub(crate) id: Uuid,
@@ -357,7 +357,7 @@ impl Row {
         name: &str,
         from_name: fn(&str) -> Option<T>,
     ) -> Result<T, PortError> {
-        let value = from_name(name).ok_or_else(|| format!("unknown word {name:?}"));
+        let value = from_name(name).ok_or_else(|| format!("unknown name {name:?}"));
         self.column(column, value)
     }
 }
@@ -382,6 +382,6 @@ mod tests {
         let full = connection.execute("CREATE TABLE x (y)").await.unwrap_err();
         let error = ConnectError::from(full);
         let hint = error.source().unwrap().to_string();
-        assert_eq!(hint, "its disk may be full or failing");
+        assert_eq!(hint, "the disk may be full or failing");
     }
 }

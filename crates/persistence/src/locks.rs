@@ -1,5 +1,5 @@
-//! Row locks on PostgreSQL; SQLite has a single writer. To avoid deadlocks, rows are locked in this
-//! order: users, threads, runs by ID.
+//! Row locks on PostgreSQL; SQLite has a single writer. Lock order, against deadlocks: users,
+//! threads, runs by id.
 
 use colloquy_application::ports::{InstanceId, PortError};
 use colloquy_domain::{AssistantId, RunId, ThreadId, UserId};
@@ -14,7 +14,7 @@ use crate::entities::{assistants, threads, users};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// Locks the thread's row; `NotFound` when it was deleted.
+/// Locks the thread's row; `NotFound` if deleted.
 pub(crate) async fn lock_thread(
     transaction: &Transaction,
     thread: ThreadId,
@@ -27,7 +27,7 @@ pub(crate) async fn lock_thread(
     Ok(())
 }
 
-/// Takes advisory locks for these hashes, which need not have rows, until the transaction ends.
+/// Takes advisory locks for these hashes until the transaction ends. No rows are needed.
 pub(crate) async fn lock_hashes(
     transaction: &Transaction,
     hashes: [&[u8; 32]; 2],
@@ -45,7 +45,7 @@ pub(crate) async fn lock_hashes(
     Ok(())
 }
 
-/// Hashes that share a key merely wait for each other.
+/// Hashes that collide merely wait for each other.
 fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
     let (first, _) = hash.split_at(8);
     first
@@ -65,7 +65,7 @@ pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result
     Ok(())
 }
 
-/// Prevents deletion of the user until the transaction ends; `NotFound` after one.
+/// Prevents the user's deletion until the transaction ends; `NotFound` if deleted.
 pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
     let found = users::Entity::find_by_id(user.as_uuid())
         .select_only()
@@ -73,7 +73,7 @@ pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result
     keep(transaction, found).await
 }
 
-/// Prevents deletion of the assistant until the transaction ends; `NotFound` after one.
+/// Prevents the assistant's deletion until the transaction ends; `NotFound` if deleted.
 pub(crate) async fn keep_assistant(
     transaction: &Transaction,
     assistant: AssistantId,
@@ -117,7 +117,7 @@ pub(crate) async fn locked_account(
     Ok(account.one(transaction).await?)
 }
 
-/// Locks and returns those of the runs that are in progress under `holder`.
+/// Locks and returns the runs in progress under `holder`.
 pub(crate) async fn lock_held(
     transaction: &Transaction,
     holder: InstanceId,

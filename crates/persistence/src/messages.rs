@@ -1,4 +1,4 @@
-//! Reads and removes messages in the database.
+//! Reads and removes messages.
 
 use std::collections::HashMap;
 
@@ -148,7 +148,7 @@ impl MessageRepository for SeaMessageRepository {
     }
 }
 
-/// The messages' IDs and the sizes of their reasoning in bytes.
+/// Message ids and bytes of reasoning.
 fn lengths_of_reasoning(messages: &[MessageId]) -> Select<message_reasoning::Entity> {
     let ids = messages.iter().map(|id| id.as_uuid());
     message_reasoning::Entity::find()
@@ -167,12 +167,12 @@ fn is_of_thread(thread: ThreadId) -> SimpleExpr {
     Expr::col((Entity, Column::ThreadId)).eq(presence::thread(thread.as_uuid()))
 }
 
-/// Without tool messages; few rows are skipped for that.
+/// Without tool messages; there are few to skip.
 fn spoken(thread: ThreadId) -> Select<Entity> {
     of_thread(thread).filter(COLUMN.kind.ne(MessageKind::Tool.as_str()))
 }
 
-/// The rows of a page without its limits, those nearest to where it begins first.
+/// The page's rows without limits, in page order.
 fn rows_from(thread: ThreadId, scope: MessageScope, from: MessagesFrom) -> Select<Entity> {
     let rows = match scope {
         MessageScope::Conversation => spoken(thread),
@@ -189,12 +189,12 @@ fn rows_from(thread: ThreadId, scope: MessageScope, from: MessagesFrom) -> Selec
     }
 }
 
-/// No message has a position beyond what the column holds.
+/// Saturates at the column's maximum.
 fn stored(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
 
-/// A page of the thread's messages. Reads their sizes first, and then only the text that fits.
+/// A page of messages. Reads sizes first, then only the text that fits.
 async fn page(
     connection: &impl ConnectionTrait,
     thread: ThreadId,
@@ -218,7 +218,7 @@ async fn page(
             Some(last) => all(up_to(rows, from, last).all(connection).await?)?,
             None => Vec::new(),
         };
-        // All of them may have been deleted since, which says nothing about those behind.
+        // All may have been deleted meanwhile; later rows may exist.
         match sizes[..count].last() {
             Some(last) if items.is_empty() && has_more => from = behind(from, last),
             _ => {
@@ -232,7 +232,7 @@ async fn page(
     }
 }
 
-/// Those of the rows that do not lie behind `last`.
+/// The rows up to `last`.
 fn up_to(rows: Select<Entity>, from: MessagesFrom, last: &Size) -> Select<Entity> {
     rows.filter(match from {
         MessagesFrom::After(_) => COLUMN.position.lte(last.position),
@@ -254,7 +254,7 @@ async fn has_any(connection: &impl ConnectionTrait, rows: Select<Entity>) -> Res
     Ok(first.is_some())
 }
 
-/// Where a message stands, and how many bytes of text it has.
+/// A message's position and bytes of text.
 #[derive(FromQueryResult)]
 struct Size {
     position: i64,
@@ -273,7 +273,7 @@ async fn sizes(
     sizes.into_model().all(connection).await
 }
 
-/// How many of the first messages fit in so many bytes.
+/// Number of leading messages within the limit.
 fn count_within(sizes: &[Size], max_bytes: u64) -> usize {
     let mut total = 0_u64;
     let within = sizes.iter().take_while(|size| {

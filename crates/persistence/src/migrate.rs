@@ -1,4 +1,4 @@
-//! Bringing the schema up to date.
+//! Schema migrations.
 
 use colloquy_application::ports::BoxError;
 use colloquy_migrations::Migrator;
@@ -12,28 +12,28 @@ use crate::Database;
 use crate::connections::Connections;
 use crate::error::{Failure, explained_database_error, is_locked};
 
-/// What [`Database::migrate`] did.
+/// Result of [`Database::migrate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationReport {
-    /// The migrations that were applied, oldest first; none if the schema was up to date.
+    /// The applied migrations, oldest first; empty if up to date.
     pub applied: Vec<String>,
 }
 
-/// Why the schema is not as this program needs it.
+/// Why the schema cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// A newer version of the program migrated the database; this one could do harm.
+    /// Migrated by a newer version; this one could do harm.
     #[error(
         "the database was migrated by a newer colloquy ({}): start that version or restore a backup",
         migrations.join(", ")
     )]
     NewerSchema {
-        /// The migrations that this program does not know.
+        /// The unknown migrations.
         migrations: Vec<String>,
     },
-    /// The database failed; nothing was changed.
+    /// The database failed; nothing changed.
     #[error("cannot migrate the database")]
     Database(#[source] BoxError),
 }
@@ -44,15 +44,14 @@ impl From<DbErr> for MigrateError {
     }
 }
 
-/// The advisory lock for migrations: "colloquy" in ASCII.
+/// Advisory lock for migrations: "colloquy" in ASCII.
 const POSTGRES_LOCK: i64 = 0x636f_6c6c_6f71_7579;
 
-/// How often to wait for SQLite's lock, for its busy timeout each time.
+/// Attempts to take SQLite's lock, each up to its busy timeout.
 const SQLITE_ATTEMPTS: u32 = 12;
 
 impl Database {
-    /// Brings the schema up to date, in one transaction: a process that dies meanwhile changes
-    /// nothing. If several processes migrate at once, one does it and the others wait.
+    /// Migrates the schema in one transaction. Concurrent processes wait for one of them.
     ///
     /// # Errors
     /// See [`MigrateError`].
@@ -60,14 +59,14 @@ impl Database {
         if self.pending_migrations().await?.is_empty() {
             return Ok(MigrationReport { applied: vec![] });
         }
-        // The library's transactions leave connections unclean when they are dropped.
+        // The library's transactions leave connections unclean when dropped.
         let connection = self.writer().dedicated().await?;
         let applied = migrate(&connection).await;
         connection.close().await?;
         Ok(MigrationReport { applied: applied? })
     }
 
-    /// The migrations that [`migrate`](Self::migrate) would apply, oldest first. Only reads.
+    /// The pending migrations, oldest first. Read-only.
     ///
     /// # Errors
     /// See [`MigrateError`].
@@ -93,7 +92,7 @@ async fn migrate(connection: &DatabaseConnection) -> Result<Vec<String>, Migrate
     Ok(applied)
 }
 
-/// A transaction that excludes others of its kind.
+/// A transaction that excludes other migrations.
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if connection.get_database_backend() == DbBackend::Postgres {
         let transaction = connection.begin().await?;
@@ -145,7 +144,7 @@ async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr
     Ok(models.into_iter().map(|model| model.version).collect())
 }
 
-/// The library asks PostgreSQL's `information_schema`, which is slow.
+/// The library would query PostgreSQL's `information_schema`, which is slow.
 async fn has_migrations_table(connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let backend = connection.get_database_backend();
     let query = match backend {

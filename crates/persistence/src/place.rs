@@ -1,4 +1,4 @@
-//! Names a database in messages, without its password.
+//! Names a database in messages, without credentials.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use colloquy_application::ports::{BoxError, PortError};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 
-/// Which database it is, for whoever reads an error; without its user and password.
+/// Describes the database in errors, without user and password.
 #[derive(Debug, Clone)]
 pub struct Place(Arc<str>);
 
@@ -18,7 +18,7 @@ impl Place {
 
     /// The database on a PostgreSQL server.
     pub(crate) fn postgres(options: &PgConnectOptions) -> Self {
-        // As PostgreSQL has it, where the URL names none.
+        // PostgreSQL's default for URLs without a database.
         let database = options
             .get_database()
             .unwrap_or_else(|| options.get_username());
@@ -29,12 +29,12 @@ impl Place {
         Self(format!("the PostgreSQL database {database} on {server}").into())
     }
 
-    /// One that cannot be named.
+    /// An unknown database.
     pub(crate) fn unknown() -> Self {
         Self("the database".into())
     }
 
-    /// The error, which says which database does not answer.
+    /// Adds the database's name to the error.
     pub(crate) fn of(&self, error: PortError) -> PortError {
         match error {
             PortError::Unavailable(source) => PortError::unavailable(Unavailable {
@@ -52,7 +52,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A database cannot do something now.
+/// The database is unavailable.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}")]
 struct Unavailable {

@@ -1,11 +1,11 @@
-//! For tests: how the databases go about a list.
+//! For tests: query plans.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 use crate::Database;
 use crate::places::{self, Place};
 
-/// Both databases with an empty schema, as far as they are there.
+/// The available databases, with an empty schema.
 pub(crate) async fn databases() -> Vec<(Place, Database)> {
     let mut databases = Vec::new();
     let places = [places::sqlite().await, places::postgres().await];
@@ -16,8 +16,8 @@ pub(crate) async fn databases() -> Vec<(Place, Database)> {
     databases
 }
 
-/// Asserts that the rows are found by the index and, unless they are sorted afterwards, in its
-/// order. SQLite has names of its own for the indexes of constraints.
+/// Asserts that the query uses the index and, unless it sorts, its order. SQLite names the indexes
+/// of constraints itself.
 pub(crate) async fn assert_served_by(
     database: &Database,
     rows: &(impl QueryTrait + Sync),
@@ -41,7 +41,7 @@ async fn plan(database: &Database, mut statement: Statement) -> String {
     let transaction = database.begin().await.unwrap();
     let (explain, column) = match database.backend() {
         DbBackend::Postgres => {
-            // Of an empty table PostgreSQL would rather read the whole.
+            // PostgreSQL would scan an empty table.
             let no_scans = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
                             SET LOCAL enable_sort = off";
             transaction.execute_unprepared(no_scans).await.unwrap();

@@ -1,4 +1,4 @@
-//! PostgreSQL: connection settings, and which servers are refused.
+//! PostgreSQL: connection settings and requirements.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use tokio::time::timeout;
 use crate::database::DatabaseOptions;
 use crate::error::ConnectError;
 
-/// Settings of our sessions, which override those of the server, database and role.
+/// Session settings, which override those of server, database and role.
 const SETTINGS: [(&str, &str); 8] = [
-    // In milliseconds. Operations time out sooner; these end sessions whose client is gone.
+    // Milliseconds. Operations time out sooner; these end sessions whose client is gone.
     ("statement_timeout", "30000"),
     ("lock_timeout", "10000"),
     ("idle_in_transaction_session_timeout", "30000"),
     // A cached plan may date from when a table was empty.
     ("plan_cache_mode", "force_custom_plan"),
-    // No query runs long enough to be worth compiling.
+    // Queries are too short to be worth compiling.
     ("jit", "off"),
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_read_only", "off"),
     ("standard_conforming_strings", "on"),
 ];
 
-/// Required settings that we cannot or should not change: otherwise text or rows are lost.
+/// Required settings that a session cannot or should not change: wrong values lose text or rows.
 const REQUIRED: [(&str, &str); 4] = [
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
@@ -34,10 +34,10 @@ const REQUIRED: [(&str, &str); 4] = [
     ("zero_damaged_pages", "off"),
 ];
 
-/// Settings that, if off, lose acknowledged data in a crash; the operator may want that.
+/// If off, a crash loses acknowledged data. Only warned about.
 const RISKY: [&str; 2] = ["fsync", "full_page_writes"];
 
-/// Makes commits survive a crash of the server. Values other than `off` are no weaker than `on`.
+/// Makes commits survive a server crash. All values but `off` are at least as strong as `on`.
 const FLUSH_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'";
 
@@ -53,7 +53,7 @@ pub(crate) async fn open(
     Ok(pool.connect_with(connection).await?)
 }
 
-/// Connection options from the URL and libpq's variables.
+/// Options from the URL and libpq's variables.
 pub(crate) fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let options: PgConnectOptions = url.parse()?;
     let name = options
@@ -63,7 +63,7 @@ pub(crate) fn connection_options(url: &str) -> Result<PgConnectOptions, ConnectE
     Ok(options.application_name(&name).options(SETTINGS))
 }
 
-/// Reports what is wrong with the database; a pool would only time out.
+/// Reports what is wrong; a pool would only time out.
 async fn prepare(options: &PgConnectOptions, limit: Duration) -> Result<(), ConnectError> {
     let attempt = async {
         let mut connection = options.connect().await?;
@@ -82,7 +82,7 @@ fn pool_options(options: &DatabaseOptions) -> PoolOptions<Postgres> {
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.operation_timeout)
-        // `Connections` keeps idle connections and checks them before use.
+        // `Connections` checks idle connections before use.
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)

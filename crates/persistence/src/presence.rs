@@ -1,5 +1,5 @@
-//! References to rows that may be deleted: each expression is the ID if its row exists, else null.
-//! Deleted IDs stay in other rows for a while: see [`deletions`](crate::deletions).
+//! References to rows that may be deleted: each expression is the id if its row exists, else null.
+//! Deleted ids stay in other rows until [`deletions`](crate::deletions) clears them.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{EntityTrait, Iden};

@@ -1,4 +1,4 @@
-//! Reading lists of rows.
+//! Reads lists of rows.
 
 use colloquy_application::ports::{MAX_PAGE_BYTES, OffsetList, OffsetPage, PortError};
 use sea_orm::sea_query::Expr;
@@ -11,9 +11,8 @@ use uuid::Uuid;
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// A page of the selection and the selection's total count; ends the transaction. The order is by
-/// these columns, of which the last is the key. The page ends early where the rows' `bytes` exceed
-/// what a page may have.
+/// A page of the selection and its total count; ends the transaction. Ordered by these columns, the
+/// last of which is the key. Ends early when `bytes` exceed the page limit.
 pub(crate) async fn page<E, T>(
     transaction: Transaction,
     rows: Select<E>,
@@ -47,7 +46,7 @@ where
     Ok(OffsetList { items, total })
 }
 
-/// The keys of the rows that fit in a page by their `bytes`, but at least one.
+/// Keys of the rows that fit into a page by `bytes`, at least one.
 async fn fitting_keys<E: EntityTrait>(
     transaction: &Transaction,
     window: &PageWindow,
@@ -70,8 +69,7 @@ async fn fitting_keys<E: EntityTrait>(
     Ok(sizes.into_iter().take(count).map(|(key, _)| key).collect())
 }
 
-/// Where a page is in the selection, counted from the nearer end, because rows before it are skipped
-/// one by one.
+/// The page's position, counted from the nearer end, because skipped rows are read one by one.
 struct PageWindow {
     order: Order,
     offset: u64,
@@ -93,7 +91,7 @@ impl PageWindow {
         }
     }
 
-    /// Skips rows by their keys, which the index has.
+    /// Skips rows by key, using the index.
     fn rows<E: EntityTrait>(&self, rows: Select<E>, by: &[E::Column]) -> Select<E> {
         let Some(key) = by.last() else {
             return rows;
@@ -126,7 +124,7 @@ pub(crate) fn expect_found(rows_affected: u64) -> Result<(), PortError> {
     Ok(())
 }
 
-/// Converts all rows, or fails for the first that does not fit the domain.
+/// Converts all rows, or fails at the first corrupt one.
 pub(crate) fn all<M, T: TryFrom<M>>(models: Vec<M>) -> Result<Vec<T>, T::Error> {
     models.into_iter().map(T::try_from).collect()
 }

@@ -1,4 +1,4 @@
-//! The event logs of runs.
+//! Stores event logs of runs.
 
 use std::collections::HashMap;
 
@@ -22,9 +22,9 @@ use crate::locks::lock_held;
 use crate::rows::all;
 use crate::transaction::Transaction;
 
-/// Keeps the event logs of runs in a [`Database`].
+/// Stores event logs of runs in a [`Database`].
 ///
-/// Whoever adds to a log has locked its run's row.
+/// Writers to a log lock its run's row first.
 #[derive(Debug, Clone)]
 pub struct SeaRunEventRepository {
     database: Database,
@@ -68,10 +68,10 @@ impl RunEventRepository for SeaRunEventRepository {
     }
 }
 
-/// How many rows one statement inserts: seven parameters each, of SQLite's 32,766.
+/// Rows per INSERT: seven parameters each, of SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
-/// Adds rows to the logs of their runs.
+/// Appends rows to the logs of their runs.
 async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         Entity::insert_many(rows.iter().cloned())
@@ -81,11 +81,10 @@ async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Fa
     Ok(())
 }
 
-/// How many bytes of text they have at the most, unless the first row alone has more.
+/// Maximum bytes of text per page, unless the first row has more.
 const PAGE_BYTES: i64 = 1024 * 1024;
 
-/// See [`RunEventRepository::list`]. The sizes of the rows are read first, so that no more text is
-/// read than fits.
+/// See [`RunEventRepository::list`]. Reads sizes first, then only the text that fits.
 async fn page(
     connection: &impl ConnectionTrait,
     run: RunId,
@@ -99,9 +98,9 @@ async fn page(
         };
         let rows = rows_behind(run, behind).filter(Expr::col(COLUMN.last_number).lte(last));
         let mut events = read(connection, run, rows).await?;
-        // The first row may begin before.
+        // The first row may begin earlier.
         events.retain(|event| event.number > after);
-        // What rows tell of may be gone, which says nothing about those behind them.
+        // Rows may refer to what is gone; later rows may exist.
         if !events.is_empty() {
             return Ok(events);
         }
@@ -109,7 +108,7 @@ async fn page(
     }
 }
 
-/// The number of the last row that a page has.
+/// The number of the page's last row.
 async fn last_row_within(
     connection: &impl ConnectionTrait,
     run: RunId,
@@ -132,14 +131,14 @@ async fn last_row_within(
     Ok(last.map(|(number, _)| *number))
 }
 
-/// The number of the log's last event. A log without rows had its first one: that went with the
-/// message that it was about.
+/// The number of the log's last event. A log without rows had its first event, which was removed
+/// with its message.
 pub(crate) async fn last_number(transaction: &Transaction, run: RunId) -> Result<u64, Failure> {
     let last = last_numbers(transaction, &[run]).await?;
     Ok(last.get(&run).copied().unwrap_or(FIRST))
 }
 
-/// See [`last_number`]; a run that is not there has none.
+/// See [`last_number`]; none for a missing run.
 async fn last_numbers(
     transaction: &Transaction,
     runs: &[RunId],
@@ -171,13 +170,13 @@ fn last_number_in_log() -> SelectStatement {
         .take()
 }
 
-/// Those of the events that come after a number.
+/// The events after that number.
 pub(crate) fn behind(events: &[RunEvent], number: u64) -> &[RunEvent] {
     let first = events.partition_point(|event| event.number <= number);
     &events[first..]
 }
 
-/// The rows of the run's log, while its thread is there.
+/// The rows of the run's log, if its thread exists.
 fn rows_of(run: RunId) -> Select<Entity> {
     let run = runs::find()
         .select_only()
@@ -189,7 +188,7 @@ fn rows_of(run: RunId) -> Select<Entity> {
         .order_by_asc(COLUMN.last_number)
 }
 
-/// The first row with something behind `after`, and those that end at most `limit` events later.
+/// The first row with events after `after`, and those that end at most `limit` events later.
 fn rows_after(run: RunId, after: u64, limit: u32) -> Select<Entity> {
     let first = rows_behind(run, after)
         .select_only()
@@ -205,8 +204,7 @@ fn rows_behind(run: RunId, after: u64) -> Select<Entity> {
     rows_of(run).filter(COLUMN.last_number.gt(after))
 }
 
-/// The events of the rows. What they are about is read after them, so that it stands then as they
-/// say, unless it is gone.
+/// The rows' events. Reads what they refer to afterwards, so that it is as they say or gone.
 async fn read(
     connection: &impl ConnectionTrait,
     run: RunId,
@@ -244,7 +242,7 @@ async fn subjects(
     })
 }
 
-/// Removes what the log says of the message; the output of an end goes with the message itself.
+/// Removes the message's events. An end's output is stored in the message itself.
 pub(crate) async fn forget(
     transaction: &Transaction,
     run: Uuid,

@@ -1,4 +1,4 @@
-//! Sign-in attempts, and the addresses from which users signed in before.
+//! Stores sign-in attempts and the places of successful ones.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ use crate::locks::lock_hashes;
 use crate::rows::all;
 use crate::transaction::Transaction;
 
-/// How many attempts one transaction removes at most.
+/// Maximum attempts removed per transaction.
 const REMOVED_AT_ONCE: u64 = 10_000;
 
 /// Stores sign-in attempts in a [`Database`].
@@ -125,7 +125,7 @@ impl SignInRepository for SeaSignInRepository {
     }
 }
 
-/// Serializes attempts that share an account or an address. SQLite has a single writer.
+/// Serialises attempts that share an account or place. SQLite has a single writer.
 async fn lock(transaction: &Transaction, attempt: &SignInAttempt) -> Result<(), Failure> {
     lock_hashes(transaction, [&attempt.account.0, &attempt.place.0]).await
 }
@@ -155,7 +155,7 @@ fn of_account(attempt: &SignInAttempt) -> Select<attempts::Entity> {
         )
 }
 
-/// The other accounts' attempts from this address.
+/// Other accounts' attempts from this place.
 fn of_place(attempt: &SignInAttempt) -> Select<attempts::Entity> {
     attempts::Entity::find()
         .filter(attempts::COLUMN.place.eq(attempt.place.0.to_vec()))

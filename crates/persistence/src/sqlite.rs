@@ -1,4 +1,4 @@
-//! SQLite: connection settings; one connection writes, several read.
+//! SQLite: connection settings. One connection writes, several read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::error::{ConnectError, is_sqlite_lock};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Attempts to switch a new file to WAL, and the pause between them: SQLite does not wait for other
-/// processes that do the same.
+/// processes here.
 const FIRST_ATTEMPTS: u32 = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// As many rows as the largest page can have.
+/// Rows of the largest page.
 const ROW_BUFFER: usize = 1_024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn pool_options(
     SqlitePoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(options.operation_timeout)
-        // There is no network connection that could break.
+        // There is no network connection to check.
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -127,7 +127,7 @@ fn connection_options(file: &SqliteConnectOptions, access: Access) -> SqliteConn
         .create_if_missing(access == Access::Write)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // SQLite's thread stops while its buffer of rows is full.
+        // SQLite's thread blocks while its row buffer is full.
         .row_buffer_size(ROW_BUFFER)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
@@ -154,7 +154,7 @@ async fn check_settings(
         let row = sqlx::query(AssertSqlSafe(format!("PRAGMA {name}")))
             .fetch_one(&mut *connection)
             .await?;
-        // SQLite converts those that are numbers.
+        // SQLite returns numbers for some.
         let actual: String = row.try_get_unchecked(0)?;
         if actual != expected {
             return Err(ConnectError::Setting {

@@ -1,5 +1,5 @@
-//! SQLite transactions that are known as a whole before they begin. Each goes to SQLite's thread in
-//! one call; those that wait at the same time share a transaction, and so its flush to disk.
+//! Group commit on SQLite: transactions known in full are sent to SQLite's thread in one call, and
+//! those that wait at the same time share a transaction and its flush.
 
 use sea_orm::sea_query::Values;
 use sea_orm::sqlx::sqlite::SqliteRow;
@@ -12,11 +12,11 @@ use tracing::{Instrument as _, Span};
 use crate::connections::Connections;
 use crate::error::Failure;
 
-/// Statements that stand or fall together.
+/// Statements that apply all or none.
 #[derive(Debug)]
 pub(crate) struct Batch {
     sql: String,
-    /// In the order of their placeholders, which are not numbered.
+    /// In placeholder order.
     values: Vec<Value>,
 }
 
@@ -30,7 +30,7 @@ impl Batch {
         Self { sql, values }
     }
 
-    /// Runs them between these statements; the rows that all of them return.
+    /// Runs them between these statements. Returns the rows of all.
     async fn run(
         &self,
         connection: &mut SqliteConnection,
@@ -44,38 +44,38 @@ impl Batch {
     }
 }
 
-/// The batches that are kept prepared: up to the end of a run without tools. Of longer ones there
-/// are many kinds.
+/// Batches with up to this many values are kept prepared: up to the end of a run without tools.
+/// Longer ones vary too much.
 const MAX_KEPT_VALUES: usize = 96;
 const TRANSACTION: (&str, &str) = ("BEGIN IMMEDIATE", "COMMIT");
 const MEMBER: (&str, &str) = ("SAVEPOINT member", "RELEASE member");
 const UNDO_MEMBER: &str = "ROLLBACK TO member; RELEASE member";
 
-/// Where batches are carried out, on the connection that writes.
+/// The queue of batches for the writing connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Batches(mpsc::Sender<Waiting>);
 
-/// How many batches share a transaction, and wait in line: more than runs start and end at a time.
+/// Maximum batches per transaction and in the queue.
 const MAX_GROUP: usize = 32;
 
 #[derive(Debug)]
 struct Waiting {
     batch: Batch,
-    /// Whose it is, for warnings of slow statements.
+    /// The caller's span, for warnings about slow statements.
     span: Span,
     done: oneshot::Sender<Result<Vec<SqliteRow>, DbErr>>,
 }
 
 impl Batches {
-    /// On that connection, which is given back when there is nothing to do.
+    /// Uses that connection, returning it when idle.
     pub(crate) fn on(writer: Connections) -> Self {
         let (sender, waiting) = mpsc::channel(MAX_GROUP);
         tokio::spawn(work(writer, waiting));
         Self(sender)
     }
 
-    /// Commits the batch; the rows that its statements return. All of it is undone when one of them
-    /// fails, or nobody waits for it any more before it begins.
+    /// Commits the batch and returns its rows. Nothing is applied if a statement fails or the
+    /// caller leaves before it begins.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<QueryResult>, Failure> {
         let (done, rows) = oneshot::channel();
         let span = Span::current();
@@ -104,8 +104,8 @@ async fn work(writer: Connections, mut waiting: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Carries the batches out in one transaction; gives them back where that did not go well, since
-/// one of them may have undone the others.
+/// Runs the batches in one transaction. Returns them if it fails, since one may have undone the
+/// others.
 async fn together(writer: &Connections, group: Vec<Waiting>) -> Vec<Waiting> {
     let Ok(mut connection) = writer.acquire().await else {
         return group;
@@ -120,7 +120,7 @@ async fn together(writer: &Connections, group: Vec<Waiting>) -> Vec<Waiting> {
             Vec::new()
         }
         Err(error) => {
-            tracing::debug!(%error, "transactions do not go together");
+            tracing::debug!(%error, "group commit failed; running batches one by one");
             group
         }
     }
@@ -144,7 +144,7 @@ async fn run_all(
     Ok(results)
 }
 
-/// Carries out one batch, unless its caller goes away meanwhile.
+/// Runs one batch unless its caller has left.
 async fn alone(writer: &Connections, waiting: Waiting) {
     let Waiting {
         batch,
@@ -187,7 +187,7 @@ mod tests {
     use crate::database::AtOnce;
     use crate::places::{self, Place};
 
-    /// A table of different numbers, among which 13 makes SQLite itself undo a transaction.
+    /// A table of distinct numbers, where 13 makes SQLite roll back the transaction itself.
     const NUMBERS: &str = "
         CREATE TABLE numbers (number INTEGER UNIQUE);
         CREATE TRIGGER unlucky BEFORE INSERT ON numbers WHEN new.number = 13

@@ -1,4 +1,4 @@
-//! Threads.
+//! Stores threads.
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
@@ -112,7 +112,7 @@ fn in_scope(scope: &ThreadScope) -> Result<Select<Entity>, PortError> {
                 Ok(find().filter(Expr::col((Entity, Column::OwnerId)).in_subquery(users)))
             }
         },
-        _ => Err(PortError::other("a thread scope unknown to this store")),
+        _ => Err(PortError::other("unsupported thread scope")),
     }
 }
 
@@ -143,7 +143,7 @@ fn ordered(rows: Select<Entity>, order: ThreadOrder) -> Select<Entity> {
     .order_by_desc(COLUMN.id)
 }
 
-/// Both columns are compared at once, so that the index finds the place.
+/// Row comparison, so that the index finds the position.
 fn is_less_active(than: ThreadActivity) -> SimpleExpr {
     let columns = [Column::LastMessageAt, Column::Id].map(|column| Expr::col((Entity, column)));
     let place = [

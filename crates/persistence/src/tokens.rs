@@ -1,4 +1,4 @@
-//! Sessions and API keys.
+//! Stores sessions and API keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,10 @@ use crate::{Database, presence};
 
 /// A use is not recorded again within this time, so that authentication usually only reads.
 const USE_PRECISION: TimeDelta = TimeDelta::minutes(1);
-/// How long authentication waits for its use to be recorded, which it can do without.
+/// How long authentication waits for its use to be recorded; best effort.
 const USE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How many expired tokens one transaction removes at most.
+/// Maximum tokens removed per transaction.
 const BATCH_TOKENS: u64 = 500;
 
 /// Stores access tokens in a [`Database`].
@@ -59,7 +59,7 @@ impl SeaTokenRepository {
             .await
     }
 
-    /// Removes some of the tokens that expired before `now`; how many.
+    /// Removes some tokens that expired before `now`. Returns their number.
     async fn remove_expired_batch(&self, now: DateTime<Utc>) -> Result<u64, PortError> {
         self.database
             .write(|| async {
@@ -81,7 +81,7 @@ impl SeaTokenRepository {
             .await
     }
 
-    /// Records a use that is due; whether that succeeded. Reads go on where writes fail or wait.
+    /// Records a due use; returns whether that succeeded. Reads continue where writes fail or wait.
     async fn try_to_record_use(
         &self,
         token: TokenId,
@@ -179,7 +179,7 @@ impl TokenRepository for SeaTokenRepository {
         self.database
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
-                // Rows are small: no limit by bytes.
+                // Rows are small: no byte limit.
                 let bytes = Expr::val(0_i64);
                 page(transaction, of_user(user, kind), &ORDER, wanted, bytes).await
             })
@@ -229,7 +229,7 @@ fn of_user(user: UserId, kind: Option<TokenKind>) -> Select<access_tokens::Entit
     }
 }
 
-/// Locks the user's row, so that neither a change of the user nor another token comes in between.
+/// Locks the user's row against concurrent changes and tokens.
 async fn check_grounds(
     transaction: &Transaction,
     user: UserId,

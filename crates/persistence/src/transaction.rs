@@ -1,4 +1,4 @@
-//! Transactions of several statements.
+//! Interactive transactions.
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 use crate::connection::Connection;
 use crate::connections::Connections;
 
-/// A transaction; rolled back if dropped before it is committed. Its connection serves nobody else
-/// until it is known to be outside of any transaction.
+/// A transaction, rolled back if dropped before commit. Its connection is reused only once it is
+/// outside of any transaction.
 pub(crate) struct Transaction {
     backend: DbBackend,
     connection: Mutex<Connection>,

@@ -1,4 +1,4 @@
-//! Accounts.
+//! Stores accounts.
 
 use async_trait::async_trait;
 use colloquy_application::passwords::PasswordHash;
@@ -99,7 +99,7 @@ impl UserRepository for SeaUserRepository {
         self.database
             .read(async {
                 let mut models = found.all(self.database.reader()).await?;
-                // Two accounts may match, of which one has the former key: an exact match wins.
+                // Two accounts may match, one by its former key: an exact match wins.
                 models.sort_by_key(|model| model.email_key != former);
                 Ok(models.into_iter().next().map(credentials).transpose()?)
             })
@@ -111,7 +111,7 @@ impl UserRepository for SeaUserRepository {
             .read(async {
                 let transaction = self.database.begin_snapshot().await?;
                 let order = [users::Column::Id];
-                // Rows are small: no limit by bytes.
+                // Rows are small: no byte limit.
                 let bytes = Expr::val(0_i64);
                 page(transaction, users::Entity::find(), &order, wanted, bytes).await
             })
@@ -192,8 +192,8 @@ async fn insert(
     Ok(())
 }
 
-/// Makes concurrent transactions pass one by one: two could both find no administrator and add one,
-/// or find each other's and remove one. Taken before locks of rows. SQLite has one writer anyway.
+/// Serialises transactions that count administrators: two could both add the first, or remove each
+/// other's. Taken before row locks. SQLite has a single writer.
 async fn await_other_administrators(transaction: &Transaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let lock = "SELECT pg_advisory_xact_lock(hashtext('colloquy: first administrator'))";
@@ -244,7 +244,7 @@ fn check_password(
     }
 }
 
-/// Fails if the account is an active administrator, and no other one can sign in.
+/// Fails if the account is the only active administrator who can sign in.
 async fn check_another_administrator(
     transaction: &Transaction,
     account: &users::Model,
@@ -264,7 +264,7 @@ async fn check_another_administrator(
     Ok(())
 }
 
-/// By password, or with an API key that does not expire.
+/// By password, or with an unexpiring API key.
 fn can_sign_in() -> Condition {
     let keys = access_tokens::Entity::find()
         .select_only()

@@ -1,5 +1,5 @@
-//! Whether the database accepts writes. On a disk that is nearly full small writes succeed and large
-//! ones fail, so an outage lasts until no write has failed for a while.
+//! Whether the database accepts writes. On an almost full disk, small writes succeed and large ones
+//! fail; an outage lasts until no write has failed for a while.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,36 +7,36 @@ use std::time::Duration;
 use colloquy_application::ports::PortError;
 use tokio::time::Instant;
 
-/// How long no write may have failed before an outage counts as over.
+/// An outage is over after this time without a failed write.
 const QUIET: Duration = Duration::from_secs(2);
-/// For how long a successful write proves that writes succeed.
+/// How long a successful write proves writability.
 const PROVEN: Duration = Duration::from_secs(2);
 
-/// When writes last failed and succeeded; clones share it.
+/// Times of the latest failed and successful writes. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Writability(Arc<Mutex<Writes>>);
 
 #[derive(Debug, Default)]
 struct Writes {
-    /// The last failure for lack of room or because of the disk, until the outage is over.
+    /// The latest write failure of the current outage.
     failed: Option<Instant>,
     succeeded: Option<Instant>,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("a write has failed a moment ago")]
+#[error("a recent write failed")]
 struct FailedLately;
 
 impl Writability {
-    /// Records a write that failed because nothing can be written.
+    /// Records a write that failed for lack of space or because of the disk.
     pub(crate) fn note_failure(&self) {
         let before = self.with(|writes| writes.failed.replace(Instant::now()));
         if before.is_none() {
-            tracing::error!("the database cannot be written to: its disk may be full");
+            tracing::error!("the database is not writable: the disk may be full");
         }
     }
 
-    /// Records a write that succeeded.
+    /// Records a successful write.
     pub(crate) fn note_success(&self) {
         let is_over = self.with(|writes| {
             writes.succeeded = Some(Instant::now());
@@ -44,16 +44,16 @@ impl Writability {
             writes.failed.take_if(is_over).is_some()
         });
         if is_over {
-            tracing::info!("the database can be written to again");
+            tracing::info!("the database is writable again");
         }
     }
 
-    /// Whether an outage began and is not known to be over.
+    /// Whether an outage may still last.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.with(|writes| writes.failed.is_some())
     }
 
-    /// Whether a recent write proves that writes succeed.
+    /// Whether a recent write succeeded.
     pub(crate) fn has_succeeded_lately(&self) -> bool {
         let is_recent = |succeeded: Instant| succeeded.elapsed() < PROVEN;
         self.with(|writes| writes.succeeded.is_some_and(is_recent))

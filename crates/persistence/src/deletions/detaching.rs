@@ -1,4 +1,4 @@
-//! Clears deleted users and assistants of the rows that refer to them.
+//! Detaches rows from deleted users and assistants.
 
 use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
@@ -9,7 +9,8 @@ use crate::error::Failure;
 use crate::locks::lock_runs;
 use crate::transaction::Transaction;
 
-/// Removes the user's tokens, then clears the user of threads, then of runs; how many rows.
+/// Removes the user's tokens, then clears the user of threads, then of runs. Returns the number of
+/// rows.
 pub(super) async fn batch_of_user(
     transaction: &Transaction,
     user: Uuid,
@@ -30,7 +31,7 @@ pub(super) async fn batch_of_user(
     }
 }
 
-/// Clears the assistant of threads; how many.
+/// Clears the assistant of threads. Returns their number.
 pub(super) async fn batch_of_assistant(
     transaction: &Transaction,
     assistant: Uuid,
@@ -62,7 +63,7 @@ async fn remove_tokens(
     Ok(removal.exec(transaction).await?.rows_affected)
 }
 
-/// Locks the threads in the order of their ids.
+/// Locks the threads in id order.
 async fn detach_threads(
     transaction: &Transaction,
     by: threads::Column,

@@ -1,8 +1,8 @@
-//! Deferred work of deletions. A deleted thread, user or assistant loses its own row at once; rows
-//! that belong to it or refer to it are removed or changed later, one transaction per batch.
+//! Deferred deletion. The row of a deleted thread, user or assistant is removed at once; dependent
+//! rows later, one transaction per batch.
 //!
-//! Readers must not see such rows: messages, runs and events are read only if their thread exists,
-//! and references to a deleted user or assistant read as null.
+//! Readers must not see those: messages, runs and events are read only if their thread exists, and
+//! references to a deleted user or assistant read as null.
 
 mod detaching;
 mod thread;
@@ -18,7 +18,7 @@ use crate::entities::deletions::{ActiveModel, COLUMN, Entity, Model};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// How many bytes of text a batch removes at most, unless a single row has more.
+/// Maximum bytes of text per batch, unless a single row has more.
 const BATCH_BYTES: i64 = 1024 * 1024;
 
 /// What was deleted.
@@ -45,7 +45,7 @@ impl Deleted {
     }
 }
 
-/// Records a deletion whose remaining rows are left to process.
+/// Records a deletion for later processing.
 pub(crate) async fn note(
     transaction: &Transaction,
     kind: Deleted,
@@ -61,7 +61,7 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// Finishes deletions in a [`Database`].
+/// Processes deletions in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaDeletionRepository {
     database: Database,
@@ -100,8 +100,8 @@ impl SeaDeletionRepository {
         if self.database.backend() != DbBackend::Postgres {
             return Ok(self.database.begin().await?);
         }
-        // Where most rows match, the planner prefers a scan, which passes over more rows that were
-        // dealt with before in every batch.
+        // Where most rows match, the planner prefers a scan, which would skip over processed rows
+        // again in every batch.
         let begin = "BEGIN; SET LOCAL enable_seqscan = off";
         Ok(Transaction::begin(self.database.writer(), begin).await?)
     }
@@ -117,7 +117,7 @@ impl SeaDeletionRepository {
     }
 }
 
-/// A deletion that nobody else is working on.
+/// A deletion that no other instance is processing.
 async fn next(transaction: &Transaction) -> Result<Option<Model>, Failure> {
     let first = Entity::find()
         .order_by_asc(COLUMN.id)
@@ -125,7 +125,7 @@ async fn next(transaction: &Transaction) -> Result<Option<Model>, Failure> {
     Ok(first.one(transaction).await?)
 }
 
-/// Processes a batch; how many rows. The deletion's own row goes once nothing else is left.
+/// Processes a batch. Returns the number of rows. Removes the deletion itself last.
 async fn batch(transaction: &Transaction, deletion: &Model, max_rows: u64) -> Result<u64, Failure> {
     let id = deletion.id;
     let dealt_with = match Deleted::from_name(&deletion.kind) {
@@ -134,7 +134,7 @@ async fn batch(transaction: &Transaction, deletion: &Model, max_rows: u64) -> Re
         Some(Deleted::Assistant) => {
             detaching::batch_of_assistant(transaction, id, max_rows).await?
         }
-        None => return Err(PortError::other("a deletion unknown to this store").into()),
+        None => return Err(PortError::other("unsupported deletion").into()),
     };
     if dealt_with > 0 {
         return Ok(dealt_with);

@@ -1,4 +1,4 @@
-//! Removes the rows of deleted threads.
+//! Removes rows of deleted threads.
 
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{
@@ -11,10 +11,10 @@ use crate::entities::{messages, run_events, runs};
 use crate::error::Failure;
 use crate::transaction::Transaction;
 
-/// One row in so many is a run: most have four rows of events.
+/// One row in five is a run: most have four rows of events.
 const ROWS_PER_RUN: u64 = 5;
 
-/// Removes the thread's messages, then its runs with their events; how many rows.
+/// Removes the thread's messages, then its runs with their events. Returns the number of rows.
 pub(super) async fn remove_batch(
     transaction: &Transaction,
     thread: Uuid,
@@ -64,7 +64,7 @@ struct SizedEvents {
     bytes: i64,
 }
 
-/// Removes the thread's first runs if all of their events go in this batch too.
+/// Removes the thread's first runs whose events all fit in this batch.
 async fn remove_runs(
     transaction: &Transaction,
     thread: Uuid,
@@ -96,7 +96,7 @@ async fn remove_runs(
     Ok(removed + removal.exec(transaction).await?.rows_affected)
 }
 
-/// Up to one row more than a batch may remove.
+/// One row more than a batch may remove.
 async fn first_events(
     transaction: &Transaction,
     runs: &[Uuid],
@@ -127,7 +127,7 @@ async fn remove_events(
     Ok(removal.exec(transaction).await?.rows_affected)
 }
 
-/// The last of the first `most` rows that together have no more than [`BATCH_BYTES`], or the first.
+/// The last of the first `most` rows within [`BATCH_BYTES`], but at least the first.
 fn last_within<T>(rows: &[T], most: u64, bytes: impl Fn(&T) -> i64) -> Option<&T> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut total = 0_i64;

@@ -1,4 +1,4 @@
-//! Stored form of [`AnswerCaching`]: settings as JSON, and the generation in its own column.
+//! Stored form of [`AnswerCaching`]: settings as JSON, the generation in its own column.
 
 use colloquy_application::ports::PortError;
 use colloquy_domain::{AnswerCaching, AnswerLifetime, CacheScope, SimilarityThreshold};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Row;
 
-/// JSON in `assistants.caching`; missing members have their defaults.
+/// JSON in `assistants.caching`; missing members have defaults.
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
 struct StoredCaching {
@@ -38,7 +38,7 @@ pub(super) fn stored_caching(caching: &AnswerCaching) -> Result<Json, PortError>
     serde_json::to_value(StoredCaching::from(caching)).map_err(PortError::other)
 }
 
-/// Saturates: nobody purges that often.
+/// Saturates, beyond any realistic number of purges.
 pub(super) fn generation(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

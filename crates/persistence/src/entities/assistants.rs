@@ -52,7 +52,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The size of the row's longer texts in bytes.
+/// Bytes of the row's long texts.
 pub(crate) fn bytes() -> Expr {
     Expr::cust(
         "CAST(octet_length(instructions) AS bigint) + coalesce(octet_length(description), 0)

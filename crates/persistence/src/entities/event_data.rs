@@ -1,4 +1,4 @@
-//! The JSON in which events of a run are kept, as far as they have no columns of their own.
+//! JSON of run events, for members without a column.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ enum Data<'a> {
         depth: u32,
         model: Cow<'a, str>,
         finish_reason: Option<Cow<'a, str>>,
-        /// Tokens read and written.
+        /// Input and output tokens.
         usage: Option<(u64, u64)>,
     },
     Paused {
@@ -48,7 +48,7 @@ struct Call<'a> {
     by: Cow<'a, str>,
 }
 
-/// The data of the event.
+/// The event's data.
 pub(super) fn written(event: &RunEventKind) -> Result<String, PortError> {
     let data = match event {
         RunEventKind::UtteranceBegan { round, .. } => Data::UtteranceBegan { round: *round },
@@ -74,12 +74,12 @@ pub(super) fn written(event: &RunEventKind) -> Result<String, PortError> {
             action: Cow::Borrowed(action.as_str()),
             until: *until,
         },
-        _ => return Err(PortError::other("an event without data")),
+        _ => return Err(PortError::other("the event has no data")),
     };
     serde_json::to_string(&data).map_err(PortError::other)
 }
 
-/// The event with that data, about that message if it is about one.
+/// The event with that data and message.
 pub(super) fn read(data: &str, message_id: MessageId) -> Result<RunEventKind, PortError> {
     let data: Data<'_> = serde_json::from_str(data).map_err(PortError::other)?;
     Ok(match data {
@@ -118,7 +118,7 @@ pub(super) fn read(data: &str, message_id: MessageId) -> Result<RunEventKind, Po
     })
 }
 
-/// The data of requested calls without the one whose result was that message.
+/// The data of requested calls without the one that the message answers.
 pub(crate) fn without_call(data: &str, message: MessageId) -> Result<String, serde_json::Error> {
     let mut data: Data<'_> = serde_json::from_str(data)?;
     if let Data::ToolsRequested { calls, .. } = &mut data {
@@ -155,5 +155,5 @@ impl<'a> Call<'a> {
 }
 
 fn named<T>(name: &str, read: fn(&str) -> Option<T>) -> Result<T, PortError> {
-    read(name).ok_or_else(|| PortError::other(format!("unknown word {name:?}")))
+    read(name).ok_or_else(|| PortError::other(format!("unknown name {name:?}")))
 }

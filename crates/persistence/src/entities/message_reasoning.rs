@@ -16,7 +16,7 @@ pub(crate) struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl ActiveModel {
-    /// The row of the message's reasoning, if it has any.
+    /// The row, if the message has reasoning.
     pub(crate) fn of(message: &NewMessage) -> Option<Self> {
         Some(Self {
             message_id: Set(message.id.as_uuid()),

@@ -29,13 +29,13 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The size of the row's text in bytes.
+/// Bytes of the row's text.
 pub(crate) fn bytes() -> Expr {
     Expr::cust("CAST(octet_length(content) AS bigint) + coalesce(octet_length(tool_call), 0)")
 }
 
 impl ActiveModel {
-    /// The row of a message of the run at that position of its thread.
+    /// The row of the run's message at that position.
     pub(crate) fn of(run: &Run, message: &NewMessage, position: i64) -> Result<Self, PortError> {
         let tool_call = message.tool_call.as_deref().map(tools::written_answered);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! One file per table: its row, and the conversions between row and domain.
+//! One module per table: its row and conversions to and from the domain.
 
 pub(crate) mod access_tokens;
 mod answer_caching;

@@ -1,4 +1,4 @@
-//! The table of run events. A row is one event, or consecutive deltas of one part of a message.
+//! Rows of `run_events`: one event each, or consecutive deltas of one part of a message.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How many bytes of text the events of the row have, with those of the message that they tell.
+/// Bytes of text of the row's events, including that of their message.
 pub(crate) fn told_bytes() -> Expr {
     let told = format!(
         "CASE WHEN kind IN ('{STARTED}', '{COMPLETED}', '{ENDED}') THEN coalesce(
@@ -40,7 +40,7 @@ pub(crate) fn told_bytes() -> Expr {
     bytes().add(Expr::cust(told))
 }
 
-/// How many bytes of text the row has.
+/// Bytes of the row's text.
 pub(crate) fn bytes() -> Expr {
     Expr::cust("CAST(coalesce(octet_length(texts), 0) AS bigint) + coalesce(octet_length(data), 0)")
 }
@@ -59,10 +59,10 @@ const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
 pub(crate) const ENDED: &str = "ended";
 
-/// The number of the event that every log begins with.
+/// The number of a log's first event.
 pub(crate) const FIRST: u64 = 1;
 
-/// Whether the run's log has nothing behind that number.
+/// Whether the run's log ends at that number.
 pub(crate) fn ends_with(run: RunId, number: u64) -> Result<Expr, PortError> {
     let number = i64::try_from(number).map_err(PortError::other)?;
     let more = Query::select()
@@ -74,7 +74,7 @@ pub(crate) fn ends_with(run: RunId, number: u64) -> Result<Expr, PortError> {
     Ok(Expr::exists(more).not())
 }
 
-/// A row that is being put together.
+/// A row under construction.
 struct Stretch {
     first: u64,
     last: u64,
@@ -101,9 +101,9 @@ pub(crate) fn rows(run: RunId, events: &[RunEvent]) -> Result<Vec<ActiveModel>, 
     rows.map(|stretch| stretch.row(run)).collect()
 }
 
-/// The most events of a row: it is read as a whole.
+/// Maximum events per row: rows are read whole.
 const MAX_EVENTS: usize = 1_000;
-/// The bytes of text from which on a row takes no more events.
+/// A row with this many bytes of text takes no further events.
 const FULL_BYTES: usize = 64 * 1024;
 
 impl Stretch {
@@ -146,7 +146,7 @@ impl Stretch {
         })
     }
 
-    /// Whether the row has room for what the other says.
+    /// Whether the other's events fit into this row.
     fn takes(&self, next: &Self) -> bool {
         let has_room = || {
             let bytes: usize = self.texts.iter().map(String::len).sum();
@@ -174,13 +174,11 @@ fn deltas_of(part: ContentPart) -> Result<&'static str, PortError> {
     match part {
         ContentPart::Text => Ok(DELTAS),
         ContentPart::Reasoning => Ok(REASONING),
-        _ => Err(PortError::other(
-            "a part of a message unknown to this store",
-        )),
+        _ => Err(PortError::other("unsupported message part")),
     }
 }
 
-/// The kind and message of an event whose other members are [data](event_data).
+/// The kind and message of an event; the rest is [data](event_data).
 fn described(event: &RunEventKind) -> Result<(&'static str, Option<MessageId>), PortError> {
     match event {
         RunEventKind::UtteranceBegan { message_id, .. } => Ok((UTTERANCE_BEGAN, Some(*message_id))),
@@ -190,11 +188,11 @@ fn described(event: &RunEventKind) -> Result<(&'static str, Option<MessageId>), 
         RunEventKind::ToolsRequested { .. } => Ok((TOOLS_REQUESTED, None)),
         RunEventKind::ModelCalled { .. } => Ok((MODEL_CALLED, None)),
         RunEventKind::Paused { .. } => Ok((PAUSED, None)),
-        _ => Err(PortError::other("a run event unknown to this store")),
+        _ => Err(PortError::other("unsupported run event")),
     }
 }
 
-/// What the rows of a log refer to, as far as it is still there.
+/// The existing records that rows of a log refer to.
 #[derive(Default)]
 pub(crate) struct Subjects {
     pub(crate) run: Option<Run>,
@@ -202,12 +200,12 @@ pub(crate) struct Subjects {
 }
 
 impl Model {
-    /// Whether the row says only which run and message it is about.
+    /// Whether the row only refers to its run and message.
     pub(crate) fn refers(&self) -> bool {
         matches!(self.kind.as_str(), STARTED | COMPLETED | ENDED)
     }
 
-    /// The row without the call whose result was that message.
+    /// The row without the call that the message answers.
     pub(crate) fn without_call(self, message: MessageId) -> Result<ActiveModel, PortError> {
         let row = Row {
             table: "run_events",
@@ -220,7 +218,7 @@ impl Model {
         Ok(changed)
     }
 
-    /// The events of the row; none when what they are about is gone.
+    /// The row's events; none if what they refer to is gone.
     pub(crate) fn events(self, subjects: &Subjects) -> Result<Vec<RunEvent>, PortError> {
         let row = Row {
             table: "run_events",
@@ -255,7 +253,7 @@ impl Model {
                 let message = message_id.unwrap_or_else(|| MessageId::from_uuid(Uuid::nil()));
                 Some(row.column("data", event_data::read(data, message))?)
             }
-            other => return row.column("kind", Err(format!("unknown word {other:?}"))),
+            other => return row.column("kind", Err(format!("unknown name {other:?}"))),
         };
         let event = kind.map(|kind| RunEvent {
             number: first,
@@ -284,7 +282,7 @@ impl Model {
     }
 }
 
-/// The run as it was then: what its end has added is taken away.
+/// The run at its start, without its end.
 fn started(run: &Run, message: &Message) -> RunEventKind {
     RunEventKind::Started {
         run: Box::new(Run {

@@ -1,4 +1,4 @@
-//! Rows of `sign_in_places`: addresses from which an account signed in.
+//! Rows of `sign_in_places`: addresses from which accounts signed in.
 
 use colloquy_application::ports::SignInAttempt;
 use sea_orm::Set;

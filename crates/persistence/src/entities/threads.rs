@@ -26,7 +26,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Threads as readers see them: a deleted owner or assistant is null.
+/// Threads as read: a deleted owner or assistant is null.
 pub(crate) fn find() -> Select<Entity> {
     let named = |column: &Column| matches!(column, Column::OwnerId | Column::AssistantId);
     let owner = presence::user(Expr::col((Entity, Column::OwnerId)));

@@ -1,4 +1,4 @@
-//! Calls whose future is dropped on the way.
+//! Calls whose future is dropped midway.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
         let is_answered = timeout(limit, first.runs.start(&start)).await.is_ok();
         started.push((start, is_answered));
     }
-    // What was on its way to the database has arrived then.
+    // Everything sent has reached the database by now.
     database.close().await;
 
     let stores = stores(&place.open().await);
@@ -43,6 +43,9 @@ async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
             .items;
         let run = stores.runs.get(thread, start.run.id).await.unwrap();
         assert_eq!(messages.len(), usize::from(run.is_some()));
-        assert!(run.is_some() || !is_answered, "what was answered is there");
+        assert!(
+            run.is_some() || !is_answered,
+            "acknowledged writes are stored"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What other instances learn of changes.
+//! Change notifications between instances.
 
 use colloquy_application::ports::AssistantRepository as _;
 use colloquy_application::testing::samples::Samples;
@@ -53,7 +53,7 @@ async fn a_line_that_is_cut_on_postgres_is_told_of_and_taken_up_again() {
     assert_eq!(changes.next().await.unwrap(), Change::Unknown);
     let assistants = SeaAssistantRepository::new(here);
     let heard = tokio::spawn(async move { changes.next().await.unwrap() });
-    // The line is taken up again while it is waited for; what is written before is not heard.
+    // Reconnects while waiting; changes before that go unnoticed.
     let make = Samples::new();
     while !heard.is_finished() {
         assistants.add(&make.assistant("Guide")).await.unwrap();

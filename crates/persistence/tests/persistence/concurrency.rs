@@ -1,4 +1,4 @@
-//! Many who write at once.
+//! Concurrent writers.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ on_both_databases! {
 const WRITERS: usize = 50;
 const ROUNDS: usize = 8;
 
-/// Half of the writers share a thread, the others have one each.
+/// Half of the writers share a thread, the others have their own.
 async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
     let stores = stores(&place.migrated().await);
     let make = Arc::new(Samples::new());
@@ -43,7 +43,7 @@ async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
         if is_sharing {
             said_in_shared += said;
         } else {
-            assert_eq!(said, 2 * ROUNDS, "nobody else writes there");
+            assert_eq!(said, 2 * ROUNDS, "nobody else writes to the thread");
         }
     }
     let messages = stores
@@ -62,7 +62,7 @@ async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
     assert_eq!(positions, (1..=said_in_shared).collect::<Vec<_>>());
 }
 
-/// Starts and ends runs as far as the thread is free; how many messages were accepted.
+/// Starts and ends runs whenever the thread is free. Returns the number of accepted messages.
 async fn converse(stores: &Stores, make: &Samples, thread: &Thread) -> usize {
     let mut said = 0;
     for _ in 0..ROUNDS {
@@ -79,8 +79,8 @@ async fn converse(stores: &Stores, make: &Samples, thread: &Thread) -> usize {
     said
 }
 
-/// On PostgreSQL the one locks thread and user, the other user and thread: deadlocks, which the
-/// adapter has to mend.
+/// On PostgreSQL they lock thread and user in opposite orders: deadlocks that the adapter must
+/// retry.
 async fn starts_and_the_deletion_of_their_user_do_not_block_each_other(place: &Place) {
     let stores = stores(&place.migrated().await);
     let make = Samples::new();

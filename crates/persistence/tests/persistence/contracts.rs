@@ -1,4 +1,4 @@
-//! The contracts of the ports, on both databases.
+//! The contract suites, on both databases.
 
 macro_rules! contracts {
     ($database:ident) => {

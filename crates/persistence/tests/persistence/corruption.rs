@@ -1,4 +1,4 @@
-//! Rows that do not fit the domain.
+//! Corrupt rows.
 
 use colloquy_application::ports::{AssistantScope, Grounds, OffsetPage, PortError};
 use colloquy_application::testing::samples::{Samples, moment, token_hash};
@@ -14,7 +14,7 @@ on_both_databases! {
     a_token_of_a_corrupt_user_authenticates_nobody,
 }
 
-/// The place of the corruption, as `table.column`, and the row.
+/// The reported `table.column` and row.
 #[track_caller]
 fn place_of<T: std::fmt::Debug>(answer: Result<T, PortError>) -> (String, String) {
     match answer {

@@ -1,4 +1,4 @@
-//! What deletions leave goes in small transactions, to the last row.
+//! Deletions remove all rows, in small transactions.
 
 use colloquy_application::Stores;
 use colloquy_application::ports::Grounds;
@@ -17,7 +17,7 @@ on_both_databases! {
     nothing_names_a_deleted_assistant_in_the_end,
 }
 
-/// How many rows each transaction may remove.
+/// Rows per transaction.
 const MOST_ROWS: u64 = 500;
 
 async fn has_thread(stores: &Stores, make: &Samples) -> Thread {
@@ -28,7 +28,7 @@ async fn has_thread(stores: &Stores, make: &Samples) -> Thread {
     thread
 }
 
-/// A run with an answer of each of these lengths.
+/// A run with answers of these lengths.
 async fn has_run(stores: &Stores, make: &Samples, thread: &Thread, answers: &[usize]) -> RunStart {
     let start = make.start(thread, make.instance(), make.question("Hello"));
     stores.runs.start(&start).await.unwrap();
@@ -48,7 +48,7 @@ async fn finish(stores: &Stores) -> Vec<u64> {
     }
 }
 
-/// What a query past the adapter counts.
+/// Counts by SQL, past the adapter.
 async fn count(url: &str, query: &str) -> i64 {
     let query = AssertSqlSafe(query);
     if url.starts_with("sqlite:") {
@@ -66,7 +66,7 @@ async fn count(url: &str, query: &str) -> i64 {
     }
 }
 
-/// Rows of all tables in which something of a thread stands.
+/// Rows of all tables that belong to other threads.
 async fn rows_but_of(place: &Place, kept: ThreadId) -> i64 {
     let mark = if place.url.starts_with("sqlite:") {
         "x"

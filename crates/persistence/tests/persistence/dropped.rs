@@ -1,4 +1,4 @@
-//! Calls that are dropped at each of their awaits: whoever comes next must not notice.
+//! Calls dropped at each await point: later calls must be unaffected.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -37,13 +37,13 @@ on_both_databases! {
     dropped_checks_of_health_leave_sound_connections,
 }
 
-/// More polls than any operation takes.
+/// More polls than any operation needs.
 const MAX_POLLS: usize = 200;
 
-/// Few, so that a spoilt one is used again at once.
+/// Few, so that a broken one is reused at once.
 const CONNECTIONS: u32 = 2;
 
-/// Polls the future up to so many times, then drops it.
+/// Polls the future up to that many times, then drops it.
 async fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -58,7 +58,7 @@ async fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-/// A database under test, and a second view of it that sees only what is committed.
+/// A database under test, and a second connection that sees committed data only.
 struct World {
     make: Samples,
     database: Database,
@@ -74,7 +74,7 @@ struct Records {
     other_thread: Thread,
     assistant: Assistant,
     token: AccessToken,
-    /// Of a run that is in progress.
+    /// Of a run in progress.
     start: RunStart,
     end: RunEnd,
 }
@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// Every connection writes what the observer then sees.
+    /// Every connection can write, visibly for the observer.
     async fn assert_sound(&self, after: &str) {
         let writing = (0..2 * CONNECTIONS).map(|_| async {
             let thread = self.make.thread(self.owner.id);
@@ -142,10 +142,10 @@ impl World {
     }
 }
 
-/// A port of which every method is to be dropped everywhere.
+/// A port whose methods must all be dropped.
 struct Port<'a> {
     world: &'a World,
-    /// The file of the port's trait.
+    /// The source file of the port's trait.
     source: &'static str,
     dropped: Mutex<BTreeSet<&'static str>>,
 }
@@ -159,7 +159,7 @@ impl<'a> Port<'a> {
         }
     }
 
-    /// Calls the method again and again, dropped one poll later each time, until it is ready before.
+    /// Calls the method repeatedly, dropping it one poll later each time, until it completes.
     async fn drop_everywhere<T>(
         &self,
         method: &'static str,
@@ -177,10 +177,10 @@ impl<'a> Port<'a> {
                 return;
             }
         }
-        panic!("{method} is never ready");
+        panic!("{method} never completes");
     }
 
-    /// Fails for methods that were forgotten.
+    /// Fails for missing methods.
     fn assert_complete(self) {
         let methods = self.source.lines().filter_map(|line| {
             let declaration = line.trim_start().strip_prefix("async fn ")?;
@@ -190,7 +190,7 @@ impl<'a> Port<'a> {
     }
 }
 
-/// A port over that world; `$file` declares its trait.
+/// A port of that world; `$file` declares its trait.
 macro_rules! port {
     ($world:expr, $file:literal) => {
         Port::new(
@@ -250,7 +250,7 @@ async fn dropped_calls_about_users_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-/// A hash that no other token has.
+/// A unique token hash.
 fn hash_of(token: &AccessToken) -> TokenHash {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(token.id.as_uuid().as_bytes());
@@ -444,7 +444,7 @@ async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
     let world = World::new(place).await;
     let make = &world.make;
     let port = port!(&world, "runs.rs");
-    // Far from the limit it is one statement, near to it a transaction.
+    // One statement far from the limit, a transaction close to it.
     for limit in [10_000, 10] {
         port.drop_everywhere("commit", async |stores, it| {
             let question = make.question("Well?");
@@ -454,7 +454,7 @@ async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
         })
         .await;
     }
-    // With a known end of the log it is one statement, otherwise a transaction.
+    // One statement if the end of the log is known, otherwise a transaction.
     for log_end in [Some(1), None] {
         port.drop_everywhere("commit", async |stores, it| {
             let end = RunEnd {

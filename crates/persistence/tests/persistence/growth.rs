@@ -1,4 +1,4 @@
-//! Tables that grow beyond what PostgreSQL's statistics say of them.
+//! Tables that outgrow PostgreSQL's statistics.
 
 use colloquy_application::Stores;
 use colloquy_application::ports::RunEvents;
@@ -11,7 +11,7 @@ use sea_orm::sqlx::{self, Connection as _, PgConnection};
 use crate::places::{self, Place, execute};
 use crate::stores;
 
-/// More than enough for a plan to be kept.
+/// More than enough for a cached plan.
 const LIVES: usize = 10;
 
 /// Rows of others. One sequential scan reads more than everything else together.
@@ -25,7 +25,7 @@ const NO_AUTOVACUUM: &str = "
     ALTER TABLE messages SET (autovacuum_enabled = off);
     ALTER TABLE run_events SET (autovacuum_enabled = off)";
 
-/// Foreign keys are not looked at, which would take long.
+/// Skips checks of foreign keys, which would take long.
 const GROW: &str = "
     SET session_replication_role = replica;
     INSERT INTO threads (id, name, owner_id, created_at, updated_at, last_position)
@@ -63,7 +63,7 @@ async fn assert_no_table_is_scanned(before: &str) {
     if !before.is_empty() {
         execute(&place.url, before).await;
     }
-    // One connection, which keeps what it made of the empty tables.
+    // A single connection, which keeps its plans for the empty tables.
     let mut options = DatabaseOptions::default();
     options.max_connections = 1;
     let database = Database::connect(&place.url, options).await.unwrap();
@@ -78,7 +78,7 @@ async fn assert_no_table_is_scanned(before: &str) {
     assert!(read < ROWS, "sequential scans read {read} rows");
 }
 
-/// Runs start, go on and end, in each of the ways there are.
+/// Runs start, continue and end in every way.
 async fn live(stores: &Stores, make: &Samples, owner: &User) {
     for round in 0..LIVES {
         let thread = make.thread(owner.id);
@@ -117,7 +117,7 @@ async fn go_on(stores: &Stores, make: &Samples, start: &RunStart) {
     stores.events.list(run, 0, 10).await.unwrap();
 }
 
-/// Sessions tell what they have read when they end, at the latest.
+/// Sessions report their statistics when they end, at the latest.
 async fn rows_read_by_scans(place: &Place) -> i64 {
     let mut connection = PgConnection::connect(&place.url).await.unwrap();
     let others = "SELECT count(*) FROM pg_stat_activity

@@ -1,4 +1,4 @@
-//! The event logs of many runs, while everybody writes.
+//! Event logs of many runs under concurrent writes.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ on_both_databases! {
 const RUNS: usize = 40;
 const ROUNDS: u64 = 12;
 
-/// One instance appends to and renews all its runs, in every order, while some are finished, some
-/// cancelled and all, at last, given up.
+/// One instance appends to and renews all its runs, in every order, while some finish, some are
+/// cancelled and finally all are abandoned.
 async fn logs_are_whole_whoever_writes_and_ends_runs_at_once(place: &Place) {
     let stores = stores(&place.migrated().await);
     let make = Samples::new();
@@ -82,7 +82,7 @@ fn expect_or_conflict<T>(answer: Result<T, PortError>) {
     }
 }
 
-/// Numbered without gaps but before a forced end, with one end, which is the last.
+/// Numbered without gaps except before a forced end, with one end, which is last.
 async fn assert_is_whole(stores: &Stores, start: &RunStart) {
     let list = |after| stores.events.list(start.run.id, after, 1_000);
     let mut log = list(0).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) 
     }
 }
 
-/// Runs in progress in threads of their own, each with the id of the answer to come.
+/// Runs in progress in separate threads, each with the id of its future answer.
 async fn has_runs(
     stores: &Stores,
     make: &Samples,
@@ -193,7 +193,7 @@ fn end(start: &RunStart, answer: MessageId) -> RunEnd {
     let make = Samples::new();
     let mut message = make.answer("Well.");
     message.id = answer;
-    // All that its holder knows; it does not know what of it is stored.
+    // All that the holder knows; not what of it is stored.
     let known = (start.clone(), answer);
     let events = (2..2 + ROUNDS).flat_map(|number| delta(&known, number).events);
     RunEnd {

@@ -1,10 +1,10 @@
-//! The repositories on real databases: SQLite in a file, and PostgreSQL where there is one.
+//! The repositories on real databases: SQLite in a file, and PostgreSQL if available.
 
 #![expect(
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a broken promise ends its test, and a test that does not run says so"
+    reason = "a failure ends the test, and a skipped test says so"
 )]
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ mod outages;
 mod places;
 mod races;
 
-/// Makes a test of each function, on SQLite and on PostgreSQL, given a place for a database.
+/// Makes a test of each function on SQLite and on PostgreSQL, given an empty database.
 macro_rules! on_both_databases {
     ($($test:ident,)+) => {
         on_both_databases! { @on sqlite $($test,)+ }

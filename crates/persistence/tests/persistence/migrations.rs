@@ -1,4 +1,4 @@
-//! The schema: made once, whoever asks, and never by a program that is too old for it.
+//! Migrations: concurrent, interrupted, and by outdated programs.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ async fn looking_at_what_is_pending_changes_nothing(place: &Place) {
     for _ in 0..2 {
         assert_eq!(database.pending_migrations().await.unwrap(), ALL);
     }
-    // It would fail if there were a table of that name.
+    // A second table of that name would fail.
     execute(&place.url, "CREATE TABLE seaql_migrations (x int)").await;
 }
 
@@ -86,7 +86,7 @@ async fn a_migration_that_is_given_up_can_be_done_again(place: &Place) {
     for milliseconds in (0..100).step_by(5) {
         let database = place.open().await;
         let limit = Duration::from_millis(milliseconds);
-        // In time or not: the next one must find all of it or nothing.
+        // Whether or not it completes, the next one must find all or nothing.
         let _ = tokio::time::timeout(limit, database.migrate()).await;
         database.close().await;
     }
@@ -98,7 +98,7 @@ async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
     let stores = stores(&place.migrated().await);
     let assistant = Samples::new().assistant("Guide");
     stores.assistants.add(&assistant).await.unwrap();
-    // A copy that says nothing of columns that were added later.
+    // A copy without the columns that were added later.
     let columns = "slug, name, instructions, model, configuration, user_authentication, \
                    is_enabled, revision, created_at, updated_at";
     let id = "0190a1b2c3d47000800000000000000f";
@@ -130,7 +130,7 @@ async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(
         let hash = password_hash(hash);
         stores.users.add(&user, Some(&hash)).await.unwrap();
     }
-    // As they were before: in lower case and no more.
+    // As before: lower case only.
     for change in [
         "UPDATE users SET email_key = lower(email)",
         "DELETE FROM seaql_migrations WHERE version = 'm20261126_000010_accounts'",
@@ -155,7 +155,7 @@ async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(plac
     let emails = ["caf\u{e9}@example.org", "cafe\u{301}@example.org"];
     let mut ids = Vec::new();
     for (number, email) in emails.into_iter().enumerate() {
-        // Another key until it is as it was before.
+        // Another key until reset to the earlier one.
         let user = make.user(&format!("x{number}@example.org"));
         let hash = password_hash(email);
         stores.users.add(&user, Some(&hash)).await.unwrap();
@@ -172,7 +172,7 @@ async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(plac
         let email = Email::parse(email).unwrap();
         let found = stores.users.find_credentials(&email).await.unwrap();
         assert_eq!(found.unwrap().user.id, id);
-        // Sent back as it was read.
+        // Sent back as read.
         let changes = UserChanges {
             email: Some(email),
             ..UserChanges::none(moment(1))

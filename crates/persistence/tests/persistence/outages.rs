@@ -1,4 +1,4 @@
-//! Databases that do not answer, and their return.
+//! Database outages and recovery.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ async fn a_locked_file_is_unavailable_until_it_is_free() {
         .await
         .unwrap();
     assert_unavailable(&users.add(&user, None).await);
-    assert_eq!(users.get(user.id).await.unwrap(), None, "readers go on");
+    assert_eq!(users.get(user.id).await.unwrap(), None, "reads still work");
     assert_unavailable(&database.check().await);
 
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
@@ -91,7 +91,7 @@ async fn authentication_does_not_wait_for_a_lock_on_tokens(place: &Place) {
     let (hash, grounds) = (token_hash(1), Grounds::Operator);
     stores.tokens.add(&token, &hash, &grounds).await.unwrap();
     let authenticated = async {
-        // Less than an operation may take.
+        // Less than the time limit of an operation.
         let limit = Duration::from_secs(3);
         let found = timeout(limit, stores.tokens.authenticate(&hash, second(90))).await;
         found.unwrap().unwrap().unwrap().token.last_used_at
@@ -165,7 +165,7 @@ async fn a_server_that_never_answers_is_given_up_in_time() {
     assert!(began.elapsed() < 4 * LIMIT);
 }
 
-/// A line to PostgreSQL that can go dead without either end being told.
+/// A connection to PostgreSQL that can go silent without a notice to either end.
 struct Line {
     url: String,
     is_live: watch::Sender<bool>,
@@ -194,7 +194,7 @@ impl Line {
     }
 }
 
-/// Carries bytes while the line is live, and lets them lie once it is dead, for ever.
+/// Forwards bytes until the line is dead, then keeps both ends open and silent.
 async fn carry(mut client: TcpStream, mut server: TcpStream, mut is_live: watch::Receiver<bool>) {
     if is_live.wait_for(|live| *live).await.is_err() {
         return;
@@ -242,7 +242,7 @@ async fn a_dead_line_is_unavailable_in_time_and_recovers() {
     users.add(&make.user("b@example.org"), None).await.unwrap();
 }
 
-/// Sessions bear the name of the place's schema.
+/// Sessions carry the name of the place's schema.
 const END_OTHER_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
 

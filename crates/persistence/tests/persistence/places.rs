@@ -1,4 +1,4 @@
-//! Empty databases to test with, which go when the test is over.
+//! Empty databases for tests, removed afterwards.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,7 +6,7 @@ use colloquy_persistence::{Database, DatabaseOptions};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-/// Where an empty database is to be had, for as long as this lives.
+/// An empty database, for the lifetime of this value.
 pub(crate) struct Place {
     pub(crate) url: String,
     _guard: Guard,
@@ -23,7 +23,7 @@ impl Place {
         Database::connect(&self.url, options).await.unwrap()
     }
 
-    /// A database with its schema.
+    /// The database, migrated.
     pub(crate) async fn migrated(&self) -> Database {
         let database = self.open().await;
         database.migrate().await.unwrap();
@@ -31,7 +31,7 @@ impl Place {
     }
 }
 
-/// A file of its own in a folder that is not there yet.
+/// A new file in a folder that does not exist yet.
 pub(crate) async fn sqlite() -> Option<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data").join("colloquy.db");
@@ -41,7 +41,7 @@ pub(crate) async fn sqlite() -> Option<Place> {
     })
 }
 
-/// A schema of its own in the database that `TEST_POSTGRES_URL` names, if it does.
+/// A new schema in the database of `TEST_POSTGRES_URL`, if set.
 pub(crate) async fn postgres() -> Option<Place> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
@@ -71,7 +71,7 @@ impl Drop for PostgresSchema {
     fn drop(&mut self) {
         let statement = format!("DROP SCHEMA {} CASCADE", self.name);
         let server = self.server.clone();
-        // The test's own runtime cannot be waited for here.
+        // The test's own runtime cannot be blocked on here.
         let dropping = std::thread::spawn(move || {
             tokio::runtime::Runtime::new()
                 .unwrap()

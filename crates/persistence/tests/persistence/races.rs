@@ -1,4 +1,4 @@
-//! Several who begin or end runs of one thread at once: one wins, and the others leave nothing.
+//! Concurrent starts and ends in one thread: one wins, the others leave nothing.
 
 use std::time::Duration;
 
@@ -141,8 +141,8 @@ async fn a_forced_end_that_waited_for_a_finish_leaves_the_run_as_it_is() {
     assert_eq!(positions(&stores, &thread).await, [1, 2]);
 }
 
-/// The second start waits for the first one and for the position that it takes; so does the finish
-/// of the first for what else is done to the thread.
+/// The second start waits for the first and for its position; the end of the first waits for other
+/// changes of the thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waited_for_the_thread_goes_on_from_what_stands_in_it_then() {
     let Some((place, stores, make, thread)) = on_postgres().await else {
@@ -206,7 +206,7 @@ async fn who_waited_for_a_thread_that_is_deleted_does_not_find_it() {
     assert!(matches!(started, Err(PortError::NotFound)), "{started:?}");
 }
 
-/// Somebody else's transaction that has the thread's row.
+/// Another transaction that locks the thread's row.
 struct Lock {
     holder: PgConnection,
     watcher: PgConnection,
@@ -241,7 +241,7 @@ impl Lock {
         self.holder.execute(AssertSqlSafe(statement)).await.unwrap();
     }
 
-    /// Waits until so many sessions of this place wait for a lock.
+    /// Waits until that many sessions of this place wait for a lock.
     async fn is_waited_for_by(&mut self, sessions: i64) {
         const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
             WHERE application_name = current_setting('application_name')
@@ -264,7 +264,7 @@ impl Lock {
     }
 }
 
-/// A thread on PostgreSQL, the only one where rows are waited for.
+/// A thread on PostgreSQL, the only database with row locks.
 async fn on_postgres() -> Option<(Place, Stores, Samples, Thread)> {
     let place = places::postgres().await?;
     let stores = stores(&place.migrated().await);
