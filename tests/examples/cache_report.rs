@@ -1,10 +1,9 @@
-//! Reports how often the answer cache answers another question, and how often rightly: over
-//! labelled question pairs, with the embedding model in the directory `EMBEDDING_MODEL`. Run by
-//! `make cache-report`.
+//! Reports hits and wrong hits of the answer cache on labelled question pairs, with the embedding
+//! model in `EMBEDDING_MODEL`. Run by `make cache-report`.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a report for people, which ends where something is wrong"
+    reason = "a report for developers"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,8 +100,7 @@ fn print_thresholds(split: &str, pairs: &[&Pair]) {
     println!();
 }
 
-/// Per class: the model at the default threshold, and the matcher alone as if every pair were
-/// similar enough.
+/// Per class: the model at the default threshold, and the matcher alone.
 fn print_categories(pairs: &[&Pair]) {
     let mut categories: BTreeMap<&str, Vec<&Pair>> = BTreeMap::new();
     for pair in pairs {

@@ -1,4 +1,4 @@
-//! Clients that hold what others need, and give back little or nothing.
+//! Attacking clients that hold resources.
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -18,19 +18,19 @@ use tokio::time::{sleep, timeout};
 
 use crate::server::Colloquy;
 
-/// The streams that a connection of HTTP/2 may have.
+/// Concurrent streams per HTTP/2 connection.
 pub const STREAMS: usize = 100;
 
-/// A body of a request.
+/// A request body.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// A client of HTTP/2.
+/// An HTTP/2 client.
 pub type Http2 = http2::SendRequest<Body>;
 
-/// A connection from the n-th address of this machine.
+/// Connects from the n-th local address.
 ///
 /// # Panics
-/// When there is none to be had.
+/// On failure.
 pub async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -> TcpStream {
     let n = u32::try_from(n + 256).expect("a small number");
     let [_, _, high, low] = n.to_be_bytes();
@@ -44,10 +44,10 @@ pub async fn connect(server: &Colloquy, n: usize, receive_buffer: Option<u32>) -
     socket.connect(address).await.expect("the service")
 }
 
-/// A client of HTTP/2 that takes `window` bytes of each answer before it is read.
+/// An HTTP/2 client with this initial window in bytes.
 ///
 /// # Panics
-/// When the service does not speak HTTP/2.
+/// If the service does not speak HTTP/2.
 pub async fn http2(stream: TcpStream, window: u32) -> Http2 {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(window);
@@ -59,7 +59,7 @@ pub async fn http2(stream: TcpStream, window: u32) -> Http2 {
     client
 }
 
-/// The head of a sign-in over HTTP/1.1 whose body has so many bytes.
+/// The HTTP/1.1 head of a sign-in with this body length.
 #[must_use]
 pub fn sign_in_head(length: usize) -> String {
     format!(
@@ -68,11 +68,11 @@ pub fn sign_in_head(length: usize) -> String {
     )
 }
 
-/// A body that begins and never ends.
+/// A body that never ends.
 pub struct Endless(Option<Bytes>);
 
 impl Endless {
-    /// Which begins so.
+    /// An endless body that begins with these bytes.
     #[must_use]
     pub fn beginning(bytes: impl Into<Bytes>) -> Body {
         Body::new(Self(Some(bytes.into())))
@@ -94,10 +94,10 @@ impl HttpBody for Endless {
     }
 }
 
-/// Asks for a path over HTTP/2.
+/// Sends a GET over HTTP/2.
 ///
 /// # Panics
-/// When the path is none.
+/// If the path is invalid.
 pub fn ask(
     client: &mut Http2,
     path: &str,
@@ -109,10 +109,10 @@ pub fn ask(
     client.send_request(request.body(Body::new(none)).expect("a path"))
 }
 
-/// Posts a body to a path over HTTP/2.
+/// Sends a POST over HTTP/2.
 ///
 /// # Panics
-/// When the path is none.
+/// If the path is invalid.
 pub fn post(
     client: &mut Http2,
     path: &str,
@@ -125,14 +125,13 @@ pub fn post(
     client.send_request(request.body(body).expect("a path"))
 }
 
-/// A body that is there at once.
+/// A complete body.
 #[must_use]
 pub fn whole(text: String) -> Body {
     Body::new(Full::from(text).map_err(|never| match never {}))
 }
 
-/// Takes a frame of the answer every so often, until it ends or is cut. The frames are as large as
-/// the client's window.
+/// Reads one frame, of the size of the client's window, per interval until the response ends.
 pub async fn trickle(mut answer: Incoming, every: Duration) {
     while let Some(Ok(_frame)) = answer.frame().await {
         if answer.is_end_stream() {
@@ -142,13 +141,13 @@ pub async fn trickle(mut answer: Incoming, every: Duration) {
     }
 }
 
-/// Sends that much over HTTP/1.1 and takes nothing back.
+/// Sends over HTTP/1.1 without reading.
 pub async fn send_only(stream: &mut TcpStream, text: &str) {
-    // A connection that is cut meanwhile is an answer too.
+    // The connection may be cut meanwhile.
     let _ = stream.write_all(text.as_bytes()).await;
 }
 
-/// Whether the service has ended the connection: what is left in it is read first.
+/// Whether the service has closed the connection; reads what is left first.
 pub async fn is_cut(stream: &mut TcpStream) -> bool {
     let mut buffer = vec![0; 64 * 1024];
     let read = async { while matches!(stream.read(&mut buffer).await, Ok(1..)) {} };

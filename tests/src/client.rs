@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Base path of the API.
 pub const API: &str = "/api/v1";
 
-/// A client with an origin and, unless a guest, a token.
+/// A client of one origin, with a token unless a guest.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: HttpClient<HttpConnector, Full<Bytes>>,
@@ -23,7 +23,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A guest of the service at `origin` (`http://host:port`).
+    /// A guest at `origin` (`http://host:port`).
     #[must_use]
     pub fn guest(origin: &str) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Client {
         }
     }
 
-    /// The same client at another origin: a restarted service has another port.
+    /// The same client at another origin, such as a restarted service's.
     #[must_use]
     pub fn at(&self, origin: &str) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Client {
         }
     }
 
-    /// The same client for paths outside the API, such as `/health/live`.
+    /// The same client outside of the API, as for `/health/live`.
     #[must_use]
     pub fn root(&self) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Client {
 
 /// Frequent operations.
 impl Client {
-    /// Signs in with a password; returns the response.
+    /// Signs in; returns the response.
     pub async fn log_in(&self, email: &str, password: &str) -> Response {
         self.request(Method::POST, "/auth/login")
             .form(&[("username", email), ("password", password)])
@@ -126,13 +126,13 @@ impl Client {
             .await
     }
 
-    /// Signs in; returns the signed-in client.
+    /// Signs in; returns the client.
     pub async fn sign_in(&self, email: &str, password: &str) -> Self {
         let session = self.log_in(email, password).await.expect(200);
         self.with_token(text(&session["access_token"]))
     }
 
-    /// Creates an assistant on the echo model unless `fields` override it.
+    /// Creates an assistant, on the echo model by default.
     pub async fn create_assistant(&self, mut fields: Value) -> Value {
         if fields.get("model").is_none() {
             fields["model"] = "echo::echo".into();
@@ -140,7 +140,7 @@ impl Client {
         self.post("/assistants", fields).await.expect(201)
     }
 
-    /// Creates a thread; returns its ID.
+    /// Creates a thread; returns its id.
     pub async fn create_thread(&self) -> String {
         let thread = self.post("/threads", json!({})).await.expect(201);
         text(&thread["id"]).to_owned()
@@ -154,7 +154,7 @@ impl Client {
     }
 }
 
-/// A request being built.
+/// A request under construction.
 #[derive(Debug, Clone)]
 pub struct Request {
     http: HttpClient<HttpConnector, Full<Bytes>>,
@@ -162,7 +162,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Sets a header, replacing any previous value.
+    /// Sets or replaces a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("a header name");
@@ -171,7 +171,7 @@ impl Request {
         self
     }
 
-    /// Sets the body and its content type.
+    /// Sets body and content type.
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
         *self.request.body_mut() = body.into();
@@ -207,7 +207,7 @@ impl Request {
     /// Sends the request and reads the whole response.
     ///
     /// # Panics
-    /// If no response arrives.
+    /// If none arrives.
     pub async fn send(self) -> Response {
         let described = format!("{} {}", self.request.method(), self.request.uri());
         match self.try_send().await {
@@ -216,7 +216,7 @@ impl Request {
         }
     }
 
-    /// Sends the request to a service that may be down.
+    /// Like [`send`](Self::send), for a service that may be down.
     ///
     /// # Errors
     /// If no complete response arrives.
@@ -235,13 +235,13 @@ impl Request {
 }
 
 impl Request {
-    /// Sends the request and returns the response with an unread body.
+    /// Sends the request; leaves the response's body unread.
     pub(crate) async fn open(self) -> Result<HttpResponse<Incoming>, Unanswered> {
         Ok(self.http.request(self.request.map(Full::new)).await?)
     }
 }
 
-/// No complete response arrived; whether the request took effect is unknown.
+/// No complete response arrived; the request may have taken effect.
 #[derive(Debug)]
 pub struct Unanswered(#[expect(dead_code, reason = "for the test's output")] String);
 
@@ -270,7 +270,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Wraps a response read by other means.
+    /// From a response read by other means.
     pub(crate) fn read(request: &str, status: u16, headers: HeaderMap, body: Bytes) -> Self {
         Self {
             request: request.to_owned(),
@@ -280,7 +280,7 @@ impl Response {
         }
     }
 
-    /// The single header of that name.
+    /// The only header of that name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -295,7 +295,7 @@ impl Response {
     /// The body as JSON; null if empty.
     ///
     /// # Panics
-    /// If the body is not JSON.
+    /// If it is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -308,7 +308,7 @@ impl Response {
         }
     }
 
-    /// The JSON body, after checking the status.
+    /// The JSON body of a response with that status.
     ///
     /// # Panics
     /// If the status differs or the body is not JSON.
@@ -318,10 +318,10 @@ impl Response {
         self.json()
     }
 
-    /// The problem document, after checking status and code.
+    /// The problem document with that status and code.
     ///
     /// # Panics
-    /// If it differs, or a required member is missing or wrong.
+    /// If it differs or is malformed.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {
         let problem = self.any_problem();
@@ -330,10 +330,10 @@ impl Response {
         problem
     }
 
-    /// The problem document of a response of 400 or more.
+    /// The problem document of a status of 400 or more.
     ///
     /// # Panics
-    /// If it is none, or a required member is missing or wrong.
+    /// If it is missing or malformed.
     #[must_use]
     #[track_caller]
     pub fn any_problem(&self) -> Value {
@@ -358,7 +358,7 @@ impl Response {
         problem
     }
 
-    /// The fields named by a validation error, in order.
+    /// The fields of a validation error, in order.
     ///
     /// # Panics
     /// If it is not a validation error.
@@ -375,7 +375,7 @@ impl Response {
         errors.iter().map(field).collect()
     }
 
-    /// Status, headers and body without what varies by itself: date and request ID.
+    /// Status, headers and body without date and request id.
     #[must_use]
     pub fn anonymous(&self) -> (u16, Vec<(String, String)>, String) {
         let headers = self.headers.iter().filter_map(|(name, value)| {
@@ -390,13 +390,13 @@ impl Response {
         (self.status, headers.collect(), body)
     }
 
-    /// Path and query of the next page from the `Link` header.
+    /// Path and query of the next page, from `Link`.
     #[must_use]
     pub fn next_page(&self) -> Option<String> {
         self.linked_page("next")
     }
 
-    /// The path of the page that the `Link` header names with this relation, below the API's base.
+    /// Path and query of the `Link` with this relation, relative to the API.
     pub fn linked_page(&self, relation: &str) -> Option<String> {
         let suffix = format!("; rel=\"{relation}\"");
         let links = self.headers.get_all("link").into_iter();
@@ -415,7 +415,7 @@ impl Response {
     }
 }
 
-/// Text that only code, databases and libraries would produce.
+/// Internals of code, databases and libraries.
 const INWARD: &[&str] = &[
     "select ",
     "insert ",
@@ -452,7 +452,7 @@ fn assert_says_nothing_of_the_inside(problem: &Value, about: &str) {
 /// The text of a JSON string.
 ///
 /// # Panics
-/// If the value is not a string.
+/// If it is not a string.
 #[must_use]
 #[track_caller]
 pub fn text(value: &Value) -> &str {

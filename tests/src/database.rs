@@ -8,22 +8,22 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use url::Url;
 
-/// Which database the service uses.
+/// Kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// A file in the data directory.
     Sqlite,
-    /// A fresh database on the server of `TEST_POSTGRES_URL`.
+    /// A new database on the server of `TEST_POSTGRES_URL`.
     Postgres,
 }
 
-/// A PostgreSQL server on which tests may create databases.
+/// A PostgreSQL server where tests may create databases.
 const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
-/// Set to `1` to fail instead of skipping when PostgreSQL is missing.
+/// `1` fails tests instead of skipping them without PostgreSQL.
 const REQUIRE_POSTGRES: &str = "COLLOQUY_REQUIRE_POSTGRES";
 
 impl Backend {
-    /// Whether it is available here; if not, says so in the output.
+    /// Whether it is available; if not, prints that the test is skipped.
     ///
     /// # Panics
     /// If PostgreSQL is missing and `COLLOQUY_REQUIRE_POSTGRES` is 1.
@@ -54,7 +54,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Creates a database; SQLite's file appears in `directory` once the service opens it.
+    /// Creates a database; on SQLite, the service creates the file in `directory`.
     pub async fn create(backend: Backend, directory: &Path) -> Self {
         let url = match backend {
             Backend::Sqlite => format!("sqlite://{}", sqlite_file(directory).display()),
@@ -63,7 +63,7 @@ impl Database {
         Self { url, backend }
     }
 
-    /// The database URL to configure.
+    /// The URL for the service.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -75,10 +75,10 @@ impl Database {
         self.backend
     }
 
-    /// Runs SQLite's integrity and foreign-key checks. PostgreSQL enforces foreign keys itself.
+    /// Runs SQLite's integrity and foreign-key checks; PostgreSQL enforces them.
     ///
     /// # Panics
-    /// If the file is damaged or a foreign key is violated.
+    /// On a violation.
     pub async fn check_integrity(&self) {
         let Some(file) = self.url.strip_prefix("sqlite://") else {
             return;
@@ -98,11 +98,11 @@ impl Database {
     }
 }
 
-/// Holds SQLite's write lock, or locks on all tables of PostgreSQL.
+/// A lock on SQLite's writes or on all PostgreSQL tables.
 pub enum Lock {
-    /// A transaction of another client.
+    /// Another client's transaction.
     Sqlite(SqliteConnection),
-    /// Likewise.
+    /// Another client's transaction.
     Postgres(PgConnection),
 }
 
@@ -120,7 +120,7 @@ impl Lock {
     }
 }
 
-/// Locks every table of the schema, so that nobody reads or writes.
+/// Blocks reads and writes of all tables.
 const LOCK_TABLES: &str = "BEGIN;
     DO $$ BEGIN EXECUTE (
         SELECT 'LOCK TABLE ' || string_agg(quote_ident(tablename), ', ')
@@ -128,7 +128,7 @@ const LOCK_TABLES: &str = "BEGIN;
     ); END $$";
 
 impl Database {
-    /// The number that a query returns.
+    /// The result of a query for a number.
     ///
     /// # Panics
     /// If the query fails.
@@ -149,7 +149,7 @@ impl Database {
         }
     }
 
-    /// The whole content: a SQLite backup made in `directory`, or each PostgreSQL table as text.
+    /// The whole content: a SQLite backup via `directory`, or PostgreSQL's tables as text.
     ///
     /// # Panics
     /// If the database fails.
@@ -160,10 +160,10 @@ impl Database {
         }
     }
 
-    /// Takes SQLite's write lock, or locks every table of PostgreSQL, as another client may.
+    /// Takes SQLite's write lock or locks all PostgreSQL tables, like another client.
     ///
     /// # Panics
-    /// If the database cannot be locked.
+    /// If that fails.
     pub async fn lock(&self) -> Lock {
         let Some(file) = self.url.strip_prefix("sqlite://") else {
             let connection = PgConnection::connect(&self.url).await;
@@ -180,7 +180,7 @@ impl Database {
         Lock::Sqlite(connection)
     }
 
-    /// Number of committed PostgreSQL transactions; sessions report about once a second.
+    /// PostgreSQL's commits so far; sessions report about once a second.
     ///
     /// # Panics
     /// If the database fails.
@@ -200,7 +200,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         if self.backend == Backend::Postgres {
             let url = self.url.clone();
-            // On another thread: the test's runtime cannot be blocked on from within.
+            // On another thread: the test's runtime cannot be blocked on here.
             let dropped = std::thread::spawn(move || drop_postgres(&url)).join();
             assert!(
                 dropped.is_ok() || std::thread::panicking(),

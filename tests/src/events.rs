@@ -1,5 +1,5 @@
-//! Reads event streams strictly: each event must be one `id`, one `event` and one `data` line;
-//! comments are allowed.
+//! A strict reader of event streams: each event has one `id`, `event` and `data` line. Comments are
+//! allowed.
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -26,10 +26,10 @@ pub struct Event {
 }
 
 impl Request {
-    /// Sends the request and reads the response as an event stream.
+    /// Sends the request and reads an event stream.
     ///
     /// # Panics
-    /// If the response is not an event stream.
+    /// If the response is none.
     pub async fn events(self) -> EventStream {
         self.try_events().await.expect("an answer")
     }
@@ -40,7 +40,7 @@ impl Request {
     /// If no response arrives.
     ///
     /// # Panics
-    /// If the response is not an event stream.
+    /// If the response is no event stream.
     pub async fn try_events(self) -> Result<EventStream, Unanswered> {
         let response = self.header("accept", "text/event-stream").open().await?;
         assert_eq!(response.status().as_u16(), 200, "no stream");
@@ -58,7 +58,7 @@ impl Request {
 }
 
 impl EventStream {
-    /// The next event; `None` at the end of the stream.
+    /// The next event; `None` at the end.
     ///
     /// # Panics
     /// If the stream breaks off or is malformed.
@@ -105,7 +105,7 @@ impl EventStream {
         events
     }
 
-    /// Takes complete characters; a frame may end within one.
+    /// Takes whole characters; a frame may end within one.
     fn take(&mut self, data: &[u8]) {
         self.rest.extend_from_slice(data);
         let whole = match std::str::from_utf8(&self.rest) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Every file below the folder as a sorted relative path; empty if there is no folder.
+/// All files below the folder as sorted relative paths; empty without the folder.
 ///
 /// # Panics
 /// If a folder cannot be read.

@@ -9,18 +9,18 @@ pub enum LargeBody {
     Chunked,
     /// 100,000 nested arrays.
     Deep,
-    /// As many nested arrays as a JSON body may hold.
+    /// Nested arrays up to the limit of JSON bodies.
     Nested,
     /// 1,000,000 keys.
     Keys,
-    /// A multipart form of 10,000 parts with boundary `x`.
+    /// A multipart form of 10,000 parts, with boundary `x`.
     Parts,
     /// A multipart form with a [boundary] of 10 KiB.
     Boundary,
 }
 
 const GIGABYTE: usize = 1 << 30;
-/// Piece size of a gigabyte body.
+/// Piece size.
 const PIECE: usize = 16 * 1024;
 
 /// The bytes of a body.
@@ -59,7 +59,7 @@ impl LargeBody {
         }
     }
 
-    /// The header with its length or transfer encoding.
+    /// `Content-Length` or `Transfer-Encoding`.
     #[must_use]
     pub fn length_header(self, content: &Content) -> String {
         match self {

@@ -1,9 +1,5 @@
-//! Test support shared by several crates. Panics here fail the test.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failure in here is a failed test"
-)]
+//! Test support for several crates. Panics here fail the test.
+#![expect(clippy::expect_used, clippy::panic, reason = "a failure ends the test")]
 
 #[cfg(feature = "server")]
 pub mod attackers;

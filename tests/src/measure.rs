@@ -1,4 +1,4 @@
-//! Measurement support for `examples/measure` and the bench.
+//! Support for `examples/measure` and the bench.
 
 pub mod memory;
 pub mod scene;

@@ -1,5 +1,5 @@
-//! A scripted chat-model server: OpenAI chat completions over plain sockets, so that tests control
-//! every byte, pause and broken connection.
+//! A scripted chat-model server: OpenAI chat completions over plain sockets, to control every byte,
+//! pause and disconnect.
 //!
 //! ```
 //! use colloquy_tests::model_server::{ModelServer, Reply};
@@ -35,18 +35,18 @@ pub use script::Script;
 /// A received request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// `POST` for every chat completion.
+    /// `POST` for chat completions.
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// In the order sent, names in lower case.
+    /// In order, with lower-case names.
     pub headers: Vec<(String, String)>,
     /// The JSON body; null if empty.
     pub body: Value,
 }
 
 impl Request {
-    /// The first header of that (lower-case) name.
+    /// The first header of that lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
@@ -56,7 +56,7 @@ impl Request {
     }
 }
 
-/// A running server; dropping it closes its port and connections.
+/// A running server; stops on drop.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -73,7 +73,7 @@ struct Shared {
 
 impl ModelServer {
     /// Listens on a free local port. A `Reply` answers every request; an array or `Vec` answers in
-    /// turn and repeats its last reply; a [`Script`] decides per request.
+    /// turn, repeating the last; a [`Script`] decides per request.
     pub async fn start(script: impl Into<Script>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -91,18 +91,18 @@ impl ModelServer {
         }
     }
 
-    /// A server for load tests that answers after `delay` with the number of messages received.
+    /// For load tests: answers after `delay` with the number of messages received.
     pub async fn echo(delay: Duration) -> Self {
         Self::start(Script::echo(delay)).await
     }
 
-    /// The base URL for an OpenAI-compatible provider: `http://127.0.0.1:<port>/v1`.
+    /// Base URL for an OpenAI-compatible provider: `http://127.0.0.1:<port>/v1`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("{}/v1", self.root_url())
     }
 
-    /// `http://127.0.0.1:<port>`. The script answers under every path.
+    /// `http://127.0.0.1:<port>`; every path is served.
     #[must_use]
     pub fn root_url(&self) -> String {
         format!("http://{}", self.address)
@@ -127,7 +127,7 @@ impl ModelServer {
         enough.await.expect("the server runs");
     }
 
-    /// Waits until `count` clients disconnected before their reply ended.
+    /// Waits until `count` clients disconnected early.
     pub async fn abandoned(&self, count: usize) {
         let mut abandoned = self.shared.abandoned.subscribe();
         let enough = abandoned.wait_for(|abandoned| *abandoned >= count);

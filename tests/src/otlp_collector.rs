@@ -1,4 +1,4 @@
-//! A local trace collector for OTLP over HTTP.
+//! A trace collector for OTLP over HTTP.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,10 +66,10 @@ impl OtlpCollector {
         batches.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The spans of a batch with their resources.
+    /// The batch's spans with their resources.
     ///
     /// # Panics
-    /// If it holds anything else.
+    /// If it is malformed.
     #[must_use]
     pub fn resources(&self) -> Vec<ResourceSpans> {
         let batches = self.batches().into_iter();
@@ -90,7 +90,7 @@ async fn serve(listener: TcpListener, batches: Batches) {
 async fn take_all(stream: TcpStream, batches: Batches) {
     let service = service_fn(move |request| take(request, Arc::clone(&batches)));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // Clients may disconnect at any time.
+    // Clients may disconnect.
     let _ = connection.await;
 }
 

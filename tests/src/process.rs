@@ -18,17 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
-/// Runs this program instead of `colloquy`, in all tests of this process.
+/// Runs this program instead of `colloquy` in this process's tests.
 pub fn use_binary(program: &str) {
     BINARY.get_or_init(|| program.into());
 }
 
-/// The binary `colloquy`: `COLLOQUY_BIN`, or built once for all tests.
+/// The binary `colloquy`: `COLLOQUY_BIN`, or built once.
 pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| std::env::var_os("COLLOQUY_BIN").map_or_else(build, PathBuf::from))
 }
 
-/// Builds the binary in the tests' profile and returns its path.
+/// Builds the binary in the tests' profile.
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
@@ -43,8 +43,7 @@ fn build() -> PathBuf {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // Cargo's variables for this package; inherited, they would rerun build scripts and rebuild
-    // what depends on them.
+    // Inherited, Cargo's variables would rerun build scripts and rebuild dependents.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -61,7 +60,7 @@ fn build() -> PathBuf {
     executable.expect("cargo names the binary")
 }
 
-/// The binary in a directory with these arguments and no environment except `env`.
+/// A command in a directory, with only the environment `env`.
 pub(crate) fn command<'a>(
     directory: &Path,
     arguments: &[&str],
@@ -77,7 +76,7 @@ pub(crate) fn command<'a>(
     command
 }
 
-/// Runs a command to its end with this standard input.
+/// Runs a command with this standard input.
 ///
 /// # Panics
 /// If it takes longer than a minute.
@@ -89,7 +88,7 @@ pub(crate) async fn run(mut command: Command, input: &str) -> Output {
         .spawn()
         .expect("the binary runs");
     let mut stdin = child.stdin.take().expect("piped");
-    // A command that does not read may have exited.
+    // A command may exit without reading.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
@@ -106,7 +105,7 @@ impl Process {
     /// Starts the process and collects its output.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// On failure.
     #[must_use]
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
@@ -149,7 +148,7 @@ impl Process {
         self.signal(Signal::SIGTERM);
     }
 
-    /// Sends SIGKILL, as sudden as a power cut.
+    /// Sends SIGKILL.
     pub async fn kill9(&mut self) {
         self.signal(Signal::SIGKILL);
         self.wait().await;
@@ -158,7 +157,7 @@ impl Process {
     /// Waits for it to exit.
     ///
     /// # Panics
-    /// If that takes longer than a minute.
+    /// After a minute.
     pub async fn wait(&mut self) -> ExitStatus {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         status.expect("the process ends").expect("a status")
@@ -178,13 +177,13 @@ impl Process {
         }
     }
 
-    /// Its process ID; `None` once it was waited for.
+    /// Its process id; `None` once waited for.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Limits the size of its files, or lifts the limit.
+    /// Sets or lifts the limit on file sizes.
     ///
     /// # Panics
     /// If the process has exited.

@@ -1,4 +1,4 @@
-//! Deterministic pseudo-random choices; failed rounds name their seed.
+//! Deterministic pseudo-random choices.
 
 /// The `SplitMix64` generator.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ impl Random {
         Self(seed)
     }
 
-    /// A number below `bound`, which must not be 0.
+    /// A number below `bound` > 0.
     pub const fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -20,12 +20,12 @@ impl Random {
         (z ^ (z >> 31)) % bound
     }
 
-    /// One of the items, of which there must be at least one.
+    /// One of the items, at least one.
     pub const fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u64) as usize]
     }
 
-    /// True or false with equal probability.
+    /// A coin flip.
     pub const fn coin(&mut self) -> bool {
         self.below(2) == 0
     }

@@ -1,4 +1,4 @@
-//! Raw bytes over plain sockets.
+//! Raw bytes over sockets.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout};
 use crate::client::Response;
 use crate::server::Colloquy;
 
-/// The service has nothing more to say after this much silence.
+/// Silence after which a response counts as complete.
 const QUIET: Duration = Duration::from_millis(100);
-/// How long the service may keep a connection that its client abandoned.
+/// Maximum time until an abandoned connection is closed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Colloquy {
@@ -27,7 +27,7 @@ impl Colloquy {
     }
 }
 
-/// Sends bytes and returns the response until the service closes the connection or falls silent.
+/// Sends bytes and reads until the service closes or falls silent.
 ///
 /// # Panics
 /// If the service refuses or does not end the connection.
@@ -35,8 +35,7 @@ pub async fn exchange(address: &str, bytes: &[u8]) -> Vec<u8> {
     let connection = TcpStream::connect(address).await.expect("a connection");
     let (mut reader, mut writer) = connection.into_split();
     let mut answer = Vec::new();
-    // Sends while reading: the response may come, and the connection end, before everything is
-    // sent.
+    // Sends while reading: the response may come before everything is sent.
     let mut sending = std::pin::pin!(writer.write_all(bytes));
     let mut is_sent = false;
     loop {
@@ -51,13 +50,12 @@ pub async fn exchange(address: &str, bytes: &[u8]) -> Vec<u8> {
     }
     let _ = writer.shutdown().await;
     let rest = timeout(PATIENCE, reader.read_to_end(&mut answer)).await;
-    // A connection error ends it as well.
+    // A connection error ends it too.
     let _ = rest.expect("the service closes a connection that was left");
     answer
 }
 
-/// Sends a request as fast as the service accepts it, until it answers and stops reading or
-/// everything is sent. Returns the number of body bytes sent, and the response.
+/// Sends a request until the service stops reading. Returns the body bytes sent, and the response.
 ///
 /// # Panics
 /// If the service refuses the connection, or neither answers nor closes.
@@ -79,7 +77,7 @@ pub async fn upload<'a>(
         std::io::Result::Ok(())
     };
     let receive = async {
-        // Complete once the body has its announced length; every response announces one.
+        // Every response announces its length.
         while answers("", &answer).is_empty() {
             match reader.read_buf(&mut answer).await {
                 Ok(1..) => {}
@@ -99,10 +97,10 @@ pub async fn upload<'a>(
     (sent, answer)
 }
 
-/// Parses HTTP/1 responses; omits a truncated one.
+/// Parses HTTP/1 responses, without a truncated one.
 ///
 /// # Panics
-/// If the bytes are something else.
+/// On other bytes.
 #[must_use]
 pub fn answers(request: &str, bytes: &[u8]) -> Vec<Response> {
     let mut answers = Vec::new();
@@ -118,7 +116,7 @@ pub fn answers(request: &str, bytes: &[u8]) -> Vec<Response> {
             length.expect("a number")
         });
         let length = match length {
-            // A response to HEAD announces a length but has no body.
+            // A response to HEAD has a length but no body.
             _ if rest.starts_with(b"HTTP/1.") => 0,
             Some(length) if length > rest.len() => break,
             Some(length) => length,

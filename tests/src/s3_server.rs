@@ -1,4 +1,4 @@
-//! A local S3 server that keeps its bucket in memory and verifies signatures.
+//! An in-memory S3 server that verifies signatures.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -24,7 +24,7 @@ const BUCKET: &str = "colloquy";
 const PREFIX: &str = "some/prefix";
 const ACCESS_KEY: &str = "AKIACOLLOQUYTESTS";
 const SECRET_KEY: &str = "a secret of the tests";
-/// Few, so that most listings need several requests.
+/// Small, so that lists take several requests.
 const KEYS_PER_LIST: usize = 3;
 
 /// The server; stops on drop.
@@ -87,7 +87,7 @@ async fn serve(listener: TcpListener, service: S3Service) {
         let service = service.clone();
         connections.spawn(async move {
             let builder = Builder::new(TokioExecutor::new());
-            // A disconnecting client is no failure.
+            // Clients may disconnect.
             let _ = builder
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -95,7 +95,7 @@ async fn serve(listener: TcpListener, service: S3Service) {
     }
 }
 
-/// The only bucket; requests for others fail.
+/// The only bucket.
 #[derive(Clone, Default)]
 struct Bucket(Arc<Mutex<BTreeMap<String, Stored>>>);
 

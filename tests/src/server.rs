@@ -15,10 +15,10 @@ use crate::process::{self, Process};
 
 /// Email of the first administrator.
 pub const ADMIN_EMAIL: &str = "admin@example.org";
-/// Password of the first administrator and of every test user.
+/// Password of all test users.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The setting that services never share.
+/// Never shared between services.
 const DATA_DIR: &str = "COLLOQUY_DATA_DIR";
 
 /// Log lines shown for a failed test.
@@ -29,7 +29,7 @@ const START_TIME: Duration = Duration::from_secs(30);
 /// Readiness polling interval.
 const START_POLL: Duration = Duration::from_millis(10);
 
-/// Data and settings for running the binary; removed on drop.
+/// Data and settings of a service; removed on drop.
 pub struct Installation {
     database: Arc<Database>,
     directory: Directory,
@@ -57,7 +57,7 @@ impl Drop for Directory {
 }
 
 impl Installation {
-    /// No data, and no settings except where to store.
+    /// No data, and only storage settings.
     pub async fn empty(backend: Backend) -> Self {
         let directory = Directory::create();
         let database = Database::create(backend, &directory.0).await;
@@ -75,7 +75,7 @@ impl Installation {
         }
     }
 
-    /// Another installation on the same database with the same settings and its own data directory.
+    /// Another installation on the same database, with its own data directory.
     #[must_use]
     pub fn neighbour(&self) -> Self {
         let directory = Directory::create();
@@ -88,7 +88,7 @@ impl Installation {
         neighbour.env(DATA_DIR, &data)
     }
 
-    /// Sets an environment variable, replacing any previous value.
+    /// Sets or replaces an environment variable.
     #[must_use]
     pub fn env(mut self, key: &str, value: &str) -> Self {
         self.env.retain(|(name, _)| name != key);
@@ -114,7 +114,7 @@ impl Installation {
         Process::spawn(process::command(&self.directory.0, arguments, settings))
     }
 
-    /// Starts the service and waits until it is ready.
+    /// Starts the service and waits for readiness.
     pub async fn serve(self) -> Colloquy {
         let (process, origin, metrics) = self.start().await;
         Colloquy {
@@ -126,7 +126,7 @@ impl Installation {
         }
     }
 
-    /// The directory of everything except PostgreSQL's data.
+    /// The directory of everything but PostgreSQL's data.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory.0
@@ -167,18 +167,18 @@ impl Installation {
     }
 }
 
-/// The listening address in a line of output.
+/// The listening address, from the output.
 fn listening_at(line: &str) -> Option<String> {
     let (_, origin) = line.strip_prefix("Colloquy ")?.split_once(" serves ")?;
     Some(origin.to_owned())
 }
 
-/// The line after which no more addresses are printed.
+/// The line after all addresses.
 fn how_to_sign_in(line: &str) -> Option<()> {
     line.starts_with("  sign in").then_some(())
 }
 
-/// The metrics address in a line of output.
+/// The metrics address, from the output.
 fn metrics_at(line: &str) -> Option<String> {
     let url = line.strip_prefix("  metrics:")?.trim_start();
     Some(url.strip_suffix("/metrics")?.to_owned())
@@ -204,7 +204,7 @@ async fn wait_until_ready(process: &mut Process, guest: &Client) {
 
 /// The running service; killed on drop.
 pub struct Colloquy {
-    // Declared before the installation: the process must exit before its data is removed.
+    // Dropped before the installation: the process must exit before its data is removed.
     process: Process,
     origin: String,
     metrics: Option<String>,
@@ -218,7 +218,7 @@ impl Colloquy {
         Self::installed(backend).await.serve().await
     }
 
-    /// A new installation with an administrator, to which settings can be added.
+    /// A new installation with an administrator.
     pub async fn installed(backend: Backend) -> Installation {
         Installation::empty(backend)
             .await
@@ -238,7 +238,7 @@ impl Colloquy {
         &self.process
     }
 
-    /// `http://127.0.0.1:<port>`; the port changes with every start.
+    /// `http://127.0.0.1:<port>`; changes with every start.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
@@ -256,10 +256,10 @@ impl Colloquy {
         Client::guest(&self.origin)
     }
 
-    /// A client for the metrics address.
+    /// A client of the metrics address.
     ///
     /// # Panics
-    /// If it has none.
+    /// If there is none.
     #[must_use]
     pub fn watcher(&self) -> Client {
         Client::guest(self.metrics.as_ref().expect("an address of metrics"))
@@ -283,26 +283,26 @@ impl Colloquy {
         self.guest().sign_in(&email, PASSWORD).await
     }
 
-    /// Creates a public assistant on the echo model; returns its ID.
+    /// Creates a public assistant on the echo model; returns its id.
     pub async fn assistant(&self, name: &str) -> String {
         let fields = json!({"name": name, "user_authentication": false});
         let assistant = self.admin().await.create_assistant(fields).await;
         text(&assistant["id"]).to_owned()
     }
 
-    /// Creates an assistant on that model; returns its ID.
+    /// Creates an assistant on that model; returns its id.
     pub async fn assistant_on(&self, model: &str) -> String {
         let fields = json!({"name": "Tested", "model": model});
         let assistant = self.admin().await.create_assistant(fields).await;
         text(&assistant["id"]).to_owned()
     }
 
-    /// Sends SIGKILL, as sudden as a power cut.
+    /// Sends SIGKILL.
     pub async fn kill9(&mut self) {
         self.process.kill9().await;
     }
 
-    /// Sends SIGTERM and waits for it to exit.
+    /// Sends SIGTERM and waits.
     pub async fn stop(&mut self) -> ExitStatus {
         self.process.terminate();
         self.ended().await
@@ -313,7 +313,7 @@ impl Colloquy {
         self.process.wait().await
     }
 
-    /// Restarts an exited service on the same data.
+    /// Restarts an exited service on its data.
     pub async fn restart(&mut self) {
         assert!(self.process.has_ended(), "it still runs");
         (self.process, self.origin, self.metrics) = self.installation.start().await;
@@ -334,8 +334,7 @@ impl Drop for Colloquy {
     }
 }
 
-/// Turns each test function that takes a [`Backend`] into two tests, `<name>::on_sqlite` and
-/// `<name>::on_postgres`.
+/// Makes each test taking a [`Backend`] into `<name>::on_sqlite` and `<name>::on_postgres`.
 #[macro_export]
 macro_rules! on_both_backends {
     ($($name:ident),+ $(,)?) => {$(
@@ -357,8 +356,7 @@ macro_rules! on_both_backends {
     )+};
 }
 
-/// Turns each test function into a test `<name>::on_postgres`, for behaviour that only PostgreSQL
-/// has.
+/// Makes each test into `<name>::on_postgres`, for PostgreSQL's own behaviour.
 #[macro_export]
 macro_rules! on_postgres {
     ($($name:ident),+ $(,)?) => {$(

@@ -1,10 +1,9 @@
-//! Architecture rules: dependencies between crates, where each technology may be used, file
-//! lengths.
+//! Architecture rules: crate dependencies, use of technologies, file lengths.
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a failure in here is a failed test"
+    reason = "a failure ends the test"
 )]
 
 use std::collections::BTreeSet;
@@ -14,7 +13,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Allowed dependencies between our crates. The server composes; the tests may use everything.
+/// Allowed dependencies between crates. The server composes; the tests may use everything.
 const EDGES: &[(&str, &[&str])] = &[
     ("colloquy-domain", &[]),
     ("colloquy-application", &["colloquy-domain"]),
@@ -50,13 +49,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 const ADAPTER: &[&str] = &["colloquy-application", "colloquy-domain"];
-/// Adapters that requests come in by. They share `web` and do not know each other.
+/// Inbound adapters share `web` and do not depend on each other.
 const INBOUND: &[&str] = &["colloquy-application", "colloquy-domain", "colloquy-web"];
 
-/// Additional dependencies of tests: fakes, contract suites and scripted servers.
+/// Additional dependencies of tests.
 const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
 
-/// Test tools and examples, which may use any dependency.
+/// Test tools and examples, which may use anything.
 const TOOLS: &[&str] = &["colloquy-bench", "colloquy-tests", "weather-assistant"];
 
 /// Dependency families and the crates that may use them.
@@ -91,11 +90,10 @@ const WIRES: &[&str] = &[
     "colloquy-web",
 ];
 
-/// I/O and async dependencies, banned from the domain. `serde_json` is allowed: output schemas are
-/// JSON values.
+/// Banned from the domain: I/O and async. `serde_json` is allowed for output schemas.
 const NOT_IN_DOMAIN: &[&str] = &["async-", "futures", "tokio", "tracing"];
 
-/// Maximum length of a production file.
+/// Maximum lines of a production file.
 const MAX_LINES: usize = 600;
 
 struct Dependency {
@@ -270,7 +268,7 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether the script accepts the exceptions in that file on that day.
+/// Whether the script accepts the file's exceptions on that day.
 fn admits(deny_toml: &Path, today: &str) -> bool {
     let mut script = Command::new(root().join("scripts/advisories.sh"));
     script.arg("dates").env("DENY_TOML", deny_toml);

@@ -1,4 +1,4 @@
-//! Fills tables by copying rows written by the service, so that every column is realistic.
+//! Fills tables with copies of rows that the service wrote, so that every column is realistic.
 
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use uuid::Uuid;
@@ -6,25 +6,25 @@ use uuid::Uuid;
 use crate::stage::{Facts, Size};
 use crate::store::{Store, with_pool};
 
-/// First timestamp of the copies' IDs, in milliseconds: older than anything made during the bench.
+/// First timestamp of the copies' ids in milliseconds, before any of the bench.
 const OLD: u64 = 0x0190_0000_0000;
-/// Distance between the first IDs of two sets of copies.
+/// Distance between sets of copies.
 const APART: u64 = 100_000_000;
 
 /// Copies `first` to `last` of a table's row.
 struct Copies<'a> {
     table: &'a str,
-    /// Selects the row to copy; `i` is the copy's number.
+    /// The row to copy; `i` is the copy's number.
     template: String,
     first: u64,
     last: u64,
-    /// Distinguishes sets of copies in one table.
+    /// Distinguishes sets of copies in a table.
     set: u64,
-    /// Columns that differ, with their SQL.
+    /// Columns that differ, with SQL.
     changes: &'a [(&'a str, String)],
 }
 
-/// Adds rows to grow from `old` to `new`.
+/// Grows the data from `old` to `new`.
 pub(crate) async fn fill(store: &Store, facts: &Facts, old: &Size, new: &Size) {
     let id = |id: Uuid| literal(store, id);
     let (assistant, user) = (id(facts.assistant), id(facts.user));
@@ -93,7 +93,7 @@ pub(crate) async fn fill(store: &Store, facts: &Facts, old: &Size, new: &Size) {
         execute(store, placed).await;
     }
     if !store.is_sqlite() {
-        // What autovacuum would do eventually.
+        // Instead of autovacuum.
         execute(store, "VACUUM ANALYZE".to_owned()).await;
     }
 }
@@ -125,7 +125,7 @@ impl Copies<'_> {
         }
     }
 
-    /// Fills in the database's way to generate numbers and IDs.
+    /// Inserts the database's way of generating numbers and ids.
     fn translate(&self, store: &Store, statement: &str) -> String {
         let Self { first, last, .. } = self;
         let begin = OLD + self.set * APART;

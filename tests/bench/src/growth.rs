@@ -1,4 +1,4 @@
-//! The cost of one page of each list, and whether it depends on the amount of data.
+//! The cost of a page of each list, by amount of data.
 
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,20 @@ use crate::stage::{Size, Stage};
 
 /// Pages read per list.
 const PAGES: u64 = 200;
-/// Of these, pages for warming up.
+/// Of these, warm-up.
 const FIRST: usize = 20;
-/// Maximum slowdown of a page at ten times the data; allows for noise.
+/// Maximum slowdown at ten times the data, including noise.
 const FLAT: f64 = 1.5;
 /// Maximum slowdown of the longest list's last page against its first.
 const FAR: f64 = 2.0;
 
-/// Assistants in the test of large offsets.
+/// Assistants for large offsets.
 const MANY: u64 = 100_000;
 
-/// Time of a first page, per list.
+/// First-page latency per list.
 pub(crate) struct Costs(Vec<(&'static str, Times)>);
 
-/// Reads the lists one page at a time.
+/// Reads the lists page by page.
 pub(crate) async fn costs(stage: &Stage) -> Costs {
     let (user, admin) = (&stage.scene.user, &stage.scene.server.admin().await);
     let facts = &stage.facts;
@@ -47,7 +47,7 @@ pub(crate) async fn costs(stage: &Stage) -> Costs {
     Costs(costs)
 }
 
-/// Compares with the costs at a tenth of the data.
+/// Compares with a tenth of the data.
 pub(crate) fn compare(usual: &Costs, tenfold: Costs) -> Vec<Line> {
     let pairs = usual.0.iter().zip(tenfold.0);
     pairs
@@ -58,7 +58,7 @@ pub(crate) fn compare(usual: &Costs, tenfold: Costs) -> Vec<Line> {
         .collect()
 }
 
-/// The cost of an offset close to the end of a very long list of assistants.
+/// The cost of an offset near the end of a long list of assistants.
 pub(crate) async fn passed_over(stage: &mut Stage) -> Line {
     let size = Size {
         assistants: MANY,
@@ -87,7 +87,7 @@ fn line(name: String, before: Duration, after: &Times, limit: f64) -> Line {
     line.target(target, factor <= limit)
 }
 
-/// Reads pages from an offset; each is different because pages are cached for some seconds.
+/// Reads pages from an offset, each different because pages are cached briefly.
 async fn pages(client: &Client, skip: u64) -> Times {
     cost(client, |page| {
         format!("/assistants?limit=100&skip={}", skip + page)

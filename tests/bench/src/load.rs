@@ -1,13 +1,13 @@
-//! Generates load on one URL with `oha` over keep-alive connections.
+//! Load on one URL by `oha`, over keep-alive connections.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::Command;
 
-/// Enough to keep two cores busy.
+/// Saturates two cores.
 const CONNECTIONS: usize = 32;
-/// `oha`'s error for requests cut off at the end; not a server error.
+/// `oha`'s error for requests cut off at the end.
 const CUT: &str = "aborted due to deadline";
 
 /// The request to repeat.
@@ -15,7 +15,7 @@ const CUT: &str = "aborted due to deadline";
 pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, String)>,
-    /// Any other status is an error.
+    /// Others are errors.
     pub(crate) status: u16,
 }
 
@@ -71,7 +71,7 @@ fn all_but(counts: &Value, expected: &str) -> u64 {
 }
 
 impl Load {
-    /// Combines slices of equal length: means, and the sum of errors.
+    /// Combines equal slices: mean rates, summed errors.
     pub(crate) fn of(turns: &[Self]) -> Self {
         let count = turns.len() as u32;
         Self {

@@ -1,4 +1,4 @@
-//! `make bench`: the service's speed compared with what the machine can do in the same minutes.
+//! `make bench`: the service's speed compared with the machine's at the same time.
 //!
 //! `docs/performance.md` explains the output.
 #![expect(

@@ -7,7 +7,7 @@ use colloquy_tests::measure::streams::Watch;
 
 /// What to measure and for how long.
 pub(crate) struct Options {
-    /// Also measures at ten times the data.
+    /// Includes ten times the data.
     pub(crate) is_full: bool,
     /// A missed target fails the bench.
     pub(crate) is_strict: bool,
@@ -15,16 +15,16 @@ pub(crate) struct Options {
     pub(crate) has_reads: bool,
     pub(crate) has_posts: bool,
     pub(crate) has_streams: bool,
-    /// How long one side runs before the other's turn.
+    /// Duration of one side's turn.
     pub(crate) slice: Duration,
-    /// Slices per side.
+    /// Turns per side.
     pub(crate) rounds: usize,
     pub(crate) watch: Watch,
 }
 
 impl Options {
     /// Parses `short` or `full`, `strict`, `sqlite`, `postgres`, `reads`, `posts`, `streams`.
-    /// Defaults to every available database and every part.
+    /// Defaults to all available databases and parts.
     pub(crate) fn read(arguments: &[String]) -> Self {
         let has = |name: &str| arguments.iter().any(|argument| argument == name);
         let parts = ["reads", "posts", "streams"];

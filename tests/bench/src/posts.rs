@@ -1,4 +1,4 @@
-//! Waiting posts, compared with two bare database transactions.
+//! Waiting posts, compared with two bare transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,12 +19,12 @@ use crate::store::{Store, with_pool};
 
 /// Concurrent clients for throughput.
 const ASKERS: usize = 16;
-/// Allowed latency beyond the two commits.
+/// Allowed latency beyond two commits.
 const ALLOWANCE: Duration = Duration::from_millis(1);
 /// Required share of the throughput of two bare transactions, on PostgreSQL.
 const SHARE: f64 = 0.5;
 
-/// Alternates questions in several threads and bare transactions.
+/// Alternates posts and bare transactions.
 pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
     let url = stage.scene.server.installation().database().url();
     let bare = Arc::new(Bare {
@@ -33,7 +33,7 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
         count: AtomicU64::new(0),
     });
     let is_sqlite = bare.store.is_sqlite();
-    // Warms up connections and caches.
+    // Warm-up.
     ask(stage, ASKERS, options.slice / 2).await;
     let mut lines = Vec::new();
     for askers in [1, ASKERS] {
@@ -91,7 +91,7 @@ async fn ask(stage: &Stage, askers: usize, time: Duration) -> Load {
     load(at_once(jobs).await, time)
 }
 
-/// Latency of each post; `None` for an unexpected response.
+/// Latency per post; `None` for an unexpected response.
 async fn post_until(end: Instant, posts: Vec<Request>) -> Vec<Option<Duration>> {
     let mut times = Vec::new();
     for post in posts.iter().cycle() {
@@ -105,7 +105,7 @@ async fn post_until(end: Instant, posts: Vec<Request>) -> Vec<Option<Duration>> 
     times
 }
 
-/// Runs `writers` that each commit two bare transactions in sequence, for `time`.
+/// Runs `writers`, each committing two bare transactions in sequence, for `time`.
 async fn write(bare: &Arc<Bare>, writers: usize, time: Duration) -> Load {
     let end = Instant::now() + time;
     let jobs = (0..writers).map(|_| {
@@ -146,7 +146,7 @@ struct Bare {
 }
 
 impl Bare {
-    /// One transaction that inserts one message.
+    /// Inserts one message in a transaction.
     async fn commit(&self) {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let begin = if self.store.is_sqlite() {

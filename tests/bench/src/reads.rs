@@ -15,7 +15,7 @@ use crate::stage::Stage;
 /// Warm-up before each slice.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// A request and its target share of a ceiling.
+/// A request and its target.
 struct Read {
     name: &'static str,
     client: Client,
@@ -23,7 +23,7 @@ struct Read {
     status: u16,
     /// URL of the equivalent bare query.
     query: Option<String>,
-    /// Target share: of the query if there is one, else of memory.
+    /// Target share of the query's rate, or else of memory's.
     share: f64,
     if_none_match: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Read {
         }
     }
 
-    /// The conditional variant, for a client that has the response.
+    /// The conditional variant of the request.
     async fn again(self, name: &'static str, share: f64) -> Self {
         let answer = self.client.get(&self.path).await;
         Self {
@@ -156,8 +156,7 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> Vec<Line> {
     lines
 }
 
-/// Runs the sides in turn. Every other round reverses the order, so that temporary disturbances
-/// affect all sides.
+/// Runs the sides in turn, in alternating order to spread disturbances.
 async fn in_turns(sides: &[Target], options: &Options) -> Vec<Vec<Load>> {
     let mut loads = vec![Vec::new(); sides.len()];
     for side in sides {

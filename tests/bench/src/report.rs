@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use crate::load::Load;
 
-/// One row. Fields that do not apply are empty.
+/// A row; inapplicable fields are empty.
 #[derive(Default)]
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) load: Load,
-    /// Resident memory of the service in KiB.
+    /// Resident memory in KiB.
     pub(crate) memory: Option<u64>,
     /// Ratio to the same bytes from memory.
     pub(crate) of_memory: Option<Ratio>,
     /// Ratio to the bare database.
     pub(crate) of_database: Option<Ratio>,
-    /// Description of the target.
+    /// Target, in words.
     pub(crate) target: String,
     pub(crate) is_met: Option<bool>,
 }
@@ -39,7 +39,7 @@ impl Line {
     }
 }
 
-/// Ratio between two sides, with its spread over the rounds.
+/// Ratio of two sides, with its spread over the rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) whole: f64,
@@ -48,7 +48,7 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// Compares the rates of both sides round by round.
+    /// Compares rates round by round.
     pub(crate) fn of(rates: &[f64], others: &[f64]) -> Self {
         let rounds = || rates.iter().zip(others).map(|(one, other)| one / other);
         Self {
@@ -70,7 +70,7 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// A time in milliseconds.
+/// In milliseconds.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }

@@ -1,4 +1,4 @@
-//! The service filled with the data to measure.
+//! The service with the data to measure.
 
 use colloquy_tests::client::{Client, Response, text};
 use colloquy_tests::database::Backend;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::fill::fill;
 use crate::store::Store;
 
-/// Question and answer text of typical length.
+/// Typical question and answer.
 const QUESTION: &str = "How do I reach the airport from the central station on a Sunday morning, \
      with two suitcases and about an hour to spare?";
 const ANSWER: &str = "Take the airport line from platform 3. It leaves every half hour, also on \
@@ -20,26 +20,26 @@ const ANSWER: &str = "Take the airport line from platform 3. It leaves every hal
      the machine before you board; the zone to choose is C. With an hour to spare you can let one \
      train go and still be there in time.";
 
-/// Threads that questions rotate through, to keep histories short.
+/// Threads for posts, enough to keep histories short.
 const POSTS: usize = 256;
 
-/// Number of rows.
+/// Row counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Size {
     pub(crate) assistants: u64,
     pub(crate) users: u64,
-    /// All owned by one user.
+    /// Of one user.
     pub(crate) threads: u64,
-    /// All in the long thread.
+    /// In the long thread.
     pub(crate) runs: u64,
-    /// Messages in the short thread.
+    /// Messages.
     pub(crate) short_thread: u64,
-    /// Messages in the long thread.
+    /// Messages.
     pub(crate) long_thread: u64,
 }
 
 impl Size {
-    /// What [`Stage::set`] creates through the service, to be copied later.
+    /// Created by [`Stage::set`] through the service, to be copied.
     const TEMPLATES: Self = Self {
         assistants: 1,
         users: 2,
@@ -59,7 +59,7 @@ impl Size {
         long_thread: 100_000,
     };
 
-    /// Ten times as much, except for the short thread.
+    /// Ten times as much, except the short thread.
     pub(crate) const TENFOLD: Self = Self {
         assistants: 10_000,
         users: 10_000,
@@ -70,18 +70,18 @@ impl Size {
     };
 }
 
-/// IDs of the created records.
+/// Ids of the created records.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) assistant: Uuid,
     pub(crate) user: Uuid,
-    /// The thread with one question and its answer.
+    /// The thread with one exchange.
     pub(crate) template: Uuid,
     pub(crate) short: Uuid,
     pub(crate) long: Uuid,
-    /// The thread written to without the service.
+    /// The thread for bare transactions.
     pub(crate) bare: Uuid,
-    /// The threads for questions.
+    /// Threads for posts.
     pub(crate) posts: Vec<String>,
 }
 
@@ -122,8 +122,7 @@ impl Stage {
         }
     }
 
-    /// Fills the stopped service's database up to `size`, restarts it and checks the counts over
-    /// HTTP.
+    /// Fills the stopped service's database to `size`, restarts it and checks counts over HTTP.
     pub(crate) async fn fill(&mut self, size: &Size) {
         self.scene.server.stop().await;
         let url = self.scene.server.installation().database().url();
@@ -163,12 +162,12 @@ impl Stage {
         &self.size
     }
 
-    /// Whether the database is SQLite.
+    /// Whether on SQLite.
     pub(crate) fn is_on_sqlite(&self) -> bool {
         self.scene.server.installation().database().backend() == Backend::Sqlite
     }
 
-    /// Path of the last hundred messages of the long thread.
+    /// Path of the long thread's last hundred messages.
     pub(crate) async fn end_of_long_thread(&self) -> String {
         let (user, long) = (&self.scene.user, self.facts.long);
         let mut path = format!("/threads/{long}/messages?limit=1000");

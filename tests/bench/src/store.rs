@@ -1,4 +1,4 @@
-//! Direct connections to the benchmarked database.
+//! Direct connections to the database.
 
 use std::str::FromStr;
 
@@ -7,17 +7,17 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-/// As many connections as the service has.
+/// As many as the service.
 const CONNECTIONS: u32 = 10;
 
-/// A connection pool of either database.
+/// A connection pool.
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
 
-/// Runs the same code with either pool.
+/// Runs the same code on either pool.
 macro_rules! with_pool {
     ($store:expr, $pool:ident => $work:expr) => {
         match $store {
@@ -30,17 +30,17 @@ macro_rules! with_pool {
 pub(crate) use with_pool;
 
 impl Store {
-    /// A pool for reading, with the service's settings.
+    /// For reading, with the service's settings.
     pub(crate) async fn reader(url: &str) -> Self {
         Self::open(url, CONNECTIONS, "ON").await
     }
 
-    /// A pool for writing: one connection on SQLite, as in the service.
+    /// For writing: one connection on SQLite, as in the service.
     pub(crate) async fn writer(url: &str) -> Self {
         Self::open(url, 1, "OFF").await
     }
 
-    /// Disables checks when connections change hands; they are not part of a bare query.
+    /// Disables connection checks, which are not part of a bare query.
     async fn open(url: &str, connections: u32, query_only: &'static str) -> Self {
         if url.starts_with("postgres") {
             let pool = PgPoolOptions::new()

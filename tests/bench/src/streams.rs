@@ -1,4 +1,4 @@
-//! Memory and delay of many concurrent streams.
+//! Memory and delay of many streams.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ const DELAY_LIMIT: Duration = Duration::from_millis(50);
 /// Per stream, in KiB.
 const MEMORY_LIMIT: f64 = 64.0;
 
-/// Streams many runs at once in a separate service.
+/// Streams many runs in a separate service.
 pub(crate) async fn measure(backend: Backend, options: &Options) -> Vec<Line> {
     let watch = options.watch;
     let watching = tokio::spawn(async move {
         let scene = watch.scene(backend).await;
         watch.streams(&scene, STREAMS).await
     });
-    // The failure has been reported; keep the other rows.
+    // Already reported; keep the other rows.
     let Ok(seen) = watching.await else {
         let failed = Line::new(format!("{STREAMS} streams"));
         return vec![failed.target("none refused, late or broken".to_owned(), false)];

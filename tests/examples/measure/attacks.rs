@@ -1,4 +1,4 @@
-//! Measurements under attack.
+//! Resource use under attack.
 
 use std::time::{Duration, Instant};
 
@@ -19,14 +19,14 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-/// How long an attack is watched: all that take nothing are cut within a minute.
+/// Observation time: stalled clients are cut within a minute.
 const WATCHED: Duration = Duration::from_secs(68);
-/// For how long others read before it, and how often.
+/// Duration and interval of other clients' reads beforehand.
 const CALM: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(20);
-/// How long an attacker waits for an answer to begin.
+/// Maximum wait for a response to an attacker.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What one unfinished body has sent.
+/// Bytes sent of an unfinished body.
 const UNFINISHED: usize = 60 * 1024 - 1;
 
 const NAMES: [&str; 9] = [
@@ -41,7 +41,7 @@ const NAMES: [&str; 9] = [
     "schemas",
 ];
 
-/// What each attack of these names, or of all, costs in memory and in the time of others.
+/// Memory and others' latency during the named attacks, or all.
 pub(crate) async fn attacks(backend: Backend, names: &[&str]) {
     let names = if names.is_empty() { &NAMES } else { names };
     for name in names {
@@ -54,9 +54,9 @@ pub(crate) async fn attacks(backend: Backend, names: &[&str]) {
     }
 }
 
-/// What an attacker keeps of the service.
+/// Connections held by an attacker.
 enum Kept {
-    /// Tasks that end when they are cut.
+    /// Tasks that end when cut.
     Tasks(JoinSet<()>),
     Sockets(Vec<TcpStream>),
 }
@@ -113,7 +113,7 @@ async fn on_connections(backend: Backend, name: &str) {
     println!("  meanwhile     {}, {} failed", meanwhile.0, meanwhile.1);
 }
 
-/// A thread's page of some megabytes.
+/// A page of several megabytes.
 async fn large_page(user: &Client, assistant: &str) -> String {
     let thread = user.create_thread().await;
     let emoji = "\u{1f600}".repeat(99_000);
@@ -123,7 +123,7 @@ async fn large_page(user: &Client, assistant: &str) -> String {
     format!("/api/v1/threads/{thread}/messages?limit=1000")
 }
 
-/// Reads at an even pace, and how many failed.
+/// Reads at an even pace; returns the number of failures.
 async fn reads(user: &Client, time: Duration) -> (Times, usize) {
     let (mut times, mut failed) = (Vec::new(), 0);
     let mut due = interval(EVERY);
@@ -161,7 +161,7 @@ async fn trickling(server: &Colloquy, page: &str, token: &str) -> Kept {
 
 async fn unfinished(server: &Colloquy) -> Kept {
     let request = sign_in_head(UNFINISHED + 1) + &" ".repeat(UNFINISHED);
-    // Sign-ins take less; messages are as long as this.
+    // Sign-ins accept less; the length is that of a message.
     let request = request.replace("/auth/login", "/threads");
     let mut sockets = Vec::new();
     for n in 0..2_000 {
@@ -190,7 +190,7 @@ async fn unfinished_h2(server: &Colloquy) -> Kept {
     Kept::Tasks(tasks)
 }
 
-/// Asks for these paths and grants no window for the answers.
+/// Requests these paths without granting flow-control window.
 async fn windows(
     server: &Colloquy,
     paths: &[String],
@@ -244,7 +244,7 @@ async fn receive_buffers(server: &Colloquy, page: &str, token: &str) -> Kept {
     Kept::Sockets(sockets)
 }
 
-/// An administrator's list of assistants with long instructions.
+/// A list of assistants with long instructions.
 async fn assistants(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let admin = server.admin().await;
@@ -308,8 +308,7 @@ async fn structured(backend: Backend) {
     }
 }
 
-/// A schema and an answer that take long to check, for sixteen runs of one user; how long those of
-/// another take meanwhile.
+/// Slow schema checks in sixteen runs of one user, and the latency of another user's runs.
 async fn schemas(backend: Backend) {
     let formats: Vec<Value> = (0..150)
         .map(|_| json!({"format": "uri-template"}))

@@ -1,4 +1,4 @@
-//! Avatar rendering time and memory.
+//! Avatar rendering: time and memory.
 
 use std::io::Cursor;
 use std::time::Instant;
@@ -11,8 +11,7 @@ use tokio::task::JoinSet;
 
 use colloquy_tests::measure::memory::{peak, resident};
 
-/// Time and memory to render the largest images and to reject a larger one, alone and eight at
-/// once.
+/// Renders the largest images and rejects a larger one, alone and eight at once.
 pub(crate) async fn avatars(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let admin = server.admin().await;
@@ -48,13 +47,13 @@ pub(crate) async fn avatars(backend: Backend) {
     }
 }
 
-/// Pads to the maximum upload size; data after the image is dropped.
+/// Pads to the maximum upload size.
 fn padded(mut file: Vec<u8>) -> Vec<u8> {
     file.resize(5 * 1024 * 1024, 0);
     file
 }
 
-/// An image with varied content, partly transparent where the format allows.
+/// A varied image, partly transparent where possible.
 fn picture(side: u32, format: ImageFormat) -> Vec<u8> {
     let pixel = |x: u32, y: u32| {
         let [red, green] = [x, y].map(|place| (place * 255 / side) as u8);

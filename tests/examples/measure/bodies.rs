@@ -14,11 +14,10 @@ use colloquy_tests::measure::memory::{peak, resident};
 use colloquy_tests::measure::scene::at_once;
 use colloquy_tests::measure::times::Times;
 
-/// Concurrent senders and the pause of each: they share the processors with the service and the
-/// reader.
+/// Concurrent senders and the pause of each; they share the CPU with the service.
 const SENDERS: usize = 8;
 const REST: Duration = Duration::from_millis(250);
-/// Duration of each observation and interval of the other client's reads.
+/// Observation time and read interval.
 const WATCHED: Duration = Duration::from_secs(15);
 const EVERY: Duration = Duration::from_millis(5);
 const KINDS: [LargeBody; 4] = [
@@ -28,7 +27,7 @@ const KINDS: [LargeBody; 4] = [
     LargeBody::Deep,
 ];
 
-/// Read latency of another client, without and during oversized uploads.
+/// Another client's read latency, without and during oversized uploads.
 pub(crate) async fn bodies(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let user = server.user("ada").await;
@@ -62,7 +61,7 @@ fn head(body: LargeBody, content: &Content, token: &str) -> String {
     )
 }
 
-/// Sends repeatedly; returns the time to each rejection.
+/// Sends repeatedly; returns the times to rejection.
 async fn send_until(end: Instant, address: &str, head: &str, content: &Content) -> Vec<Duration> {
     let mut times = Vec::new();
     while Instant::now() < end {

@@ -9,9 +9,9 @@ use colloquy_tests::model_server::{Reply, Script};
 use colloquy_tests::measure::scene::{Scene, at_once, next_delta};
 use colloquy_tests::measure::times::{Times, now, since};
 
-/// Model time before the first token: long enough that all are asked before one answers.
+/// Model latency: long enough for all requests to arrive first.
 const THOUGHT: Duration = Duration::from_millis(500);
-/// Number of questions, each in its own thread.
+/// Questions, in separate threads.
 const QUESTIONS: usize = 512;
 
 /// From the model's first token to the client's first `message.delta`.

@@ -1,4 +1,4 @@
-//! Overload: behaviour under and after a flood of posts.
+//! A flood of posts: throughput, rejections and recovery.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,10 +23,9 @@ use colloquy_tests::measure::times::Times;
 
 use crate::reads::reads;
 
-/// Clients in the flood, each with its own thread so that no run waits for another.
+/// Clients, with separate threads so that no run waits for another.
 const CLIENTS: usize = 2_500;
-/// Clients that saturate the service. They rotate through as many threads as the flood uses,
-/// because history is part of each question.
+/// Clients that saturate the service, on as many threads as the flood, to equal its histories.
 const FEW: usize = 32;
 const WARMING: Duration = Duration::from_secs(5);
 const CALM: Duration = Duration::from_secs(20);
@@ -34,13 +33,12 @@ const FLOOD: Duration = Duration::from_secs(60);
 const RECOVERY: Duration = Duration::from_secs(10);
 /// Flood rate as a multiple of capacity.
 const TIMES: f64 = 10.0;
-/// Reads that sample the service's latency.
+/// Reads that sample latency.
 const READS: usize = 500;
 
 type Asked = (u16, Duration);
 
-/// Sends ten times as many messages as the service can answer: remaining throughput, time to
-/// rejection, and recovery.
+/// Posts ten times what the service can answer: throughput, time to rejection, recovery.
 pub(crate) async fn flood(backend: Backend) {
     let server = Colloquy::installed(backend).await;
     let server = server.env("COLLOQUY_LOG", "warn").serve().await;
@@ -89,7 +87,7 @@ pub(crate) async fn flood(backend: Backend) {
     server.installation().database().check_integrity().await;
 }
 
-/// Answered messages per second.
+/// Answers per second.
 fn print(title: &str, asked: &[Asked], time: Duration) -> f64 {
     let mut by_status: BTreeMap<u16, Vec<Duration>> = BTreeMap::new();
     for (status, took) in asked {
@@ -107,7 +105,7 @@ fn print(title: &str, asked: &[Asked], time: Duration) -> f64 {
     answered
 }
 
-/// Schedules the clients' posts; whoever is free takes the next.
+/// Schedules posts; the next free client takes each.
 struct Pace {
     began: Instant,
     apart: Duration,
@@ -128,11 +126,11 @@ impl Pace {
     }
 }
 
-/// One client on one raw connection; cheaper than a general HTTP client.
+/// A client on a raw connection, cheaper than an HTTP library.
 #[derive(Clone)]
 struct Asker {
     address: SocketAddr,
-    /// Message paths of its threads, used in turn.
+    /// Its threads' message paths, used in turn.
     paths: Vec<Arc<str>>,
     token: Arc<str>,
     question: Bytes,
@@ -173,7 +171,7 @@ impl Asker {
         asked
     }
 
-    /// The response status; 0 if none arrived.
+    /// The status; 0 without a response.
     async fn ask(&self, path: &str, connection: &mut Option<SendRequest<Full<Bytes>>>) -> u16 {
         let open = match connection.take().filter(|it| !it.is_closed()) {
             Some(open) => Some(open),

@@ -12,8 +12,8 @@ use serde_json::json;
 /// Attempts per kind of account.
 const LOGINS: usize = 500;
 
-/// Duration of a rejected sign-in per kind of account, and how well it distinguishes the kinds: 0.5
-/// means not at all.
+/// Duration of a rejected sign-in per kind of account, and how well it distinguishes them (0.5: not
+/// at all).
 pub(crate) async fn login(backend: Backend) {
     let site = Colloquy::installed(backend).await;
     let site = site.env("COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE", "0");
@@ -55,7 +55,7 @@ pub(crate) async fn login(backend: Backend) {
     }
 }
 
-/// How often a time of `one` is shorter than one of `other`.
+/// Probability that a time of `one` is shorter than one of `other`.
 fn area(one: &[Duration], other: &[Duration]) -> f64 {
     let wins = |a: &Duration| -> f64 {
         let shorter = other.partition_point(|b| b < a);

@@ -1,4 +1,4 @@
-//! The service's share of a waiting post.
+//! The service's share of a waiting post's latency.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use colloquy_tests::model_server::{Reply, Script};
 use colloquy_tests::measure::scene::{Scene, at_once};
 use colloquy_tests::measure::times::Times;
 
-/// Questions use separate threads, except for those few clients that measure waiting.
+/// Separate threads for questions, except with few clients.
 const THREADS: usize = 256;
 
-/// Latency of a waiting POST beyond the model's own time.
+/// Latency of a waiting post beyond the model's.
 pub(crate) async fn overhead(backend: Backend) {
     for delay in [0, 200].map(Duration::from_millis) {
         let script = Script::from(Reply::answer("Quite late.").delayed(delay));
         let scene = Scene::with(backend, script).await;
-        // Warms up connections and caches.
+        // Warm-up.
         ask(&scene, 16, 64, delay).await;
         for (at_once, questions) in [(1, 100), (16, 1_600), (256, 2_560)] {
             let times = ask(&scene, at_once, questions, delay).await;
@@ -26,7 +26,7 @@ pub(crate) async fn overhead(backend: Backend) {
     }
 }
 
-/// Asks `questions` questions, `askers` at a time; returns the latency beyond `delay`.
+/// Asks `questions` questions, `askers` at a time. Returns the latency beyond `delay`.
 async fn ask(scene: &Scene, askers: usize, questions: usize, delay: Duration) -> Times {
     let threads = scene.threads(THREADS.min(questions)).await;
     let jobs = (0..askers).map(|asker| {

@@ -15,11 +15,11 @@ use colloquy_tests::measure::scene::Scene;
 
 use crate::reads::reads;
 
-/// Clients that open a stream and never read.
+/// Clients that never read their stream.
 const CLIENTS: usize = 200;
 /// Their receive buffer.
 const RECEIVE_BUFFER: u32 = 4096;
-/// Answer length: pieces, and bytes per piece.
+/// Pieces per answer, and bytes per piece.
 const PIECES: usize = 1024;
 const PIECE: usize = 1024;
 /// Observation time; stalled streams are cut after 30 seconds.
@@ -94,7 +94,7 @@ async fn ask(scene: &Scene, thread: &str) -> TcpStream {
     stream
 }
 
-/// Whether the stream ends before the whole answer was received.
+/// Whether the stream ends before the answer does.
 async fn is_over(stream: &mut TcpStream) -> bool {
     let mut buffer = vec![0; 64 * 1024];
     let mut count = 0;

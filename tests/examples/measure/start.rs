@@ -7,7 +7,7 @@ use colloquy_tests::server::Colloquy;
 
 use colloquy_tests::measure::memory::resident;
 
-/// Time from process start to readiness, on an empty and a filled database, and idle memory.
+/// Time to readiness on an empty and a filled database, and idle memory.
 pub(crate) async fn start(backend: Backend) {
     let site = Colloquy::installed(backend).await;
     let began = Instant::now();

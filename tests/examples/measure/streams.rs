@@ -10,7 +10,7 @@ const WATCH: Watch = Watch {
     watched: Duration::from_secs(15),
 };
 
-/// Many concurrent runs: memory per stream, token delay, and PostgreSQL commits.
+/// Concurrent runs: memory per stream, token delay, PostgreSQL commits.
 pub(crate) async fn streams(backend: Backend) {
     for count in [1, 200, 1_000] {
         let scene = WATCH.scene(backend).await;

@@ -17,7 +17,7 @@ const WRITERS: usize = 50;
 const WRITING_TIME: Duration = Duration::from_secs(90);
 
 /// Clients that read, then write; half in one thread, every other pair streaming. Reports latency
-/// to the end of each response, and the statuses.
+/// and statuses.
 pub(crate) async fn writers(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let assistant = server.assistant("Echo").await;

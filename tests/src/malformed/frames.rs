@@ -34,7 +34,7 @@ pub(super) const KINDS: &[(&str, Make)] = &[
 /// The client connection preface.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A frame; `kind` is the frame type's number (`DATA` is 0, `HEADERS` 1, ...).
+/// A frame with this type number (`DATA` is 0, `HEADERS` 1, ...).
 #[must_use]
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
@@ -46,19 +46,19 @@ fn connection(frames: &[u8]) -> Vec<u8> {
     [PREFACE, &frame(4, 0, 0, &[]), frames].concat()
 }
 
-/// Streams opened by clients have odd numbers.
+/// Clients open odd streams.
 const fn stream(number: u32) -> u32 {
     2 * number + 1
 }
 
-/// The head of `GET /api/v1/users/me` with literal, never-indexed values.
+/// The head of `GET /api/v1/users/me`, with never-indexed literals.
 fn request(number: u32, token: &str, flags: u8) -> Vec<u8> {
     // `:method: GET` and `:scheme: http`.
     let mut head = vec![0x82, 0x86];
     // `:path` and `:authority`, indexed by name.
     head.extend(field(&[0x04], "/api/v1/users/me"));
     head.extend(field(&[0x01], "x"));
-    // `authorization` has index 23, which needs a second byte.
+    // `authorization` has index 23, which takes a second byte.
     head.extend(field(&[0x0f, 8], &format!("Bearer {token}")));
     frame(1, flags, stream(number), &head)
 }
@@ -171,7 +171,7 @@ fn heads(maker: &mut Maker) -> Vec<u8> {
     connection(&frames)
 }
 
-/// Indexes a header once and repeats it, one byte each time.
+/// Indexes a header once, then repeats it at one byte each.
 fn bomb(maker: &mut Maker) -> Vec<u8> {
     let value = "y".repeat(3_000);
     let mut head = vec![0x82, 0x86, 0x84, 0x40, 1, b'x', 0x7f];

@@ -22,7 +22,7 @@ pub(super) const KINDS: &[(&str, Make)] = &[
     ("nothing but bytes", noise),
 ];
 
-/// Routes to send to, with a body where one is accepted.
+/// Routes, with a body where accepted.
 const ROUTES: &[(&str, &str)] = &[
     ("GET", "/health/live"),
     ("GET", "/metrics"),
@@ -53,7 +53,7 @@ const TYPES: &[&str] = &[
     "\u{e9}",
 ];
 
-/// A request line without its line ending.
+/// A request line without line ending.
 fn line(maker: &mut Maker) -> String {
     let (method, path) = maker.random.pick(ROUTES);
     format!("{method} {path} HTTP/1.1")
@@ -73,13 +73,13 @@ fn headers(maker: &mut Maker) -> String {
     }
 }
 
-/// A request head without its final blank line.
+/// A request head without the final blank line.
 fn head(maker: &mut Maker) -> Vec<u8> {
     let line = line(maker);
     format!("{line}\r\n{}", headers(maker)).into_bytes()
 }
 
-/// A request to a route that accepts a body.
+/// A request to a route with a body.
 fn post(maker: &mut Maker) -> String {
     let posts: Vec<_> = ROUTES
         .iter()

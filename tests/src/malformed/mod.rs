@@ -10,7 +10,7 @@ pub use frames::{PREFACE, frame};
 /// Bytes to send over a connection.
 #[derive(Debug, Clone)]
 pub struct Malformed {
-    /// What is wrong with it.
+    /// What is wrong.
     pub kind: &'static str,
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -26,7 +26,7 @@ pub struct Maker {
 }
 
 impl Maker {
-    /// Equal seeds generate equal requests. Some requests carry one of the tokens.
+    /// Equal seeds generate equal requests, some with one of the tokens.
     #[must_use]
     pub const fn seeded(seed: u64, tokens: Vec<String>) -> Self {
         Self {

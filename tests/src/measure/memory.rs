@@ -1,4 +1,4 @@
-//! Memory of the service process, as reported by Linux.
+//! Memory of the service, from Linux.
 
 use crate::server::Colloquy;
 
@@ -20,7 +20,7 @@ pub fn reset_peak(server: &Colloquy) {
     std::fs::write(format!("/proc/{id}/clear_refs"), "5").expect("Linux");
 }
 
-/// Maximum resident memory in KiB since the start or [`reset_peak`].
+/// Maximum resident memory in KiB since start or [`reset_peak`].
 ///
 /// # Panics
 /// Like [`resident`].

@@ -12,13 +12,13 @@ use crate::server::Colloquy;
 
 /// A service with a scripted model, and a user.
 pub struct Scene {
-    /// The service; logs warnings and errors only.
+    /// Logs warnings and errors only.
     pub server: Colloquy,
-    /// ID of the assistant on the scripted model.
+    /// Id of the assistant on the scripted model.
     pub assistant: String,
     /// A user without administrator rights.
     pub user: Client,
-    // Kept alive with the scene.
+    // Stops on drop.
     _models: ModelServer,
 }
 
@@ -38,13 +38,13 @@ impl Scene {
         }
     }
 
-    /// Restarts an exited service on the same data.
+    /// Restarts the exited service on its data.
     pub async fn restart(&mut self) {
         self.server.restart().await;
         self.user = self.user.at(self.server.origin());
     }
 
-    /// Creates threads; returns their IDs.
+    /// Creates threads; returns their ids.
     pub async fn threads(&self, count: usize) -> Vec<String> {
         let mut threads = Vec::new();
         for _ in 0..count {
@@ -77,7 +77,7 @@ pub async fn next_delta(stream: &mut EventStream) -> Option<String> {
     }
 }
 
-/// Runs the jobs concurrently and returns their results.
+/// Runs the jobs concurrently.
 pub async fn at_once<J, T>(jobs: impl IntoIterator<Item = J>) -> Vec<T>
 where
     J: Future<Output = Vec<T>> + Send + 'static,

@@ -11,15 +11,15 @@ use crate::client::Request;
 use crate::database::Backend;
 use crate::model_server::{Reply, Script};
 
-/// Interval between tokens of a run.
+/// Interval of a run's tokens.
 const EVERY: Duration = Duration::from_millis(200);
-/// How much longer than the observation the model keeps streaming.
+/// Extra streaming time after the observation.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// Observation schedule.
+/// Schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Time to open all streams; requests are spread over its first half.
+    /// Time to open all streams, in its first half.
     pub opening: Duration,
     /// Observation time afterwards.
     pub watched: Duration,
@@ -28,18 +28,18 @@ pub struct Watch {
 /// Results.
 #[derive(Debug)]
 pub struct Watched {
-    /// Delay of each token while all runs stream.
+    /// Token delays while all runs stream.
     pub delays: Times,
-    /// Resident memory in KiB before the first stream.
+    /// Resident KiB before.
     pub before: u64,
-    /// Resident memory in KiB while all runs stream.
+    /// Resident KiB while all runs stream.
     pub during: u64,
-    /// Commits per second; 0 on SQLite, which does not count them.
+    /// Commits per second; 0 on SQLite.
     pub commits: f64,
 }
 
 impl Watch {
-    /// Starts a service whose model streams throughout the observation.
+    /// Starts a service whose model streams throughout.
     pub async fn scene(self, backend: Backend) -> Scene {
         let spoken = self.opening + self.watched + SLACK;
         let times = spoken.as_millis() / EVERY.as_millis();

@@ -1,10 +1,10 @@
-//! Durations, and timestamps that travel as text.
+//! Durations, and timestamps as text.
 
 use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// Durations of one kind, displayed as percentiles.
+/// Durations, displayed as percentiles.
 #[derive(Debug, Clone, Default)]
 pub struct Times(Vec<Duration>);
 
@@ -19,7 +19,7 @@ impl Times {
     /// The percentile at `share` (0 to 1).
     ///
     /// # Panics
-    /// If there are none.
+    /// If empty.
     #[must_use]
     pub fn at(&self, share: f64) -> Duration {
         self.0[((self.0.len() - 1) as f64 * share) as usize]
@@ -40,19 +40,19 @@ impl fmt::Display for Times {
     }
 }
 
-/// Origin of this process's timestamps.
+/// Origin of timestamps.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The current time as text that a model can stream.
+/// The current time, for a model to stream.
 #[must_use]
 pub fn now() -> String {
     format!("{} ", ORIGIN.elapsed().as_micros())
 }
 
-/// Time since a timestamp of [`now`].
+/// Time since [`now`].
 ///
 /// # Panics
-/// If the text is not such a timestamp.
+/// If the text is no such timestamp.
 #[must_use]
 pub fn since(said: &str) -> Duration {
     let said = said.trim().parse().expect("a moment");

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::reply::Step;
 use super::{Request, Shared};
 
-/// Why a reply stopped before its last step.
+/// Why a reply stopped early.
 enum Stopped {
     ClientGone,
     Reset,
@@ -93,7 +93,7 @@ async fn unless_gone(stream: &TcpStream, done: impl Future<Output = ()>) -> Resu
     }
 }
 
-/// The next request; `None` if the client closed the connection.
+/// The next request; `None` once closed.
 async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Request>> {
     let mut received = Vec::new();
     let head_len = loop {

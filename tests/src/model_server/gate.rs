@@ -1,10 +1,10 @@
-//! A gate that holds replies back.
+//! A gate for replies.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Holds replies back until the test opens it; then stays open. Clones share the gate.
+/// Blocks replies until the test opens it for good. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Gate(Arc<watch::Sender<bool>>);
 

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Gate, Request};
 
-/// A reply. Either a whole response ([`answer`](Self::answer), [`status`](Self::status),
+/// A reply: a whole response ([`answer`](Self::answer), [`status`](Self::status),
 /// [`body`](Self::body)), or a stream that begins with [`events`](Self::events) or
-/// [`silence`](Self::silence), continues step by step and ends with the connection, cleanly unless
-/// [`reset`](Self::reset).
+/// [`silence`](Self::silence) and ends with the connection, cleanly unless [`reset`](Self::reset).
 #[derive(Debug, Clone)]
 pub struct Reply {
     before: Vec<Step>,
@@ -20,7 +19,7 @@ pub struct Reply {
 
 #[derive(Debug, Clone)]
 enum Content {
-    /// An answer in the form that the request asks for.
+    /// In the format requested.
     Answer(String),
     Whole {
         status: u16,
@@ -50,7 +49,7 @@ pub(super) enum Step {
     Reset,
 }
 
-/// Generates a piece of text when it is sent.
+/// Generates text when sent.
 #[derive(Clone)]
 pub(super) struct Saying(Arc<dyn Fn() -> String + Send + Sync>);
 
@@ -113,7 +112,7 @@ impl Reply {
         whole.finish("stop").usage(7, pieces.len()).done()
     }
 
-    /// The head of an event stream without events yet.
+    /// The head of an event stream.
     #[must_use]
     pub fn events() -> Self {
         Self::silence().bytes(
@@ -121,7 +120,7 @@ impl Reply {
         )
     }
 
-    /// Nothing, not even a status line: with [`wait`](Self::wait) a server that never answers, with
+    /// No status line: with [`wait`](Self::wait) a server that never answers, with
     /// [`reset`](Self::reset) one that hangs up.
     #[must_use]
     pub fn silence() -> Self {
@@ -134,7 +133,7 @@ impl Reply {
         self.data(&chunk(&json!({"content": text}), None))
     }
 
-    /// A complete streamed answer with these tool calls: ID, name and arguments.
+    /// A complete streamed answer with tool calls: id, name and arguments.
     #[must_use]
     pub fn calls(calls: &[(&str, &str, &str)]) -> Self {
         let calls = (0..).zip(calls);
@@ -160,7 +159,7 @@ impl Reply {
         self.data(&chunk(&json!({}), Some(reason)))
     }
 
-    /// Token usage, as an event without choices.
+    /// Token usage, in an event without choices.
     #[must_use]
     pub fn usage(self, input: usize, output: usize) -> Self {
         let usage = json!({
@@ -215,7 +214,7 @@ impl Reply {
         })
     }
 
-    /// Sends pieces of text generated when sent, at this interval.
+    /// Sends generated text at this interval.
     #[must_use]
     pub fn saying(
         self,
@@ -227,7 +226,7 @@ impl Reply {
         self.step(Step::Say { text, times, every })
     }
 
-    /// Waits until the test opens the gate.
+    /// Waits for the gate.
     #[must_use]
     pub fn wait(self, gate: &Gate) -> Self {
         self.step(Step::Wait(gate.clone()))
@@ -239,7 +238,7 @@ impl Reply {
         self.wait(&Gate::new())
     }
 
-    /// Resets the connection, as a crashed peer does.
+    /// Resets the connection, like a crashed peer.
     #[must_use]
     pub fn reset(self) -> Self {
         self.step(Step::Reset)
@@ -279,7 +278,7 @@ impl Reply {
         self
     }
 
-    /// The steps to take, and whether the connection serves another request afterwards.
+    /// The steps, and whether the connection is kept alive.
     pub(super) fn into_steps(self, request: &Request) -> (Vec<Step>, bool) {
         let (rest, reusable) = match self.content {
             Content::Steps(steps) => (steps, false),

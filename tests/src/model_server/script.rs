@@ -1,14 +1,14 @@
-//! Scripts that decide how requests are answered.
+//! Scripts: replies per request.
 
 use std::time::Duration;
 
 use super::{Reply, Request};
 
-/// Decides how each request is answered.
+/// Decides each reply.
 pub struct Script(Box<dyn FnMut(&Request) -> Reply + Send>);
 
 impl Script {
-    /// Calls `decide` for each request in order of arrival.
+    /// Calls `decide` per request, in order of arrival.
     pub fn new(decide: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         Self(Box::new(decide))
     }

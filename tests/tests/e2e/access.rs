@@ -1,5 +1,5 @@
-//! The permission matrix: every API operation as every kind of caller, on their own, others' and
-//! absent resources.
+//! The permission matrix: every API operation for every kind of caller, on own, others' and absent
+//! resources.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,8 @@ const OPEN_TO_GUESTS: &[&str] = &[
 /// Operations that ignore tokens.
 const BLIND_TO_TOKENS: &[&str] = &["GET /health/live", "GET /health/ready", "POST /auth/login"];
 
-/// Expected results of an operation. The thread, message, run and key in its path belong to the
-/// owner, the assistant is public, the user is a bystander.
+/// Expected results. The path's thread, message, run and key belong to the owner, the assistant is
+/// public, the user is a bystander.
 struct Row {
     operation: &'static str,
     guest: u16,
@@ -55,7 +55,7 @@ const fn row(operation: &'static str, [guest, stranger, owner, admin]: [u16; 4])
     }
 }
 
-/// Every documented operation; one without a row fails the test.
+/// All documented operations; a missing row fails the test.
 const MATRIX: &[Row] = &[
     row("GET /health/live", [200, 200, 200, 200]),
     row("GET /health/ready", [200, 200, 200, 200]),
@@ -100,7 +100,7 @@ const MATRIX: &[Row] = &[
     row("POST /threads/{}/runs/{}/cancel", [401, 404, 200, 200]),
 ];
 
-/// The signed-in users and what they created.
+/// The users and their resources.
 struct World {
     server: Colloquy,
     owner: Client,
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    /// Revokes the keys of a step: a user may have at most a hundred.
+    /// Revokes a step's keys, which are limited to a hundred per user.
     async fn end_step(&self) {
         for person in [&self.owner, &self.stranger, &self.admin] {
             let keys = person.get("/users/me/tokens").await.expect(200);
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// A fresh token for one request, which may revoke it.
+    /// A new token for one request, which may revoke it.
     async fn once(&self, person: &Client) -> Client {
         let key = person
             .post("/users/me/tokens", json!({"name": "once"}))
@@ -208,7 +208,7 @@ impl Things {
         .clone()
     }
 
-    /// A valid body, if the operation takes one.
+    /// A valid body, if any.
     fn body(&self, operation: &str) -> Option<Value> {
         let number = self.number;
         let email = format!("new{number}@example.org");
@@ -252,7 +252,7 @@ async fn only_what_is_listed_answers_without_a_token(backend: Backend) {
     let guest = server.guest();
     let mut operations: BTreeSet<Operation> =
         documented(&document(&guest).await).into_iter().collect();
-    // Not in the document because they are not part of the API.
+    // Served but undocumented.
     operations.insert(Operation::parse("GET /docs"));
     operations.insert(Operation::parse("GET /openapi.json"));
     let mut open = Vec::new();

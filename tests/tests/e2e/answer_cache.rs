@@ -29,7 +29,7 @@ pub(crate) fn numbered_answers() -> Script {
     })
 }
 
-/// A scene whose assistant caches answers and whose model numbers them.
+/// A scene with a caching assistant and a numbering model.
 async fn cached(backend: Backend, change: Value) -> Scene {
     let scene = Scene::with(backend, numbered_answers()).await;
     scene.edit(json!({"use_semantic_cache": true})).await;
@@ -44,7 +44,7 @@ impl Scene {
         admin.patch(&path, change).await.expect(200);
     }
 
-    /// Asks in a new thread; returns the answer and its cache hit.
+    /// Asks in a new thread. Returns the answer and its cache hit.
     pub(crate) async fn asked_by(&self, user: &Client) -> (String, Value) {
         let thread = user.create_thread().await;
         let said = user

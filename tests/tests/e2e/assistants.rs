@@ -372,7 +372,7 @@ async fn a_refused_assistant_names_the_wrong_field(backend: Backend) {
     assert_eq!(admin.get(&path(&assistant)).await.expect(200), assistant);
 }
 
-/// An object with the value at that path; array indexes are already in the value.
+/// An object with the value at that path.
 fn nested(field: &str, value: &Value) -> Value {
     let field = field.split('[').next().unwrap();
     match field.split_once('.') {

@@ -41,7 +41,7 @@ async fn upload(admin: &Client, assistant: &str, file: &[u8]) -> Response {
     request.file("file", file).send().await
 }
 
-/// Where the service stores blobs, and how to inspect them.
+/// Blob storage, for inspection.
 enum Blobs {
     Folder(PathBuf),
     S3(S3Server),
@@ -145,12 +145,12 @@ async fn a_picture_goes_with_its_assistant(backend: Backend) {
     gone.problem(404, "entity_not_found");
 }
 
-/// Assistants whose avatars are replaced concurrently.
+/// Assistants with concurrent replacements.
 const ASSISTANTS: usize = 8;
-/// Maximum time for the sweep to remove what a crash left.
+/// Maximum time for the sweep after a crash.
 const SWEPT: Duration = Duration::from_secs(60);
 
-/// Raises the number of rounds above what CI has time for.
+/// More rounds than CI has time for.
 fn rounds() -> u64 {
     let rounds = std::env::var("COLLOQUY_KILL_ROUNDS").ok();
     rounds.map_or(4, |rounds| rounds.parse().unwrap())
@@ -188,11 +188,11 @@ async fn picture_of(client: &Client, assistant: &str) -> Bytes {
     answer.body
 }
 
-/// Which of the two avatars an assistant may show.
+/// The avatars that an assistant may show.
 struct Ledger {
     assistant: String,
     acknowledged: usize,
-    /// Sent without receiving a response.
+    /// Sent without a response.
     unknown: Option<usize>,
 }
 
@@ -285,7 +285,7 @@ async fn replace(
     }
 }
 
-/// Checks the avatar against the ledger and records which one it is.
+/// Checks the avatar against the ledger and records it.
 async fn compare(admin: &Client, pictures: &Pictures, ledger: &mut Ledger, about: &str) {
     let shown = picture_of(admin, &ledger.assistant).await;
     let found = pictures.shown.iter().position(|picture| *picture == shown);

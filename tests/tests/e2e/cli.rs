@@ -134,7 +134,7 @@ async fn a_configured_administrator_is_made_once(backend: Backend) {
     admin.patch(&path, change).await.expect(200);
     assert!(server.stop().await.success());
     server.restart().await;
-    // The configured password only sets the first one.
+    // The setting only applies to the first password.
     let old = server.guest().log_in(ADMIN_EMAIL, PASSWORD).await;
     old.problem(401, "invalid_credentials");
     let admin = server

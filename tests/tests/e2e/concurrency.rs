@@ -29,7 +29,7 @@ async fn writers_get_in_each_others_way_without_a_fault(backend: Backend) {
     let shared = user.create_thread().await;
     let writers = (0..WRITERS).map(async |number| {
         let own = user.create_thread().await;
-        // Half share a thread, half have their own.
+        // Half share a thread.
         let thread = if number % 2 == 0 { &shared } else { &own };
         let mut random = Random::seeded(number as u64);
         for _ in 0..WRITES {
@@ -98,7 +98,7 @@ async fn posts_at_once_into_one_thread_are_answered_or_refused(backend: Backend)
     let path = format!("/threads/{thread}/messages?limit=1000");
     let messages = user.get(&path).await.expect(200);
     let messages = messages.as_array().unwrap();
-    // Every question is followed by its own answer, and there is nothing else.
+    // Each question is followed by its own answer.
     assert_eq!(messages.len(), 2 * accepted.len());
     for pair in messages.chunks(2) {
         assert!(accepted.iter().any(|accepted| accepted == pair), "{pair:?}");
@@ -164,7 +164,7 @@ async fn sign_ins_at_once_all_succeed(backend: Backend) {
     assert_eq!(tokens.len(), 20);
 }
 
-/// Fifty clients each change a field of their own and a shared one, twice.
+/// Fifty clients each change their own field and a shared one, twice.
 async fn changes_at_once_of_an_assistant_are_all_made(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let admin = server.admin().await;

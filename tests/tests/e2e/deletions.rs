@@ -1,4 +1,4 @@
-//! Deleted resources disappear at once everywhere, and their rows soon after.
+//! Deleted resources disappear at once, and their rows soon after.
 
 use std::time::{Duration, Instant};
 

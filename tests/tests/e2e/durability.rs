@@ -1,4 +1,4 @@
-//! Acknowledged writes survive a killed process.
+//! Acknowledged writes survive SIGKILL.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,19 +21,19 @@ on_both_backends![
 /// Concurrent clients, each with its own thread.
 const CLIENTS: usize = 64;
 
-/// Raises the number of rounds above what CI has time for.
+/// More rounds than CI has time for.
 fn rounds() -> u64 {
     let rounds = std::env::var("COLLOQUY_KILL_ROUNDS").ok();
     rounds.map_or(3, |rounds| rounds.parse().unwrap())
 }
 
-/// Repeats a failed round; each failure names its seed.
+/// Repeats a failed round.
 fn first_seed() -> u64 {
     let seed = std::env::var("COLLOQUY_KILL_SEED").ok();
     seed.map_or(1, |seed| seed.parse().unwrap())
 }
 
-/// Counts the acknowledged messages of a round until there are enough.
+/// Counts a round's acknowledged messages.
 struct Acknowledged {
     count: AtomicUsize,
     enough: usize,
@@ -48,24 +48,24 @@ impl Acknowledged {
     }
 }
 
-/// How a client learns that its message is stored.
+/// How a message is acknowledged.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
-    /// By the whole answer.
+    /// By the answer.
     Waiting,
-    /// By the first event of the run, which contains the message.
+    /// By the run's first event.
     Streaming,
 }
 
-/// One client's thread and what the client knows about it.
+/// A client's thread and knowledge of it.
 struct Ledger {
     way: Way,
     thread: String,
     /// Acknowledged messages, in order.
     posted: Vec<String>,
-    /// Acknowledged messages without an answer before the kill.
+    /// Acknowledged, but unanswered before the kill.
     unanswered: Vec<String>,
-    /// Messages sent without a response; they may or may not be stored.
+    /// Sent without a response; may be stored.
     unknown: Vec<String>,
 }
 
@@ -151,7 +151,7 @@ async fn post(
     }
 }
 
-/// What a client knows about a message it posted.
+/// What is known of a posted message.
 enum Outcome {
     Answered,
     Acknowledged,

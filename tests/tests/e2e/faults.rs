@@ -24,27 +24,27 @@ on_both_backends![
     a_slow_drip_ends_at_the_runs_limit,
 ];
 
-/// Text in the provider's errors that only operators may see.
+/// Provider text that only operators may see.
 const UPSTREAM: &str = "upstream words";
 
-/// A reset within the answer. It may overtake sent bytes: some text or, in which case the service
-/// retries, even the response head.
+/// A reset within the answer. It may overtake sent bytes, even the response head, in which case the
+/// service retries.
 const RESET: &str = "reset";
 
-/// Raises the number of rounds above what CI has time for.
+/// More rounds than CI has time for.
 fn rounds() -> usize {
     let rounds = std::env::var("COLLOQUY_FAULT_ROUNDS").ok();
     rounds.map_or(1, |rounds| rounds.parse().unwrap())
 }
 
-/// A fault: the provider's successive replies, and how the run ends.
+/// A fault: the provider's replies, and the run's end.
 struct Fault {
-    /// Also the model's name, from which the script knows which fault to play.
+    /// Also the model's name, for the script.
     name: &'static str,
     replies: Vec<Reply>,
     status: u16,
     code: &'static str,
-    /// Expected number of model calls.
+    /// Expected model calls.
     attempts: usize,
     /// The part of the answer that is kept.
     partial: &'static str,
@@ -212,7 +212,7 @@ enum Way {
 }
 
 impl Way {
-    /// Asks and waits for the failure; returns the run's path and the error.
+    /// Waits for the failure. Returns the run's path and the error.
     async fn fail(
         self,
         user: &Client,

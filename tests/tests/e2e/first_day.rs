@@ -1,4 +1,4 @@
-//! What an operator meets on the first day.
+//! An operator's first day.
 
 use std::process::Output;
 
@@ -77,7 +77,7 @@ async fn the_first_start_says_how_to_reset_the_password(backend: Backend) {
     let (_, arguments) = reset.split_once(' ').unwrap();
     let arguments: Vec<&str> = arguments.split(' ').collect();
     assert_eq!(arguments[..3], ["user", "set-password", "admin@localhost"]);
-    // Runs as from a shell without the server's variables.
+    // Without the server's variables.
     let bare = Installation::empty(backend).await;
     let reset = bare.run(&arguments).await;
     assert!(reset.status.success(), "{}", err(&reset));
@@ -127,14 +127,14 @@ async fn a_terminal_shows_short_lines_without_repetition(backend: Backend) {
     }
 }
 
-/// An address where nothing listens, reserved so that nothing else can.
+/// A reserved address without a listener.
 fn nowhere() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     socket
 }
 
-/// The database URL with a password, redirected to that address.
+/// The database URL, with a password, redirected to that address.
 fn by_way_of(site: &Installation, address: std::net::SocketAddr) -> String {
     let mut url: Url = site.database().url().parse().unwrap();
     url.set_host(Some("127.0.0.1")).unwrap();
@@ -170,7 +170,7 @@ async fn a_start_waits_for_the_database_and_says_so() {
             });
         }
     });
-    // The message must name the variable, not the URL with its password.
+    // The message names the variable, not the URL with its password.
     let tells_how = |line: &str| {
         line.contains("with COLLOQUY_DATABASE_URL set as for this server")
             .then_some(())
@@ -249,7 +249,7 @@ async fn a_second_server_on_a_sqlite_database_is_refused(backend: Backend) {
     ] {
         assert!(told.contains(&word), "{word}: {told}");
     }
-    // Its commands may run beside it, and the next server can start after it.
+    // Commands run beside it, and the next server can start after it.
     let list = server.installation().run(&["user", "list"]).await;
     assert!(list.status.success(), "{}", err(&list));
     server.kill9().await;

@@ -8,21 +8,21 @@ use colloquy_tests::server::{Colloquy, PASSWORD};
 use hyper::Method;
 use serde_json::json;
 
-/// Maximum time until writes work again once there is space.
+/// Maximum time until writes work again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// More writes than fit below the limit.
+/// More writes than fit.
 const MANY: usize = 3_000;
 
-/// A service on SQLite with users, and what they were told.
+/// A service on SQLite with users.
 struct Scene {
     server: Colloquy,
     ada: Client,
     assistant: String,
     threads: Vec<String>,
-    /// ID and client of an API key.
+    /// Id and client of an API key.
     key: (String, Client),
-    /// ID and client of a user to disable.
+    /// Id and client of a user to disable.
     bob: (String, Client),
 }
 
@@ -46,7 +46,7 @@ impl Scene {
         }
     }
 
-    /// Stops the write-ahead log from growing and writes until nothing fits.
+    /// Writes until nothing fits, with the write-ahead log capped.
     async fn fill_disk(&mut self) {
         let log = self.server.installation().sqlite_file();
         let log = log.with_extension("db-wal");
@@ -113,7 +113,7 @@ async fn a_full_disk_loses_nothing_and_writes_work_again_once_there_is_room() {
         assert_no_room(answer);
         assert!(began.elapsed() < RECOVERY, "writes do not work again");
     }
-    // One small successful write does not end the outage; a while without failures does.
+    // One small write does not end the outage; a while without failures does.
     while scene.readiness().await != 200 {
         assert!(began.elapsed() < RECOVERY, "not ready again");
     }
@@ -152,7 +152,7 @@ async fn assert_reads_work(scene: &Scene) {
     for path in ["/threads", "/assistants", "/users/me"] {
         scene.ada.get(path).await.expect(200);
     }
-    // The key that could not be revoked still works, as reported.
+    // The revocation failed, as reported.
     scene.key.1.get("/users/me").await.expect(200);
     let thread = format!("/threads/{}", scene.threads[0]);
     let thread = scene.ada.get(&thread).await.expect(200);

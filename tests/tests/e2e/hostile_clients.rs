@@ -1,4 +1,4 @@
-//! Clients that hold shared resources: unfinished requests, unread responses, abandoned sign-ins.
+//! Clients that hold resources: unfinished requests, unread responses, abandoned sign-ins.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ on_both_backends![
 /// Longer than any step may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Begins `count` requests over HTTP/1 and as many over HTTP/2 from `addresses` addresses; the
-/// result keeps them open.
+/// Begins `count` requests over HTTP/1 and over HTTP/2 from `addresses` addresses; the result keeps
+/// them open.
 async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> JoinSet<()> {
     let head = sign_in_head(90) + "{";
     let mut kept = JoinSet::new();
@@ -48,7 +48,7 @@ async fn begin_requests(server: &Colloquy, count: usize, addresses: usize) -> Jo
     kept
 }
 
-/// Streams per connection, and the address it comes from.
+/// Streams and source address per connection.
 fn shares(count: usize, addresses: usize) -> impl Iterator<Item = (usize, usize)> {
     let connections = count.div_ceil(STREAMS).max(addresses.min(count));
     let each = count.div_ceil(connections);
@@ -81,7 +81,7 @@ async fn others_are_served(user: &Client) {
     }
 }
 
-/// Large responses available to any account.
+/// Large responses that any account can request.
 fn large_answers(thread: &str) -> [String; 4] {
     [
         "/docs/swagger-ui-bundle.js".to_owned(),
@@ -124,7 +124,7 @@ async fn answers_that_nobody_takes_hold_little_memory(backend: Backend) {
             answers.push(tokio::spawn(ask(&mut client, path, user.token())));
         }
     }
-    // All have responses, some already cut off.
+    // All have responses, perhaps cut off.
     for answer in answers {
         let _ = timeout(PATIENCE, answer).await.unwrap();
     }

@@ -16,18 +16,18 @@ on_both_backends![malformed_requests_harm_nobody];
 
 /// Concurrent connections.
 const AT_ONCE: usize = 16;
-/// Allowed memory growth, in KiB, once every kind was seen.
+/// Allowed memory growth in KiB after warm-up.
 const GROWTH: u64 = 16 * 1024;
-/// Statuses sent by the HTTP library, without a problem document.
+/// Statuses of the HTTP library, without a problem document.
 const OF_THE_PROTOCOL: [u16; 3] = [400, 414, 431];
 
-/// Raises the number of requests above what CI has time for.
+/// More requests than CI has time for.
 fn count() -> usize {
     let count = std::env::var("COLLOQUY_HOSTILE_REQUESTS").ok();
     count.map_or(200, |count| count.parse().unwrap())
 }
 
-/// Repeats failed requests; a failure names its seed.
+/// Repeats failed requests.
 fn seed() -> u64 {
     let seed = std::env::var("COLLOQUY_HOSTILE_SEED").ok();
     seed.map_or(1, |seed| seed.parse().unwrap())
@@ -41,7 +41,7 @@ async fn malformed_requests_harm_nobody(backend: Backend) {
     ];
     let mut maker = Maker::seeded(seed(), tokens);
     let mut tally = Tally::default();
-    // Warm-up: buffers, caches and prepared statements are allocated now.
+    // Warm-up: buffers, caches and prepared statements.
     tally
         .attack(&server, &mut maker, count().max(400) / 2)
         .await;
@@ -54,7 +54,7 @@ async fn malformed_requests_harm_nobody(backend: Backend) {
     let log = server.log();
     let faults: Vec<&str> = log.lines().filter(|it| it.contains("\"ERROR\"")).collect();
     assert!(faults.is_empty(), "{faults:#?}");
-    // Includes HTTP/2 responses, which are not parsed here.
+    // Includes unparsed HTTP/2 responses.
     let figures = server.watcher().root().get("/metrics").await.text();
     let mut figures = figures.lines();
     let fault = figures.find(|it| it.contains("status=\"5"));

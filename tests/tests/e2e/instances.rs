@@ -26,12 +26,12 @@ on_postgres![
     a_disabled_user_counts_on_neither_instance,
 ];
 
-/// Maximum time until a dead instance's runs end: the lease plus one sweep.
+/// Maximum time until a dead instance's runs end: lease plus sweep.
 const INTERRUPTION: Duration = Duration::from_secs(30);
-/// Active runs per instance when one dies.
+/// Runs per instance when one dies.
 const RUNS: usize = 4;
 
-/// The scene on one instance, with another instance beside it.
+/// A scene and another instance.
 pub(crate) struct Pair {
     pub(crate) one: Scene,
     pub(crate) other: Colloquy,
@@ -47,7 +47,7 @@ impl Pair {
         Self { one, other, there }
     }
 
-    /// Starts runs on both instances: endless on the first, held by the gate on the other.
+    /// Starts runs on both: endless on the first, gated on the other.
     async fn at_work(gate: &Gate) -> (Self, Vec<UnderWay>, Vec<UnderWay>) {
         let gate = gate.clone();
         let script = Script::new(move |request| match asked(request) {
@@ -70,7 +70,7 @@ impl Pair {
         (pair, lost, kept)
     }
 
-    /// Opens the gate and checks that each of the other instance's runs completes.
+    /// Opens the gate; all of the other instance's runs complete.
     async fn assert_complete(&self, kept: Vec<UnderWay>, gate: &Gate) {
         for run in &kept {
             assert_eq!(run.read(&self.there).await["status"], "in_progress");
@@ -84,7 +84,7 @@ impl Pair {
     }
 }
 
-/// The last message sent to the model.
+/// The request's last message.
 fn asked(request: &Request) -> &str {
     let messages = request.body["messages"].as_array().unwrap();
     text(&messages[messages.len() - 1]["content"])
@@ -94,7 +94,7 @@ fn endless() -> Reply {
     Reply::events().endless("on and on ", Duration::from_millis(5))
 }
 
-/// A run in its own thread and the poster's stream, two events in.
+/// A run in its own thread and its stream, two events in.
 struct UnderWay {
     thread: String,
     path: String,
@@ -129,7 +129,7 @@ impl UnderWay {
         request.events().await
     }
 
-    /// The events after `after`, to the end.
+    /// The events after `after`.
     async fn follow(&self, client: &Client, after: u64) -> Vec<Event> {
         self.events(client, after).await.rest().await
     }
@@ -141,7 +141,7 @@ impl UnderWay {
     }
 }
 
-/// Ascending numbers and one end, which is last.
+/// Ascending numbers and one end, last.
 fn assert_ends_once(events: &[Event], kind: &str) {
     assert!(events.is_sorted_by(|a, b| a.number < b.number));
     let is_end = |event: &&Event| event.kind.starts_with("run.") && event.kind != "run.started";
@@ -226,14 +226,14 @@ async fn a_run_is_cancelled_through_the_other_instance() {
     let run = UnderWay::ask(&pair.one.user, &pair.one.assistant, "endless");
     let mut run = run.await;
     let stream = tokio::spawn(run.stream.take().unwrap().rest());
-    // Part of it has been stored.
+    // Some of it is stored.
     let mut seen_there = run.events(&pair.there, 1).await;
     assert_eq!(seen_there.next().await.unwrap().kind, "message.delta");
     let cancel = format!("{}/cancel", run.path);
     let cancel = || pair.there.request(Method::POST, &cancel).send();
     let ended = cancel().await.expect(200);
     assert_eq!(ended["status"], "cancelled");
-    // The reader may have seen more than was stored and still gets the end.
+    // A reader who has seen more than was stored still gets the end.
     pair.one.models.abandoned(1).await;
     let rest = stream.await.unwrap();
     assert_ends_once(&rest, "run.cancelled");
@@ -298,7 +298,7 @@ async fn a_thread_is_busy_on_both_instances() {
     assert_eq!(scene.messages().await.len(), 4);
 }
 
-/// A stream on the other instance of a run on the first, read until it waits.
+/// A stream from the other instance of a run on the first.
 async fn watched(pair: &Pair, watcher: &Client) -> EventStream {
     let mut here = pair.one.stream("Hi").await;
     let run = run_of(&here.next().await.unwrap());
@@ -338,7 +338,7 @@ async fn a_disabled_user_counts_on_neither_instance() {
     let disabled = Instant::now();
     let refused = answer_soon(&pair.there, "/users/me", 401).await;
     refused.problem(401, "authentication_required");
-    // A disabled user's run ends too; the stream may report that before it closes.
+    // A disabled user's run ends too, perhaps before the stream closes.
     for event in stream.rest().await {
         let is_end = ["message.completed", "run.failed"].contains(&event.kind.as_str());
         assert!(is_end, "{event:?}");

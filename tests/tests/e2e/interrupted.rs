@@ -1,4 +1,4 @@
-//! Runs whose process stops before they end.
+//! Runs whose process stops.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ on_both_backends![
     an_idle_service_stops_at_once,
 ];
 
-/// How long a stopping service may still report readiness.
+/// Maximum time a stopping service may report readiness.
 const READINESS_LAG: Duration = Duration::from_secs(1);
 
 /// A thread with an unanswered question.
@@ -116,7 +116,7 @@ async fn a_stopping_service_lets_runs_end(backend: Backend) {
                 response.problem(503, "service_unavailable");
                 break;
             }
-            // A closed port counts as not ready.
+            // A closed port is not ready either.
             Err(_) => break,
         }
     }
@@ -148,7 +148,7 @@ async fn a_stopping_service_interrupts_runs_that_take_too_long(backend: Backend)
     let messages = question.messages().await;
     let messages = messages.as_array().unwrap();
     assert_eq!(messages[0]["content"], "question");
-    // The text may or may not have arrived; a partial message is never complete.
+    // The text may be missing; a partial message is never complete.
     for partial in &messages[1..] {
         assert_eq!(text(&partial["content"]), "half an");
         assert_eq!(partial["status"], "incomplete");

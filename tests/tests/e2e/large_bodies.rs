@@ -18,10 +18,9 @@ on_both_backends![what_is_too_much_is_refused_and_not_held];
 const KIB: u64 = 1024;
 /// Concurrent requests.
 const AT_ONCE: u64 = 8;
-/// Additional memory the service may use, in KiB.
+/// Allowed memory in KiB.
 const SLACK: u64 = 16 * KIB;
-/// Bytes drained from a rejected body so that its sender can read the response, plus socket
-/// buffers.
+/// Drained bytes of a rejected body, so that its sender reads the response, plus socket buffers.
 const DRAINED: u64 = (16 + 16) * KIB * KIB;
 
 const BODIES: [LargeBody; 7] = [
@@ -73,7 +72,7 @@ fn routes(assistant: &str) -> [Route; 4] {
 }
 
 impl Takes {
-    /// Largest accepted body, in KiB.
+    /// Largest accepted body in KiB.
     const fn limit(self) -> u64 {
         match self {
             Self::Json => KIB,
@@ -82,7 +81,7 @@ impl Takes {
         }
     }
 
-    /// Expected rejection. Guests are rejected before the body is examined.
+    /// Expected rejection. Guests are rejected before their body is read.
     const fn refusal(self, body: LargeBody, is_signed_in: bool) -> (u16, &'static str) {
         const UNKNOWN: (u16, &str) = (401, "authentication_required");
         const MALFORMED: (u16, &str) = (400, "malformed_request");
@@ -101,7 +100,7 @@ impl Takes {
     }
 }
 
-/// Its content type, as far as the route accepts it.
+/// Its content type, if the route accepts it.
 fn media_type(body: LargeBody, takes: Takes) -> String {
     match (body, takes) {
         (LargeBody::Announced | LargeBody::Chunked, Takes::Login) => {
@@ -121,7 +120,7 @@ async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
     let assistant = server.assistant("Guide").await;
     let thread = admin.create_thread().await;
     let routes = routes(&assistant);
-    // Warm-up: allocations made from here on were made before.
+    // Warm-up.
     for route in &routes {
         send_at_once(&server, &admin, route, LargeBody::Keys).await;
     }
@@ -138,7 +137,7 @@ async fn what_is_too_much_is_refused_and_not_held(backend: Backend) {
     assert_eq!(text(&threads[1]["id"]), thread);
 }
 
-/// Sends half as administrator and half as guest, with another client reading meanwhile.
+/// Sends half as administrator and half as guest, with another client reading.
 async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: LargeBody) -> Seen {
     let before = resident(server);
     reset_peak(server);

@@ -1,4 +1,4 @@
-//! A database that another client has locked.
+//! A database locked by another client.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::seen_soon;
 
 on_both_backends![requests_are_refused_in_time_while_the_database_is_locked];
 
-/// Responses are due within 5 s; the rest is for slow machines.
+/// Responses take at most 5 s; the rest is for slow machines.
 const DUE: Duration = Duration::from_secs(6);
 
 async fn requests_are_refused_in_time_while_the_database_is_locked(backend: Backend) {

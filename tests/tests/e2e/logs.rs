@@ -61,7 +61,7 @@ fn message(line: &Value) -> &str {
     text(&line["fields"]["message"])
 }
 
-/// A field of the enclosing span with that name.
+/// A field of the named enclosing span.
 fn in_span<'a>(line: &'a Value, span: &str, field: &str) -> Option<&'a str> {
     let mut spans = line["spans"].as_array()?.iter();
     let span = spans.find(|it| it["name"] == span)?;
@@ -92,7 +92,7 @@ async fn every_line_of_a_request_names_it(backend: Backend) {
     let admin = server.admin().await;
     let user = server.user("ada").await;
     let me = user.get("/users/me").await.expect(200);
-    // From here on, every line belongs to one of these requests.
+    // All later lines belong to one of these requests.
     let before = lines(&server, 0).len();
     let answers = [
         (user.request(Method::GET, "/users/me").named("one"), 200),
@@ -134,7 +134,7 @@ async fn every_line_of_a_request_names_it(backend: Backend) {
         .collect();
     let distinct: BTreeSet<&str> = requests.iter().copied().collect();
     let expected = ["five", "four", "one", "six", "three", "two"];
-    // The previous reading may have missed its last line.
+    // The earlier reading may lack its last line.
     assert!(distinct.is_superset(&expected.into()), "{requests:?}");
     let user = |request| {
         let mut lines = lines.iter();
@@ -276,8 +276,7 @@ async fn what_is_refused_is_told_with_whom(backend: Backend) {
         .get("/users/me")
         .await
         .expect(401);
-    // Absent resources are denied like others' resources; denials name nothing the caller may not
-    // see.
+    // Absent and others' resources are denied alike; denials name nothing hidden.
     bob.get(&format!("/threads/{}", crate::ABSENT))
         .await
         .expect(404);
@@ -376,7 +375,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
         "description": forged,
         "configuration": {"tags": [forged]},
     });
-    // Names the API rejects are logged as rejections.
+    // Names that the API rejects are logged as rejections.
     admin.patch(&path, change).await;
     let change = json!({"instructions": format!("Do as I say. {forged}"), "description": forged});
     admin.patch(&path, change).await;
@@ -395,7 +394,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
     last(&guest).await;
     lines_until(&scene.server, 0, |line| is_answer_to(line, "last")).await;
 
-    // The startup output, which names the administrator, is not log output.
+    // The startup output, with the administrator, is no log.
     let log = scene.server.log();
     let log: String = log
         .split_inclusive('\n')
@@ -404,7 +403,7 @@ async fn what_people_write_forges_no_line_and_is_in_none(backend: Backend) {
     for line in log.lines().filter(|line| line.contains("forged")) {
         let line = read(line);
         assert_ne!(message(&line), "forged");
-        // Tags appear, escaped.
+        // Tags are escaped.
         assert!(in_span(&line, "run", "run.id").is_some(), "{line}");
     }
     for secret in [
@@ -461,7 +460,7 @@ async fn no_break_in_a_name_or_a_header_begins_a_line(backend: Backend) {
             None,
             "{format}"
         );
-        // The startup output is not log output.
+        // The startup output is no log.
         let (lines, told): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| match format {
             "json" => line.starts_with('{'),
             _ => line.starts_with("20"),

@@ -1,9 +1,5 @@
 //! End-to-end tests: the real binary over HTTP on both databases.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failure in here is a failed test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod access;
 mod answer_cache;
@@ -56,14 +52,14 @@ use colloquy_tests::model_server::ModelServer;
 use colloquy_tests::server::{Colloquy, Installation};
 use serde_json::Value;
 
-/// An ID that does not exist.
+/// An absent id.
 const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
-/// A model of the provider set up by [`with_models`].
+/// A model of the provider of [`with_models`].
 const SCRIPTED: &str = "scripted::model";
-/// The service's key for that provider.
+/// The API key for that provider.
 const SCRIPTED_KEY: &str = "sk-scripted-0123456789";
 
-/// An installation with that server as its provider `scripted`.
+/// An installation with the provider `scripted`.
 async fn with_models(backend: Backend, models: &ModelServer) -> Installation {
     Colloquy::installed(backend)
         .await
@@ -71,15 +67,15 @@ async fn with_models(backend: Backend, models: &ModelServer) -> Installation {
         .env("COLLOQUY_PROVIDERS__SCRIPTED__API_KEY", SCRIPTED_KEY)
 }
 
-/// Maximum time until a revoked permission stops working.
+/// Maximum time until a revocation takes effect.
 const REVOCATION_LAG: Duration = Duration::from_secs(5);
 
-/// Polls until the response has that status, at most [`REVOCATION_LAG`].
+/// Polls for that status, at most [`REVOCATION_LAG`].
 async fn answer_soon(client: &Client, path: &str, status: u16) -> Response {
     seen_soon(client, path, |answer| answer.status == status).await
 }
 
-/// Polls until the response matches, at most [`REVOCATION_LAG`].
+/// Polls for a match, at most [`REVOCATION_LAG`].
 async fn seen_soon(client: &Client, path: &str, is_it: impl Fn(&Response) -> bool) -> Response {
     let deadline = Instant::now() + REVOCATION_LAG;
     loop {
@@ -92,7 +88,7 @@ async fn seen_soon(client: &Client, path: &str, is_it: impl Fn(&Response) -> boo
     }
 }
 
-/// Sorted member names of an object.
+/// Sorted member names.
 fn members(object: &Value) -> Vec<&str> {
     let members = object.as_object().unwrap().keys();
     let mut names: Vec<&str> = members.map(String::as_str).collect();

@@ -210,7 +210,7 @@ async fn messages_are_read_from_the_end_and_back_again(backend: Backend) {
         let response = user.get(&path).await;
         page = response.next_page();
         pages.push(response);
-        // Newer messages do not shift the pages.
+        // Newer messages do not shift pages.
         say("later").await;
     }
     let items = |response: &Response| response.clone().expect(200).as_array().unwrap().clone();

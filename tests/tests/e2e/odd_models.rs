@@ -50,7 +50,7 @@ async fn a_fraction_of_a_second_is_waited_for(backend: Backend) {
     }
 }
 
-/// Plays the replies and rejects what strict providers reject.
+/// Rejects what strict providers reject.
 fn strict(replies: Vec<Reply>) -> Script {
     let mut replies = replies.into_iter();
     Script::new(move |request: &Request| match complaint(&request.body) {
@@ -279,7 +279,7 @@ async fn many_calls_in_one_turn_are_answered(backend: Backend) {
     );
 }
 
-/// A message of Anthropic's with these content blocks.
+/// An Anthropic message with these content blocks.
 fn anthropic(blocks: &[Value], reason: &str) -> Reply {
     let message = json!({"type": "message", "content": blocks, "stop_reason": reason});
     Reply::body(200, "application/json", &message.to_string())

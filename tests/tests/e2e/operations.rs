@@ -10,7 +10,7 @@ use crate::ABSENT;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Operation {
     pub(crate) method: String,
-    /// Relative to the API's base, with `{}` for each parameter; full path outside the API.
+    /// Relative to the API, with `{}` per parameter; otherwise absolute.
     pub(crate) path: String,
 }
 
@@ -24,7 +24,7 @@ impl Operation {
         }
     }
 
-    /// The request with each parameter set to `id` of the preceding resource name.
+    /// Sets each parameter to `id` of the preceding segment.
     pub(crate) fn request(&self, client: &Client, id: impl Fn(&str) -> String) -> Request {
         let mut resource = "";
         let segments = self.path.split('/').map(|segment| match segment {
@@ -43,7 +43,7 @@ impl Operation {
         }
     }
 
-    /// The request with IDs that do not exist.
+    /// The request with absent ids.
     pub(crate) fn of_nothing(&self, client: &Client) -> Request {
         self.request(client, |_| ABSENT.to_owned())
     }
@@ -60,7 +60,7 @@ fn is_in_api(path: &str) -> bool {
     !outside.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// Every documented operation, in order.
+/// All documented operations.
 pub(crate) fn documented(document: &Value) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {

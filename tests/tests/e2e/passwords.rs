@@ -58,7 +58,7 @@ async fn people_change_their_own_account(backend: Backend) {
     assert_eq!(renamed, account);
     assert_eq!(me(&user).await, account);
 
-    // A document read can be sent back; read-only members are unaffected.
+    // Read-only members of a sent document are ignored.
     let mut sent = account.clone();
     sent["role"] = "admin".into();
     sent["email"] = "eve@example.org".into();
@@ -177,7 +177,7 @@ async fn an_operator_gives_a_password_and_ends_the_keys(backend: Backend) {
     answer_soon(&program, "/users/me", 401).await;
 }
 
-/// Sign-ins with the old password race the change: whoever got in is signed out afterwards.
+/// Sign-ins with the old password race the change; the winners are signed out.
 async fn no_sign_in_under_way_survives_a_new_password(backend: Backend) {
     let server = Colloquy::start(backend).await;
     let admin = server.admin().await;

@@ -1,4 +1,4 @@
-//! Limits on the cost of a run, and on whose behalf it continues.
+//! Limits on a run's cost, and whose access it depends on.
 
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ async fn an_output_schema_that_would_take_for_ever_is_refused_by_its_name(backen
     let scene = Scene::with(backend, Reply::answer(r#"{"a": "b"}"#)).await;
     let admin = scene.server.admin().await;
     let path = format!("/assistants/{}", scene.assistant);
-    // A hundred members, each with the same hundred members.
+    // A hundred members, each with the same hundred.
     let hundred = |schema: &Value| -> Value {
         let members = (0..100).map(|n| (n.to_string(), schema.clone()));
         json!({"type": "object", "properties": Map::from_iter(members)})
@@ -71,7 +71,7 @@ async fn an_output_schema_that_would_take_for_ever_is_refused_by_its_name(backen
 async fn an_answer_that_would_take_for_ever_is_not_checked(backend: Backend) {
     let nested = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let scene = Scene::with(backend, Reply::answer(&nested)).await;
-    // Two types that refer to each other: growth by three at each level.
+    // Mutually recursive types: threefold growth per level.
     let to = |name: &str| json!({"items": {"$ref": format!("#/$defs/{name}")}});
     let schema = json!({
         "$ref": "#/$defs/a",
@@ -87,7 +87,7 @@ async fn an_answer_that_would_take_for_ever_is_not_checked(backend: Backend) {
     let requests = scene.models.requests();
     assert_eq!(requests.len(), 2);
     let told = requests[1].body["messages"].to_string();
-    // By the estimate of its work, or by time, which comes first on a slow machine.
+    // By estimate, or by time on a slow machine.
     let reasons = ["too large to be checked", "could not be checked"];
     assert!(reasons.iter().any(|it| told.contains(it)), "{told}");
 }
@@ -152,13 +152,13 @@ async fn assistants_that_ask_one_another_stay_within_one_budget(backend: Backend
     assert!(problem["run_id"].is_string(), "{problem}");
 }
 
-/// The run of a stream that has begun.
+/// The run of a stream.
 async fn under_way(stream: &mut EventStream) -> String {
     let started = stream.next().await.unwrap();
     text(&started.data["run"]["id"]).to_owned()
 }
 
-/// Waits until the run ended because its user lost access.
+/// Waits until the run ends because its user lost access.
 async fn assert_revoked(reader: &Client, thread: &str, run: &str, since: Instant) {
     let path = format!("/threads/{thread}/runs/{run}");
     let ended = seen_soon(reader, &path, |run| run.json()["status"] == "failed").await;
@@ -216,7 +216,7 @@ async fn deleting_a_busy_thread_is_no_error(backend: Backend) {
     under_way(&mut stream).await;
     scene.user.delete(&scene.path("")).await.expect(204);
     while stream.next().await.is_some() {}
-    // The run has ended once the model call was dropped.
+    // The model call was dropped, so the run has ended.
     scene.models.abandoned(1).await;
     seen_soon(&scene.user, "/threads", |_| {
         scene.server.log().contains("run is gone, with its thread")

@@ -21,7 +21,7 @@ on_both_backends![
 ];
 on_postgres![the_runs_of_a_user_count_on_all_instances];
 
-/// A service with a model that never answers, and an assistant on it.
+/// A service and an assistant whose model never answers.
 async fn with(backend: Backend, setting: (&str, &str)) -> (Colloquy, ModelServer, String) {
     let models = ModelServer::start(Reply::silence().hang()).await;
     let site = with_models(backend, &models).await;
@@ -30,7 +30,7 @@ async fn with(backend: Backend, setting: (&str, &str)) -> (Colloquy, ModelServer
     (server, models, assistant)
 }
 
-/// Posts in a new thread without waiting for the answer.
+/// Posts in a new thread without waiting.
 async fn ask(client: &Client, assistant: &str) -> Response {
     ask_in(&client.create_thread().await, client, assistant).await
 }
@@ -69,7 +69,7 @@ async fn runs_that_cannot_start_soon_are_refused_and_the_others_start_late() {
     assert_eq!(counts(&begun), BTreeMap::from([(202, STARTING)]));
 }
 
-/// Number of responses per status.
+/// Responses per status.
 fn counts(answers: &[Response]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {

@@ -71,7 +71,7 @@ impl Scene {
         post.json(&self.body(content)).events().await
     }
 
-    /// Streams a run's events after `after`.
+    /// The run's events after `after`.
     pub(crate) async fn follow(&self, client: &Client, run: &str, after: u64) -> EventStream {
         let path = self.path(&format!("/runs/{run}/events"));
         let request = client.request(Method::GET, &path);
@@ -87,7 +87,7 @@ impl Scene {
         post.header("idempotency-key", key)
     }
 
-    /// Restarts the exited service for the same user.
+    /// Restarts the exited service.
     pub(crate) async fn restart(&mut self) {
         self.server.restart().await;
         self.user = self.user.at(self.server.origin());
@@ -103,13 +103,13 @@ impl Scene {
     }
 }
 
-/// The concatenated text of an answer.
+/// The text of an answer.
 pub(crate) fn said(events: &[Event]) -> String {
     let deltas = events.iter().filter(|event| event.kind == "message.delta");
     deltas.map(|event| text(&event.data["text"])).collect()
 }
 
-/// The kinds of all events except deltas.
+/// The kinds of events other than deltas.
 pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     let kinds = events.iter().map(|event| event.kind.as_str());
     kinds.filter(|kind| *kind != "message.delta").collect()

@@ -1,5 +1,4 @@
-//! No secret leaks: plants secrets of operators and users, exercises the service and searches all
-//! its output.
+//! Plants secrets of operators and users and searches all output for them.
 
 use std::process::Output;
 
@@ -38,15 +37,15 @@ const COMMAND_PASSWORD: &str = "planted password of a command";
 const WRONG_PASSWORD: &str = "planted wrong password";
 const PASSWORD_AS_EMAIL: &str = "planted-password-as@email";
 const LOST_TOKEN: &str = "clq_planted-token-in-a-wrong-place";
-/// Prefix of every secret that the service does not generate itself.
+/// Prefix of secrets that the service does not generate.
 const PLANTED: &str = "planted";
-/// Message text: stored, but never logged.
+/// Message text: stored, never logged.
 const PRIVATE: &str = "entre nous";
 
-/// Provider failures, each played for the model of that name.
+/// Provider failures, by model name.
 const FAILURES: [&str; 7] = ["401", "400", "500", "html", "html-200", "event", "cut"];
 
-/// A provider that echoes what it received wherever it can.
+/// A provider that echoes what it received.
 fn parrot() -> Script {
     Script::new(|request| {
         let heard = heard(request);
@@ -72,7 +71,7 @@ fn parrot() -> Script {
     })
 }
 
-/// The credentials sent to a provider, in one line.
+/// The credentials sent to a provider.
 fn heard(request: &model_server::Request) -> String {
     let names = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
     let headers = names.iter().filter_map(|name| request.header(name));
@@ -80,7 +79,7 @@ fn heard(request: &model_server::Request) -> String {
     heard.join(" ")
 }
 
-/// All output, labelled with its source.
+/// Output by source.
 #[derive(Default)]
 struct Found(Vec<(String, Vec<u8>)>);
 
@@ -109,7 +108,7 @@ impl Found {
 
     fn add_files(&mut self, site: &Installation) {
         for path in files::below(site.directory()) {
-            // SQLite may have removed its write-ahead log.
+            // SQLite may have removed its log.
             if let Ok(bytes) = std::fs::read(site.directory().join(&path)) {
                 self.add(&path, bytes);
             }
@@ -221,12 +220,12 @@ async fn no_secret_comes_out_again(backend: Backend) {
     found.lacks(&secrets);
     // Base64 of `me:planted-...`, as clients send it.
     found.lacks(&["bWU6cGxhbnRlZC"]);
-    assert!(log.contains("\"TRACE\""), "it was not told all");
-    assert!(!log.contains(PRIVATE), "what was said is in the log");
+    assert!(log.contains("\"TRACE\""), "trace lines are missing");
+    assert!(!log.contains(PRIVATE), "message text is in the log");
 }
 
-/// Signs in correctly, wrongly and with everything in the wrong place. Returns the administrator, a
-/// user, and the user by API key.
+/// Signs in correctly, wrongly and in wrong places. Returns the administrator, a user, and the user
+/// by API key.
 async fn sign_in_everyhow(found: &mut Found, server: &Colloquy) -> (Client, Client, Client) {
     let guest = server.guest();
     let admin = guest.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await;
@@ -292,7 +291,7 @@ async fn sign_in_everyhow(found: &mut Found, server: &Colloquy) -> (Client, Clie
     (admin, user, key)
 }
 
-/// Sends tokens where they do not belong.
+/// Sends tokens in wrong places.
 async fn lose_tokens(found: &mut Found, server: &Colloquy, tokens: &[&str]) {
     let guest = server.guest();
     for token in tokens {
@@ -327,7 +326,7 @@ async fn lose_tokens(found: &mut Found, server: &Colloquy, tokens: &[&str]) {
             let request = guest.request(Method::GET, "/users/me");
             found.send(request.header(header, &value)).await;
         }
-        // The HTTP libraries' errors go to the log.
+        // The HTTP libraries log their errors.
         for bytes in [
             format!("GET / HTTP/1.1\r\nhost: x\r\nauthorization Bearer {token}\r\n\r\n")
                 .into_bytes(),
@@ -348,7 +347,7 @@ async fn lose_tokens(found: &mut Found, server: &Colloquy, tokens: &[&str]) {
     }
 }
 
-/// An HTTP/2 request with the token and additional header bytes.
+/// An HTTP/2 request with the token and these header bytes.
 fn http2(token: &str, rest: &[u8]) -> Vec<u8> {
     let authorization = field(b"\x0f\x08", &format!("Bearer {token}"));
     let path = field(b"\x04", "/api/v1/users/me");
@@ -361,7 +360,7 @@ fn field(name: &[u8], value: &str) -> Vec<u8> {
     [name, &[value.len() as u8], value.as_bytes()].concat()
 }
 
-/// Exercises every provider failure, and success.
+/// Provokes every provider failure, and success.
 async fn ask_models(found: &mut Found, admin: &Client, user: &Client) {
     let failures = FAILURES.map(|failure| format!("scripted::{failure}"));
     let others = [
@@ -414,7 +413,7 @@ async fn ask_model(admin: &Client, user: &Client, model: &str) -> Found {
     found
 }
 
-/// With the store available, then without it.
+/// With and without the store.
 async fn show_pictures(found: &mut Found, admin: &Client, s3: S3Server) {
     let assistant = admin.create_assistant(json!({"name": "Seen"})).await;
     let path = format!("/assistants/{}/avatar", text(&assistant["id"]));

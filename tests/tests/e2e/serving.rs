@@ -1,4 +1,4 @@
-//! Properties of every response, and routes outside the API.
+//! Properties of all responses, and routes outside the API.
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
@@ -144,8 +144,7 @@ async fn no_body_breaks_an_operation(backend: Backend) {
             &many,
         ] {
             for media_type in ["application/json", "application/x-www-form-urlencoded"] {
-                // An unread body may end the connection, a large one even before the response, so
-                // each request has its own connection.
+                // Unread bodies may end the connection, so each request has its own.
                 let is_read = operation.method != "DELETE" && media_type == "application/json";
                 if !is_read && body.len() > 10 {
                     continue;
@@ -185,7 +184,7 @@ async fn no_bytes_break_the_service(backend: Backend) {
     ];
     for request in requests {
         let mut connection = TcpStream::connect(address).await.unwrap();
-        // The service may close before it has read everything.
+        // The service may close early.
         let _ = connection.write_all(request).await;
         let _ = connection.shutdown().await;
         let mut answer = Vec::new();

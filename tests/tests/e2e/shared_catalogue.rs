@@ -1,4 +1,4 @@
-//! Two instances on one database: each one's caches follow writes through the other.
+//! Two instances on one database: caches follow the other's writes.
 
 use colloquy_tests::client::text;
 use colloquy_tests::model_server::Reply;
@@ -27,7 +27,7 @@ async fn an_edit_is_seen_on_the_other_instance() {
     let is_new = |it: &Value| it["name"] == "Another name";
     seen_soon(&guest, &path, |answer| is_new(&answer.json())).await;
     seen_soon(&guest, "/assistants", |answer| is_new(&answer.json()[0])).await;
-    // A conditional request must not be answered with 304.
+    // A conditional request must not get 304.
     let here = pair.one.server.guest().get(&path).await;
     let there = guest.get(&path).await;
     assert_eq!(here.header("etag"), there.header("etag"));

@@ -17,7 +17,7 @@ on_both_backends![
 ];
 on_postgres![three_instances_count_as_one];
 
-/// Trusted proxies: every local client is one.
+/// All local clients are trusted proxies.
 const PROXIES: (&str, &str) = ("COLLOQUY_HTTP__TRUSTED_PROXIES", "127.0.0.0/8, ::1");
 const LIMIT: &str = "COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE";
 /// The owner's address.
@@ -28,14 +28,14 @@ async fn behind_a_proxy(backend: Backend) -> Colloquy {
     site.env(PROXIES.0, PROXIES.1).serve().await
 }
 
-/// Signs in from that address, as reported by a proxy.
+/// Signs in from that forwarded address.
 async fn log_in(guest: &Client, from: &str, email: &str, password: &str) -> Response {
     let fields = [("username", email), ("password", password)];
     let request = guest.request(Method::POST, "/auth/login").form(&fields);
     request.header("x-forwarded-for", from).send().await
 }
 
-/// Number of responses to a wrong password; the others must be rate-limited.
+/// Counts responses to a wrong password; the others must be rate-limited.
 fn looked_at(answers: Vec<Response>) -> usize {
     let mut count = 0;
     for answer in answers {

@@ -18,7 +18,7 @@ on_both_backends![
 /// Maximum text of a page.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// The items of a page, and its next page.
+/// A page's items and the next page.
 async fn page(client: &Client, path: &str) -> (Vec<Value>, Option<String>) {
     let answer = client.get(path).await;
     let next = answer.next_page();
@@ -46,7 +46,7 @@ async fn a_page_of_large_messages_ends_early_and_says_where_it_goes_on(backend: 
         sizes.push(items.len());
         ids.extend(items.iter().map(|it| text(&it["id"]).to_owned()));
         next = way_on;
-        // Messages posted meanwhile come at the end.
+        // New messages come last.
         if ids.len() < 14 {
             user.say(&thread, &assistant, "more").await.expect(201);
         }

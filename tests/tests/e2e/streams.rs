@@ -69,7 +69,7 @@ async fn a_stream_is_resumed_behind_every_event(backend: Backend) {
     assert_eq!(said(&all), pieces.concat());
     let run = run_of(&all[0]);
     let last = all.last().unwrap().number;
-    // Also behind numbers whose events clients are not told of.
+    // Includes the numbers of events hidden from clients.
     for after in 0..=last {
         let rest = scene.follow(&scene.user, &run, after).await.rest().await;
         let begin = all.partition_point(|event| event.number <= after);
@@ -207,7 +207,7 @@ async fn a_stream_ends_soon_after_its_reader_is_disabled(backend: Backend) {
     let disabled = Instant::now();
     let rest = stream.rest().await;
     assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
-    // The run ends as well; its stream may report that before it closes.
+    // The run ends too, perhaps before its stream closes.
     for kind in kinds(&rest) {
         assert!(
             ["message.completed", "run.failed"].contains(&kind),
@@ -240,7 +240,7 @@ async fn a_stream_ends_soon_after_its_reader_is_no_administrator_any_more(backen
     assert_eq!(kinds(&seen), ["run.started"]);
     let refused = second.get(&scene.path("")).await;
     refused.problem(404, "entity_not_found");
-    // Nobody else's stream ends.
+    // Other users' streams continue.
     own.next().await.unwrap();
     let cancel = scene.path(&format!("/runs/{run}/cancel"));
     let cancelled = scene.user.request(Method::POST, &cancel).send().await;

@@ -74,7 +74,7 @@ async fn a_key_may_expire(backend: Backend) {
     let key = user.post(TOKENS, body).await.expect(201);
     let time = |member: &str| -> DateTime<Utc> { text(&key[member]).parse().unwrap() };
     let lifetime = time("expires_at") - time("created_at");
-    // The two times may be read one after the other.
+    // The clocks are read one after the other.
     let difference = (lifetime - TimeDelta::days(1)).abs();
     assert!(difference < TimeDelta::seconds(1), "{key}");
 }

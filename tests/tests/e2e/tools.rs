@@ -30,7 +30,7 @@ impl Scene {
         messages.as_array().unwrap().clone()
     }
 
-    /// Tool results in the model's n-th request.
+    /// Tool results in the n-th request.
     fn results(&self, request: usize) -> Vec<String> {
         let body = &self.models.requests()[request].body;
         let messages = body["messages"].as_array().unwrap().iter();
@@ -79,7 +79,7 @@ async fn an_assistant_calculates_and_its_thread_tells_how(backend: Backend) {
         .unwrap();
     assert_eq!(calculated["content"], "42");
     assert_eq!(calculated["tool_call"]["arguments"], SUM);
-    // Replays everything from the store.
+    // Replays from the store.
     scene.server.stop().await;
     scene.restart().await;
     assert_eq!(scene.messages_with_tools().await, all);
@@ -173,7 +173,7 @@ async fn an_assistant_asks_another_with_the_users_rights(backend: Backend) {
     let tool = &scene.models.requests()[0].body["tools"][0]["function"];
     assert!(text(&tool["description"]).contains("Knows."));
     assert_eq!(kinds(&scene.messages().await), ["human", "ai"]);
-    // Disabled assistants do not exist for users, by any route.
+    // Disabled assistants do not exist for users.
     let path = format!("/assistants/{}", text(&expert["id"]));
     admin
         .patch(&path, json!({"is_enabled": false}))
@@ -241,7 +241,7 @@ async fn a_killed_run_keeps_what_its_tools_had_answered(backend: Backend) {
         .rest()
         .await;
     assert_eq!(log.last().unwrap().data["error"]["code"], "interrupted");
-    // How much the last batch held varies; the thread has the same amount.
+    // The last batch varies; the thread has as much.
     let returned = log.iter().filter(|event| event.kind == "tool.returned");
     let returned: Vec<_> = returned
         .map(|event| event.data["content"].clone())

@@ -1,4 +1,4 @@
-//! Traces as received by a collector.
+//! Traces, as collected.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
 
 const ENDPOINT: &str = "COLLOQUY_OTLP__ENDPOINT";
-/// A word in all private content; only users and the model may see it.
+/// Marks private content, for users and the model only.
 const PRIVATE: &str = "Rosalind";
 /// A tool's input.
 const SUM: &str = r#"{"expression": "61 * 73"}"#;
 const RESULT: &str = "4453";
 
-/// A user and everything that answers them.
+/// A user and the services.
 struct Scene {
     server: Colloquy,
     user: Client,
@@ -44,7 +44,7 @@ impl Scene {
         let models = ModelServer::start(replies).await;
         let installation = with_models(Backend::Sqlite, &models).await;
         let installation = installation
-            // The log filter does not affect tracing.
+            // The log filter does not affect traces.
             .env("COLLOQUY_LOG", "warn,colloquy_application=info")
             .env(ENDPOINT, endpoint)
             .env("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=of-the-tests")
@@ -84,7 +84,7 @@ impl Scene {
     }
 }
 
-/// Exported spans by name, without request spans; each name at most once.
+/// Exported spans by unique name, without request spans.
 fn spans(collector: &OtlpCollector) -> BTreeMap<String, Span> {
     let scopes = collector.resources().into_iter();
     let scopes = scopes.flat_map(|resource| resource.scope_spans);
@@ -142,7 +142,7 @@ fn assert_discreet(collector: &OtlpCollector, user: &Client) {
     }
 }
 
-/// A run with an existing and an invented tool, exported at shutdown.
+/// A run with a known and an unknown tool, exported at shutdown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_a_tree_of_spans_that_keep_what_was_said_to_themselves() {
     let collector = OtlpCollector::start().await;
@@ -268,7 +268,7 @@ fn assert_log_is_the_same(log: &str) {
     assert_eq!(ended.len(), 1, "{log}");
     let spans = ended[0]["spans"].as_array().unwrap();
     let names: Vec<&str> = spans.iter().map(|span| text(&span["name"])).collect();
-    // The filter removes the request's span from this log.
+    // The filter removes the request's span from the log.
     assert_eq!(names, ["run"]);
     assert!(!log.contains("gen_ai"), "{log}");
 }

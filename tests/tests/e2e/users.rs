@@ -1,4 +1,4 @@
-//! User management by administrators.
+//! User management.
 
 use colloquy_tests::client::{Client, text};
 use colloquy_tests::database::Backend;

@@ -7,7 +7,7 @@ use axum::routing::get;
 use colloquy_tests::client::Response;
 use serde::{Deserialize, Serialize};
 
-/// Headers that the connection adds itself.
+/// Added by the connection itself.
 const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
 
 /// A recorded response of the service.
@@ -36,7 +36,7 @@ pub(super) fn path(row: usize) -> String {
     format!("/memory/{row}")
 }
 
-/// Serves each response under its index as path.
+/// Serves each response under its index.
 pub(super) fn routes(answers: Vec<Answer>) -> Router {
     let answers = answers.into_iter().enumerate();
     answers.fold(Router::new(), |router, (row, answer)| {

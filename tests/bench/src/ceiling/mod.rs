@@ -1,4 +1,4 @@
-//! The ceilings: a bare axum server in its own process, with the service's runtime and profile.
+//! Ceilings: a bare axum server in its own process, with the service's runtime and profile.
 
 mod memory;
 mod queries;
@@ -22,10 +22,10 @@ pub(crate) struct Program {
     pub(crate) answers: Vec<Answer>,
 }
 
-/// Handle to the running process.
+/// The running process.
 pub(crate) struct Ceiling {
     origin: String,
-    // Kept alive with the handle.
+    // Killed on drop.
     _process: Process,
 }
 
@@ -46,7 +46,7 @@ impl Ceiling {
         }
     }
 
-    /// URL of a row's response from memory.
+    /// URL of a recorded response.
     pub(crate) fn memory(&self, row: usize) -> String {
         format!("{}{}", self.origin, memory::path(row))
     }
@@ -57,7 +57,7 @@ impl Ceiling {
     }
 }
 
-/// Runs the bench binary as the ceiling server.
+/// Selects the ceiling server.
 pub(crate) const ARGUMENT: &str = "ceiling";
 const LISTENS: &str = "listens at ";
 

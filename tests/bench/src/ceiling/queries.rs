@@ -1,4 +1,4 @@
-//! Bare SQL queries for the responses that the service gives.
+//! Bare SQL queries equivalent to the service's responses.
 
 use axum::extract::{Path, State};
 use axum::routing::get;
@@ -12,7 +12,7 @@ use crate::store::{Store, with_pool};
 
 const PAGE: usize = 100;
 
-/// The service's statements, run by sqlx and serialized by serde.
+/// The service's statements, through sqlx and serde.
 pub(super) fn routes(store: Store) -> Router {
     Router::new()
         .route("/messages/{thread}/{after}", get(messages))
@@ -54,7 +54,7 @@ fn moment<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&moment.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-/// The columns of `threads`.
+/// Columns of `threads`.
 type ThreadRow = (
     Uuid,
     String,
@@ -82,7 +82,7 @@ fn thread(row: ThreadRow) -> Thread {
     }
 }
 
-/// The columns of `messages`.
+/// Columns of `messages`.
 type MessageRow = (
     Uuid,
     Uuid,
@@ -127,7 +127,7 @@ async fn threads(State(store): State<Store>, Path(owner): Path<Uuid>) -> Json<Ve
     Json(rows.into_iter().take(PAGE).map(thread).collect())
 }
 
-/// Also looks up the thread's owner, as the service must.
+/// Looks up the thread's owner too, as the service must.
 async fn messages(
     State(store): State<Store>,
     Path((thread, after)): Path<(Uuid, i64)>,

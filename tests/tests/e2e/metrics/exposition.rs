@@ -102,7 +102,7 @@ impl Figures {
     }
 }
 
-/// Parses `a="b",c="d"`; our values contain no quotation marks.
+/// Parses `a="b",c="d"`; values contain no quotes.
 fn parse(labels: &str) -> BTreeMap<String, String> {
     let labels = labels.split_inclusive("\",").map(|label| {
         let (name, value) = found(label.trim_end_matches(',').split_once("=\""), label);

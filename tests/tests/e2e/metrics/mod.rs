@@ -36,7 +36,7 @@ const SUM: &str = r#"{"expression": "6 * 7"}"#;
 /// Maximum time for a gauge to reach its expected value.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A scene that produces everything counted: a run that uses a tool and can be cached.
+/// A scene that covers all metrics: a cacheable run with a tool.
 async fn eventful(backend: Backend) -> Scene {
     let replies = [
         Reply::calls(&[("a", "calculator", SUM), ("b", "calculator", "{}")]),
@@ -122,7 +122,7 @@ async fn the_operators_table_lists_exactly_what_is_shown(backend: Backend) {
     assert_eq!(listed, shown, "docs/operating.md should say:\n{expected}");
 }
 
-/// Whether the metric exists only on Linux.
+/// Whether it exists on Linux only.
 fn is_of_linux(line: &str) -> bool {
     line.starts_with("| `process_") && !line.contains("process_start_time_seconds")
 }
@@ -288,7 +288,7 @@ async fn tools_and_repeated_questions_are_counted(backend: Backend) {
     assert_eq!(figures.get(name, &[("provider", "scripted")]), 4.0);
 }
 
-/// Polls until the gauge has the expected value.
+/// Polls until the gauge has that value.
 async fn stands(server: &Colloquy, name: &str, expected: f64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -318,7 +318,7 @@ async fn what_is_under_way_is_shown_while_it_lasts(backend: Backend) {
     stands(watcher, "colloquy_event_streams", 1.0).await;
     let figures = Figures::of(watcher).await;
     assert!(figures.get("colloquy_http_connections", &[]) >= 1.0);
-    // The stream has its response head, and scrapes are not counted.
+    // The stream has its head, and scrapes do not count.
     assert_eq!(figures.get("colloquy_http_requests_in_progress", &[]), 0.0);
     gate.open();
     stream.rest().await;
