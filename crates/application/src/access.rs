@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, Thread, ThreadId};
+use colloquy_domain::{
+    Actor, Assistant, AssistantId, AssistantRef, Instructions, Thread, ThreadId,
+};
 
 use crate::Error;
 use crate::assistants::{CodeAssistants, RequestContext};
@@ -87,7 +89,7 @@ impl Access {
         assistant: Arc<Assistant>,
         actor: &Actor,
         thread_id: ThreadId,
-    ) -> Result<Arc<Assistant>, Error> {
+    ) -> Result<(Arc<Assistant>, Option<Instructions>), Error> {
         let request = RequestContext {
             actor: actor.clone(),
             thread_id,

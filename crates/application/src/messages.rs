@@ -130,7 +130,7 @@ impl Messages {
             .assistant(actor, &thread, post.assistant.as_ref())
             .await?;
         let asked = post.assistant.as_ref().map(|_| assistant.id);
-        let assistant = self.access.instructed(assistant, actor, thread.id).await?;
+        let (assistant, instructions) = self.access.instructed(assistant, actor, thread.id).await?;
         let idempotency = post.idempotency_key.map(|key| Idempotency {
             key,
             fingerprint: fingerprint(thread.id, asked, &post.content),
@@ -140,6 +140,7 @@ impl Messages {
             thread_name: (!thread.is_named).then(|| ThreadName::from_message(&post.content)),
             actor: actor.clone(),
             assistant,
+            instructions,
             content: post.content,
             idempotency,
             bypasses_cache: post.bypasses_cache,

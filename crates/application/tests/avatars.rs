@@ -175,6 +175,14 @@ impl AssistantRepository for WithCopy {
         self.inner.update(id, change).await
     }
 
+    async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError> {
+        self.inner.revision(id, revision).await
+    }
+
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
         self.inner.void_answers(id).await
     }

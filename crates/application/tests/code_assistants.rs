@@ -242,6 +242,23 @@ async fn instructions_are_made_for_each_request() {
     assert_eq!(instructions.as_str(), "You count.");
 }
 
+#[tokio::test]
+async fn a_run_keeps_the_instructions_that_it_was_given() {
+    let scene = Scene::new([Script::new().text("1").hang()]);
+    let service = scene.start([counter("Counter")]).await;
+    let ada = scene.user("ada@example.org", Role::User).await;
+    let thread = service.threads.create(&ada, NewThread::default()).await;
+    let post = PostMessage::new(reference(), MessageContent::parse("Count").unwrap());
+    let messages = &service.messages;
+    let started = messages.post(&ada, thread.unwrap().id, post).await.unwrap();
+    let stores = scene.memory.stores();
+    let active = stores.runs.active(started.run.id);
+    let active = active.await.unwrap().unwrap();
+    let expected = "You count for ada@example.org on 2026-01-01.";
+    assert_eq!(active.instructions.unwrap().as_str(), expected);
+    assert_eq!(active.run.assistant_revision, Some(1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_run_starts_without_instructions() {
     let scene = Scene::new([]);

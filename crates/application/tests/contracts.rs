@@ -87,6 +87,7 @@ fn every_contract_is_in_its_suite() {
         include_str!("../src/testing/contracts/leases.rs"),
         include_str!("../src/testing/contracts/matchers.rs"),
         include_str!("../src/testing/contracts/messages.rs"),
+        include_str!("../src/testing/contracts/revisions.rs"),
         include_str!("../src/testing/contracts/runs.rs"),
         include_str!("../src/testing/contracts/sign_ins.rs"),
         include_str!("../src/testing/contracts/threads.rs"),

@@ -360,6 +360,7 @@ async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
         thread_name: None,
         actor: service.person.clone(),
         assistant: service.assistant.clone().into(),
+        instructions: None,
         content: MessageContent::parse("Hi").unwrap(),
         idempotency: None,
         bypasses_cache: false,

@@ -192,6 +192,14 @@ impl AssistantRepository for CachedAssistantRepository {
         self.inner.update(id, change).await
     }
 
+    async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError> {
+        self.inner.revision(id, revision).await
+    }
+
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
         let _written = ForgetOnDrop(self);
         self.inner.void_answers(id).await

@@ -71,6 +71,14 @@ impl AssistantRepository for Slow {
         AssistantRepository::update(&self.memory, id, change).await
     }
 
+    async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError> {
+        self.memory.revision(id, revision).await
+    }
+
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError> {
         self.memory.void_answers(id).await
     }

@@ -14,6 +14,8 @@ pub struct Run {
     pub thread_id: ThreadId,
     /// The assistant that answers; kept when the assistant is deleted.
     pub assistant_id: AssistantId,
+    /// The revision of the assistant that it began with; unknown of runs of older releases.
+    pub assistant_revision: Option<u32>,
     /// Who asked; nobody once their account is deleted.
     pub user_id: Option<UserId>,
     /// As what its answer is to be read.

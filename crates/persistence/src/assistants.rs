@@ -20,6 +20,8 @@ use crate::entities::avatars::image;
 use crate::error::Row;
 use crate::rows::{expect_found, page};
 
+mod revisions;
+
 /// Stores assistants in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SeaAssistantRepository {
@@ -43,6 +45,7 @@ impl AssistantRepository for SeaAssistantRepository {
                 Entity::insert(ActiveModel::try_from(assistant)?)
                     .exec_without_returning(&transaction)
                     .await?;
+                revisions::keep(&transaction, assistant.id).await?;
                 announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok(())
@@ -104,10 +107,21 @@ impl AssistantRepository for SeaAssistantRepository {
                     .filter(COLUMN.id.eq(id.as_uuid()))
                     .exec(&transaction)
                     .await?;
+                revisions::replace(&transaction, &after).await?;
                 announce(&transaction, Change::Assistants).await?;
                 transaction.commit().await?;
                 Ok((before, after))
             })
+            .await
+    }
+
+    async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError> {
+        self.database
+            .read(revisions::get(self.database.reader(), id, revision))
             .await
     }
 

@@ -11,7 +11,7 @@ use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
 use uuid::Uuid;
 
-use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find};
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find, find_whole};
 use crate::locks::lock_held;
 use crate::rows::all;
 use crate::{Database, run_commits};
@@ -98,15 +98,18 @@ impl RunRepository for SeaRunRepository {
     }
 
     async fn active(&self, id: RunId) -> Result<Option<ActiveRun>, PortError> {
-        let rows = find().filter(COLUMN.id.eq(id.as_uuid()));
+        let rows = find_whole().filter(COLUMN.id.eq(id.as_uuid()));
         self.database
             .read(async {
                 let Some(model) = rows.one(self.database.reader()).await? else {
                     return Ok(None);
                 };
-                let lease = model.lease();
-                let run = Run::try_from(model)?;
-                Ok(run.status.is_active().then_some(ActiveRun { run, lease }))
+                let active = ActiveRun {
+                    lease: model.lease(),
+                    instructions: model.given_instructions()?,
+                    run: Run::try_from(model)?,
+                };
+                Ok(Some(active).filter(|active| active.run.status.is_active()))
             })
             .await
     }

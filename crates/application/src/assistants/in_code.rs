@@ -147,7 +147,8 @@ impl CodeAssistants {
         self.get(&assistant.slug).is_some()
     }
 
-    /// The assistant with its instructions for this request.
+    /// The assistant with its instructions for this request, and those if they are not the stored
+    /// ones.
     ///
     /// # Errors
     /// The assistant's code fails or takes too long.
@@ -155,9 +156,9 @@ impl CodeAssistants {
         &self,
         assistant: Arc<Assistant>,
         request: &RequestContext,
-    ) -> Result<Arc<Assistant>, Error> {
+    ) -> Result<(Arc<Assistant>, Option<Instructions>), Error> {
         let Some(registration) = self.get(&assistant.slug) else {
-            return Ok(assistant);
+            return Ok((assistant, None));
         };
         let instructions = registration.assistant.instructions(request);
         let instructions = match timeout(INSTRUCTIONS_TIME, instructions).await {
@@ -165,13 +166,13 @@ impl CodeAssistants {
             Err(_elapsed) => return Err(PortError::unavailable(too_slow(&assistant.slug)).into()),
         };
         if instructions == assistant.instructions {
-            return Ok(assistant);
+            return Ok((assistant, None));
         }
-        let assistant = Arc::unwrap_or_clone(assistant);
-        Ok(Arc::new(Assistant {
-            instructions,
-            ..assistant
-        }))
+        let assistant = Arc::new(Assistant {
+            instructions: instructions.clone(),
+            ..Arc::unwrap_or_clone(assistant)
+        });
+        Ok((assistant, Some(instructions)))
     }
 }
 

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
 
 use super::{OffsetList, OffsetPage, PortError};
+
+/// How long a replaced revision stays that no run names: much longer than it may take from reading
+/// an assistant, possibly in a cache, to storing a run that names its revision.
+pub const REVISION_GRACE: TimeDelta = TimeDelta::hours(1);
 
 /// Stores assistants.
 #[async_trait]
@@ -43,6 +48,16 @@ pub trait AssistantRepository: Send + Sync {
         id: AssistantId,
         change: &AssistantChange<'_>,
     ) -> Result<(Assistant, Assistant), PortError>;
+
+    /// The assistant as it was saved with that revision, without avatar and generation of answers,
+    /// which are the default. The current revision and every one that a run names are there, also
+    /// after the assistant's deletion; others may be removed, by an update no sooner than
+    /// [`REVISION_GRACE`] after they were replaced. Absent is `None`.
+    async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError>;
 
     /// Invalidates the assistant's answers by incrementing their generation, once per call.
     ///

@@ -30,7 +30,9 @@ pub use answers::{
     AnswerCache, AnswerOrigin, AnswerPartition, AnswerSource, Audience, KeptAnswer, MAX_CANDIDATES,
     SimilarAnswer,
 };
-pub use assistants::{AssistantChange, AssistantRepository, AssistantScope, assistant_bytes};
+pub use assistants::{
+    AssistantChange, AssistantRepository, AssistantScope, REVISION_GRACE, assistant_bytes,
+};
 pub use blobs::{BlobKey, BlobStore};
 pub use colloquy_domain::NewMessage;
 pub use deletions::DeletionRepository;

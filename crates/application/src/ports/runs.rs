@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    IdempotencyKey, Message, NewMessage, Run, RunEvent, RunId, ThreadId, ThreadName,
+    IdempotencyKey, Instructions, Message, NewMessage, Run, RunEvent, RunId, ThreadId, ThreadName,
 };
 use uuid::Uuid;
 
@@ -74,6 +74,9 @@ pub struct RunCommit {
     pub messages: Vec<NewMessage>,
     /// What the thread is called from now on, unless it has a name that stays.
     pub thread_name: Option<ThreadName>,
+    /// Of a new run, the instructions that were made for its request; `None` if they are those of
+    /// the assistant's revision.
+    pub instructions: Option<Instructions>,
     /// The events that it adds to the log.
     pub events: Vec<RunEvent>,
 }
@@ -124,6 +127,8 @@ pub struct ActiveRun {
     pub run: Run,
     /// Who works on it; nobody while it is paused.
     pub lease: Option<Lease>,
+    /// See [`RunCommit::instructions`].
+    pub instructions: Option<Instructions>,
 }
 
 /// A running process, as leases name it.

@@ -69,7 +69,7 @@ impl TypedTool for AssistantTool {
             .assistant(&context.actor, &reference, AssistantAction::Run)
             .await
             .map_err(|_| ToolError::new("The assistant cannot be asked."))?;
-        let assistant = access
+        let (assistant, _) = access
             .instructed(assistant, &context.actor, context.thread_id)
             .await
             .map_err(|error| {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_domain::{
-    Actor, Assistant, MessageContent, Run, RunEnding, RunErrorCode, RunId, ThreadId, ThreadName,
+    Actor, Assistant, Instructions, MessageContent, Run, RunEnding, RunErrorCode, RunId, ThreadId,
+    ThreadName,
 };
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
@@ -90,6 +91,8 @@ pub struct RunJob {
     pub actor: Actor,
     /// Who answers.
     pub assistant: Arc<Assistant>,
+    /// See [`RunCommit::instructions`](crate::ports::RunCommit::instructions).
+    pub instructions: Option<Instructions>,
     /// The question.
     pub content: MessageContent,
     /// What the client calls the request, if it does.

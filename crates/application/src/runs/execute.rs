@@ -213,6 +213,7 @@ impl Inner {
             lease: None,
             messages: closing.messages,
             thread_name: None,
+            instructions: None,
             events,
         };
         let messages = self.commit_end(active, &commit).await?;

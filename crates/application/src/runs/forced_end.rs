@@ -40,6 +40,7 @@ pub(crate) async fn force_end(
             lease: None,
             messages: closing.messages,
             thread_name: None,
+            instructions: None,
         };
         match runs.commit(&commit).await {
             Ok(_) => return Ok(Some(commit.run)),

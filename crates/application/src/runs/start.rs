@@ -115,6 +115,7 @@ impl Inner {
             id,
             thread_id: job.thread_id,
             assistant_id: job.assistant.id,
+            assistant_revision: Some(job.assistant.revision),
             user_id: job.actor.user_id(),
             output_format: match job.assistant.output_schema {
                 Some(_) => OutputFormat::Json,
@@ -152,6 +153,7 @@ impl Inner {
             events: vec![started(&run, message.clone())],
             messages: vec![message],
             thread_name: job.thread_name.clone(),
+            instructions: job.instructions.clone(),
             run,
         };
         let Ok(_turn) = timeout(START_TIME, self.starts.acquire()).await else {

@@ -235,6 +235,7 @@ impl Samples {
             id: self.run_id(),
             thread_id: thread.id,
             assistant_id: thread.assistant_id.unwrap_or_else(|| self.assistant_id()),
+            assistant_revision: Some(1),
             user_id: thread.owner_id,
             output_format: OutputFormat::Text,
             status: RunStatus::InProgress,
@@ -255,6 +256,7 @@ impl Samples {
             lease,
             message,
             thread_name: None,
+            instructions: None,
             idempotency: None,
             max_per_user: 10_000,
         }

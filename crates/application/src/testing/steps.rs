@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    CachedRun, FinishReason, Message, MessageKind, NewMessage, Run, RunEnding, RunError, RunEvent,
-    RunEventKind, RunId, RunStatus, ThreadName, Usage,
+    CachedRun, FinishReason, Instructions, Message, MessageKind, NewMessage, Run, RunEnding,
+    RunError, RunEvent, RunEventKind, RunId, RunStatus, ThreadName, Usage,
 };
 
 use crate::ports::{
@@ -24,6 +24,8 @@ pub struct RunStart {
     pub message: NewMessage,
     /// See [`RunCommit::thread_name`].
     pub thread_name: Option<ThreadName>,
+    /// See [`RunCommit::instructions`].
+    pub instructions: Option<Instructions>,
     /// The client's idempotency key, if any.
     pub idempotency: Option<Idempotency>,
     /// See [`Expected::New`].
@@ -94,6 +96,7 @@ impl RunStart {
             lease: Some(self.lease),
             messages: vec![self.message.clone()],
             thread_name: self.thread_name.clone(),
+            instructions: self.instructions.clone(),
             events: vec![RunEvent { number: 1, kind }],
         }
     }
@@ -130,6 +133,7 @@ impl RunEnd {
             lease: None,
             messages: self.messages.clone(),
             thread_name: None,
+            instructions: None,
             events,
         }
     }

@@ -18,6 +18,7 @@ fn run() -> Run {
         id: RunId::from_uuid(Uuid::from_u128(1)),
         thread_id: ThreadId::from_uuid(Uuid::from_u128(2)),
         assistant_id: AssistantId::from_uuid(Uuid::from_u128(3)),
+        assistant_revision: None,
         user_id: None,
         output_format: OutputFormat::Text,
         status: RunStatus::InProgress,

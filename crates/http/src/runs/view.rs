@@ -21,6 +21,9 @@ pub(crate) struct RunView {
     thread_id: Uuid,
     /// The assistant.
     assistant_id: Uuid,
+    /// The revision of the assistant that the run began with; null for runs of older releases.
+    #[schema(required = true)]
+    assistant_revision: Option<u32>,
     #[schema(schema_with = statuses)]
     status: &'static str,
     #[schema(schema_with = finish_reasons, required = true)]
@@ -79,6 +82,7 @@ impl From<Run> for RunView {
             id: run.id.as_uuid(),
             thread_id: run.thread_id.as_uuid(),
             assistant_id: run.assistant_id.as_uuid(),
+            assistant_revision: run.assistant_revision,
             status: run.status.as_str(),
             finish_reason: run.finish_reason.map(FinishReason::as_str),
             error: run.error.map(RunErrorView::from),

@@ -4,7 +4,7 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
-use crate::entities::{access_tokens, runs, threads};
+use crate::entities::{access_tokens, assistant_revisions, runs, threads};
 use crate::error::Failure;
 use crate::locks::lock_runs;
 use crate::transaction::Transaction;
@@ -31,7 +31,8 @@ pub(super) async fn batch_of_user(
     }
 }
 
-/// Clears the assistant of threads. Returns their number.
+/// Clears the assistant of threads, then removes its revisions that no run names. Returns the number
+/// of rows.
 pub(super) async fn batch_of_assistant(
     transaction: &Transaction,
     assistant: Uuid,
@@ -42,7 +43,30 @@ pub(super) async fn batch_of_assistant(
         ..Default::default()
     };
     let by = threads::Column::AssistantId;
-    detach_threads(transaction, by, assistant, without, max_rows).await
+    match detach_threads(transaction, by, assistant, without, max_rows).await? {
+        0 => remove_revisions(transaction, assistant, max_rows).await,
+        detached => Ok(detached),
+    }
+}
+
+async fn remove_revisions(
+    transaction: &Transaction,
+    assistant: Uuid,
+    max_rows: u64,
+) -> Result<u64, Failure> {
+    let revisions: Vec<i64> = assistant_revisions::Entity::find()
+        .select_only()
+        .column(assistant_revisions::Column::Revision)
+        .filter(assistant_revisions::COLUMN.assistant_id.eq(assistant))
+        .filter(assistant_revisions::is_unnamed())
+        .limit(max_rows)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    let removal = assistant_revisions::Entity::delete_many()
+        .filter(assistant_revisions::COLUMN.assistant_id.eq(assistant))
+        .filter(assistant_revisions::Column::Revision.is_in(revisions));
+    Ok(removal.exec(transaction).await?.rows_affected)
 }
 
 async fn remove_tokens(

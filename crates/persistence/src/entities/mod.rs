@@ -2,6 +2,7 @@
 
 pub(crate) mod access_tokens;
 mod answer_caching;
+pub(crate) mod assistant_revisions;
 pub(crate) mod assistants;
 pub(crate) mod avatars;
 pub(crate) mod deletions;

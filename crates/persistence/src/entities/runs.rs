@@ -1,9 +1,9 @@
 //! The table of runs.
 
-use colloquy_application::ports::{Idempotency, InstanceId, Lease, PortError};
+use colloquy_application::ports::{Idempotency, InstanceId, Lease, PortError, RunCommit};
 use colloquy_domain::{
-    AssistantId, CacheHit, CachedRun, FinishReason, OutputFormat, Run, RunError, RunErrorCode,
-    RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
+    AssistantId, CacheHit, CachedRun, FinishReason, Instructions, OutputFormat, Run, RunError,
+    RunErrorCode, RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
@@ -20,6 +20,7 @@ pub struct Model {
     pub id: Uuid,
     pub thread_id: Uuid,
     pub assistant_id: Uuid,
+    pub assistant_revision: Option<i64>,
     pub user_id: Option<Uuid>,
     pub status: String,
     pub finish_reason: Option<String>,
@@ -38,34 +39,54 @@ pub struct Model {
     pub finished_at: Option<DateTimeUtc>,
     pub output_format: String,
     pub expires_at: Option<DateTimeUtc>,
+    pub instructions: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The runs as readers see them: those of threads that are there; a user who was deleted is none.
+/// Without their instructions, which are long.
 pub(crate) fn find() -> Select<Entity> {
+    let none = Expr::cust("CAST(NULL AS text)");
+    find_without([Column::Instructions]).expr_as(none, "instructions")
+}
+
+/// The runs as readers see them, with their instructions.
+pub(crate) fn find_whole() -> Select<Entity> {
+    find_without([])
+}
+
+fn find_without<const N: usize>(left_out: [Column; N]) -> Select<Entity> {
+    let is_read = |column: &Column| {
+        let is_in = |it: &Column| it.as_str() == column.as_str();
+        !matches!(column, Column::UserId) && !left_out.iter().any(is_in)
+    };
     let user = presence::user(Expr::col((Entity, Column::UserId)));
     let thread = presence::thread(Expr::col((Entity, Column::ThreadId)));
     Entity::find()
         .select_only()
-        .columns(Column::iter().filter(|column| !matches!(column, Column::UserId)))
+        .columns(Column::iter().filter(is_read))
         .expr_as(user, "user_id")
         .filter(thread.is_not_null())
 }
 
 impl ActiveModel {
     /// The row of a run that is not stored yet.
-    pub(crate) fn new(run: &Run, lease: Option<Lease>, request: Option<&Idempotency>) -> Self {
+    pub(crate) fn new(commit: &RunCommit, request: Option<&Idempotency>) -> Self {
+        let run = &commit.run;
+        let instructions = commit.instructions.clone();
         Self {
             id: Set(run.id.as_uuid()),
             thread_id: Set(run.thread_id.as_uuid()),
             assistant_id: Set(run.assistant_id.as_uuid()),
+            assistant_revision: Set(run.assistant_revision.map(i64::from)),
             user_id: Set(run.user_id.map(UserId::as_uuid)),
             idempotency_key: Set(request.map(|it| it.key.as_str().to_owned())),
             idempotency_fingerprint: Set(request.map(|it| it.fingerprint.to_vec())),
             created_at: Set(run.created_at),
             output_format: Set(run.output_format.as_str().to_owned()),
-            ..Self::changed(run, lease)
+            instructions: Set(instructions.map(Instructions::into_string)),
+            ..Self::changed(run, commit.lease)
         }
     }
 
@@ -93,6 +114,16 @@ impl ActiveModel {
 }
 
 impl Model {
+    /// The instructions that were made for the run's request, if they were read.
+    pub(crate) fn given_instructions(&self) -> Result<Option<Instructions>, PortError> {
+        let row = Row {
+            table: "runs",
+            id: self.id,
+        };
+        let instructions = self.instructions.clone().map(Instructions::parse);
+        row.column("instructions", instructions.transpose())
+    }
+
     /// The lease on the run, if anybody holds one.
     pub(crate) fn lease(&self) -> Option<Lease> {
         let (holder, expires_at) = self.lease_holder.zip(self.lease_expires_at)?;
@@ -120,10 +151,12 @@ impl TryFrom<Model> for Run {
         };
         let named_reason =
             |reason: &String| row.named("finish_reason", reason, FinishReason::from_name);
+        let revision = model.assistant_revision.map(u32::try_from);
         Ok(Self {
             id: RunId::from_uuid(model.id),
             thread_id: ThreadId::from_uuid(model.thread_id),
             assistant_id: AssistantId::from_uuid(model.assistant_id),
+            assistant_revision: row.column("assistant_revision", revision.transpose())?,
             user_id: model.user_id.map(UserId::from_uuid),
             output_format: row.named(
                 "output_format",

@@ -49,7 +49,7 @@ impl Chain {
             count.lt(i64::from(max_per_user))
         });
         chain.take_positions(commit, open)?;
-        let run = runs::ActiveModel::new(&commit.run, commit.lease, idempotency.as_ref());
+        let run = runs::ActiveModel::new(commit, idempotency.as_ref());
         chain.insert("run", &[run], None)?;
         chain.insert_messages(commit)?;
         chain.insert_events(commit, &commit.events)?;

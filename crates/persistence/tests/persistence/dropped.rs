@@ -346,6 +346,10 @@ async fn dropped_calls_about_assistants_leave_sound_connections(place: &Place) {
         stores.assistants.update(assistant.id, &change).await
     })
     .await;
+    port.drop_everywhere("revision", async |stores, it| {
+        stores.assistants.revision(it.assistant.id, 1).await
+    })
+    .await;
     port.drop_everywhere("void_answers", async |stores, it| {
         stores.assistants.void_answers(it.assistant.id).await
     })

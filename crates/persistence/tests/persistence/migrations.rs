@@ -18,11 +18,12 @@ on_both_databases! {
     a_newer_schema_is_refused_and_named,
     a_migration_that_is_given_up_can_be_done_again,
     assistants_that_are_there_already_look_as_usual,
+    assistants_that_are_there_already_have_their_revision,
     accounts_that_are_there_already_are_found_however_their_email_is_typed,
     accounts_whose_emails_become_the_same_are_both_found_to_the_letter,
 }
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -34,6 +35,7 @@ const ALL: [&str; 11] = [
     "m20261126_000010_accounts",
     "m20261126_000011_thread_activity",
     "m20261126_000012_run_pauses",
+    "m20261126_000015_assistant_revisions",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
@@ -120,6 +122,26 @@ async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
         .unwrap()
         .unwrap();
     assert_eq!(found.avatar, Avatar::default());
+}
+
+async fn assistants_that_are_there_already_have_their_revision(place: &Place) {
+    let database = place.migrated().await;
+    let stores = stores(&database);
+    let assistant = Samples::new().assistant("Guide");
+    stores.assistants.add(&assistant).await.unwrap();
+    // As it was before.
+    for change in [
+        "DROP TABLE assistant_revisions",
+        "DROP INDEX runs_assistant_id_assistant_revision_idx",
+        "ALTER TABLE runs DROP COLUMN assistant_revision",
+        "ALTER TABLE runs DROP COLUMN instructions",
+        "DELETE FROM seaql_migrations WHERE version = 'm20261126_000015_assistant_revisions'",
+    ] {
+        execute(&place.url, change).await;
+    }
+    database.migrate().await.unwrap();
+    let found = stores.assistants.revision(assistant.id, 1).await.unwrap();
+    assert_eq!(found, Some(assistant));
 }
 
 async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(place: &Place) {

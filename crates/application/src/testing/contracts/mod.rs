@@ -45,6 +45,7 @@ mod logs;
 pub mod matchers;
 pub mod messages;
 pub mod pauses;
+pub mod revisions;
 pub mod runs;
 pub mod sign_ins;
 mod suites;

@@ -52,6 +52,7 @@ async fn has_paused(stores: &Stores, make: &Samples) -> (RunStart, RunCommit) {
         lease: None,
         messages: closing.messages,
         thread_name: None,
+        instructions: None,
     };
     stores.runs.commit(&commit).await.unwrap();
     (start, commit)
@@ -100,6 +101,7 @@ async fn resumption(stores: &Stores, make: &Samples, run: &Run) -> RunCommit {
         }),
         messages: Vec::new(),
         thread_name: None,
+        instructions: None,
         events: events
             .map(|(number, kind)| RunEvent { number, kind })
             .collect(),
@@ -116,6 +118,7 @@ pub async fn a_pause_stores_what_is_whole_and_lets_the_lease_go(stores: &Stores)
     let active = ActiveRun {
         run: run.clone(),
         lease: None,
+        instructions: None,
     };
     assert_eq!(stores.runs.active(run.id).await.unwrap(), Some(active));
     let scope = MessageScope::WithTools;

@@ -137,6 +137,14 @@ macro_rules! assistant_contracts {
             deleting_an_assistant_keeps_what_was_said_to_it,
             a_deleted_assistant_frees_its_slug,
         }
+        $crate::contract_tests! { $stores, revisions:
+            every_revision_is_read_as_it_was_saved,
+            a_replaced_revision_that_no_run_names_goes_after_its_grace,
+            a_revision_that_a_run_names_stays,
+            a_deleted_assistants_revisions_stay_while_runs_name_them,
+            of_many_updates_at_once_every_revision_is_kept,
+            instructions_made_for_a_run_are_kept_with_it,
+        }
         $crate::contract_tests! { $stores, assistant_lists:
             the_models_of_assistants_are_named_once,
             assistants_are_listed_by_code_points_of_the_name_then_by_id,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
+use chrono::{DateTime, Utc};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, Avatar, AvatarImage, ModelName};
 
-use super::memory::{Memory, Records, page_of};
+use super::memory::{Memory, Records, StoredRevision, page_of};
 use crate::ports::{
     AssistantChange, AssistantRepository, AssistantScope, Constraint, MAX_PAGE_BYTES, OffsetList,
-    OffsetPage, PortError, assistant_bytes,
+    OffsetPage, PortError, REVISION_GRACE, assistant_bytes,
 };
 
 #[async_trait]
@@ -19,6 +20,7 @@ impl AssistantRepository for Memory {
         self.with(|records| {
             records.check_slug_is_free(assistant)?;
             records.assistants.insert(assistant.id, assistant.clone());
+            records.keep_revision(assistant);
             Ok(())
         })
     }
@@ -73,7 +75,19 @@ impl AssistantRepository for Memory {
             records.check_slug_is_free(&after)?;
             after.caching.generation = before.caching.generation;
             records.assistants.insert(id, after.clone());
+            records.replace_revision(&after);
             Ok((before, after))
+        })
+    }
+
+    async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError> {
+        self.with(|records| {
+            let stored = records.revisions.get(&(id, revision));
+            Ok(stored.map(|stored| stored.assistant.clone()))
         })
     }
 
@@ -91,6 +105,7 @@ impl AssistantRepository for Memory {
             for stored in records.threads.values_mut() {
                 stored.thread.assistant_id.take_if(|it| *it == id);
             }
+            records.remove_revisions(id, |_| true);
             Ok(())
         })
     }
@@ -120,6 +135,46 @@ impl AssistantRepository for Memory {
 }
 
 impl Records {
+    fn keep_revision(&mut self, assistant: &Assistant) {
+        let mut kept = assistant.clone();
+        kept.avatar = Avatar::default();
+        kept.caching.generation = 0;
+        let revision = StoredRevision {
+            assistant: kept,
+            replaced_at: None,
+        };
+        let key = (assistant.id, assistant.revision);
+        self.revisions.insert(key, revision);
+    }
+
+    fn replace_revision(&mut self, by: &Assistant) {
+        for ((id, _), stored) in &mut self.revisions {
+            if *id == by.id {
+                stored.replaced_at.get_or_insert(by.updated_at);
+            }
+        }
+        let limit = by.updated_at - REVISION_GRACE;
+        self.remove_revisions(by.id, |replaced_at| {
+            replaced_at.is_some_and(|it| it < limit)
+        });
+        self.keep_revision(by);
+    }
+
+    /// Removes the assistant's revisions that no run names and that were replaced so.
+    fn remove_revisions(
+        &mut self,
+        id: AssistantId,
+        may_go: impl Fn(Option<DateTime<Utc>>) -> bool,
+    ) {
+        let runs = self.runs.values().map(|stored| &stored.run);
+        let named: BTreeSet<_> = runs
+            .filter_map(|run| Some((run.assistant_id, run.assistant_revision?)))
+            .collect();
+        self.revisions.retain(|key, stored| {
+            key.0 != id || named.contains(key) || !may_go(stored.replaced_at)
+        });
+    }
+
     fn check_slug_is_free(&self, assistant: &Assistant) -> Result<(), PortError> {
         let mut others = self.assistants.values().filter(|it| it.id != assistant.id);
         if others.any(|other| other.slug == assistant.slug) {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantId, Message, MessageId, Run, RunEvent, RunId, RunStatus,
-    Thread, ThreadId, TokenId, User, UserId,
+    AccessToken, Assistant, AssistantId, Instructions, Message, MessageId, Run, RunEvent, RunId,
+    RunStatus, Thread, ThreadId, TokenId, User, UserId,
 };
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ pub(super) struct Records {
     pub(super) sign_ins: BTreeMap<Uuid, PastAttempt>,
     pub(super) places: BTreeMap<(AccountKey, PlaceKey), DateTime<Utc>>,
     pub(super) assistants: BTreeMap<AssistantId, Assistant>,
+    pub(super) revisions: BTreeMap<(AssistantId, u32), StoredRevision>,
     pub(super) threads: BTreeMap<ThreadId, StoredThread>,
     pub(super) messages: BTreeMap<(ThreadId, u64), Message>,
     pub(super) reasoning: BTreeMap<MessageId, String>,
@@ -58,6 +59,11 @@ pub(super) struct StoredToken {
     pub(super) hash: TokenHash,
 }
 
+pub(super) struct StoredRevision {
+    pub(super) assistant: Assistant,
+    pub(super) replaced_at: Option<DateTime<Utc>>,
+}
+
 pub(super) struct StoredThread {
     pub(super) thread: Thread,
     /// Counts deleted messages too: positions are not reused.
@@ -67,6 +73,7 @@ pub(super) struct StoredThread {
 pub(super) struct StoredRun {
     pub(super) run: Run,
     pub(super) lease: Option<Lease>,
+    pub(super) instructions: Option<Instructions>,
     pub(super) idempotency: Option<Idempotency>,
     pub(super) log: Vec<RunEvent>,
 }

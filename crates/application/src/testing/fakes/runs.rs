@@ -28,6 +28,7 @@ impl RunRepository for Memory {
             let stored = records.runs.entry(run.id).or_insert_with(|| StoredRun {
                 run: run.clone(),
                 lease: None,
+                instructions: commit.instructions.clone(),
                 idempotency: match &commit.expected {
                     Expected::New { idempotency, .. } => idempotency.clone(),
                     _ => None,
@@ -139,6 +140,7 @@ impl StoredRun {
         let active = ActiveRun {
             run: self.run.clone(),
             lease: self.lease,
+            instructions: self.instructions.clone(),
         };
         self.run.status.is_active().then_some(active)
     }

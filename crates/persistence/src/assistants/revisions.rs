@@ -1,0 +1,48 @@
+//! Revisions of assistants: kept when saved, removed once no run needs them.
+
+use colloquy_application::ports::REVISION_GRACE;
+use colloquy_domain::{Assistant, AssistantId};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter as _, Set};
+
+use crate::entities::assistant_revisions::{ActiveModel, COLUMN, Entity, insertion, is_unnamed};
+use crate::error::Failure;
+use crate::transaction::Transaction;
+
+/// Keeps the assistant as its row is.
+pub(super) async fn keep(transaction: &Transaction, id: AssistantId) -> Result<(), Failure> {
+    transaction.execute(&insertion(id.as_uuid())?).await?;
+    Ok(())
+}
+
+/// Keeps the assistant as its row is, and removes what may go of its earlier revisions.
+pub(super) async fn replace(transaction: &Transaction, by: &Assistant) -> Result<(), Failure> {
+    let of_assistant = COLUMN.assistant_id.eq(by.id.as_uuid());
+    let replaced = ActiveModel {
+        replaced_at: Set(Some(by.updated_at)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(replaced)
+        .filter(of_assistant.clone())
+        .filter(COLUMN.replaced_at.is_null())
+        .exec(transaction)
+        .await?;
+    Entity::delete_many()
+        .filter(of_assistant)
+        .filter(COLUMN.replaced_at.lt(by.updated_at - REVISION_GRACE))
+        .filter(is_unnamed())
+        .exec(transaction)
+        .await?;
+    keep(transaction, by.id).await
+}
+
+/// See [`AssistantRepository::revision`](colloquy_application::ports::AssistantRepository::revision).
+pub(super) async fn get(
+    connection: &impl ConnectionTrait,
+    id: AssistantId,
+    revision: u32,
+) -> Result<Option<Assistant>, Failure> {
+    let row = Entity::find_by_id((id.as_uuid(), i64::from(revision)));
+    let model = row.one(connection).await?;
+    Ok(model.map(Assistant::try_from).transpose()?)
+}
