@@ -18,7 +18,6 @@ const PAIRS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/question_pairs.ts
 const THRESHOLDS: [f32; 10] = [0.80, 0.82, 0.84, 0.86, 0.88, 0.90, 0.92, 0.94, 0.96, 0.98];
 const DEFAULT: f32 = 0.90;
 
-/// A labelled pair of questions.
 struct Pair {
     split: String,
     is_same: bool,

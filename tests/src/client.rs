@@ -116,7 +116,6 @@ impl Client {
     }
 }
 
-/// Frequent operations.
 impl Client {
     /// Signs in; returns the response.
     pub async fn log_in(&self, email: &str, password: &str) -> Response {
@@ -140,7 +139,7 @@ impl Client {
         self.post("/assistants", fields).await.expect(201)
     }
 
-    /// Creates a thread; returns its id.
+    /// Creates a thread; returns its ID.
     pub async fn create_thread(&self) -> String {
         let thread = self.post("/threads", json!({})).await.expect(201);
         text(&thread["id"]).to_owned()
@@ -375,7 +374,7 @@ impl Response {
         errors.iter().map(field).collect()
     }
 
-    /// Status, headers and body without date and request id.
+    /// Status, headers and body without date and request ID.
     #[must_use]
     pub fn anonymous(&self) -> (u16, Vec<(String, String)>, String) {
         let headers = self.headers.iter().filter_map(|(name, value)| {

@@ -20,7 +20,6 @@ pub enum LargeBody {
 }
 
 const GIGABYTE: usize = 1 << 30;
-/// Piece size.
 const PIECE: usize = 16 * 1024;
 
 /// The bytes of a body.

@@ -63,7 +63,6 @@ pub struct ModelServer {
     listening: JoinHandle<()>,
 }
 
-/// State shared by connections and test.
 struct Shared {
     script: Mutex<Script>,
     requests: watch::Sender<Vec<Request>>,

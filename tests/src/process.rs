@@ -13,7 +13,6 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-/// Maximum time to wait for a process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
@@ -28,7 +27,6 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| std::env::var_os("COLLOQUY_BIN").map_or_else(build, PathBuf::from))
 }
 
-/// Builds the binary in the tests' profile.
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
@@ -177,7 +175,7 @@ impl Process {
         }
     }
 
-    /// Its process id; `None` once waited for.
+    /// Its process ID; `None` once waited for.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()

@@ -24,9 +24,7 @@ const DATA_DIR: &str = "COLLOQUY_DATA_DIR";
 /// Log lines shown for a failed test.
 const LAST_LINES: usize = 20;
 
-/// Maximum time to readiness.
 const START_TIME: Duration = Duration::from_secs(30);
-/// Readiness polling interval.
 const START_POLL: Duration = Duration::from_millis(10);
 
 /// Data and settings of a service; removed on drop.
@@ -283,14 +281,14 @@ impl Colloquy {
         self.guest().sign_in(&email, PASSWORD).await
     }
 
-    /// Creates a public assistant on the echo model; returns its id.
+    /// Creates a public assistant on the echo model; returns its ID.
     pub async fn assistant(&self, name: &str) -> String {
         let fields = json!({"name": name, "user_authentication": false});
         let assistant = self.admin().await.create_assistant(fields).await;
         text(&assistant["id"]).to_owned()
     }
 
-    /// Creates an assistant on that model; returns its id.
+    /// Creates an assistant on that model; returns its ID.
     pub async fn assistant_on(&self, model: &str) -> String {
         let fields = json!({"name": "Tested", "model": model});
         let assistant = self.admin().await.create_assistant(fields).await;

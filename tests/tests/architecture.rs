@@ -254,7 +254,6 @@ fn is_for_tests(file: &Path) -> bool {
     parts.any(|part| part == "testing" || part == "tests" || part == "tests.rs")
 }
 
-/// Every Rust file below the directory.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).expect("a directory") {

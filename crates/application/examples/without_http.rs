@@ -50,7 +50,7 @@ fn compose() -> Result<UseCases, BoxError> {
         .text("early train.")
         .end(FinishReason::Stop);
     let ports = Memory::new().ports(Arc::new(ScriptedModel::new([script])));
-    // With a persistent id, the next process can clean up immediately after a crash; the server
+    // With a persistent ID, the next process can clean up immediately after a crash; the server
     // stores it in its data directory.
     let instance = InstanceId(UuidV7Generator.next_id());
     let settings = Settings {

@@ -12,7 +12,7 @@ use crate::audit;
 use crate::permissions::{Decision, PermissionPolicy};
 use crate::ports::{AssistantRepository, AssistantScope, Clock, PortError, ThreadRepository};
 
-/// Resolves ids to threads and assistants through the policy. Missing and hidden give the same
+/// Resolves IDs to threads and assistants through the policy. Missing and hidden give the same
 /// error.
 #[derive(Clone)]
 pub(crate) struct Access {
@@ -52,7 +52,6 @@ pub(crate) enum AssistantAction {
 }
 
 impl AssistantAction {
-    /// The policy method's name, for the audit log.
     const fn name(self) -> &'static str {
         match self {
             Self::View => "view_assistant",
@@ -78,7 +77,6 @@ impl Access {
         }
     }
 
-    /// The assistants that are defined in code.
     pub(crate) const fn code(&self) -> &CodeAssistants {
         &self.code
     }

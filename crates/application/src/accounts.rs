@@ -143,7 +143,7 @@ impl Accounts {
         Ok(self.users.list(page).await?)
     }
 
-    /// The account with that id.
+    /// The account with that ID.
     ///
     /// # Errors
     /// `NotFound`.

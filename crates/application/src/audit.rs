@@ -1,5 +1,5 @@
 //! The audit log: sign-ins, refusals and administrators' changes. Each is one line at `info` with
-//! the target `audit` and the ids of actor and object. Names, emails and other user text stay out.
+//! the target `audit` and the IDs of actor and object. Names, emails and other user text stay out.
 
 use colloquy_domain::{Actor, AssistantId, TokenId, User, UserId};
 use tracing::Level;
@@ -10,14 +10,12 @@ use crate::ports::UserChanges;
 /// Log target; set its level with `COLLOQUY_LOG=warn,audit=info`.
 pub const TARGET: &str = "audit";
 
-/// Who acts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum By<'a> {
     /// The operator: the command line, or the service at start.
     Operator,
-    /// The caller.
     Actor(&'a Actor),
-    /// A user of whom only the id is known.
+    /// A user of whom only the ID is known.
     User(UserId),
 }
 
@@ -46,7 +44,6 @@ impl By<'_> {
     }
 }
 
-/// Writes a line that starts with the actor's kind and id.
 macro_rules! line {
     ($by:expr, $($rest:tt)+) => {
         tracing::event!(

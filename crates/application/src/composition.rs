@@ -56,7 +56,7 @@ pub struct Ports {
     pub observer: Arc<dyn Observer>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Ids.
+    /// IDs.
     pub ids: Arc<dyn IdGenerator>,
     /// Secrets.
     pub secrets: Arc<dyn SecretGenerator>,
@@ -68,7 +68,7 @@ pub struct PortsBuilder(Ports);
 
 impl Ports {
     /// Starts with these stores and this model. Defaults: no avatar uploads, no answer cache, no
-    /// metrics, and the system's clock, ids and secrets.
+    /// metrics, and the system's clock, IDs and secrets.
     pub fn builder(stores: Stores, model: Arc<dyn ChatModel>) -> PortsBuilder {
         PortsBuilder(Self {
             stores,
@@ -123,7 +123,7 @@ impl PortsBuilder {
         self
     }
 
-    /// Replaces the generator of `UUIDv7` ids.
+    /// Replaces the generator of `UUIDv7` IDs.
     pub fn ids(mut self, ids: Arc<dyn IdGenerator>) -> Self {
         self.0.ids = ids;
         self

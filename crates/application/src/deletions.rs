@@ -9,7 +9,6 @@ use crate::ports::{DeletionRepository, PortError};
 
 /// How often to look for new deletions.
 const IDLE: Duration = Duration::from_secs(1);
-/// Delay after a failure.
 const BACKOFF: Duration = Duration::from_secs(5);
 /// Target time of a batch. On SQLite, other writers wait meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(20);
@@ -54,7 +53,6 @@ impl Deletions {
     }
 }
 
-/// The next batch size, from the duration of this one.
 fn adapted(rows: u64, elapsed: Duration) -> u64 {
     let next = if elapsed > BATCH_TIME {
         rows / 2

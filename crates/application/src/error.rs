@@ -40,7 +40,7 @@ pub enum Error {
     /// Missing, or hidden from the actor.
     #[error("not found")]
     NotFound,
-    /// An id in this field or parameter is missing or hidden. Path ids give `NotFound`.
+    /// An ID in this field or parameter is missing or hidden. Path IDs give `NotFound`.
     #[error("{0} not found")]
     ReferenceNotFound(&'static str),
     /// Invalid input, with the fields and rules.
@@ -126,7 +126,7 @@ impl From<FieldError> for Error {
 }
 
 impl Error {
-    /// Names the field whose id was not found.
+    /// Names the field whose ID was not found.
     pub(crate) fn of_reference(self, field: &'static str) -> Self {
         match self {
             Self::NotFound => Self::ReferenceNotFound(field),

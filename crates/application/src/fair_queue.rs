@@ -41,7 +41,6 @@ struct State<K: Client> {
     free: usize,
     limits: QueueLimits,
     waiting: HashMap<K, VecDeque<Waiter<K>>>,
-    /// Clients in order of their turns.
     turns: VecDeque<K>,
     next_id: u64,
 }
@@ -57,7 +56,6 @@ pub struct Place<K: Client> {
     queue: Option<FairQueue<K>>,
 }
 
-/// Leaves the queue when dropped.
 struct Leave<K: Client> {
     queue: FairQueue<K>,
     client: K,
@@ -170,7 +168,6 @@ impl<K: Client> State<K> {
         }
     }
 
-    /// The next in line.
     fn next(&mut self) -> Option<Waiter<K>> {
         let client = self.turns.pop_front()?;
         let waiters = self.waiting.get_mut(&client)?;

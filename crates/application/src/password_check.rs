@@ -13,7 +13,6 @@ use crate::ports::{
 };
 use crate::sign_in_limits::{Entry, SignInGuard};
 
-/// Checks passwords within the [sign-in limits](crate::sign_in_limits).
 #[derive(Clone)]
 pub(crate) struct PasswordCheck {
     pub(crate) users: Arc<dyn UserRepository>,
@@ -23,7 +22,6 @@ pub(crate) struct PasswordCheck {
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
-/// A user whose password was right.
 pub(crate) struct Verified {
     pub(crate) user: User,
     /// The stored hash that matched. Writers must check that it is still stored.
@@ -32,7 +30,6 @@ pub(crate) struct Verified {
 
 enum Compared {
     Right(Box<Verified>),
-    /// The account, if it exists.
     Wrong(Option<UserId>),
 }
 

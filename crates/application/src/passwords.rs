@@ -51,19 +51,16 @@ impl Password {
         Self(text.into())
     }
 
-    /// The password in its prepared form, if it has one.
     pub(crate) fn prepared(&self) -> Option<Self> {
         let is_short = self.0.len() <= Self::MAX_PREPARED_BYTES;
         is_short.then(|| prepare(&self.0).ok()).flatten().map(Self)
     }
 }
 
-/// Result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     /// Wrong, or no password is set.
     No,
-    /// Right.
     Yes,
     /// Matches as typed, but was hashed before passwords were prepared.
     Unprepared,

@@ -148,7 +148,6 @@ pub struct DefaultPolicy;
 
 impl PermissionPolicy for DefaultPolicy {}
 
-/// An actor's relation to a thread.
 enum Relation {
     Guest,
     Owner,

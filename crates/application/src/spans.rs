@@ -38,7 +38,6 @@ pub(crate) fn invoke_agent(assistant: &Assistant, thread: ThreadId) -> Span {
     )
 }
 
-/// A model call with all attempts.
 pub(crate) fn chat(request: &ChatRequest, thread: ThreadId) -> Span {
     let model = request.model.name();
     let schema = request.output_schema.as_ref();
@@ -114,13 +113,11 @@ pub(crate) fn answered(span: &Span, reason: Option<FinishReason>, usage: Option<
     );
 }
 
-/// Records a failure of that kind.
 pub(crate) fn failed(span: &Span, kind: &str) {
     span.record("error.type", kind);
     span.record("otel.status_code", "error");
 }
 
-/// Records the end of the run.
 pub(crate) fn ended(span: &Span, run: &Run) {
     answered(span, run.finish_reason, run.usage);
     span.record(
@@ -132,7 +129,6 @@ pub(crate) fn ended(span: &Span, run: &Run) {
     }
 }
 
-/// Records the run.
 pub(crate) fn is_run(span: &Span, run: &Run) {
     span.record("colloquy.run.id", display(run.id));
 }

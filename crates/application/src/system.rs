@@ -1,4 +1,4 @@
-//! The system's clock, ids and randomness: the only ambient sources.
+//! The system's clock, IDs and randomness: the only ambient sources.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// `UUIDv7` ids, ascending within the process.
+/// `UUIDv7` IDs, ascending within the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UuidV7Generator;
 

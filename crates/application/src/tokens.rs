@@ -40,7 +40,7 @@ pub struct IssuedToken {
     pub text: TokenText,
 }
 
-/// A bearer token: `clq_`, the id in hexadecimal, `_` and 256 random bits in unpadded base64url.
+/// A bearer token: `clq_`, the ID in hexadecimal, `_` and 256 random bits in unpadded base64url.
 /// Not printable.
 #[derive(Clone)]
 pub struct TokenText(String);
@@ -306,7 +306,6 @@ impl Tokens {
     }
 }
 
-/// A token to issue.
 struct NewToken {
     user: UserId,
     kind: TokenKind,

@@ -212,7 +212,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Works on these stores, with the system's clock, ids and secrets.
+    /// Works on these stores, with the system's clock, IDs and secrets.
     #[must_use]
     pub fn new(stores: Stores) -> Self {
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UuidV7Generator));

@@ -29,7 +29,7 @@ impl Actor {
         }
     }
 
-    /// The signed-in user's id, if any.
+    /// The signed-in user's ID, if any.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         self.user().map(|user| user.id)

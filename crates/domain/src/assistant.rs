@@ -13,7 +13,7 @@ use crate::{
 /// An assistant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assistant {
-    /// Id.
+    /// ID.
     pub id: AssistantId,
     /// Unique name in URLs.
     pub slug: Slug,
@@ -124,7 +124,7 @@ pub enum AssistantRef {
 }
 
 impl AssistantRef {
-    /// Parses an id or slug; `None` if it is neither.
+    /// Parses an ID or slug; `None` if it is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse()

@@ -1,6 +1,6 @@
-//! Id newtypes, one per kind of record, so that they cannot be confused.
+//! ID newtypes, one per kind of record, so that they cannot be confused.
 
-/// Declares an id newtype over a UUID. Generated ids are version 7 and sort by creation time.
+/// Declares an ID newtype over a UUID. Generated IDs are version 7 and sort by creation time.
 macro_rules! id_types {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*

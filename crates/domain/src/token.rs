@@ -9,7 +9,7 @@ use crate::{TokenId, UserId};
 /// A bearer token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// Id.
+    /// ID.
     pub id: TokenId,
     /// The user it authenticates.
     pub user_id: UserId,

@@ -9,7 +9,7 @@ use crate::{Email, UserId};
 /// A user account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Id.
+    /// ID.
     pub id: UserId,
     /// Unique by [`Email::key`].
     pub email: Email,

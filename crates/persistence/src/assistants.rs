@@ -206,7 +206,6 @@ fn with_avatar(after: Option<AssistantId>, limit: u32) -> Select<Entity> {
         .limit(u64::from(limit))
 }
 
-/// Assistant id and avatar image columns.
 type AvatarRow = (Uuid, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 fn avatar_of(
@@ -236,7 +235,6 @@ fn rows(scope: &AssistantScope) -> Result<Select<Entity>, PortError> {
     Ok(rows)
 }
 
-/// The order of lists.
 const ORDER: [Column; 2] = [Column::Name, Column::Id];
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use crate::Database;
 use crate::connections::Pool;
 use crate::transaction::Transaction;
 
-/// The channel of the notifications.
 const CHANNEL: &str = "colloquy_changes";
 
 /// A change of cached data.

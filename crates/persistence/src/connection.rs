@@ -55,14 +55,12 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction with this statement.
     pub(crate) async fn begin(&mut self, statement: &'static str) -> Result<(), DbErr> {
         self.state.in_transaction = true;
         self.execute_unprepared(statement).await?;
         Ok(())
     }
 
-    /// Commits the transaction.
     pub(crate) async fn commit(&mut self) -> Result<(), DbErr> {
         if self.state.has_failed {
             // PostgreSQL would roll back and report success.

@@ -22,7 +22,6 @@ use crate::detached::finish_even_if_dropped;
 /// Time limit for an idle PostgreSQL connection to answer a ping.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The connections of one pool; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pool: Pool,
@@ -37,7 +36,6 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
-/// A connection of the driver.
 #[derive(Debug)]
 pub(crate) enum Raw {
     Sqlite(PoolConnection<Sqlite>),
@@ -62,7 +60,6 @@ impl Connections {
         &self.pool
     }
 
-    /// Open and idle connections.
     pub(crate) fn open_and_idle(&self) -> (u64, u64) {
         let (open, unused) = match &self.pool {
             Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
@@ -71,7 +68,6 @@ impl Connections {
         (u64::from(open), (unused + self.idle.count()) as u64)
     }
 
-    /// Maximum number of open connections.
     pub(crate) fn max(&self) -> u32 {
         self.pool.max_connections()
     }
@@ -188,7 +184,6 @@ impl IdleConnections {
         self.with(|idle| idle.as_mut().map(std::mem::take).unwrap_or_default())
     }
 
-    /// Returns the connection to the idle ones.
     pub(crate) fn put(&self, raw: Raw) {
         // Once closed, the driver closes it.
         self.with(|idle| idle.as_mut().map(|idle| idle.push(raw)));

@@ -50,7 +50,6 @@ pub struct Database {
     writability: Writability,
 }
 
-/// How to send a whole transaction in one call.
 pub(crate) enum AtOnce<'a> {
     /// As one statement with several writing CTEs.
     Postgres(&'a Connections),
@@ -61,7 +60,6 @@ pub(crate) enum AtOnce<'a> {
 /// Attempts per transaction that PostgreSQL aborts in favour of another.
 const ATTEMPTS: u32 = 5;
 
-/// The time limit of a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Database {
@@ -117,7 +115,6 @@ impl Database {
         &self.reader
     }
 
-    /// For writing transactions.
     pub(crate) const fn writer(&self) -> &Connections {
         &self.writer
     }
@@ -223,7 +220,6 @@ impl Database {
         Ok(())
     }
 
-    /// Writes without changing anything.
     async fn try_to_write(&self) -> Result<(), PortError> {
         self.write(|| async {
             let transaction = self.begin().await?;

@@ -236,7 +236,6 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
     sqlx_error(error).is_some_and(is_sqlite_lock)
 }
 
-/// See [`is_locked`].
 pub(crate) fn is_sqlite_lock(error: &sqlx::Error) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;

@@ -1,5 +1,5 @@
 //! Row locks on PostgreSQL; SQLite has a single writer. Lock order, against deadlocks: users,
-//! threads, runs by id.
+//! threads, runs by ID.
 
 use colloquy_application::ports::{InstanceId, PortError};
 use colloquy_domain::{AssistantId, RunId, ThreadId, UserId};
@@ -53,7 +53,6 @@ fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
         .fold(0, |key, byte| key << 8 | i64::from(*byte))
 }
 
-/// Locks the user's row, if it exists.
 pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
     users::Entity::find_by_id(user.as_uuid())
         .select_only()
@@ -94,7 +93,6 @@ async fn keep<E: EntityTrait>(transaction: &Transaction, id: Select<E>) -> Resul
     Ok(())
 }
 
-/// Locks these runs.
 pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Result<(), Failure> {
     Entity::find()
         .select_only()
@@ -108,7 +106,6 @@ pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Resul
     Ok(())
 }
 
-/// Reads and locks the user's row.
 pub(crate) async fn locked_account(
     transaction: &Transaction,
     user: UserId,

@@ -148,7 +148,6 @@ impl MessageRepository for SeaMessageRepository {
     }
 }
 
-/// Message ids and bytes of reasoning.
 fn lengths_of_reasoning(messages: &[MessageId]) -> Select<message_reasoning::Entity> {
     let ids = messages.iter().map(|id| id.as_uuid());
     message_reasoning::Entity::find()
@@ -254,7 +253,6 @@ async fn has_any(connection: &impl ConnectionTrait, rows: Select<Entity>) -> Res
     Ok(first.is_some())
 }
 
-/// A message's position and bytes of text.
 #[derive(FromQueryResult)]
 struct Size {
     position: i64,
@@ -273,7 +271,6 @@ async fn sizes(
     sizes.into_model().all(connection).await
 }
 
-/// Number of leading messages within the limit.
 fn count_within(sizes: &[Size], max_bytes: u64) -> usize {
     let mut total = 0_u64;
     let within = sizes.iter().take_while(|size| {

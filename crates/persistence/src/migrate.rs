@@ -75,7 +75,6 @@ impl Database {
     }
 }
 
-/// Whether the newest migration was applied.
 pub(crate) async fn is_up_to_date(connections: &Connections) -> Result<bool, Failure> {
     let Some(newest) = Migrator::migrations().pop() else {
         return Ok(true);

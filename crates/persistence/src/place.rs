@@ -11,12 +11,10 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 pub struct Place(Arc<str>);
 
 impl Place {
-    /// The SQLite file.
     pub(crate) fn sqlite(file: &std::path::Path) -> Self {
         Self(format!("the SQLite database {}", file.display()).into())
     }
 
-    /// The database on a PostgreSQL server.
     pub(crate) fn postgres(options: &PgConnectOptions) -> Self {
         // PostgreSQL's default for URLs without a database.
         let database = options
@@ -29,12 +27,10 @@ impl Place {
         Self(format!("the PostgreSQL database {database} on {server}").into())
     }
 
-    /// An unknown database.
     pub(crate) fn unknown() -> Self {
         Self("the database".into())
     }
 
-    /// Adds the database's name to the error.
     pub(crate) fn of(&self, error: PortError) -> PortError {
         match error {
             PortError::Unavailable(source) => PortError::unavailable(Unavailable {

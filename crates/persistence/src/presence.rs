@@ -1,22 +1,19 @@
-//! References to rows that may be deleted: each expression is the id if its row exists, else null.
-//! Deleted ids stay in other rows until [`deletions`](crate::deletions) clears them.
+//! References to rows that may be deleted: each expression is the ID if its row exists, else null.
+//! Deleted IDs stay in other rows until [`deletions`](crate::deletions) clears them.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr};
 use sea_orm::{EntityTrait, Iden};
 
 use crate::entities::{assistants, threads, users};
 
-/// A user's ID.
 pub(crate) fn user(id: impl Into<Expr>) -> SimpleExpr {
     present(users::Entity, users::Column::Id, id.into())
 }
 
-/// An assistant's ID.
 pub(crate) fn assistant(id: impl Into<Expr>) -> SimpleExpr {
     present(assistants::Entity, assistants::Column::Id, id.into())
 }
 
-/// A thread's ID.
 pub(crate) fn thread(id: impl Into<Expr>) -> SimpleExpr {
     present(threads::Entity, threads::Column::Id, id.into())
 }

@@ -106,7 +106,6 @@ impl PageWindow {
     }
 }
 
-/// Orders the selection by these columns.
 pub(crate) fn ordered<E: EntityTrait>(
     rows: Select<E>,
     by: &[E::Column],

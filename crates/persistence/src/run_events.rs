@@ -71,7 +71,6 @@ impl RunEventRepository for SeaRunEventRepository {
 /// Rows per INSERT: seven parameters each, of SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
-/// Appends rows to the logs of their runs.
 async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         Entity::insert_many(rows.iter().cloned())
@@ -108,7 +107,6 @@ async fn page(
     }
 }
 
-/// The number of the page's last row.
 async fn last_row_within(
     connection: &impl ConnectionTrait,
     run: RunId,
@@ -170,7 +168,6 @@ fn last_number_in_log() -> SelectStatement {
         .take()
 }
 
-/// The events after that number.
 pub(crate) fn behind(events: &[RunEvent], number: u64) -> &[RunEvent] {
     let first = events.partition_point(|event| event.number <= number);
     &events[first..]

@@ -183,7 +183,6 @@ mod tests {
         (place, reader, writer)
     }
 
-    /// Takes all connections of the pool.
     async fn all_of(pool: &SqlitePool) -> Vec<PoolConnection<Sqlite>> {
         let mut connections = Vec::new();
         for _ in 0..pool.options().get_max_connections() {

@@ -21,7 +21,6 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// These statements.
     pub(crate) fn of(statements: Vec<Statement>) -> Self {
         let sql: Vec<_> = statements.iter().map(|it| it.sql.as_str()).collect();
         let sql = sql.join(";");

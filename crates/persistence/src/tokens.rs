@@ -218,7 +218,6 @@ fn is_of(user: UserId) -> SimpleExpr {
     Expr::col(column).eq(presence::user(user.as_uuid()))
 }
 
-/// The order of lists.
 const ORDER: [access_tokens::Column; 2] = [access_tokens::Column::Kind, access_tokens::Column::Id];
 
 fn of_user(user: UserId, kind: Option<TokenKind>) -> Select<access_tokens::Entity> {

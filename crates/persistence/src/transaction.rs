@@ -15,7 +15,6 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    /// Begins a transaction with this statement.
     pub(crate) async fn begin(
         connections: &Connections,
         statement: &'static str,

@@ -227,7 +227,6 @@ fn changed(account: &users::Model, changes: &UserChanges) -> users::ActiveModel 
     }
 }
 
-/// The column's new value, if any.
 fn set<V: Into<sea_orm::Value>>(value: Option<V>) -> ActiveValue<V> {
     value.map_or(NotSet, Set)
 }

@@ -36,7 +36,6 @@ impl Writability {
         }
     }
 
-    /// Records a successful write.
     pub(crate) fn note_success(&self) {
         let is_over = self.with(|writes| {
             writes.succeeded = Some(Instant::now());
@@ -59,7 +58,6 @@ impl Writability {
         self.with(|writes| writes.succeeded.is_some_and(is_recent))
     }
 
-    /// Fails during an outage.
     pub(crate) fn check(&self) -> Result<(), PortError> {
         if self.is_in_doubt() {
             return Err(PortError::unavailable(FailedLately));

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::stage::{Facts, Size};
 use crate::store::{Store, with_pool};
 
-/// First timestamp of the copies' ids in milliseconds, before any of the bench.
+/// First timestamp of the copies' IDs in milliseconds, before any of the bench.
 const OLD: u64 = 0x0190_0000_0000;
 /// Distance between sets of copies.
 const APART: u64 = 100_000_000;
@@ -125,7 +125,7 @@ impl Copies<'_> {
         }
     }
 
-    /// Inserts the database's way of generating numbers and ids.
+    /// Inserts the database's way of generating numbers and IDs.
     fn translate(&self, store: &Store, statement: &str) -> String {
         let Self { first, last, .. } = self;
         let begin = OLD + self.set * APART;

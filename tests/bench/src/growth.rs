@@ -9,7 +9,6 @@ use crate::load::Load;
 use crate::report::{Line, milliseconds};
 use crate::stage::{Size, Stage};
 
-/// Pages read per list.
 const PAGES: u64 = 200;
 /// Of these, warm-up.
 const FIRST: usize = 20;
@@ -24,7 +23,6 @@ const MANY: u64 = 100_000;
 /// First-page latency per list.
 pub(crate) struct Costs(Vec<(&'static str, Times)>);
 
-/// Reads the lists page by page.
 pub(crate) async fn costs(stage: &Stage) -> Costs {
     let (user, admin) = (&stage.scene.user, &stage.scene.server.admin().await);
     let facts = &stage.facts;

@@ -10,7 +10,6 @@ const CONNECTIONS: usize = 32;
 /// `oha`'s error for requests cut off at the end.
 const CUT: &str = "aborted due to deadline";
 
-/// The request to repeat.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) url: String,
@@ -19,7 +18,6 @@ pub(crate) struct Target {
     pub(crate) status: u16,
 }
 
-/// Results of one or more slices.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Load {
     pub(crate) requests_per_second: f64,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use colloquy_tests::database::Backend;
 use colloquy_tests::measure::streams::Watch;
 
-/// What to measure and for how long.
 pub(crate) struct Options {
     /// Includes ten times the data.
     pub(crate) is_full: bool,

@@ -17,7 +17,6 @@ use crate::report::{Line, Ratio, milliseconds};
 use crate::stage::Stage;
 use crate::store::{Store, with_pool};
 
-/// Concurrent clients for throughput.
 const ASKERS: usize = 16;
 /// Allowed latency beyond two commits.
 const ALLOWANCE: Duration = Duration::from_millis(1);
@@ -138,7 +137,6 @@ fn load(times: Vec<Option<Duration>>, time: Duration) -> Load {
     }
 }
 
-/// Writes messages without the service.
 struct Bare {
     store: Store,
     thread: Uuid,
@@ -146,7 +144,6 @@ struct Bare {
 }
 
 impl Bare {
-    /// Inserts one message in a transaction.
     async fn commit(&self) {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let begin = if self.store.is_sqlite() {

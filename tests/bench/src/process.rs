@@ -17,7 +17,6 @@ const REST: Duration = Duration::from_secs(1);
 const IDLE_LIMIT: u64 = 30 * 1_024;
 const BINARY_LIMIT: u64 = 40 * 1_024;
 
-/// Restarts the service on its data.
 pub(crate) async fn measure(stage: &mut Stage) -> Vec<Line> {
     let mut starts = Vec::new();
     for _ in 0..STARTS {

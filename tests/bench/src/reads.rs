@@ -12,10 +12,8 @@ use crate::options::Options;
 use crate::report::{Line, Ratio};
 use crate::stage::Stage;
 
-/// Warm-up before each slice.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// A request and its target.
 struct Read {
     name: &'static str,
     client: Client,

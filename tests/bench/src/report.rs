@@ -10,7 +10,6 @@ use crate::load::Load;
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) load: Load,
-    /// Resident memory in KiB.
     pub(crate) memory: Option<u64>,
     /// Ratio to the same bytes from memory.
     pub(crate) of_memory: Option<Ratio>,
@@ -75,7 +74,6 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Prints a Markdown table.
 pub(crate) fn print(lines: &[Line]) {
     let head = [
         "",

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::fill::fill;
 use crate::store::Store;
 
-/// Typical question and answer.
 const QUESTION: &str = "How do I reach the airport from the central station on a Sunday morning, \
      with two suitcases and about an hour to spare?";
 const ANSWER: &str = "Take the airport line from platform 3. It leaves every half hour, also on \
@@ -23,18 +22,13 @@ const ANSWER: &str = "Take the airport line from platform 3. It leaves every hal
 /// Threads for posts, enough to keep histories short.
 const POSTS: usize = 256;
 
-/// Row counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Size {
     pub(crate) assistants: u64,
     pub(crate) users: u64,
-    /// Of one user.
     pub(crate) threads: u64,
-    /// In the long thread.
     pub(crate) runs: u64,
-    /// Messages.
     pub(crate) short_thread: u64,
-    /// Messages.
     pub(crate) long_thread: u64,
 }
 
@@ -70,7 +64,6 @@ impl Size {
     };
 }
 
-/// Ids of the created records.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) assistant: Uuid,
@@ -81,7 +74,6 @@ pub(crate) struct Facts {
     pub(crate) long: Uuid,
     /// The thread for bare transactions.
     pub(crate) bare: Uuid,
-    /// Threads for posts.
     pub(crate) posts: Vec<String>,
 }
 
@@ -157,12 +149,10 @@ impl Stage {
         }
     }
 
-    /// Current size.
     pub(crate) const fn size(&self) -> &Size {
         &self.size
     }
 
-    /// Whether on SQLite.
     pub(crate) fn is_on_sqlite(&self) -> bool {
         self.scene.server.installation().database().backend() == Backend::Sqlite
     }
@@ -208,7 +198,6 @@ struct Walked {
     last: String,
 }
 
-/// Reads a list to its end.
 async fn walk(client: &Client, path: &str) -> Walked {
     let mut next = Some(path.to_owned());
     let mut walked = Walked {
@@ -231,7 +220,6 @@ async fn walk(client: &Client, path: &str) -> Walked {
     walked
 }
 
-/// An incompressible image.
 fn noise() -> Vec<u8> {
     const SIDE: u32 = 128;
     let mut random = Random::seeded(1);

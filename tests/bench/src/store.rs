@@ -10,7 +10,6 @@ use sqlx::sqlite::{
 /// As many as the service.
 const CONNECTIONS: u32 = 10;
 
-/// A connection pool.
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(SqlitePool),

@@ -13,7 +13,6 @@ const DELAY_LIMIT: Duration = Duration::from_millis(50);
 /// Per stream, in KiB.
 const MEMORY_LIMIT: f64 = 64.0;
 
-/// Streams many runs in a separate service.
 pub(crate) async fn measure(backend: Backend, options: &Options) -> Vec<Line> {
     let watch = options.watch;
     let watching = tokio::spawn(async move {

@@ -113,7 +113,6 @@ async fn on_connections(backend: Backend, name: &str) {
     println!("  meanwhile     {}, {} failed", meanwhile.0, meanwhile.1);
 }
 
-/// A page of several megabytes.
 async fn large_page(user: &Client, assistant: &str) -> String {
     let thread = user.create_thread().await;
     let emoji = "\u{1f600}".repeat(99_000);
@@ -123,7 +122,6 @@ async fn large_page(user: &Client, assistant: &str) -> String {
     format!("/api/v1/threads/{thread}/messages?limit=1000")
 }
 
-/// Reads at an even pace; returns the number of failures.
 async fn reads(user: &Client, time: Duration) -> (Times, usize) {
     let (mut times, mut failed) = (Vec::new(), 0);
     let mut due = interval(EVERY);
@@ -278,7 +276,6 @@ async fn on_schema(backend: Backend, schema: &Value, answer: &str) -> Scene {
     scene
 }
 
-/// Structured answers of two megabytes.
 async fn structured(backend: Backend) {
     let whole = |item: &str| {
         format!(

@@ -47,7 +47,6 @@ pub(crate) async fn avatars(backend: Backend) {
     }
 }
 
-/// Pads to the maximum upload size.
 fn padded(mut file: Vec<u8>) -> Vec<u8> {
     file.resize(5 * 1024 * 1024, 0);
     file

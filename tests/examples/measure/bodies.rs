@@ -75,7 +75,6 @@ async fn send_until(end: Instant, address: &str, head: &str, content: &Content) 
     times
 }
 
-/// Reads at an even pace.
 async fn reads(user: &Client) -> Times {
     let mut times = Vec::new();
     let mut due = interval(EVERY);

@@ -87,7 +87,6 @@ pub(crate) async fn flood(backend: Backend) {
     server.installation().database().check_integrity().await;
 }
 
-/// Answers per second.
 fn print(title: &str, asked: &[Asked], time: Duration) -> f64 {
     let mut by_status: BTreeMap<u16, Vec<Duration>> = BTreeMap::new();
     for (status, took) in asked {

@@ -9,7 +9,6 @@ use colloquy_tests::random::Random;
 use colloquy_tests::server::{Colloquy, PASSWORD};
 use serde_json::json;
 
-/// Attempts per kind of account.
 const LOGINS: usize = 500;
 
 /// Duration of a rejected sign-in per kind of account, and how well it distinguishes them (0.5: not

@@ -43,7 +43,6 @@ const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/api/v1/threads/x"),
 ];
 
-/// Content types.
 const TYPES: &[&str] = &[
     "application/json",
     "application/x-www-form-urlencoded",
@@ -89,7 +88,6 @@ fn post(maker: &mut Maker) -> String {
     format!("{method} {path} HTTP/1.1\r\n{}", headers(maker))
 }
 
-/// A complete, well-formed request with odd content.
 fn whole(maker: &mut Maker) -> Vec<u8> {
     let body = r#"{"name": "x", "email": "x", "password": "y", "content": "z"}"#;
     if maker.random.coin() {

@@ -16,7 +16,6 @@ pub struct Malformed {
     pub bytes: Vec<u8>,
 }
 
-/// Generates one request.
 type Make = fn(&mut Maker) -> Vec<u8>;
 
 /// The generator.

@@ -14,7 +14,7 @@ use crate::server::Colloquy;
 pub struct Scene {
     /// Logs warnings and errors only.
     pub server: Colloquy,
-    /// Id of the assistant on the scripted model.
+    /// ID of the assistant on the scripted model.
     pub assistant: String,
     /// A user without administrator rights.
     pub user: Client,
@@ -44,7 +44,7 @@ impl Scene {
         self.user = self.user.at(self.server.origin());
     }
 
-    /// Creates threads; returns their ids.
+    /// Creates threads; returns their IDs.
     pub async fn threads(&self, count: usize) -> Vec<String> {
         let mut threads = Vec::new();
         for _ in 0..count {

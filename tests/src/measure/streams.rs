@@ -11,7 +11,6 @@ use crate::client::Request;
 use crate::database::Backend;
 use crate::model_server::{Reply, Script};
 
-/// Interval of a run's tokens.
 const EVERY: Duration = Duration::from_millis(200);
 /// Extra streaming time after the observation.
 const SLACK: Duration = Duration::from_secs(2);

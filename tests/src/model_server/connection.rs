@@ -12,7 +12,6 @@ use tokio::time::sleep;
 use super::reply::Step;
 use super::{Request, Shared};
 
-/// Why a reply stopped early.
 enum Stopped {
     ClientGone,
     Reset,

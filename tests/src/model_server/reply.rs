@@ -49,7 +49,6 @@ pub(super) enum Step {
     Reset,
 }
 
-/// Generates text when sent.
 #[derive(Clone)]
 pub(super) struct Saying(Arc<dyn Fn() -> String + Send + Sync>);
 
@@ -133,7 +132,7 @@ impl Reply {
         self.data(&chunk(&json!({"content": text}), None))
     }
 
-    /// A complete streamed answer with tool calls: id, name and arguments.
+    /// A complete streamed answer with tool calls: ID, name and arguments.
     #[must_use]
     pub fn calls(calls: &[(&str, &str, &str)]) -> Self {
         let calls = (0..).zip(calls);

@@ -32,7 +32,6 @@ const OPEN_TO_GUESTS: &[&str] = &[
     "POST /auth/login",
 ];
 
-/// Operations that ignore tokens.
 const BLIND_TO_TOKENS: &[&str] = &["GET /health/live", "GET /health/ready", "POST /auth/login"];
 
 /// Expected results. The path's thread, message, run and key belong to the owner, the assistant is
@@ -100,7 +99,6 @@ const MATRIX: &[Row] = &[
     row("POST /threads/{}/runs/{}/cancel", [401, 404, 200, 200]),
 ];
 
-/// The users and their resources.
 struct World {
     server: Colloquy,
     owner: Client,
@@ -315,7 +313,6 @@ async fn every_operation_lets_in_whom_it_should(backend: Backend) {
     }
 }
 
-/// Asserts that a rejected request changed nothing.
 async fn assert_unchanged(world: &World, things: &Things, operation: &str, who: &str) {
     let about = format!("{operation} as {who}");
     let thread = format!("/threads/{}", things.thread);

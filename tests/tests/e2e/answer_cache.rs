@@ -116,7 +116,6 @@ async fn a_failed_answer_is_not_given_again(backend: Backend) {
     assert_eq!(scene.asked_by(&scene.user).await, cache("Paris."));
 }
 
-/// What can be deleted of an answered question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deleted {
     Thread,
@@ -148,13 +147,11 @@ impl Asked {
         Self { user, thread, said }
     }
 
-    /// The answer and its cache hit.
     fn answer(&self) -> (String, Value) {
         let hit = self.said["run"]["cache"]["hit"].clone();
         (text(&self.said["output"]).to_owned(), hit)
     }
 
-    /// Deletes through that server.
     async fn delete(&self, what: Deleted, server: &Colloquy) {
         let message = |place: usize| {
             let id = text(&self.said["messages"][place]["id"]);

@@ -27,7 +27,6 @@ on_both_backends![
     pictures_on_s3_survive_a_kill,
 ];
 
-/// A one-pixel GIF.
 pub(crate) fn gif([red, green, blue]: [u8; 3]) -> Vec<u8> {
     let mut gif = b"GIF89a\x01\0\x01\0\x80\0\0".to_vec();
     gif.extend([red, green, blue, 255, 255, 255]);
@@ -145,18 +144,16 @@ async fn a_picture_goes_with_its_assistant(backend: Backend) {
     gone.problem(404, "entity_not_found");
 }
 
-/// Assistants with concurrent replacements.
 const ASSISTANTS: usize = 8;
 /// Maximum time for the sweep after a crash.
 const SWEPT: Duration = Duration::from_secs(60);
 
-/// More rounds than CI has time for.
+/// CI runs few rounds.
 fn rounds() -> u64 {
     let rounds = std::env::var("COLLOQUY_KILL_ROUNDS").ok();
     rounds.map_or(4, |rounds| rounds.parse().unwrap())
 }
 
-/// Two files and their rendered avatars.
 struct Pictures {
     files: [Vec<u8>; 2],
     shown: [Bytes; 2],

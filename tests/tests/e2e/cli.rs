@@ -219,7 +219,6 @@ async fn operators_manage_accounts(backend: Backend) {
     }
 }
 
-/// The generated password in a command's output.
 fn generated(told: &str) -> String {
     let password = told
         .lines()

@@ -50,7 +50,6 @@ async fn writers_get_in_each_others_way_without_a_fault(backend: Backend) {
     server.installation().database().check_integrity().await;
 }
 
-/// Reads something, then writes.
 async fn write(
     admin: &Client,
     user: &Client,

@@ -37,7 +37,6 @@ async fn counts(database: &Database, query: &str, expected: i64) {
     }
 }
 
-/// Reads of a thread, a message and a run.
 fn questions(thread: &str, message: &str, run: &str) -> Vec<(Method, String)> {
     let path = |rest: &str| format!("/threads/{thread}{rest}");
     vec![

@@ -18,10 +18,9 @@ on_both_backends![
     a_restart_changes_nothing,
 ];
 
-/// Concurrent clients, each with its own thread.
 const CLIENTS: usize = 64;
 
-/// More rounds than CI has time for.
+/// CI runs few rounds.
 fn rounds() -> u64 {
     let rounds = std::env::var("COLLOQUY_KILL_ROUNDS").ok();
     rounds.map_or(3, |rounds| rounds.parse().unwrap())
@@ -33,7 +32,6 @@ fn first_seed() -> u64 {
     seed.map_or(1, |seed| seed.parse().unwrap())
 }
 
-/// Counts a round's acknowledged messages.
 struct Acknowledged {
     count: AtomicUsize,
     enough: usize,
@@ -48,7 +46,6 @@ impl Acknowledged {
     }
 }
 
-/// How a message is acknowledged.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     /// By the answer.
@@ -61,7 +58,6 @@ enum Way {
 struct Ledger {
     way: Way,
     thread: String,
-    /// Acknowledged messages, in order.
     posted: Vec<String>,
     /// Acknowledged, but unanswered before the kill.
     unanswered: Vec<String>,
@@ -151,7 +147,6 @@ async fn post(
     }
 }
 
-/// What is known of a posted message.
 enum Outcome {
     Answered,
     Acknowledged,

@@ -31,7 +31,7 @@ const UPSTREAM: &str = "upstream words";
 /// service retries.
 const RESET: &str = "reset";
 
-/// More rounds than CI has time for.
+/// CI runs few rounds.
 fn rounds() -> usize {
     let rounds = std::env::var("COLLOQUY_FAULT_ROUNDS").ok();
     rounds.map_or(1, |rounds| rounds.parse().unwrap())
@@ -44,7 +44,6 @@ struct Fault {
     replies: Vec<Reply>,
     status: u16,
     code: &'static str,
-    /// Expected model calls.
     attempts: usize,
     /// The part of the answer that is kept.
     partial: &'static str,
@@ -144,7 +143,6 @@ fn silences() -> Vec<Fault> {
     ]
 }
 
-/// Plays each model's fault.
 fn script(faults: &[Fault]) -> Script {
     let replies: HashMap<&str, Vec<Reply>> = faults
         .iter()
@@ -204,7 +202,6 @@ async fn a_failure_keeps_the_message_and_says_no_more_than_it_should(backend: Ba
     );
 }
 
-/// How a run is requested.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Waiting,

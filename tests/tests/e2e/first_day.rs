@@ -56,7 +56,6 @@ async fn a_start_on_a_taken_address_writes_nothing(backend: Backend) {
     );
 }
 
-/// The log's text after a label.
 fn row<'a>(log: &'a str, label: &str) -> &'a str {
     let mut rows = log
         .lines()

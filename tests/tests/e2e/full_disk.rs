@@ -11,7 +11,6 @@ use serde_json::json;
 /// Maximum time until writes work again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// More writes than fit.
 const MANY: usize = 3_000;
 
 /// A service on SQLite with users.
@@ -20,9 +19,9 @@ struct Scene {
     ada: Client,
     assistant: String,
     threads: Vec<String>,
-    /// Id and client of an API key.
+    /// ID and client of an API key.
     key: (String, Client),
-    /// Id and client of a user to disable.
+    /// ID and client of a user to disable.
     bob: (String, Client),
 }
 

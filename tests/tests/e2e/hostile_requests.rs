@@ -14,14 +14,13 @@ use futures_util::stream;
 
 on_both_backends![malformed_requests_harm_nobody];
 
-/// Concurrent connections.
 const AT_ONCE: usize = 16;
 /// Allowed memory growth in KiB after warm-up.
 const GROWTH: u64 = 16 * 1024;
 /// Statuses of the HTTP library, without a problem document.
 const OF_THE_PROTOCOL: [u16; 3] = [400, 414, 431];
 
-/// More requests than CI has time for.
+/// CI sends few requests.
 fn count() -> usize {
     let count = std::env::var("COLLOQUY_HOSTILE_REQUESTS").ok();
     count.map_or(200, |count| count.parse().unwrap())
@@ -61,7 +60,6 @@ async fn malformed_requests_harm_nobody(backend: Backend) {
     assert_eq!(fault, None);
 }
 
-/// Responses seen.
 #[derive(Debug, Default)]
 struct Tally {
     sent: usize,
@@ -69,7 +67,6 @@ struct Tally {
     answered: usize,
     problems: usize,
     of_the_protocol: usize,
-    /// Slowest well-formed request.
     slowest: Duration,
 }
 

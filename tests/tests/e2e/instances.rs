@@ -84,7 +84,6 @@ impl Pair {
     }
 }
 
-/// The request's last message.
 fn asked(request: &Request) -> &str {
     let messages = request.body["messages"].as_array().unwrap();
     text(&messages[messages.len() - 1]["content"])

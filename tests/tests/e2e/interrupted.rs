@@ -62,7 +62,6 @@ impl Question {
         self.user.get(&path).await.expect(200)
     }
 
-    /// The only run.
     async fn run(&self) -> Value {
         let path = format!("/threads/{}/runs", self.thread);
         let runs = self.user.get(&path).await.expect(200);

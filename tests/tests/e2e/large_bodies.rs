@@ -16,7 +16,6 @@ use serde_json::json;
 on_both_backends![what_is_too_much_is_refused_and_not_held];
 
 const KIB: u64 = 1024;
-/// Concurrent requests.
 const AT_ONCE: u64 = 8;
 /// Allowed memory in KiB.
 const SLACK: u64 = 16 * KIB;
@@ -33,7 +32,6 @@ const BODIES: [LargeBody; 7] = [
     LargeBody::Boundary,
 ];
 
-/// Target of a request.
 struct Route {
     method: &'static str,
     path: String,
@@ -175,7 +173,6 @@ async fn send_at_once(server: &Colloquy, admin: &Client, route: &Route, body: La
     sent.into_iter().fold(seen, Seen::and)
 }
 
-/// Maximum values seen.
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     /// Body bytes.

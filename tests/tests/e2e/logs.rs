@@ -77,7 +77,6 @@ fn is_answer_to(line: &Value, request: &str) -> bool {
 }
 
 trait Named {
-    /// Sets the request ID.
     fn named(self, id: &str) -> Self;
 }
 

@@ -52,7 +52,7 @@ use colloquy_tests::model_server::ModelServer;
 use colloquy_tests::server::{Colloquy, Installation};
 use serde_json::Value;
 
-/// An absent id.
+/// An absent ID.
 const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
 /// A model of the provider of [`with_models`].
 const SCRIPTED: &str = "scripted::model";
@@ -88,7 +88,6 @@ async fn seen_soon(client: &Client, path: &str, is_it: impl Fn(&Response) -> boo
     }
 }
 
-/// Sorted member names.
 fn members(object: &Value) -> Vec<&str> {
     let members = object.as_object().unwrap().keys();
     let mut names: Vec<&str> = members.map(String::as_str).collect();

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::ABSENT;
 
-/// A method and a path template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Operation {
     pub(crate) method: String,
@@ -43,7 +42,7 @@ impl Operation {
         }
     }
 
-    /// The request with absent ids.
+    /// The request with absent IDs.
     pub(crate) fn of_nothing(&self, client: &Client) -> Request {
         self.request(client, |_| ABSENT.to_owned())
     }
@@ -60,7 +59,6 @@ fn is_in_api(path: &str) -> bool {
     !outside.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// All documented operations.
 pub(crate) fn documented(document: &Value) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -79,7 +77,6 @@ pub(crate) fn documented(document: &Value) -> Vec<Operation> {
     operations
 }
 
-/// The served document.
 pub(crate) async fn document(client: &Client) -> Value {
     let document = client.root().get("/openapi.json").await.expect(200);
     assert!(text(&document["openapi"]).starts_with("3."));

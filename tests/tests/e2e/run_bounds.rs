@@ -152,7 +152,6 @@ async fn assistants_that_ask_one_another_stay_within_one_budget(backend: Backend
     assert!(problem["run_id"].is_string(), "{problem}");
 }
 
-/// The run of a stream.
 async fn under_way(stream: &mut EventStream) -> String {
     let started = stream.next().await.unwrap();
     text(&started.data["run"]["id"]).to_owned()

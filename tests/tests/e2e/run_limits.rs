@@ -42,7 +42,6 @@ async fn ask_in(thread: &str, client: &Client, assistant: &str) -> Response {
     post.header("prefer", "respond-async").send().await
 }
 
-/// Concurrent requests and starting runs.
 const AT_WORK: usize = 24;
 const STARTING: usize = 12;
 
@@ -69,7 +68,6 @@ async fn runs_that_cannot_start_soon_are_refused_and_the_others_start_late() {
     assert_eq!(counts(&begun), BTreeMap::from([(202, STARTING)]));
 }
 
-/// Responses per status.
 fn counts(answers: &[Response]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {

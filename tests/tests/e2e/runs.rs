@@ -124,7 +124,6 @@ async fn a_run_goes_its_way_without_a_listener(backend: Backend) {
     listener.abort();
     listener.await.unwrap_err();
     gate.open();
-    // The log line at the end of a run.
     let ended = |line: &str| line.contains("run ended").then_some(());
     server.process().line(ended).await;
 

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use crate::{SCRIPTED, with_models};
 
-/// A service with a scripted model, a user and a thread.
 pub(crate) struct Scene {
     pub(crate) server: Colloquy,
     pub(crate) models: ModelServer,
@@ -40,18 +39,15 @@ impl Scene {
         format!("/threads/{}{rest}", self.thread)
     }
 
-    /// The body of a post.
     pub(crate) fn body(&self, content: &str) -> Value {
         json!({"assistant_id": self.assistant, "content": content})
     }
 
-    /// The thread's messages.
     pub(crate) async fn messages(&self) -> Vec<Value> {
         let messages = self.user.get(&self.path("/messages")).await.expect(200);
         messages.as_array().unwrap().clone()
     }
 
-    /// Updates the assistant.
     pub(crate) async fn change(&self, change: Value) {
         let admin = self.server.admin().await;
         let path = format!("/assistants/{}", self.assistant);
@@ -79,7 +75,6 @@ impl Scene {
         request.events().await
     }
 
-    /// A post with an idempotency key.
     pub(crate) fn post(&self, client: &Client, thread: &str, content: &str, key: &str) -> Request {
         let path = format!("/threads/{thread}/messages");
         let post = client.request(Method::POST, &path);
@@ -87,13 +82,11 @@ impl Scene {
         post.header("idempotency-key", key)
     }
 
-    /// Restarts the exited service.
     pub(crate) async fn restart(&mut self) {
         self.server.restart().await;
         self.user = self.user.at(self.server.origin());
     }
 
-    /// Deactivates the user.
     pub(crate) async fn disable_user(&self) {
         let me = self.user.get("/users/me").await.expect(200);
         let path = format!("/users/{}", text(&me["id"]));
@@ -103,7 +96,6 @@ impl Scene {
     }
 }
 
-/// The text of an answer.
 pub(crate) fn said(events: &[Event]) -> String {
     let deltas = events.iter().filter(|event| event.kind == "message.delta");
     deltas.map(|event| text(&event.data["text"])).collect()
@@ -115,7 +107,6 @@ pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     kinds.filter(|kind| *kind != "message.delta").collect()
 }
 
-/// The ID of the started run.
 pub(crate) fn run_of(started: &Event) -> String {
     assert_eq!(started.kind, "run.started");
     text(&started.data["run"]["id"]).to_owned()

@@ -384,7 +384,6 @@ async fn ask_models(found: &mut Found, admin: &Client, user: &Client) {
     }
 }
 
-/// Asks in every way.
 async fn ask_model(admin: &Client, user: &Client, model: &str) -> Found {
     let mut found = Found::default();
     let fields = json!({

@@ -20,7 +20,6 @@ on_postgres![three_instances_count_as_one];
 /// All local clients are trusted proxies.
 const PROXIES: (&str, &str) = ("COLLOQUY_HTTP__TRUSTED_PROXIES", "127.0.0.0/8, ::1");
 const LIMIT: &str = "COLLOQUY_SIGN_IN__FAILURES_PER_MINUTE";
-/// The owner's address.
 const HOME: &str = "198.51.100.1";
 
 async fn behind_a_proxy(backend: Backend) -> Colloquy {

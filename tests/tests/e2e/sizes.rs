@@ -15,7 +15,6 @@ on_both_backends![
     a_structured_answer_of_many_values_takes_little_memory,
 ];
 
-/// Maximum text of a page.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A page's items and the next page.

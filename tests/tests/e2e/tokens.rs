@@ -139,7 +139,6 @@ async fn keys_of_others_do_not_exist(backend: Backend) {
     assert!(!listed.contains(text(&key["id"])));
 }
 
-/// Maximum number of API keys per user.
 const MAX_KEYS: usize = 100;
 
 async fn a_user_has_a_hundred_keys_and_no_more(backend: Backend) {

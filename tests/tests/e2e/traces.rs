@@ -19,11 +19,9 @@ use crate::{SCRIPTED, SCRIPTED_KEY, with_models};
 const ENDPOINT: &str = "COLLOQUY_OTLP__ENDPOINT";
 /// Marks private content, for users and the model only.
 const PRIVATE: &str = "Rosalind";
-/// A tool's input.
 const SUM: &str = r#"{"expression": "61 * 73"}"#;
 const RESULT: &str = "4453";
 
-/// A user and the services.
 struct Scene {
     server: Colloquy,
     user: Client,
@@ -122,7 +120,6 @@ fn has_failed(span: &Span) -> bool {
     status.is_some_and(|status| status.code() == StatusCode::Error)
 }
 
-/// Asserts that no private content was exported.
 fn assert_discreet(collector: &OtlpCollector, user: &Client) {
     let secrets = [
         PRIVATE,

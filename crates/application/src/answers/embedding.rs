@@ -16,7 +16,6 @@ const SILENCE: TimeDelta = TimeDelta::minutes(1);
 /// Longest question, in bytes, that is embedded: models truncate longer ones.
 const MAX_BYTES: usize = 1024;
 
-/// Embeds questions on a best-effort basis.
 #[derive(Clone)]
 pub(super) struct Vectors {
     embedder: Option<Arc<dyn Embedder>>,

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::AnswerPartition;
 
-/// A question within its partition.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) partition: AnswerPartition,
@@ -15,7 +14,6 @@ pub(super) struct Key {
     pub(super) question: String,
 }
 
-/// The questions being answered.
 #[derive(Clone, Default)]
 pub(super) struct Fills(Arc<Mutex<HashMap<Arc<Key>, CancellationToken>>>);
 

@@ -30,7 +30,6 @@ impl Assistants {
         Ok(self.models.check(model).map_err(|v| v.at("model"))?)
     }
 
-    /// Every tool must exist and have a unique name.
     pub(super) async fn check_tools(&self, tools: &[ToolRef]) -> Result<(), Error> {
         let mut errors: Vec<FieldError> = Vec::new();
         for (place, tool) in tools.iter().enumerate() {

@@ -95,7 +95,6 @@ impl NewAssistant {
         }
     }
 
-    /// The assistant at its first revision.
     pub(super) fn into_assistant(
         self,
         id: AssistantId,

@@ -33,13 +33,10 @@ pub struct Assistants {
     pub(crate) assistants: Arc<dyn AssistantRepository>,
     pub(crate) avatars: AvatarBlobs,
     pub(crate) answers: Arc<dyn AnswerCache>,
-    /// Knows the available models.
     pub(crate) models: Arc<dyn ChatModel>,
     /// For assistants that name none.
     pub(crate) default_model: Option<ModelName>,
-    /// The registered tools.
     pub(crate) toolbox: Toolbox,
-    /// Compiles output schemas.
     pub(crate) schemas: SchemaChecker,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
@@ -71,7 +68,7 @@ pub struct AssistantPage {
 const MAX_SLUG_ATTEMPTS: u32 = 10_000;
 
 impl Assistants {
-    /// A page of the assistants that the actor may see, by name, then id.
+    /// A page of the assistants that the actor may see, by name, then ID.
     ///
     /// # Errors
     /// Only the store's.
@@ -254,7 +251,6 @@ impl Assistants {
         Ok(count)
     }
 
-    /// The assistant, if the actor manages assistants.
     pub(crate) async fn managed(
         &self,
         actor: &Actor,

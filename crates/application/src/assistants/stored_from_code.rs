@@ -107,7 +107,6 @@ impl Assistants {
     }
 }
 
-/// Whether the assistant was already stored.
 enum Found {
     Yes,
     No,

@@ -44,7 +44,6 @@ impl AvatarBlobs {
         }
     }
 
-    /// Removes all blobs of a deleted assistant.
     pub(crate) async fn discard_all(&self, assistant: AssistantId) {
         let keys = async {
             let folder = parse(&format!("{FOLDER}/{assistant}"))?;

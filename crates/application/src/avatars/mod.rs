@@ -161,7 +161,6 @@ impl Avatars {
         self.replace(actor, &assistant.id.into(), None).await
     }
 
-    /// Points the assistant to another picture, then removes the old blob.
     async fn replace(
         &self,
         actor: &Actor,

@@ -11,7 +11,6 @@ use crate::ports::BlobKey;
 
 /// Interval between rounds. An orphan is removed in its second round, within a minute.
 const PAUSE: Duration = Duration::from_secs(25);
-/// Rows per query.
 const PAGE: u32 = 1_000;
 
 // An upload that is in progress in one round has ended by the next.

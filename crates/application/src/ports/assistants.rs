@@ -21,7 +21,7 @@ pub trait AssistantRepository: Send + Sync {
     /// `Conflict(AssistantSlug)`.
     async fn add(&self, assistant: &Assistant) -> Result<(), PortError>;
 
-    /// The assistant with that id or slug, if in `scope`. Missing and out of scope take the same
+    /// The assistant with that ID or slug, if in `scope`. Missing and out of scope take the same
     /// time. A cache returns the same `Arc` again.
     async fn get(
         &self,
@@ -29,7 +29,7 @@ pub trait AssistantRepository: Send + Sync {
         scope: &AssistantScope,
     ) -> Result<Option<Arc<Assistant>>, PortError>;
 
-    /// A page of the assistants in `scope`, by name in code point order, then id. Ends before
+    /// A page of the assistants in `scope`, by name in code point order, then ID. Ends before
     /// [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but not before the first assistant. A
     /// cache returns the same `Arc` again.
     async fn list(
@@ -39,7 +39,7 @@ pub trait AssistantRepository: Send + Sync {
     ) -> Result<Arc<OffsetList<Assistant>>, PortError>;
 
     /// Replaces the stored assistant, never a cached copy, by the result of `change`. Returns both.
-    /// Serialises concurrent changes. Id and answer generation never change.
+    /// Serialises concurrent changes. ID and answer generation never change.
     ///
     /// # Errors
     /// `NotFound`, `Conflict(AssistantRevision)` if `change` refuses, `Conflict(AssistantSlug)`.
@@ -66,7 +66,7 @@ pub trait AssistantRepository: Send + Sync {
     async fn void_answers(&self, id: AssistantId) -> Result<(), PortError>;
 
     /// Deletes the assistant. Its threads stay, without an assistant; messages and runs keep its
-    /// id.
+    /// ID.
     ///
     /// # Errors
     /// `NotFound`.
@@ -75,7 +75,7 @@ pub trait AssistantRepository: Send + Sync {
     /// The distinct models of assistants, at most `limit`.
     async fn models(&self, limit: u32) -> Result<Vec<ModelName>, PortError>;
 
-    /// Up to `limit` assistants with a picture after `after`, by id. Never cached.
+    /// Up to `limit` assistants with a picture after `after`, by ID. Never cached.
     async fn avatars(
         &self,
         after: Option<AssistantId>,
@@ -106,7 +106,7 @@ pub enum AssistantScope {
     Enabled,
     /// Enabled ones that are not private.
     Public,
-    /// Those with these ids.
+    /// Those with these IDs.
     Only(Vec<AssistantId>),
 }
 

@@ -23,7 +23,7 @@ pub trait BlobStore: Send + Sync {
 }
 
 /// A key: segments of lower-case ASCII letters, digits, hyphens, underscores and dots (not dots
-/// only), joined by slashes, at most 512 bytes. Made from ids and hashes, never from user input.
+/// only), joined by slashes, at most 512 bytes. Made from IDs and hashes, never from user input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 

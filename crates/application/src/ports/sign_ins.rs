@@ -41,7 +41,7 @@ pub trait SignInRepository: Send + Sync {
 /// A sign-in attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInAttempt {
-    /// Its id.
+    /// Its ID.
     pub id: Uuid,
     /// The account's key, whether or not the account exists.
     pub account: AccountKey,

@@ -1,4 +1,4 @@
-//! Ports: time, ids and randomness.
+//! Ports: time, IDs and randomness.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// Generates ids.
+/// Generates IDs.
 pub trait IdGenerator: Send + Sync {
     /// A new UUID, greater than all before from this generator.
     fn next_id(&self) -> Uuid;

@@ -39,7 +39,7 @@ pub trait TokenRepository: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<Authenticated>, PortError>;
 
-    /// A page of a user's tokens, expired ones included, by kind, then oldest first (by id).
+    /// A page of a user's tokens, expired ones included, by kind, then oldest first (by ID).
     async fn list(
         &self,
         user: UserId,

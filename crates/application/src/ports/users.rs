@@ -30,13 +30,13 @@ pub trait UserRepository: Send + Sync {
     /// The account; `None` if missing.
     async fn get(&self, id: UserId) -> Result<Option<User>, PortError>;
 
-    /// The accounts with these ids, in any order, without missing ones.
+    /// The accounts with these IDs, in any order, without missing ones.
     async fn find_all(&self, ids: &[UserId]) -> Result<Vec<User>, PortError>;
 
     /// The account with that email, ignoring case, and its password hash; `None` if missing.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, PortError>;
 
-    /// A page of all accounts, oldest first (by id).
+    /// A page of all accounts, oldest first (by ID).
     async fn list(&self, page: OffsetPage) -> Result<OffsetList<User>, PortError>;
 
     /// Applies `changes` and returns the account. Atomically removes the sessions that they end

@@ -11,9 +11,7 @@ use super::outline::{Node, Outline};
 const MAX_SUBSCHEMAS: u32 = 5_000;
 /// Maximum depth of subschemas, following references.
 const MAX_DEPTH: usize = 50;
-/// Maximum number of patterns.
 const MAX_PATTERNS: usize = 100;
-/// Maximum characters of a pattern.
 const MAX_PATTERN_CHARS: usize = 1_000;
 /// Maximum bytes of a compiled pattern.
 pub(super) const MAX_PATTERN_BYTES: usize = 256 * 1024;
@@ -27,7 +25,6 @@ const MAX_STEPS: u64 = 400_000_000;
 /// Maximum steps at which errors are explained: that takes several times as long, and memory per
 /// error.
 const MAX_EXPLAINED_STEPS: u64 = 1_000_000;
-/// Cost of applying a subschema to any value.
 pub(super) const VALUE_STEPS: u64 = 50;
 /// Cost per byte and possible match position of a pattern.
 const PLACE_STEPS: u64 = 4;
@@ -133,7 +130,6 @@ impl Outline {
         Ok(())
     }
 
-    /// Estimates the work of checking the value.
     pub(super) fn work(&self, value: &Value) -> Work {
         // Explaining errors is not memoised.
         let explained = Meter::of(self, MAX_EXPLAINED_STEPS, None);
@@ -155,7 +151,6 @@ pub(super) enum Work {
     Little,
     /// Little enough for a verdict only.
     Much,
-    /// Too much to check.
     TooMuch,
 }
 

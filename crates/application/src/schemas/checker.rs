@@ -21,7 +21,6 @@ pub(crate) struct SchemaChecker {
     time: Duration,
 }
 
-/// Concurrent jobs.
 const SLOTS: usize = 2;
 const QUEUE: QueueLimits = QueueLimits {
     per_client: 256,

@@ -21,7 +21,6 @@ pub(crate) fn read(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("It cannot be read as JSON: {error}."))
 }
 
-/// Estimated memory of the parsed text.
 fn memory(text: &str) -> usize {
     let (mut in_string, mut is_escaped) = (false, false);
     text.bytes().fold(text.len(), |memory, byte| {

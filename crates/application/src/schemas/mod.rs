@@ -16,7 +16,6 @@ use self::outline::Outline;
 pub(crate) use checker::SchemaChecker;
 pub(crate) use json::read as read_json;
 
-/// Maximum number of errors reported to a model.
 const MAX_COMPLAINTS: usize = 10;
 /// Maximum bytes of them; they quote names that the model chose.
 const MAX_COMPLAINT_BYTES: usize = 4_096;

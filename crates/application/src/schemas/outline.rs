@@ -27,17 +27,13 @@ pub(super) struct Node {
     pub(super) properties: HashMap<String, usize>,
     /// Members not in `properties`.
     pub(super) other_members: Vec<usize>,
-    /// Every member.
     pub(super) every_member: Vec<usize>,
     /// Members' names.
     pub(super) names: Vec<usize>,
-    /// The item at that index.
     pub(super) first_items: Vec<usize>,
     /// Items after `first_items`.
     pub(super) other_items: Vec<usize>,
-    /// Every item.
     pub(super) every_item: Vec<usize>,
-    /// Whether items must be unique.
     pub(super) unique_items: bool,
     /// Whether `unevaluated*` evaluates subschemas again.
     pub(super) is_unevaluated: bool,
@@ -45,7 +41,6 @@ pub(super) struct Node {
     pub(super) byte_steps: u64,
     /// Steps per byte of a member's name.
     pub(super) name_steps: u64,
-    /// Steps for any value.
     pub(super) value_steps: u64,
 }
 
@@ -65,7 +60,7 @@ impl Outline {
     /// Outlines a schema. The validator refuses malformed ones.
     ///
     /// # Errors
-    /// External references, nested ids, too many patterns.
+    /// External references, nested IDs, too many patterns.
     pub(super) fn of(schema: &Value) -> Result<Self, Violation> {
         let mut reader = Reader {
             root: schema,
@@ -203,7 +198,6 @@ impl<'a> Reader<'a> {
         bounds::pattern_steps(pattern, self.patterns)
     }
 
-    /// Resolves a reference within this schema.
     fn target(&mut self, reference: &Value) -> Result<usize, Violation> {
         let reference = reference.as_str().unwrap_or_default();
         let target = match reference.strip_prefix('#') {

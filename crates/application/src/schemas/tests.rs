@@ -25,7 +25,6 @@ fn chained(length: usize) -> Value {
     json!({"$ref": "#/$defs/a0", "$defs": definitions})
 }
 
-/// Nested lists.
 fn nested(levels: usize) -> Value {
     (0..levels).fold(json!([]), |value, _| json!([value]))
 }

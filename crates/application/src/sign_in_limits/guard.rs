@@ -24,12 +24,10 @@ const QUEUE: QueueLimits = QueueLimits {
     per_client: 256,
     total: 2_048,
 };
-/// Longest wait in the queue.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Refusals kept in memory: a few megabytes.
 const MAX_REFUSALS: usize = 20_000;
 
-/// Admits sign-in attempts within the limits.
 #[derive(Clone)]
 pub(crate) struct SignInGuard {
     attempts: Arc<dyn SignInRepository>,
@@ -127,7 +125,6 @@ impl SignInGuard {
         begun.map_err(PortError::other)?
     }
 
-    /// Wrong password.
     pub(crate) async fn refuse(&self, mut entry: Entry) -> Result<(), Error> {
         if let Some(attempt) = entry.attempt() {
             self.attempts.refuse(attempt).await?;
@@ -136,7 +133,6 @@ impl SignInGuard {
         Ok(())
     }
 
-    /// Right password.
     pub(crate) async fn succeed(&self, mut entry: Entry) -> Result<(), Error> {
         if let Some(attempt) = entry.attempt() {
             self.attempts.succeed(attempt).await?;

@@ -98,7 +98,6 @@ impl SignInLimits {
     }
 }
 
-/// The decision, given these attempts.
 fn admission<'a>(
     past: impl Iterator<Item = &'a PastAttempt>,
     limit: usize,

@@ -1,4 +1,4 @@
-//! Sample records: plausible in every field, with distinct ids and times.
+//! Sample records: plausible in every field, with distinct IDs and times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -89,14 +89,14 @@ pub fn difficult_texts() -> Vec<String> {
     texts.map(str::to_owned).into()
 }
 
-/// Makes records with ascending ids.
+/// Makes records with ascending IDs.
 #[derive(Debug, Default)]
 pub struct Samples {
     ids: SequentialIds,
 }
 
 impl Samples {
-    /// Starts with the same ids each time.
+    /// Starts with the same IDs each time.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -204,7 +204,7 @@ impl Samples {
         }
     }
 
-    /// A tool call with a unique id.
+    /// A tool call with a unique ID.
     #[must_use]
     pub fn tool_call(&self, arguments: &str) -> ToolCall {
         ToolCall {
@@ -286,37 +286,37 @@ impl Samples {
         InstanceId(self.ids.next_id())
     }
 
-    /// A unique id.
+    /// A unique ID.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         UserId::from_uuid(self.ids.next_id())
     }
 
-    /// A unique id.
+    /// A unique ID.
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         TokenId::from_uuid(self.ids.next_id())
     }
 
-    /// A unique id.
+    /// A unique ID.
     #[must_use]
     pub fn assistant_id(&self) -> AssistantId {
         AssistantId::from_uuid(self.ids.next_id())
     }
 
-    /// A unique id.
+    /// A unique ID.
     #[must_use]
     pub fn thread_id(&self) -> ThreadId {
         ThreadId::from_uuid(self.ids.next_id())
     }
 
-    /// A unique id.
+    /// A unique ID.
     #[must_use]
     pub fn message_id(&self) -> MessageId {
         MessageId::from_uuid(self.ids.next_id())
     }
 
-    /// A unique id.
+    /// A unique ID.
     #[must_use]
     pub fn run_id(&self) -> RunId {
         RunId::from_uuid(self.ids.next_id())

@@ -212,7 +212,7 @@ pub async fn force_end(
     }
 }
 
-/// Ends abandoned runs, like the engine. Returns their ids.
+/// Ends abandoned runs, like the engine. Returns their IDs.
 ///
 /// # Errors
 /// The store's.

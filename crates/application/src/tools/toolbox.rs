@@ -16,12 +16,10 @@ pub struct Toolbox {
     tools: BTreeMap<ToolName, Arc<Registered>>,
 }
 
-/// A tool with its compiled schema.
 pub(crate) struct Registered {
     pub(crate) tool: Arc<dyn Tool>,
     pub(crate) definition: ToolDefinition,
     pub(crate) arguments: Schema,
-    /// Whether it is an assistant.
     pub(crate) is_assistant: bool,
 }
 

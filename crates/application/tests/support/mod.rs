@@ -81,7 +81,7 @@ impl Service {
         stores.assistants.add(&assistant).await.unwrap();
         let model = Arc::new(ScriptedModel::new(scripts));
         let clock = Arc::new(ManualClock::default());
-        // Far from the samples' ids.
+        // Far from the samples' IDs.
         let first_id = clock.now() + TimeDelta::days(1);
         let ids = Arc::new(SequentialIds::beginning_at(first_id));
         let use_cases = compose(&memory, &model, &clock, &ids, &toolbox, INSTANCE);

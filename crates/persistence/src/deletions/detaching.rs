@@ -87,7 +87,7 @@ async fn remove_tokens(
     Ok(removal.exec(transaction).await?.rows_affected)
 }
 
-/// Locks the threads in id order.
+/// Locks the threads in ID order.
 async fn detach_threads(
     transaction: &Transaction,
     by: threads::Column,

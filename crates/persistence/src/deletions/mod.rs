@@ -21,7 +21,6 @@ use crate::transaction::Transaction;
 /// Maximum bytes of text per batch, unless a single row has more.
 const BATCH_BYTES: i64 = 1024 * 1024;
 
-/// What was deleted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Deleted {
     Thread,

@@ -52,7 +52,6 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Bytes of the row's long texts.
 pub(crate) fn bytes() -> Expr {
     Expr::cust(
         "CAST(octet_length(instructions) AS bigint) + coalesce(octet_length(description), 0)

@@ -9,7 +9,7 @@ use sea_orm::entity::prelude::Uuid;
 use super::assistants::Model;
 use crate::error::Row;
 
-/// Id, kind and hash of the image; all null without one.
+/// ID, kind and hash of the image; all null without one.
 type ImageColumns = (Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 pub(super) fn avatar(row: &Row, model: &Model) -> Result<Avatar, PortError> {

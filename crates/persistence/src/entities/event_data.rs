@@ -48,7 +48,6 @@ struct Call<'a> {
     by: Cow<'a, str>,
 }
 
-/// The event's data.
 pub(super) fn written(event: &RunEventKind) -> Result<String, PortError> {
     let data = match event {
         RunEventKind::UtteranceBegan { round, .. } => Data::UtteranceBegan { round: *round },
@@ -79,7 +78,6 @@ pub(super) fn written(event: &RunEventKind) -> Result<String, PortError> {
     serde_json::to_string(&data).map_err(PortError::other)
 }
 
-/// The event with that data and message.
 pub(super) fn read(data: &str, message_id: MessageId) -> Result<RunEventKind, PortError> {
     let data: Data<'_> = serde_json::from_str(data).map_err(PortError::other)?;
     Ok(match data {

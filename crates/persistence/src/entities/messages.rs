@@ -29,7 +29,6 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Bytes of the row's text.
 pub(crate) fn bytes() -> Expr {
     Expr::cust("CAST(octet_length(content) AS bigint) + coalesce(octet_length(tool_call), 0)")
 }

@@ -40,7 +40,6 @@ pub(crate) fn told_bytes() -> Expr {
     bytes().add(Expr::cust(told))
 }
 
-/// Bytes of the row's text.
 pub(crate) fn bytes() -> Expr {
     Expr::cust("CAST(coalesce(octet_length(texts), 0) AS bigint) + coalesce(octet_length(data), 0)")
 }
@@ -59,7 +58,6 @@ const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
 pub(crate) const ENDED: &str = "ended";
 
-/// The number of a log's first event.
 pub(crate) const FIRST: u64 = 1;
 
 /// Whether the run's log ends at that number.
@@ -74,7 +72,6 @@ pub(crate) fn ends_with(run: RunId, number: u64) -> Result<Expr, PortError> {
     Ok(Expr::exists(more).not())
 }
 
-/// A row under construction.
 struct Stretch {
     first: u64,
     last: u64,
@@ -107,7 +104,6 @@ const MAX_EVENTS: usize = 1_000;
 const FULL_BYTES: usize = 64 * 1024;
 
 impl Stretch {
-    /// The row of one event.
     fn of(event: &RunEvent) -> Result<Self, PortError> {
         let mut texts = Vec::new();
         let (kind, message, data) = match &event.kind {

@@ -18,7 +18,6 @@ pub(crate) struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl ActiveModel {
-    /// The address of a successful attempt.
     pub(crate) fn of(attempt: &SignInAttempt) -> Self {
         Self {
             account: Set(attempt.account.0.to_vec()),

@@ -14,7 +14,6 @@ on_both_databases! {
     a_token_of_a_corrupt_user_authenticates_nobody,
 }
 
-/// The reported `table.column` and row.
 #[track_caller]
 fn place_of<T: std::fmt::Debug>(answer: Result<T, PortError>) -> (String, String) {
     match answer {

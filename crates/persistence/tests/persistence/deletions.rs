@@ -28,7 +28,6 @@ async fn has_thread(stores: &Stores, make: &Samples) -> Thread {
     thread
 }
 
-/// A run with answers of these lengths.
 async fn has_run(stores: &Stores, make: &Samples, thread: &Thread, answers: &[usize]) -> RunStart {
     let start = make.start(thread, make.instance(), make.question("Hello"));
     stores.runs.start(&start).await.unwrap();

@@ -67,7 +67,6 @@ struct World {
     owner: User,
 }
 
-/// Records for one call.
 struct Records {
     user: User,
     thread: Thread,
@@ -250,7 +249,6 @@ async fn dropped_calls_about_users_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-/// A unique token hash.
 fn hash_of(token: &AccessToken) -> TokenHash {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(token.id.as_uuid().as_bytes());

@@ -78,7 +78,6 @@ async fn assert_no_table_is_scanned(before: &str) {
     assert!(read < ROWS, "sequential scans read {read} rows");
 }
 
-/// Runs start, continue and end in every way.
 async fn live(stores: &Stores, make: &Samples, owner: &User) {
     for round in 0..LIVES {
         let thread = make.thread(owner.id);

@@ -150,7 +150,7 @@ async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) 
     }
 }
 
-/// Runs in progress in separate threads, each with the id of its future answer.
+/// Runs in progress in separate threads, each with the ID of its future answer.
 async fn has_runs(
     stores: &Stores,
     make: &Samples,

@@ -23,7 +23,6 @@ impl Place {
         Database::connect(&self.url, options).await.unwrap()
     }
 
-    /// The database, migrated.
     pub(crate) async fn migrated(&self) -> Database {
         let database = self.open().await;
         database.migrate().await.unwrap();
@@ -81,7 +80,6 @@ impl Drop for PostgresSchema {
     }
 }
 
-/// Runs a statement past the adapter.
 pub(crate) async fn execute(url: &str, statement: &str) {
     let statement = AssertSqlSafe(statement);
     if url.starts_with("sqlite:") {

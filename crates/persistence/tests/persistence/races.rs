@@ -206,7 +206,6 @@ async fn who_waited_for_a_thread_that_is_deleted_does_not_find_it() {
     assert!(matches!(started, Err(PortError::NotFound)), "{started:?}");
 }
 
-/// Another transaction that locks the thread's row.
 struct Lock {
     holder: PgConnection,
     watcher: PgConnection,

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 /// Added by the connection itself.
 const OF_THE_CONNECTION: [&str; 3] = ["connection", "content-length", "date"];
 
-/// A recorded response of the service.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
     status: u16,

@@ -15,14 +15,12 @@ pub(crate) use memory::Answer;
 
 use crate::store::Store;
 
-/// What the process serves.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Program {
     pub(crate) database_url: String,
     pub(crate) answers: Vec<Answer>,
 }
 
-/// The running process.
 pub(crate) struct Ceiling {
     origin: String,
     // Killed on drop.
@@ -46,12 +44,10 @@ impl Ceiling {
         }
     }
 
-    /// URL of a recorded response.
     pub(crate) fn memory(&self, row: usize) -> String {
         format!("{}{}", self.origin, memory::path(row))
     }
 
-    /// URL of a bare query.
     pub(crate) fn query(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }

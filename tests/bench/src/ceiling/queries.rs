@@ -54,7 +54,6 @@ fn moment<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&moment.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-/// Columns of `threads`.
 type ThreadRow = (
     Uuid,
     String,
@@ -82,7 +81,6 @@ fn thread(row: ThreadRow) -> Thread {
     }
 }
 
-/// Columns of `messages`.
 type MessageRow = (
     Uuid,
     Uuid,

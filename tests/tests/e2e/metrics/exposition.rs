@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use colloquy_tests::server::Colloquy;
 
-/// One scrape.
 pub(super) struct Figures {
     pub(super) text: String,
-    /// By name.
     pub(super) families: BTreeMap<String, Family>,
     samples: BTreeMap<Series, f64>,
 }
@@ -17,11 +15,9 @@ pub(super) struct Figures {
 pub(super) struct Family {
     pub(super) kind: String,
     pub(super) help: String,
-    /// Label names.
     pub(super) labels: BTreeSet<String>,
 }
 
-/// Sample name and labels.
 type Series = (String, BTreeMap<String, String>);
 
 impl Figures {
@@ -90,13 +86,11 @@ impl Figures {
         self.samples.get(&series).copied().unwrap_or_default()
     }
 
-    /// The sum of all samples of that name.
     pub(super) fn sum(&self, name: &str) -> f64 {
         let samples = self.samples.iter().filter(|((found, _), _)| found == name);
         samples.map(|(_, value)| value).sum()
     }
 
-    /// Number of samples.
     pub(super) fn len(&self) -> usize {
         self.samples.len()
     }

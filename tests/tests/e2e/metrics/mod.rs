@@ -33,7 +33,6 @@ on_both_backends![
 ];
 
 const SUM: &str = r#"{"expression": "6 * 7"}"#;
-/// Maximum time for a gauge to reach its expected value.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A scene that covers all metrics: a cacheable run with a tool.

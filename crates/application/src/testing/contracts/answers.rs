@@ -54,7 +54,6 @@ async fn find(cache: &Cache, partition: &AnswerPartition, question: &str) -> Opt
     found.map(|kept| kept.answer.clone())
 }
 
-/// The questions found, in result order.
 async fn similar(
     cache: &Cache,
     partition: &AnswerPartition,

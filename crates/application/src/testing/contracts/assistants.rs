@@ -51,7 +51,6 @@ fn slug(text: &str) -> Slug {
     Slug::parse(text).unwrap()
 }
 
-/// The same assistant, one revision later.
 fn rewritten(assistant: &Assistant, instructions: &str) -> Assistant {
     Assistant {
         instructions: Instructions::parse(instructions).unwrap(),

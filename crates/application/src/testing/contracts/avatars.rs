@@ -7,7 +7,6 @@ use super::assistants::update;
 use crate::ports::AssistantScope;
 use crate::testing::samples::Samples;
 
-/// A stored assistant with a picture.
 async fn has_pictured(stores: &Stores, make: &Samples, kind: AvatarKind) -> Assistant {
     let mut assistant = make.assistant("Guide");
     assistant.avatar.image = Some(make.avatar_image(kind));
@@ -15,7 +14,6 @@ async fn has_pictured(stores: &Stores, make: &Samples, kind: AvatarKind) -> Assi
     assistant
 }
 
-/// The assistant's expected list entry.
 fn entry(assistant: &Assistant) -> (AssistantId, AvatarImage) {
     (assistant.id, assistant.avatar.image.clone().unwrap())
 }

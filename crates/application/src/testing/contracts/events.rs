@@ -232,7 +232,6 @@ pub async fn a_deleted_message_leaves_nothing_in_the_log(stores: &Stores) {
     assert_eq!(numbers(&log(stores, start.run.id).await), [8]);
 }
 
-/// The answer in the log's last event.
 #[expect(clippy::panic, reason = "a broken contract ends the test")]
 async fn output(stores: &Stores, start: &RunStart) -> Option<String> {
     match log(stores, start.run.id).await.pop().unwrap().kind {

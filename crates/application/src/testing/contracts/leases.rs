@@ -14,7 +14,6 @@ fn interrupted() -> RunError {
     RunErrorCode::Interrupted.into()
 }
 
-/// A run in progress in its own thread.
 async fn has_run(
     stores: &Stores,
     make: &Samples,

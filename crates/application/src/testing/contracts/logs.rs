@@ -43,7 +43,6 @@ pub(super) async fn append(stores: &Stores, start: &RunStart, events: Vec<RunEve
     stores.events.append(holder, &events).await.unwrap();
 }
 
-/// A run in progress in its own thread.
 pub(super) async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let start = make.start(&thread, make.instance(), make.question("Hello"));

@@ -107,7 +107,6 @@ impl Stores {
     }
 }
 
-/// The message of a new run.
 #[track_caller]
 #[expect(clippy::panic, reason = "a broken contract ends the test")]
 fn new(saved: SavedRun) -> Message {

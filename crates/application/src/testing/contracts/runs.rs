@@ -28,7 +28,6 @@ async fn messages(stores: &Stores, thread: &Thread) -> Vec<Message> {
         .items
 }
 
-/// A thread with a run in progress.
 async fn has_started(stores: &Stores, make: &Samples) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let start = make.start(&thread, make.instance(), make.question("Hello"));
@@ -224,7 +223,7 @@ pub async fn a_finish_stores_the_end_and_the_messages_in_their_order(stores: &St
     let make = Samples::new();
     let (thread, start) = has_started(stores, &make).await;
     let mut answers: Vec<_> = ["one", "two", "three"].map(|it| make.answer(it)).into();
-    // Keeps the given order, whatever the ids and times.
+    // Keeps the given order, whatever the IDs and times.
     answers.reverse();
     answers[0].created_at = moment(999_999);
     answers[1].status = MessageStatus::Incomplete;

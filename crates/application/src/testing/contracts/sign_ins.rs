@@ -24,7 +24,6 @@ async fn begin(stores: &Stores, attempt: &SignInAttempt) -> Admission {
     stores.sign_ins.begin(attempt, LIMITS).await.unwrap()
 }
 
-/// A refused attempt.
 async fn is_wrong(stores: &Stores, attempt: &SignInAttempt) {
     assert_eq!(begin(stores, attempt).await, Admission::Admitted);
     stores.sign_ins.refuse(attempt).await.unwrap();

@@ -1,4 +1,4 @@
-//! Contract suites as macros for adapters.
+//! Contract suites as macros. Each takes a function that makes the adapter under test.
 
 /// Generates one test per contract.
 #[doc(hidden)]
@@ -19,7 +19,7 @@ macro_rules! contract_tests {
     };
 }
 
-/// Tests a [`UserRepository`](crate::ports::UserRepository) over `Stores` from the given function.
+/// Tests a [`UserRepository`](crate::ports::UserRepository).
 #[macro_export]
 macro_rules! user_contracts {
     ($stores:ident) => {
@@ -57,8 +57,7 @@ macro_rules! user_contracts {
     };
 }
 
-/// Tests a [`TokenRepository`](crate::ports::TokenRepository) over `Stores` from the given
-/// function.
+/// Tests a [`TokenRepository`](crate::ports::TokenRepository).
 #[macro_export]
 macro_rules! token_contracts {
     ($stores:ident) => {
@@ -93,8 +92,7 @@ macro_rules! token_contracts {
     };
 }
 
-/// Tests a [`SignInRepository`](crate::ports::SignInRepository) over `Stores` from the given
-/// function.
+/// Tests a [`SignInRepository`](crate::ports::SignInRepository).
 #[macro_export]
 macro_rules! sign_in_contracts {
     ($stores:ident) => {
@@ -112,8 +110,7 @@ macro_rules! sign_in_contracts {
     };
 }
 
-/// Tests a [`AssistantRepository`](crate::ports::AssistantRepository) over `Stores` from the given
-/// function.
+/// Tests an [`AssistantRepository`](crate::ports::AssistantRepository).
 #[macro_export]
 macro_rules! assistant_contracts {
     ($stores:ident) => {
@@ -161,8 +158,7 @@ macro_rules! assistant_contracts {
     };
 }
 
-/// Tests a [`ThreadRepository`](crate::ports::ThreadRepository) over `Stores` from the given
-/// function.
+/// Tests a [`ThreadRepository`](crate::ports::ThreadRepository).
 #[macro_export]
 macro_rules! thread_contracts {
     ($stores:ident) => {
@@ -184,8 +180,7 @@ macro_rules! thread_contracts {
     };
 }
 
-/// Tests a [`DeletionRepository`](crate::ports::DeletionRepository) over `Stores` from the given
-/// function.
+/// Tests a [`DeletionRepository`](crate::ports::DeletionRepository).
 #[macro_export]
 macro_rules! deletion_contracts {
     ($stores:ident) => {
@@ -201,8 +196,7 @@ macro_rules! deletion_contracts {
     };
 }
 
-/// Tests a [`MessageRepository`](crate::ports::MessageRepository) over `Stores` from the given
-/// function.
+/// Tests a [`MessageRepository`](crate::ports::MessageRepository).
 #[macro_export]
 macro_rules! message_contracts {
     ($stores:ident) => {
@@ -227,7 +221,7 @@ macro_rules! message_contracts {
 }
 
 /// Tests a [`RunRepository`](crate::ports::RunRepository) and
-/// [`RunEventRepository`](crate::ports::RunEventRepository) over `Stores` from the given function.
+/// [`RunEventRepository`](crate::ports::RunEventRepository).
 #[macro_export]
 macro_rules! run_contracts {
     ($stores:ident) => {
@@ -319,7 +313,7 @@ macro_rules! run_contracts {
     };
 }
 
-/// Tests a [`BlobStore`](crate::ports::BlobStore) from the given function.
+/// Tests a [`BlobStore`](crate::ports::BlobStore).
 #[macro_export]
 macro_rules! blob_contracts {
     ($stores:ident) => {
@@ -339,7 +333,7 @@ macro_rules! blob_contracts {
     };
 }
 
-/// Tests an [`AvatarRenderer`](crate::ports::AvatarRenderer) from the given function.
+/// Tests an [`AvatarRenderer`](crate::ports::AvatarRenderer).
 #[macro_export]
 macro_rules! renderer_contracts {
     ($renderer:ident) => {
@@ -354,7 +348,7 @@ macro_rules! renderer_contracts {
     };
 }
 
-/// Tests an [`AnswerCache`](crate::ports::AnswerCache) from the given function.
+/// Tests an [`AnswerCache`](crate::ports::AnswerCache).
 #[macro_export]
 macro_rules! answer_cache_contracts {
     ($stores:ident) => {
@@ -379,7 +373,7 @@ macro_rules! answer_cache_contracts {
     };
 }
 
-/// Tests a [`QuestionMatcher`](crate::ports::QuestionMatcher) from the given function.
+/// Tests a [`QuestionMatcher`](crate::ports::QuestionMatcher).
 #[macro_export]
 macro_rules! matcher_contracts {
     ($stores:ident) => {
@@ -392,7 +386,7 @@ macro_rules! matcher_contracts {
     };
 }
 
-/// Tests an [`Embedder`](crate::ports::Embedder) from the given function.
+/// Tests an [`Embedder`](crate::ports::Embedder).
 #[macro_export]
 macro_rules! embedder_contracts {
     ($stores:ident) => {

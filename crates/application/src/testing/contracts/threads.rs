@@ -97,7 +97,7 @@ pub async fn threads_are_listed_newest_first(stores: &Stores) {
     let make = Samples::new();
     let owner = has_owner(stores, &make, "ada").await;
     let mut threads: Vec<_> = (0..5).map(|_| make.thread(owner)).collect();
-    // Not stored in id order.
+    // Not stored in ID order.
     threads.rotate_left(2);
     for thread in &threads {
         stores.threads.add(thread).await.unwrap();

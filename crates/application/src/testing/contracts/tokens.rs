@@ -12,7 +12,6 @@ use crate::testing::samples::{Samples, moment, password_hash, second, token_hash
 const LAG: TimeDelta = TimeDelta::seconds(5);
 const OPERATOR: Grounds = Grounds::Operator;
 
-/// All of the user's tokens of that kind.
 async fn list(
     stores: &Stores,
     user: UserId,
@@ -181,7 +180,7 @@ pub async fn tokens_are_listed_by_user_and_kind_oldest_first(stores: &Stores) {
     let mut keys: Vec<_> = (0..4)
         .map(|_| make.token(ada.id, TokenKind::ApiKey))
         .collect();
-    // Not stored in id order.
+    // Not stored in ID order.
     keys.reverse();
     for (key, byte) in keys.iter().zip(10..) {
         stores

@@ -115,7 +115,7 @@ pub async fn accounts_are_listed_oldest_first_in_pages(stores: &Stores) {
     let mut users: Vec<_> = ["c", "a", "e", "b", "d"]
         .map(|name| make.user(&format!("{name}@example.org")))
         .into();
-    // Not stored in id order.
+    // Not stored in ID order.
     users.rotate_left(2);
     for user in &users {
         stores.users.add(user, None).await.unwrap();

@@ -109,7 +109,7 @@ impl Memory {
     }
 
     /// Ports over this store and that model: the other fakes, no embedder or matcher, and the
-    /// system's clock, ids and secrets.
+    /// system's clock, IDs and secrets.
     #[must_use]
     pub fn ports(&self, model: Arc<dyn ChatModel>) -> Ports {
         Ports::builder(self.stores(), model)
@@ -137,7 +137,6 @@ impl Memory {
         self.state().is_mute = is_mute;
     }
 
-    /// Runs one atomic step on the records.
     pub(super) fn with<T>(
         &self,
         step: impl FnOnce(&mut Records) -> Result<T, PortError>,
@@ -169,7 +168,6 @@ impl HealthCheck for Memory {
     }
 }
 
-/// Cuts a page out of a list.
 pub(super) fn page_of<'a, T: Clone + 'a>(
     all: impl ExactSizeIterator<Item = &'a T>,
     page: OffsetPage,

@@ -226,7 +226,6 @@ impl Records {
         }
     }
 
-    /// Number of the user's runs in progress.
     fn active_runs_of_user(&self, run: &Run) -> usize {
         let Some(user) = run.user_id else { return 0 };
         let runs = self.runs.values();

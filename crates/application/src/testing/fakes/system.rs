@@ -1,4 +1,4 @@
-//! Deterministic clock, ids and secrets.
+//! Deterministic clock, IDs and secrets.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -48,14 +48,14 @@ impl Clock for ManualClock {
     }
 }
 
-/// Ids in the form of `UUIDv7`, one per millisecond, the same in every test run.
+/// IDs in the form of `UUIDv7`, one per millisecond, the same in every test run.
 #[derive(Debug)]
 pub struct SequentialIds {
     milliseconds: AtomicU64,
 }
 
 impl SequentialIds {
-    /// Ids from the time `first`. Generators that begin far apart never collide.
+    /// IDs from the time `first`. Generators that begin far apart never collide.
     #[must_use]
     pub fn beginning_at(first: DateTime<Utc>) -> Self {
         let first = u64::try_from(first.timestamp_millis()).unwrap_or(0);
