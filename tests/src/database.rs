@@ -28,7 +28,7 @@ impl Backend {
     /// # Panics
     /// If PostgreSQL is missing and `COLLOQUY_REQUIRE_POSTGRES` is 1.
     #[must_use]
-    #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
+    #[expect(clippy::print_stdout, reason = "part of the test's output")]
     pub fn is_at_hand(self) -> bool {
         if self == Self::Sqlite || postgres_url().is_some() {
             return true;
@@ -250,7 +250,7 @@ pub fn sqlite_file(directory: &Path) -> PathBuf {
 
 async fn create_postgres() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let server = postgres_url().expect("PostgreSQL is at hand");
+    let server = postgres_url().expect("PostgreSQL is available");
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("colloquy_e2e_{}_{number}", std::process::id());
     execute(&server, format!("DROP DATABASE IF EXISTS {name}")).await;
@@ -267,7 +267,7 @@ fn drop_postgres(url: &str) {
         .path()
         .trim_start_matches('/')
         .to_owned();
-    let server = postgres_url().expect("PostgreSQL is at hand");
+    let server = postgres_url().expect("PostgreSQL is available");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -29,7 +29,7 @@ impl Request {
     /// Sends the request and reads an event stream.
     ///
     /// # Panics
-    /// If the response is none.
+    /// If it is not an event stream.
     pub async fn events(self) -> EventStream {
         self.try_events().await.expect("an answer")
     }
@@ -63,7 +63,7 @@ impl EventStream {
     /// # Panics
     /// If the stream breaks off or is malformed.
     pub async fn next(&mut self) -> Option<Event> {
-        let event = self.try_next().await.expect("the stream goes on");
+        let event = self.try_next().await.expect("the stream continues");
         if event.is_none() {
             assert_eq!(self.received, "", "the stream ends within an event");
         }
@@ -130,7 +130,7 @@ fn parse(block: &str) -> Option<Event> {
     }
     fields.sort_unstable();
     let [("data", data), ("event", kind), ("id", number)] = fields[..] else {
-        panic!("not an event of ours: {block}");
+        panic!("malformed event: {block}");
     };
     Some(Event {
         number: number.parse().expect("a number"),

@@ -192,13 +192,13 @@ impl Process {
             current: bytes,
             maximum: None,
         };
-        prlimit(id, Resource::Fsize, limit).expect("the process is ours");
+        prlimit(id, Resource::Fsize, limit).expect("a permitted limit");
     }
 
     fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("the process runs");
         let id = Pid::from_raw(id.try_into().expect("a process id"));
-        kill(id, signal).expect("the process is ours");
+        kill(id, signal).expect("a permitted signal");
     }
 }
 

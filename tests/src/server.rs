@@ -320,7 +320,7 @@ impl Colloquy {
 
 impl Drop for Colloquy {
     /// Shows the last log lines when a test fails.
-    #[expect(clippy::print_stderr, reason = "for whoever reads the test's output")]
+    #[expect(clippy::print_stderr, reason = "part of the test's output")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();

@@ -172,13 +172,18 @@ fn every_crate_has_its_place() {
 
 #[test]
 fn dependencies_point_inwards() {
-    let ours = |dependency: &Dependency| dependency.on.starts_with("colloquy");
+    let is_internal = |dependency: &Dependency| dependency.on.starts_with("colloquy");
     let is_forbidden = |dependency: &Dependency| {
         let on = dependency.on.as_str();
         let of_tests = dependency.is_for_tests && EDGES_OF_TESTS.contains(&on);
         !of_tests && !allowed(&dependency.of).contains(&on)
     };
-    assert_none(dependencies().into_iter().filter(ours).filter(is_forbidden));
+    assert_none(
+        dependencies()
+            .into_iter()
+            .filter(is_internal)
+            .filter(is_forbidden),
+    );
 }
 
 #[test]
@@ -249,7 +254,7 @@ fn lines(file: &Path) -> usize {
 }
 
 fn is_for_tests(file: &Path) -> bool {
-    let inside = file.strip_prefix(root()).expect("a file of ours");
+    let inside = file.strip_prefix(root()).expect("a file of the workspace");
     let mut parts = inside.components().map(Component::as_os_str);
     parts.any(|part| part == "testing" || part == "tests" || part == "tests.rs")
 }
@@ -299,7 +304,7 @@ fn exceptions_from_advisories_end_on_their_day() {
         }
     }
     fs::remove_file(&place).unwrap();
-    let ours = root().join("deny.toml");
-    assert!(admits(&ours, "2026-11-26"));
-    assert!(!admits(&ours, "2999-01-01"));
+    let exceptions = root().join("deny.toml");
+    assert!(admits(&exceptions, "2026-11-26"));
+    assert!(!admits(&exceptions, "2999-01-01"));
 }

@@ -106,7 +106,7 @@ async fn main() -> Result<(), BoxError> {
     assert!(matches!(refused, Err(Error::Invalid(_))));
 
     let mut follower = ask(&service, &mirror, "one two three").await?.follow(0);
-    let mut said = Vec::new();
+    let mut reversed = Vec::new();
     while let Some(events) = follower.next().await? {
         for event in events {
             if let RunEventKind::MessageDelta {
@@ -116,11 +116,11 @@ async fn main() -> Result<(), BoxError> {
             } = event.kind
             {
                 println!("{} {text:?}", event.number);
-                said.push(text);
+                reversed.push(text);
             }
         }
     }
-    assert_eq!(said, ["three ", "two ", "one "]);
+    assert_eq!(reversed, ["three ", "two ", "one "]);
 
     match ask(&service, &mirror, &"word ".repeat(101))
         .await?

@@ -115,15 +115,15 @@ async fn main() -> Result<(), BoxError> {
         assert_eq!(outcome.output(), Some("Here is what is still to come."));
 
         // The last request: the conversation, ending with the tool's result.
-        let asked = model.requests();
-        let last = asked.last().and_then(|request| request.messages.last());
+        let requests = model.requests();
+        let last = requests.last().and_then(|request| request.messages.last());
         let result = last.map_or("", |message| message.text());
         println!("{ORDERS} {arguments} -> {result:?}");
         assert_eq!(result, found);
     }
-    let told = &model.requests()[0].tools[0];
-    println!("the model is told of {}: {:#}", told.name, told.parameters);
-    let state = &told.parameters["properties"]["state"];
+    let tool = &model.requests()[0].tools[0];
+    println!("the model sees {}: {:#}", tool.name, tool.parameters);
+    let state = &tool.parameters["properties"]["state"];
     assert_eq!(
         state["description"],
         "Only orders in this state; all of them unless given."

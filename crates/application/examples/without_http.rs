@@ -85,7 +85,7 @@ async fn ask(service: &UseCases) -> Result<(), BoxError> {
     let post = PostMessage::new(guide, MessageContent::parse("How do I get to Rome?")?);
     let started = service.messages.post(&ada, thread.id, post).await?;
     let mut follower = started.follow(0);
-    let mut said = String::new();
+    let mut answer = String::new();
     let mut status = RunStatus::InProgress;
     while let Some(events) = follower.next().await? {
         for event in events {
@@ -97,15 +97,15 @@ async fn ask(service: &UseCases) -> Result<(), BoxError> {
                     ..
                 } => {
                     println!("  {:>2}  {text:?}", event.number);
-                    said.push_str(&text);
+                    answer.push_str(&text);
                 }
                 RunEventKind::Ended { run, .. } => status = run.status,
                 _ => {}
             }
         }
     }
-    println!("Guide: {said}");
-    assert_eq!(said, "Take the early train.");
+    println!("Guide: {answer}");
+    assert_eq!(answer, "Take the early train.");
     assert_eq!(status, RunStatus::Completed);
 
     let scope = MessageScope::Conversation;

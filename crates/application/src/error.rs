@@ -84,7 +84,7 @@ pub enum Error {
     Port(PortError),
 }
 
-/// A failed run, as reported to whoever waited for it.
+/// A failed run, as reported to its waiters.
 #[derive(Debug)]
 pub struct RunFailure {
     /// The run, ended.

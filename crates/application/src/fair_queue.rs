@@ -81,7 +81,7 @@ impl<K: Client> fmt::Debug for Place<K> {
 }
 
 impl<K: Client> FairQueue<K> {
-    /// A queue for so many places.
+    /// A queue with that many places.
     #[must_use]
     pub fn new(places: usize, limits: QueueLimits) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -285,7 +285,7 @@ mod tests {
         let mut third = waiting(&queue, 'c').await;
         assert_eq!(last.as_mut().await.err(), Some(QueueFull));
         let mut fourth = pin!(queue.enter('d'));
-        assert!(poll!(&mut fourth).is_ready(), "nobody has more than one");
+        assert!(poll!(&mut fourth).is_ready(), "no client has more than one");
         assert!(!is_in(&mut first).await && !is_in(&mut other).await && !is_in(&mut third).await);
     }
 }

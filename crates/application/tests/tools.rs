@@ -84,7 +84,7 @@ async fn a_tool_is_called_and_its_answer_goes_back_to_the_model() {
     assert_eq!(call.call.arguments, r#"{"expression": "6 * 7"}"#);
     service.model.add(Script::answer("You are welcome."));
     service.ask("Thanks").await.unwrap();
-    assert_eq!(results(&service, 2), [], "later runs are not told");
+    assert_eq!(results(&service, 2), [], "later runs do not see them");
 }
 
 #[tokio::test]

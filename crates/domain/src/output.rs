@@ -63,15 +63,15 @@ pub fn json_of(answer: &str) -> &str {
     if is_json(answer) {
         return answer;
     }
-    let said = answer
+    let body = answer
         .rsplit_once("</think>")
-        .map_or(answer, |(_thoughts, said)| bare(said));
-    if is_json(said) {
-        return said;
+        .map_or(answer, |(_thoughts, body)| bare(body));
+    if is_json(body) {
+        return body;
     }
-    let found = fenced(said).or_else(|| embedded(said));
+    let found = fenced(body).or_else(|| embedded(body));
     // The reasoning may come last.
-    found.or_else(|| embedded(answer)).unwrap_or(said)
+    found.or_else(|| embedded(answer)).unwrap_or(body)
 }
 
 fn bare(text: &str) -> &str {

@@ -264,7 +264,7 @@ mod tests {
         let transaction = database.begin().await.unwrap();
         tokio::select! {
             biased;
-            _ = commit(&database, &[1]) => panic!("somebody else writes"),
+            _ = commit(&database, &[1]) => panic!("another writer succeeded"),
             () = std::future::ready(()) => {}
         }
         transaction.commit().await.unwrap();

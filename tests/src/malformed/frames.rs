@@ -3,7 +3,7 @@
 use super::{Make, Maker};
 
 pub(super) const KINDS: &[(&str, Make)] = &[
-    ("garbage behind the preface", garbage),
+    ("garbage after the preface", garbage),
     ("frames of any kind", any_frames),
     ("a flood of SETTINGS", |maker| {
         flood(maker, |_| frame(4, 0, 0, &[]))

@@ -14,7 +14,7 @@ pub(super) const KINDS: &[(&str, Make)] = &[
     ("an odd method", methods),
     ("an odd host", hosts),
     ("an odd line of a head", lines),
-    ("garbage behind a good request", pipelined),
+    ("garbage after a good request", pipelined),
     ("another version", versions),
     ("a request that breaks off", cut),
     ("a request with other bytes in it", mutated),

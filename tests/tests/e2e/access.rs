@@ -201,7 +201,7 @@ impl Things {
             "tokens" => &self.token,
             "assistants" => &self.assistant,
             "users" => &self.user,
-            other => panic!("no such thing to try: {other}"),
+            other => panic!("unknown operation: {other}"),
         }
         .clone()
     }

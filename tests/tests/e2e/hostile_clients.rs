@@ -159,6 +159,6 @@ async fn sign_ins_that_were_given_up_count_for_nothing(backend: Backend) {
             .lines()
             .filter(|it| it.contains("sign-in refused"))
             .count();
-        assert!(refused < 10 * (round + 1), "{refused} were looked at");
+        assert!(refused < 10 * (round + 1), "{refused} were checked");
     }
 }

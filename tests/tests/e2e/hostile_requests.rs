@@ -131,7 +131,7 @@ impl Tally {
         }
     }
 
-    #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
+    #[expect(clippy::print_stdout, reason = "part of the test's output")]
     fn tell(&self, before: u64, after: u64) {
         println!("{self:?}, memory from {before} to {after} KiB");
     }

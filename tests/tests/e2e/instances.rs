@@ -216,7 +216,7 @@ async fn a_run_is_followed_on_the_other_instance() {
     for after in 0..=all.last().unwrap().number {
         let rest = scene.follow(&pair.there, &run, after).await;
         let begin = all.partition_point(|event| event.number <= after);
-        assert_eq!(rest.rest().await, all[begin..], "behind {after}");
+        assert_eq!(rest.rest().await, all[begin..], "after {after}");
     }
 }
 

@@ -191,7 +191,7 @@ impl Seen {
         }
     }
 
-    #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
+    #[expect(clippy::print_stdout, reason = "part of the test's output")]
     fn tell(self) {
         println!("{self:?}");
     }

@@ -73,7 +73,7 @@ async fn a_stream_is_resumed_behind_every_event(backend: Backend) {
     for after in 0..=last {
         let rest = scene.follow(&scene.user, &run, after).await.rest().await;
         let begin = all.partition_point(|event| event.number <= after);
-        assert_eq!(rest, all[begin..], "behind {after}");
+        assert_eq!(rest, all[begin..], "after {after}");
     }
     let beyond = scene
         .follow(&scene.user, &run, 1_000_000)

@@ -144,7 +144,7 @@ async fn calls_that_cannot_be_carried_out_are_told_to_the_model(backend: Backend
         .filter(|message| message["role"] == "tool")
         .map(|message| text(&message["tool_call_id"]))
         .collect();
-    assert_eq!(ids.len(), 4, "each call has an id of its own");
+    assert_eq!(ids.len(), 4, "call IDs are unique");
     let messages = scene.messages_with_tools().await;
     let tools = messages.iter().filter(|message| message["type"] == "tool");
     let failed: Vec<_> = tools

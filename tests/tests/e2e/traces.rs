@@ -111,7 +111,7 @@ fn plain(value: Option<&AnyValue>) -> Value {
         Some(Attribute::ArrayValue(list)) => {
             list.values.iter().map(|value| plain(Some(value))).collect()
         }
-        other => panic!("no attribute of ours: {other:?}"),
+        other => panic!("unexpected attribute: {other:?}"),
     }
 }
 

@@ -41,8 +41,8 @@ impl Vectors {
             return None;
         }
         let span = spans::embeddings(embedder.model());
-        let asked = embedder.embed(question).instrument(span.clone());
-        match tokio::time::timeout(TIME, asked).await {
+        let request = embedder.embed(question).instrument(span.clone());
+        match tokio::time::timeout(TIME, request).await {
             Ok(Ok(vector)) => Some(vector),
             Ok(Err(error)) => {
                 spans::failed(&span, "unavailable");

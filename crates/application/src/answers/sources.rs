@@ -34,8 +34,8 @@ impl AnswerSources {
                 return Ok(false);
             }
         }
-        let said = self.messages.of_run(source.thread, source.run).await?;
-        let has = |kind| said.iter().any(|message| message.kind == kind);
+        let exchange = self.messages.of_run(source.thread, source.run).await?;
+        let has = |kind| exchange.iter().any(|message| message.kind == kind);
         Ok(has(MessageKind::Human) && has(MessageKind::Ai))
     }
 

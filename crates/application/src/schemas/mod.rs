@@ -71,7 +71,7 @@ impl Schema {
         match outline.work(value) {
             Work::TooMuch => Err("It is too large to be checked.".to_owned()),
             Work::Much if validator.is_valid(value) => Ok(()),
-            Work::Much => Err("It does not keep to the schema.".to_owned()),
+            Work::Much => Err("It does not match the schema.".to_owned()),
             Work::Little => explain(validator, value),
         }
     }

@@ -216,7 +216,7 @@ fn a_recursive_type_of_many_kinds_is_checked_to_the_depth_that_answers_have() {
     };
     assert_eq!(schema.check(&term("-")), Ok(()));
     let complaint = schema.check(&term("^")).unwrap_err();
-    assert_eq!(complaint, "It does not keep to the schema.");
+    assert_eq!(complaint, "It does not match the schema.");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_long_answer_is_checked_without_a_word_for_each_fault() {
     assert_eq!(schema.check(&Value::from(numbers.clone())), Ok(()));
     numbers.push(json!("one"));
     let complaint = schema.check(&Value::from(numbers)).unwrap_err();
-    assert_eq!(complaint, "It does not keep to the schema.");
+    assert_eq!(complaint, "It does not match the schema.");
 }
 
 #[test]

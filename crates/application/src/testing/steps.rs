@@ -143,8 +143,8 @@ impl FinishedRun {
     /// The last events of the run's log, after number `last`.
     #[must_use]
     pub fn closing_events(&self, last: u64) -> Vec<RunEvent> {
-        let told = self.messages.iter().filter(|it| it.kind == MessageKind::Ai);
-        let completed = told.map(|message| RunEventKind::MessageCompleted {
+        let from_model = self.messages.iter().filter(|it| it.kind == MessageKind::Ai);
+        let completed = from_model.map(|message| RunEventKind::MessageCompleted {
             message: Box::new(message.clone()),
         });
         let ended = RunEventKind::Ended {

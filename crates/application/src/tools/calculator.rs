@@ -41,8 +41,12 @@ impl TypedTool for Calculator {
             .to_owned()
     }
 
-    async fn call(&self, _context: &ToolContext, asked: Calculation) -> Result<String, ToolError> {
-        evaluate(&asked.expression)
+    async fn call(
+        &self,
+        _context: &ToolContext,
+        arguments: Calculation,
+    ) -> Result<String, ToolError> {
+        evaluate(&arguments.expression)
     }
 }
 

@@ -32,12 +32,12 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Bytes of text of the row's events, including that of their message.
 pub(crate) fn told_bytes() -> Expr {
-    let told = format!(
+    let message_bytes = format!(
         "CASE WHEN kind IN ('{STARTED}', '{COMPLETED}', '{ENDED}') THEN coalesce(
             (SELECT octet_length(content) FROM messages WHERE messages.id = message_id), 0)
         ELSE 0 END"
     );
-    bytes().add(Expr::cust(told))
+    bytes().add(Expr::cust(message_bytes))
 }
 
 pub(crate) fn bytes() -> Expr {

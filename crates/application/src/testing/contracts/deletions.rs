@@ -152,16 +152,16 @@ pub async fn the_key_of_a_deleted_threads_run_is_free_at_once(stores: &Stores) {
     let mut other = make.thread(thread.owner_id.unwrap());
     other.assistant_id = None;
     stores.threads.add(&other).await.unwrap();
-    let asked = |thread: &Thread| RunStart {
+    let keyed = |thread: &Thread| RunStart {
         idempotency: Some(Idempotency {
             key: IdempotencyKey::parse("k").unwrap(),
             fingerprint: [1; 32],
         }),
         ..make.start(thread, make.instance(), make.question("Hello"))
     };
-    stores.starts(&asked(&thread)).await;
+    stores.starts(&keyed(&thread)).await;
     stores.threads.delete(thread.id).await.unwrap();
-    stores.starts(&asked(&other)).await;
+    stores.starts(&keyed(&other)).await;
     finish(stores).await;
     assert_eq!(count_messages(stores, &other).await, 1);
 }

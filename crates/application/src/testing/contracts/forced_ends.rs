@@ -76,7 +76,7 @@ pub async fn a_forced_end_is_behind_all_that_was_not_stored(stores: &Stores) {
     // The holder's readers may have seen one more answer in full.
     for after in [2, 3, 4, 5, 100, 2 << 20] {
         let rest = stores.events.list(start.run.id, after, 10).await;
-        assert_eq!(rest.unwrap(), all[2..], "behind {after}");
+        assert_eq!(rest.unwrap(), all[2..], "after {after}");
     }
 }
 

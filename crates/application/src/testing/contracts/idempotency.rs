@@ -7,7 +7,7 @@ use crate::ports::{Constraint, Idempotency, MessageScope, MessagesFrom};
 use crate::testing::samples::Samples;
 use crate::testing::steps::{RunStart, RunSteps as _, SavedRun};
 
-fn asked(make: &Samples, thread: &Thread, key: &str, fingerprint: u8) -> RunStart {
+fn keyed(make: &Samples, thread: &Thread, key: &str, fingerprint: u8) -> RunStart {
     RunStart {
         idempotency: Some(Idempotency {
             key: IdempotencyKey::parse(key).unwrap(),
@@ -35,12 +35,12 @@ async fn count(stores: &Stores, thread: &Thread) -> usize {
 pub async fn the_same_request_starts_one_run(stores: &Stores) {
     let make = Samples::new();
     let thread = stores.has_thread(&make).await;
-    let first = asked(&make, &thread, "k", 1);
+    let first = keyed(&make, &thread, "k", 1);
     stores.starts(&first).await;
-    let known = stores.runs.start(&asked(&make, &thread, "k", 1)).await;
+    let known = stores.runs.start(&keyed(&make, &thread, "k", 1)).await;
     assert_eq!(known.unwrap(), SavedRun::Known(first.run.clone()));
     let finished = stores.runs.finish(&make.end(&first, vec![])).await.unwrap();
-    let known = stores.runs.start(&asked(&make, &thread, "k", 1)).await;
+    let known = stores.runs.start(&keyed(&make, &thread, "k", 1)).await;
     assert_eq!(known.unwrap(), SavedRun::Known(finished.run));
     assert_eq!(count(stores, &thread).await, 1);
 }
@@ -48,8 +48,8 @@ pub async fn the_same_request_starts_one_run(stores: &Stores) {
 pub async fn a_key_stands_for_one_request_only(stores: &Stores) {
     let make = Samples::new();
     let thread = stores.has_thread(&make).await;
-    stores.starts(&asked(&make, &thread, "k", 1)).await;
-    let other = stores.runs.start(&asked(&make, &thread, "k", 2)).await;
+    stores.starts(&keyed(&make, &thread, "k", 1)).await;
+    let other = stores.runs.start(&keyed(&make, &thread, "k", 2)).await;
     assert_conflict(other, Constraint::IdempotencyKey);
     assert_eq!(count(stores, &thread).await, 1);
 }
@@ -60,8 +60,8 @@ pub async fn a_key_is_its_users_own(stores: &Stores) {
         stores.has_thread(&make).await,
         stores.has_thread(&make).await,
     );
-    stores.starts(&asked(&make, &one, "k", 1)).await;
-    stores.starts(&asked(&make, &other, "k", 2)).await;
+    stores.starts(&keyed(&make, &one, "k", 1)).await;
+    stores.starts(&keyed(&make, &other, "k", 2)).await;
     stores.runs.list(one.id, None, 10).await.unwrap();
     assert_eq!(count(stores, &one).await, 1);
     assert_eq!(count(stores, &other).await, 1);
@@ -73,7 +73,7 @@ pub async fn a_key_of_nobody_stands_for_nothing(stores: &Stores) {
         let mut thread = make.thread(make.user_id());
         thread.owner_id = None;
         stores.threads.add(&thread).await.unwrap();
-        stores.starts(&asked(&make, &thread, "k", 1)).await;
+        stores.starts(&keyed(&make, &thread, "k", 1)).await;
         assert_eq!(count(stores, &thread).await, 1);
     }
 }
@@ -84,29 +84,29 @@ pub async fn a_known_request_is_found_whether_or_not_its_thread_is_there(stores:
     let mut other = make.thread(make.user_id());
     other.owner_id = thread.owner_id;
     stores.threads.add(&other).await.unwrap();
-    let first = asked(&make, &thread, "k", 1);
+    let first = keyed(&make, &thread, "k", 1);
     stores.starts(&first).await;
-    let known = stores.runs.start(&asked(&make, &other, "k", 1)).await;
+    let known = stores.runs.start(&keyed(&make, &other, "k", 1)).await;
     assert_eq!(known.unwrap(), SavedRun::Known(first.run.clone()));
     assert_eq!(count(stores, &other).await, 0);
     stores.threads.delete(other.id).await.unwrap();
-    let known = stores.runs.start(&asked(&make, &other, "k", 1)).await;
+    let known = stores.runs.start(&keyed(&make, &other, "k", 1)).await;
     assert_eq!(known.unwrap(), SavedRun::Known(first.run));
     // The key is deleted with its run.
     stores.threads.delete(thread.id).await.unwrap();
-    let gone = stores.runs.start(&asked(&make, &thread, "k", 1)).await;
+    let gone = stores.runs.start(&keyed(&make, &thread, "k", 1)).await;
     assert_not_found(gone);
 }
 
 pub async fn another_key_is_another_request(stores: &Stores) {
     let make = Samples::new();
     let thread = stores.has_thread(&make).await;
-    let first = asked(&make, &thread, "k", 1);
+    let first = keyed(&make, &thread, "k", 1);
     stores.starts(&first).await;
-    let busy = stores.runs.start(&asked(&make, &thread, "K", 1)).await;
+    let busy = stores.runs.start(&keyed(&make, &thread, "K", 1)).await;
     assert_conflict(busy, Constraint::ActiveRunPerThread);
     stores.runs.finish(&make.end(&first, vec![])).await.unwrap();
-    stores.starts(&asked(&make, &thread, "K", 1)).await;
+    stores.starts(&keyed(&make, &thread, "K", 1)).await;
 }
 
 pub async fn a_refused_start_does_not_use_up_its_key(stores: &Stores) {
@@ -114,21 +114,21 @@ pub async fn a_refused_start_does_not_use_up_its_key(stores: &Stores) {
     let thread = stores.has_thread(&make).await;
     let active = make.start(&thread, make.instance(), make.question("Hello"));
     stores.starts(&active).await;
-    let refused = stores.runs.start(&asked(&make, &thread, "k", 1)).await;
+    let refused = stores.runs.start(&keyed(&make, &thread, "k", 1)).await;
     assert_conflict(refused, Constraint::ActiveRunPerThread);
     stores
         .runs
         .finish(&make.end(&active, vec![]))
         .await
         .unwrap();
-    stores.starts(&asked(&make, &thread, "k", 1)).await;
+    stores.starts(&keyed(&make, &thread, "k", 1)).await;
 }
 
 pub async fn of_many_same_requests_at_once_one_starts_the_run(stores: &Stores) {
     let make = Samples::new();
     let thread = stores.has_thread(&make).await;
     let starts = (0..32).map(|_| {
-        let (runs, start) = (stores.runs.clone(), asked(&make, &thread, "k", 1));
+        let (runs, start) = (stores.runs.clone(), keyed(&make, &thread, "k", 1));
         async move { runs.start(&start).await.unwrap() }
     });
     let saved = at_once(starts.collect::<Vec<_>>()).await;
@@ -155,7 +155,7 @@ pub async fn of_many_same_requests_in_different_threads_one_starts_the_run(store
         let mut thread = make.thread(make.user_id());
         thread.owner_id = owner;
         stores.threads.add(&thread).await.unwrap();
-        starts.push(asked(&make, &thread, "k", 1));
+        starts.push(keyed(&make, &thread, "k", 1));
     }
     let saved = at_once(starts.into_iter().map(|start| {
         let runs = stores.runs.clone();

@@ -221,9 +221,9 @@ pub async fn only_what_is_still_held_is_renewed(stores: &Stores) {
     stores.threads.delete(gone.id).await.unwrap();
     let (_, foreign) = has_run(stores, &make, make.instance(), second(10)).await;
     let ended = has_ended(stores, &make, holder).await;
-    let asked = [&one, &deleted, &foreign, &ended, &two].map(|it| it.run.id);
+    let named = [&one, &deleted, &foreign, &ended, &two].map(|it| it.run.id);
 
-    let renewed = renew(stores, holder, &asked, second(20)).await;
+    let renewed = renew(stores, holder, &named, second(20)).await;
 
     assert_eq!(renewed, sorted(vec![one.run.id, two.run.id]));
     let ids = interrupt(stores, AbandonedRuns::ExpiredBefore(second(11))).await;

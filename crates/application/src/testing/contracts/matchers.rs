@@ -70,8 +70,8 @@ fn long_texts() -> Vec<String> {
         "\u{1f980}",
     ];
     let repeated = pieces.map(|piece| piece.repeat(100_000 / piece.chars().count()));
-    let asked = repeated.clone().map(|text| format!("how do i {text}"));
-    repeated.into_iter().chain(asked).collect()
+    let questions = repeated.clone().map(|text| format!("how do i {text}"));
+    repeated.into_iter().chain(questions).collect()
 }
 
 pub async fn a_text_asks_the_same_as_itself(matcher: &Matcher) {

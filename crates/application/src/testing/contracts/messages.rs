@@ -62,12 +62,12 @@ pub async fn messages_are_read_as_they_were_written(stores: &Stores) {
     answer.status = MessageStatus::Incomplete;
     answer.created_at = moment(999_999);
     let start = make.start(&thread, make.instance(), question.clone());
-    let said = [tool, failed, answer];
-    let end = make.end(&start, said.to_vec());
+    let added = [tool, failed, answer];
+    let end = make.end(&start, added.to_vec());
     stores.starts(&start).await;
     stores.runs.finish(&end).await.unwrap();
     let run = start.run.id;
-    let placed = (1..).zip([question].into_iter().chain(said));
+    let placed = (1..).zip([question].into_iter().chain(added));
     let expected: Vec<_> = placed
         .map(|(position, message)| message.placed(thread.id, run, position))
         .collect();
@@ -122,12 +122,12 @@ pub async fn reasoning_is_kept_beside_the_messages(stores: &Stores) {
             reasoning: Some(text.to_owned()),
             ..make.answer("Because.")
         };
-        let said = [thought("hm"), make.answer("So."), thought("ä\r\n𝄞")];
-        let ids = said.each_ref().map(|message| message.id);
+        let added = [thought("hm"), make.answer("So."), thought("ä\r\n𝄞")];
+        let ids = added.each_ref().map(|message| message.id);
         stores.starts(&start).await;
         let end = RunEnd {
             log_end,
-            ..make.end(&start, said.to_vec())
+            ..make.end(&start, added.to_vec())
         };
         stores.runs.finish(&end).await.unwrap();
         let reasoning = async |max_bytes| {

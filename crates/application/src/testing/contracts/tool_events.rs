@@ -180,9 +180,9 @@ pub async fn a_forced_end_keeps_what_tools_have_answered(stores: &Stores) {
     stores.force_end(start.run.id, &end).await.unwrap();
     let messages = all_messages(stores, &thread).await;
     assert_eq!(messages.len(), 4);
-    let [said, tool, last] = [&messages[1], &messages[2], &messages[3]];
-    assert_eq!((said.id, said.content.as_str()), (before, "let me see"));
-    assert_eq!(said.status, MessageStatus::Completed);
+    let [first, tool, last] = [&messages[1], &messages[2], &messages[3]];
+    assert_eq!((first.id, first.content.as_str()), (before, "let me see"));
+    assert_eq!(first.status, MessageStatus::Completed);
     assert_eq!((tool.id, tool.content.as_str()), (answered, "two"));
     assert_eq!(tool.kind, MessageKind::Tool);
     let call: &AnsweredCall = tool.tool_call.as_deref().unwrap();

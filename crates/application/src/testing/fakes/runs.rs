@@ -210,16 +210,16 @@ impl Records {
     }
 
     /// The run already started by the same request.
-    fn known(&self, run: &Run, asked: Option<&Idempotency>) -> Result<Option<Run>, PortError> {
-        let (Some(user), Some(asked)) = (run.user_id, asked) else {
+    fn known(&self, run: &Run, request: Option<&Idempotency>) -> Result<Option<Run>, PortError> {
+        let (Some(user), Some(request)) = (run.user_id, request) else {
             return Ok(None);
         };
         let known = self.runs.values().find(|stored| {
             let key = stored.idempotency.as_ref().map(|known| &known.key);
-            stored.run.user_id == Some(user) && key == Some(&asked.key)
+            stored.run.user_id == Some(user) && key == Some(&request.key)
         });
         match known {
-            Some(stored) if stored.idempotency.as_ref() != Some(asked) => {
+            Some(stored) if stored.idempotency.as_ref() != Some(request) => {
                 Err(PortError::Conflict(Constraint::IdempotencyKey))
             }
             known => Ok(known.map(|stored| stored.run.clone())),

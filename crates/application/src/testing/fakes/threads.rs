@@ -41,18 +41,18 @@ impl ThreadRepository for Memory {
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError> {
         self.with(|records| {
             let threads = records.threads.values().map(|stored| &stored.thread);
-            let mut asked: Vec<_> = threads
+            let mut listed: Vec<_> = threads
                 .filter(|thread| is_asked_for(thread, query))
                 .cloned()
                 .collect();
             match query.order {
                 ThreadOrder::Activity { .. } => {
-                    asked.sort_by_key(|thread| Reverse(ThreadActivity::from(thread)));
+                    listed.sort_by_key(|thread| Reverse(ThreadActivity::from(thread)));
                 }
-                ThreadOrder::Creation { .. } => asked.sort_by_key(|thread| Reverse(thread.id)),
+                ThreadOrder::Creation { .. } => listed.sort_by_key(|thread| Reverse(thread.id)),
             }
-            asked.truncate(query.limit as usize);
-            Ok(asked)
+            listed.truncate(query.limit as usize);
+            Ok(listed)
         })
     }
 

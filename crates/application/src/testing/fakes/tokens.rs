@@ -60,9 +60,9 @@ impl TokenRepository for Memory {
         page: OffsetPage,
     ) -> Result<OffsetList<AccessToken>, PortError> {
         self.with(|records| {
-            let mut asked: Vec<_> = records.tokens_of(user, kind).collect();
-            asked.sort_by_key(|token| token.kind.as_str());
-            Ok(page_of(asked.into_iter(), page))
+            let mut listed: Vec<_> = records.tokens_of(user, kind).collect();
+            listed.sort_by_key(|token| token.kind.as_str());
+            Ok(page_of(listed.into_iter(), page))
         })
     }
 
