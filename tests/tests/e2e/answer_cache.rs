@@ -47,12 +47,12 @@ impl Scene {
     /// Asks in a new thread. Returns the answer and its cache hit.
     pub(crate) async fn asked_by(&self, user: &Client) -> (String, Value) {
         let thread = user.create_thread().await;
-        let said = user
+        let exchange = user
             .say(&thread, &self.assistant, "Capital of France?")
             .await;
-        let said = said.expect(201);
-        let hit = said["run"]["cache"]["hit"].clone();
-        (text(&said["output"]).to_owned(), hit)
+        let exchange = exchange.expect(201);
+        let hit = exchange["run"]["cache"]["hit"].clone();
+        (text(&exchange["output"]).to_owned(), hit)
     }
 }
 
@@ -79,9 +79,9 @@ async fn a_public_assistants_answers_are_shared_until_it_is_edited_or_purged(bac
         .request(Method::POST, &path)
         .header("cache-control", "no-cache");
     let body = json!({"assistant_id": scene.assistant, "content": "Capital of France?"});
-    let said = post.json(&body).send().await.expect(201);
+    let exchange = post.json(&body).send().await.expect(201);
     assert_eq!(
-        (&said["output"], &said["run"]["cache"]),
+        (&exchange["output"], &exchange["run"]["cache"]),
         (&json!("answer 3"), &Value::Null)
     );
     let admin = scene.server.admin().await;
@@ -135,26 +135,30 @@ const DELETED: [Deleted; 4] = [
 struct Asked {
     user: Client,
     thread: String,
-    said: Value,
+    exchange: Value,
 }
 
 impl Asked {
     async fn by(scene: &Scene, name: &str) -> Self {
         let user = scene.server.user(name).await;
         let thread = user.create_thread().await;
-        let said = user.say(&thread, &scene.assistant, "Capital of France?");
-        let said = said.await.expect(201);
-        Self { user, thread, said }
+        let exchange = user.say(&thread, &scene.assistant, "Capital of France?");
+        let exchange = exchange.await.expect(201);
+        Self {
+            user,
+            thread,
+            exchange,
+        }
     }
 
     fn answer(&self) -> (String, Value) {
-        let hit = self.said["run"]["cache"]["hit"].clone();
-        (text(&self.said["output"]).to_owned(), hit)
+        let hit = self.exchange["run"]["cache"]["hit"].clone();
+        (text(&self.exchange["output"]).to_owned(), hit)
     }
 
     async fn delete(&self, what: Deleted, server: &Colloquy) {
         let message = |place: usize| {
-            let id = text(&self.said["messages"][place]["id"]);
+            let id = text(&self.exchange["messages"][place]["id"]);
             format!("/threads/{}/messages/{id}", self.thread)
         };
         let user = self.user.at(server.origin());

@@ -59,13 +59,13 @@ async fn a_wrong_setting_stops_the_start_with_one_line(backend: Backend) {
         let site = Installation::empty(backend).await.env(variable, value);
         let refused = site.run(&["serve"]).await;
         assert!(!refused.status.success(), "{variable}={value}");
-        let told = err(&refused);
-        assert_eq!(told.lines().count(), 1, "{told}");
-        assert!(!told.contains("panicked"), "{told}");
+        let output = err(&refused);
+        assert_eq!(output.lines().count(), 1, "{output}");
+        assert!(!output.contains("panicked"), "{output}");
         let key = variable.strip_prefix("COLLOQUY_").unwrap().to_lowercase();
         let named = [variable.to_owned(), key.replace("__", "."), key];
-        let named = named.iter().any(|name| told.contains(name.as_str()));
-        assert!(named, "{variable}={value}: {told}");
+        let named = named.iter().any(|name| output.contains(name.as_str()));
+        assert!(named, "{variable}={value}: {output}");
         assert!(!site.sqlite_file().exists(), "{variable}");
     }
     let unknown = Installation::empty(backend)
@@ -159,8 +159,8 @@ async fn the_demo_assistant_is_there_for_everybody(backend: Backend) {
     }
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    let said = user.say(&thread, "demo", "hello").await.expect(201);
-    assert_eq!(said["output"], "Echo: hello");
+    let exchange = user.say(&thread, "demo", "hello").await.expect(201);
+    assert_eq!(exchange["output"], "Echo: hello");
 }
 
 async fn operators_manage_accounts(backend: Backend) {
@@ -219,8 +219,8 @@ async fn operators_manage_accounts(backend: Backend) {
     }
 }
 
-fn generated(told: &str) -> String {
-    let password = told
+fn generated(output: &str) -> String {
+    let password = output
         .lines()
         .find_map(|line| line.strip_prefix("password: "));
     password.unwrap().to_owned()
@@ -306,10 +306,10 @@ async fn a_flag_outranks_a_variable_and_that_a_file(backend: Backend) {
     std::fs::write(&file, "[run]\nidel_timeout = \"2s\"\n").unwrap();
     let refused = site.run(&["config"]).await;
     assert!(!refused.status.success());
-    let told = err(&refused);
+    let output = err(&refused);
     assert!(
-        told.contains("idel_timeout") && told.contains('2'),
-        "{told}"
+        output.contains("idel_timeout") && output.contains('2'),
+        "{output}"
     );
-    assert_eq!(told.lines().count(), 1);
+    assert_eq!(output.lines().count(), 1);
 }

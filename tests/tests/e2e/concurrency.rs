@@ -88,9 +88,9 @@ async fn posts_at_once_into_one_thread_are_answered_or_refused(backend: Backend)
             answer.problem(409, "thread_busy");
             return None;
         }
-        let said = answer.expect(201);
-        assert_eq!(said["messages"][0]["content"], content);
-        Some(said["messages"].as_array().unwrap().clone())
+        let exchange = answer.expect(201);
+        assert_eq!(exchange["messages"][0]["content"], content);
+        Some(exchange["messages"].as_array().unwrap().clone())
     });
     let accepted: Vec<Vec<Value>> = join_all(posts).await.into_iter().flatten().collect();
     assert!(!accepted.is_empty());
@@ -116,17 +116,17 @@ async fn a_walk_during_inserts_sees_each_message_once(backend: Backend) {
     let thread = user.create_thread().await;
     let mut old = Vec::new();
     for number in 0..20 {
-        let said = user
+        let exchange = user
             .say(&thread, &assistant, &format!("old {number}"))
             .await;
-        old.extend(said.expect(201)["messages"].as_array().unwrap().clone());
+        old.extend(exchange.expect(201)["messages"].as_array().unwrap().clone());
     }
     let insert = async {
         for number in 0..20 {
-            let said = user
+            let exchange = user
                 .say(&thread, &assistant, &format!("new {number}"))
                 .await;
-            said.expect(201);
+            exchange.expect(201);
         }
     };
     let walk = async {

@@ -58,9 +58,12 @@ async fn a_deleted_thread_is_gone_wherever_one_asks(backend: Backend) {
     let assistant = server.assistant("Echo").await;
     let user = server.user("ada").await;
     let (thread, kept) = (user.create_thread().await, user.create_thread().await);
-    let said = user.say(&thread, &assistant, "hello").await.expect(201);
+    let exchange = user.say(&thread, &assistant, "hello").await.expect(201);
     user.say(&kept, &assistant, "hello").await.expect(201);
-    let (run, message) = (text(&said["run"]["id"]), text(&said["messages"][0]["id"]));
+    let (run, message) = (
+        text(&exchange["run"]["id"]),
+        text(&exchange["messages"][0]["id"]),
+    );
     let path = format!("/threads/{thread}");
     assert_eq!(user.delete(&path).await.status, 204);
     for client in [&user, &server.admin().await] {
@@ -97,8 +100,8 @@ async fn a_deleted_threads_key_starts_another_run(backend: Backend) {
     let other = scene.user.create_thread().await;
     let answer = post(&other).await;
     assert_eq!(answer.header("idempotent-replayed"), None);
-    let said = answer.expect(201);
-    assert_eq!(said["run"]["thread_id"], other);
+    let exchange = answer.expect(201);
+    assert_eq!(exchange["run"]["thread_id"], other);
 }
 
 async fn a_run_in_a_deleted_thread_ends(backend: Backend) {

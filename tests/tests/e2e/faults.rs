@@ -316,10 +316,10 @@ async fn a_passing_failure_is_not_noticed(backend: Backend) {
         let fields = json!({"name": fault.name, "model": format!("scripted::{}", fault.name)});
         let assistant = server.admin().await.create_assistant(fields).await;
         let thread = user.create_thread().await;
-        let said = user.say(&thread, text(&assistant["id"]), "question").await;
-        let said = said.expect(201);
-        assert_eq!(said["output"], "fine", "{}", fault.name);
-        assert_eq!(said["messages"].as_array().unwrap().len(), 2);
+        let exchange = user.say(&thread, text(&assistant["id"]), "question").await;
+        let exchange = exchange.expect(201);
+        assert_eq!(exchange["output"], "fine", "{}", fault.name);
+        assert_eq!(exchange["messages"].as_array().unwrap().len(), 2);
         assert_eq!(times_asked(&models, fault.name), 2, "{}", fault.name);
     }
 }

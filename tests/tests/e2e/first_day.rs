@@ -40,10 +40,10 @@ async fn a_start_on_a_taken_address_writes_nothing(backend: Backend) {
     };
     let refused = site.run(&["serve", "--listen", &address]).await;
     assert_eq!(refused.status.code(), Some(1));
-    let told = err(&refused);
+    let output = err(&refused);
     assert!(
-        told.contains(&format!("cannot listen on {address}")),
-        "{told}"
+        output.contains(&format!("cannot listen on {address}")),
+        "{output}"
     );
     assert!(!data.exists());
     // The next start counts as the first and prints the password.
@@ -80,8 +80,8 @@ async fn the_first_start_says_how_to_reset_the_password(backend: Backend) {
     let bare = Installation::empty(backend).await;
     let reset = bare.run(&arguments).await;
     assert!(reset.status.success(), "{}", err(&reset));
-    let told = String::from_utf8_lossy(&reset.stdout).into_owned();
-    let password = row(&told, "password:");
+    let output = String::from_utf8_lossy(&reset.stdout).into_owned();
+    let password = row(&output, "password:");
     assert_ne!(password, initial);
     let old = server.guest().log_in("admin@localhost", initial).await;
     old.problem(401, "invalid_credentials");
@@ -94,8 +94,8 @@ async fn a_terminal_shows_short_lines_without_repetition(backend: Backend) {
     let user = server.user("ada").await;
     let assistant = server.assistant("Guide").await;
     let thread = user.create_thread().await;
-    let said = user.say(&thread, &assistant, "Hi").await.expect(201);
-    let run = text(&said["run"]["id"]);
+    let exchange = user.say(&thread, &assistant, "Hi").await.expect(201);
+    let run = text(&exchange["run"]["id"]);
     let is_answer = |line: &str| line.contains("/messages").then(|| line.to_owned());
     let answered = server.process().line(is_answer).await;
     let log = server.log();
@@ -156,10 +156,10 @@ async fn a_start_waits_for_the_database_and_says_so() {
     let url = by_way_of(&site, address);
     let site = site.env("COLLOQUY_DATABASE_URL", &url);
     let process = site.spawn(&["serve", "--listen", "127.0.0.1:0"]);
-    let told = process.line(waits).await;
+    let output = process.line(waits).await;
     let database = url.rsplit_once('/').unwrap().1;
-    assert!(told.contains(database), "{told}");
-    assert!(told.contains(&address.to_string()), "{told}");
+    assert!(output.contains(database), "{output}");
+    assert!(output.contains(&address.to_string()), "{output}");
     let listener = socket.listen(16).unwrap();
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
@@ -191,12 +191,12 @@ async fn a_start_gives_a_database_up_that_stays_away() {
     for command in [["serve", "--listen=127.0.0.1:0"], ["user", "list"]] {
         let failed = site.run(&command).await;
         assert_eq!(failed.status.code(), Some(1));
-        let told = err(&failed);
-        assert!(!told.contains("waiting for the database"), "{told}");
-        assert!(told.contains(&address.to_string()), "{told}");
+        let output = err(&failed);
+        assert!(!output.contains("waiting for the database"), "{output}");
+        assert!(output.contains(&address.to_string()), "{output}");
         let database = url.rsplit_once('/').unwrap().1;
-        assert!(told.contains(database), "{told}");
-        assert!(!told.contains("planted-secret"), "{told}");
+        assert!(output.contains(database), "{output}");
+        assert!(!output.contains("planted-secret"), "{output}");
     }
 }
 
@@ -207,11 +207,11 @@ async fn a_database_that_refuses_is_not_waited_for() {
     let site = site.env("COLLOQUY_DATABASE_URL", url.as_str());
     let failed = site.run(&["serve", "--listen", "127.0.0.1:0"]).await;
     assert_eq!(failed.status.code(), Some(1));
-    let told = err(&failed);
-    assert!(!told.contains("waiting for the database"), "{told}");
+    let output = err(&failed);
+    assert!(!output.contains("waiting for the database"), "{output}");
     assert!(
-        told.contains("the PostgreSQL database there_is_no_such_database on "),
-        "{told}"
+        output.contains("the PostgreSQL database there_is_no_such_database on "),
+        "{output}"
     );
 }
 
@@ -239,14 +239,14 @@ async fn a_second_server_on_a_sqlite_database_is_refused(backend: Backend) {
     }
     let refused = server.installation().run(&second).await;
     assert_eq!(refused.status.code(), Some(1));
-    let told = err(&refused);
+    let output = err(&refused);
     for word in [
         format!("process {process},"),
         format!("at {address}"),
         server.installation().sqlite_file().display().to_string(),
         "since 20".to_owned(),
     ] {
-        assert!(told.contains(&word), "{word}: {told}");
+        assert!(output.contains(&word), "{word}: {output}");
     }
     // Commands run beside it, and the next server can start after it.
     let list = server.installation().run(&["user", "list"]).await;

@@ -65,8 +65,8 @@ async fn unfinished_requests_hold_up_nobody(backend: Backend) {
         let limits = ready.expect(200)["limits_reached"].clone();
         assert_eq!(limits, json!(["request_bodies"]), "{addresses}");
         let log = server.log();
-        let told = log.lines().filter(|line| line.contains("limit reached"));
-        assert_eq!(told.count(), 1, "{log}");
+        let lines = log.lines().filter(|line| line.contains("limit reached"));
+        assert_eq!(lines.count(), 1, "{log}");
     }
 }
 
@@ -98,8 +98,8 @@ async fn answers_that_nobody_takes_hold_little_memory(backend: Backend) {
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
     for _ in 0..8 {
-        let said = user.say(&thread, &assistant, &"word ".repeat(12_000)).await;
-        said.expect(201);
+        let exchange = user.say(&thread, &assistant, &"word ".repeat(12_000)).await;
+        exchange.expect(201);
     }
     let paths = large_answers(&thread);
     for path in &paths {

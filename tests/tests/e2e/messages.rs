@@ -25,10 +25,10 @@ async fn a_waiting_post_answers_with_the_run_and_its_messages(backend: Backend) 
     let assistant = server.assistant("Echo").await;
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    let said = user.say(&thread, &assistant, "hello").await.expect(201);
-    assert_eq!(members(&said), ["messages", "output", "run"]);
-    assert_eq!(said["output"], "Echo: hello");
-    let run = &said["run"];
+    let exchange = user.say(&thread, &assistant, "hello").await.expect(201);
+    assert_eq!(members(&exchange), ["messages", "output", "run"]);
+    assert_eq!(exchange["output"], "Echo: hello");
+    let run = &exchange["run"];
     assert_eq!(run["thread_id"], thread);
     assert_eq!(run["assistant_id"], assistant);
     assert_eq!(run["status"], "completed");
@@ -36,9 +36,9 @@ async fn a_waiting_post_answers_with_the_run_and_its_messages(backend: Backend) 
     assert_eq!(run["error"], Value::Null);
     assert!(text(&run["finished_at"]) >= text(&run["created_at"]));
 
-    let messages = said["messages"].as_array().unwrap();
+    let messages = exchange["messages"].as_array().unwrap();
     let [human, ai] = messages.as_slice() else {
-        panic!("{said}");
+        panic!("{exchange}");
     };
     let known = [
         "assistant_id",
@@ -60,7 +60,7 @@ async fn a_waiting_post_answers_with_the_run_and_its_messages(backend: Backend) 
         assert_eq!(message["assistant_id"], assistant);
     }
     let listed = user.get(&format!("/threads/{thread}/messages")).await;
-    assert_eq!(listed.expect(200), said["messages"]);
+    assert_eq!(listed.expect(200), exchange["messages"]);
     let shown = user
         .get(&format!("/threads/{thread}/runs/{}", text(&run["id"])))
         .await;
@@ -73,8 +73,8 @@ async fn an_assistant_is_named_by_id_or_slug(backend: Backend) {
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
     for reference in [assistant.as_str(), "echo"] {
-        let said = user.say(&thread, reference, "hello").await.expect(201);
-        assert_eq!(said["run"]["assistant_id"], assistant);
+        let exchange = user.say(&thread, reference, "hello").await.expect(201);
+        assert_eq!(exchange["run"]["assistant_id"], assistant);
     }
 }
 
@@ -92,9 +92,9 @@ async fn text_comes_back_as_it_was_sent(backend: Backend) {
         &"long ".repeat(10_000),
     ];
     for content in texts {
-        let said = user.say(&thread, &assistant, content).await.expect(201);
-        assert_eq!(said["messages"][0]["content"], content);
-        assert_eq!(said["output"], format!("Echo: {content}"));
+        let exchange = user.say(&thread, &assistant, content).await.expect(201);
+        assert_eq!(exchange["messages"][0]["content"], content);
+        assert_eq!(exchange["output"], format!("Echo: {content}"));
     }
     let listed = user.get(&format!("/threads/{thread}/messages")).await;
     let listed = listed.expect(200);
@@ -164,9 +164,9 @@ async fn messages_are_listed_oldest_first_page_by_page(backend: Backend) {
     let thread = user.create_thread().await;
     let mut expected = Vec::new();
     for number in 0..4 {
-        let said = user.say(&thread, &assistant, &format!("{number}")).await;
-        let said = said.expect(201);
-        expected.extend(said["messages"].as_array().unwrap().clone());
+        let exchange = user.say(&thread, &assistant, &format!("{number}")).await;
+        let exchange = exchange.expect(201);
+        expected.extend(exchange["messages"].as_array().unwrap().clone());
     }
     let mut seen = Vec::new();
     let mut sizes = Vec::new();
@@ -194,15 +194,15 @@ async fn messages_are_read_from_the_end_and_back_again(backend: Backend) {
     let assistant = server.assistant("Echo").await;
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    let mut said = Vec::new();
+    let mut exchanges = Vec::new();
     let say = async |content: &str| {
-        let said = user.say(&thread, &assistant, content).await.expect(201);
-        said["messages"].as_array().unwrap().clone()
+        let exchange = user.say(&thread, &assistant, content).await.expect(201);
+        exchange["messages"].as_array().unwrap().clone()
     };
     for number in 0..4 {
-        said.extend(say(&format!("{number}")).await);
+        exchanges.extend(say(&format!("{number}")).await);
     }
-    said.reverse();
+    exchanges.reverse();
     let first = format!("/threads/{thread}/messages?order=desc&limit=3");
     let mut pages = Vec::new();
     let mut page = Some(first.clone());
@@ -215,12 +215,12 @@ async fn messages_are_read_from_the_end_and_back_again(backend: Backend) {
     }
     let items = |response: &Response| response.clone().expect(200).as_array().unwrap().clone();
     let seen: Vec<_> = pages.iter().flat_map(items).collect();
-    assert_eq!(seen, said);
+    assert_eq!(seen, exchanges);
     let back = pages[2].linked_page("prev").unwrap();
-    assert_eq!(items(&user.get(&back).await), said[3..6]);
+    assert_eq!(items(&user.get(&back).await), exchanges[3..6]);
     let newer = pages[1].linked_page("prev").unwrap();
     let newer = user.get(&newer).await;
-    assert_eq!(items(&newer), said[..3]);
+    assert_eq!(items(&newer), exchanges[..3]);
     let newest = user.get(&newer.linked_page("prev").unwrap()).await;
     assert_eq!(items(&newest).len(), 3);
     assert_eq!(pages[0].linked_page("prev"), None);
@@ -253,9 +253,9 @@ async fn a_message_belongs_to_its_thread(backend: Backend) {
     let assistant = server.assistant("Echo").await;
     let user = server.user("ada").await;
     let (one, two) = (user.create_thread().await, user.create_thread().await);
-    let said = user.say(&one, &assistant, "hello").await.expect(201);
-    let message = text(&said["messages"][0]["id"]);
-    let run = text(&said["run"]["id"]);
+    let exchange = user.say(&one, &assistant, "hello").await.expect(201);
+    let message = text(&exchange["messages"][0]["id"]);
+    let run = text(&exchange["run"]["id"]);
     let elsewhere = user
         .delete(&format!("/threads/{two}/messages/{message}"))
         .await;
@@ -269,5 +269,5 @@ async fn a_message_belongs_to_its_thread(backend: Backend) {
         absent.problem(404, "entity_not_found");
     }
     let listed = user.get(&format!("/threads/{one}/messages")).await;
-    assert_eq!(listed.expect(200), said["messages"]);
+    assert_eq!(listed.expect(200), exchange["messages"]);
 }

@@ -35,8 +35,8 @@ async fn the_model_is_told_the_instructions_and_the_thread_in_order(backend: Bac
     let mut expected = vec![json!({"role": "system", "content": "Be brief.\n✓"})];
     for (turn, reply) in replies.iter().enumerate() {
         let question = format!("question {turn}");
-        let said = user.say(&thread, assistant, &question).await.expect(201);
-        assert_eq!(said["output"], *reply);
+        let exchange = user.say(&thread, assistant, &question).await.expect(201);
+        assert_eq!(exchange["output"], *reply);
         expected.push(json!({"role": "user", "content": question}));
         let request = &models.requests()[turn];
         assert_eq!(request.body["messages"], Value::from(expected.clone()));
@@ -65,8 +65,8 @@ async fn the_model_is_run_with_the_assistants_settings(backend: Backend) {
     let assistant = server.admin().await.create_assistant(fields).await;
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    let said = user.say(&thread, text(&assistant["id"]), "hi").await;
-    said.expect(201);
+    let exchange = user.say(&thread, text(&assistant["id"]), "hi").await;
+    exchange.expect(201);
     let body = &models.requests()[0].body;
     assert_eq!(body["model"], "org/model:1");
     assert_eq!(body["temperature"], 0.3);
@@ -110,15 +110,15 @@ async fn the_model_is_told_no_more_than_the_history_limit(backend: Backend) {
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
     for question in ["one", "two", "three"] {
-        let said = user.say(&thread, text(&assistant["id"]), question).await;
-        said.expect(201);
+        let exchange = user.say(&thread, text(&assistant["id"]), question).await;
+        exchange.expect(201);
     }
-    let told = json!([
+    let sent = json!([
         {"role": "user", "content": "two"},
         {"role": "assistant", "content": "answer"},
         {"role": "user", "content": "three"},
     ]);
-    assert_eq!(models.requests()[2].body["messages"], told);
+    assert_eq!(models.requests()[2].body["messages"], sent);
 }
 
 async fn a_deleted_message_is_not_told(backend: Backend) {
@@ -127,14 +127,14 @@ async fn a_deleted_message_is_not_told(backend: Backend) {
     let assistant = server.assistant_on(SCRIPTED).await;
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    let said = user.say(&thread, &assistant, "a secret").await.expect(201);
-    for message in said["messages"].as_array().unwrap() {
+    let exchange = user.say(&thread, &assistant, "a secret").await.expect(201);
+    for message in exchange["messages"].as_array().unwrap() {
         let path = format!("/threads/{thread}/messages/{}", text(&message["id"]));
         user.delete(&path).await.expect(204);
     }
     user.say(&thread, &assistant, "hello").await.expect(201);
-    let told = json!([{"role": "user", "content": "hello"}]);
-    assert_eq!(models.requests()[1].body["messages"], told);
+    let sent = json!([{"role": "user", "content": "hello"}]);
+    assert_eq!(models.requests()[1].body["messages"], sent);
 }
 
 async fn an_edited_assistant_answers_the_next_message(backend: Backend) {
@@ -193,8 +193,8 @@ async fn the_answers_of_a_model_are_kept_as_they_came(backend: Backend) {
     let assistant = server.assistant_on(SCRIPTED).await;
     let user = server.user("ada").await;
     let thread = user.create_thread().await;
-    let said = user.say(&thread, &assistant, "hi").await.expect(201);
-    assert_eq!(said["output"], pieces.concat());
+    let exchange = user.say(&thread, &assistant, "hi").await.expect(201);
+    assert_eq!(exchange["output"], pieces.concat());
     let messages = user.get(&format!("/threads/{thread}/messages")).await;
     assert_eq!(messages.expect(200)[1]["content"], pieces.concat());
 }

@@ -33,8 +33,8 @@ async fn no_wait_that_a_provider_asks_for_is_too_long_to_be_told(backend: Backen
         let busy = Reply::status(429).header("retry-after", wait);
         let scene = Scene::with(backend, [busy, Reply::answer("fine")]).await;
         let failed = scene.user.say(&scene.thread, &scene.assistant, "Hi").await;
-        let told: u64 = failed.header("retry-after").unwrap().parse().unwrap();
-        assert!(told > 7_000 * 365 * 86_400, "{wait}: {told}");
+        let seconds: u64 = failed.header("retry-after").unwrap().parse().unwrap();
+        assert!(seconds > 7_000 * 365 * 86_400, "{wait}: {seconds}");
         failed.problem(503, "model_rate_limited");
         assert_eq!(scene.models.requests().len(), 1, "{wait}");
         assert_eq!(scene.ask("Again").await["output"], "fine");
@@ -105,9 +105,9 @@ async fn whatever_a_model_says_the_next_message_works(backend: Backend) {
     }
     assert_eq!(scene.ask("And now?").await["output"], "fine");
     let last = scene.models.requests().pop().unwrap().body;
-    let told = last["messages"].to_string();
-    assert!(told.contains("Message 0\\n\\nMessage 1"), "{told}");
-    assert!(!told.contains("never ends"), "{told}");
+    let sent = last["messages"].to_string();
+    assert!(sent.contains("Message 0\\n\\nMessage 1"), "{sent}");
+    assert!(!sent.contains("never ends"), "{sent}");
 }
 
 async fn what_a_model_thinks_is_kept_apart(backend: Backend) {
@@ -127,8 +127,8 @@ async fn what_a_model_thinks_is_kept_apart(backend: Backend) {
     assert_eq!(scene.ask("Third?").await["output"], "");
     let fourth = scene.ask("Fourth?").await;
     assert_eq!(fourth["output"], "Well, <think>is no thought</think>.");
-    let told = scene.models.requests().pop().unwrap().body.to_string();
-    assert!(!told.contains("Let me see"), "{told}");
+    let sent = scene.models.requests().pop().unwrap().body.to_string();
+    assert!(!sent.contains("Let me see"), "{sent}");
 
     scene.server.stop().await;
     scene.restart().await;
@@ -190,8 +190,8 @@ async fn json_is_found_whatever_stands_around_it(backend: Backend) {
     });
     scene.change(json!({"output_schema": schema})).await;
     for answer in answers {
-        let said = scene.ask("Capital of France?").await;
-        assert_eq!(said["output"], json!({"city": "Paris"}), "{answer}");
+        let exchange = scene.ask("Capital of France?").await;
+        assert_eq!(exchange["output"], json!({"city": "Paris"}), "{answer}");
     }
     assert_eq!(scene.models.requests().len(), answers.len());
 }

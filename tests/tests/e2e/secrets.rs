@@ -340,9 +340,13 @@ async fn lose_tokens(found: &mut Found, server: &Colloquy, tokens: &[&str]) {
         let back = exchange(server.address(), &http2(token, &odd)).await;
         found.add("an answer of HTTP/2", back);
         let back = exchange(server.address(), &http2(token, b"")).await;
-        let said = String::from_utf8_lossy(&back).into_owned();
-        let is_me = said.contains("ada@example.org");
-        assert_ne!(is_me, said.contains("authentication_required"), "{said}");
+        let response = String::from_utf8_lossy(&back).into_owned();
+        let is_me = response.contains("ada@example.org");
+        assert_ne!(
+            is_me,
+            response.contains("authentication_required"),
+            "{response}"
+        );
         found.add("an answer of HTTP/2", back);
     }
 }

@@ -163,9 +163,9 @@ async fn threads_with_the_latest_messages_are_listed_first(backend: Backend) {
     assert_eq!(ids(&user, "").await, created);
     for number in [1, 3, 0, 1] {
         let thread = &threads[number];
-        let said = user.say(thread, &assistant, "hello").await.expect(201);
+        let exchange = user.say(thread, &assistant, "hello").await.expect(201);
         let shown = user.get(&format!("/threads/{thread}")).await.expect(200);
-        let newest = &said["messages"][1]["created_at"];
+        let newest = &exchange["messages"][1]["created_at"];
         assert_eq!(&shown["last_message_at"], newest);
         assert_eq!(&shown["updated_at"], newest);
     }
@@ -288,8 +288,8 @@ async fn an_owner_renames_and_deletes_a_thread(backend: Backend) {
     assert_eq!(sent_back, same);
 
     let id = text(&thread["id"]);
-    let said = user.say(id, &assistant, "hello").await.expect(201);
-    let run = text(&said["run"]["id"]).to_owned();
+    let exchange = user.say(id, &assistant, "hello").await.expect(201);
+    let run = text(&exchange["run"]["id"]).to_owned();
     let deleted = user.delete(&path(&thread)).await;
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     for rest in ["", "/messages", "/runs", &format!("/runs/{run}")] {
@@ -298,8 +298,8 @@ async fn an_owner_renames_and_deletes_a_thread(backend: Backend) {
     }
     let again = user.delete(&path(&thread)).await;
     again.problem(404, "entity_not_found");
-    let said = user.say(id, &assistant, "hello?").await;
-    said.problem(404, "entity_not_found");
+    let exchange = user.say(id, &assistant, "hello?").await;
+    exchange.problem(404, "entity_not_found");
     assert!(ids(&user, "").await.is_empty());
 }
 
@@ -326,9 +326,9 @@ async fn a_thread_of_somebody_else_does_not_exist(backend: Backend) {
     let assistant = server.assistant("Echo").await;
     let (ada, bob) = (server.user("ada").await, server.user("bob").await);
     let thread = ada.create_thread().await;
-    let said = ada.say(&thread, &assistant, "secret").await.expect(201);
-    let run = text(&said["run"]["id"]);
-    let message = text(&said["messages"][0]["id"]);
+    let exchange = ada.say(&thread, &assistant, "secret").await.expect(201);
+    let run = text(&exchange["run"]["id"]);
+    let message = text(&exchange["messages"][0]["id"]);
     let post = json!({"assistant_id": assistant, "content": "let me in"});
     for (method, rest, body) in [
         (Method::GET, String::new(), None),
@@ -354,7 +354,7 @@ async fn a_thread_of_somebody_else_does_not_exist(backend: Backend) {
         assert_eq!(ask("no-id").await.anonymous(), missing.anonymous());
     }
     let messages = ada.get(&format!("/threads/{thread}/messages")).await;
-    assert_eq!(messages.expect(200), said["messages"]);
+    assert_eq!(messages.expect(200), exchange["messages"]);
 }
 
 async fn an_administrator_reads_and_deletes_but_does_not_write(backend: Backend) {
@@ -362,15 +362,15 @@ async fn an_administrator_reads_and_deletes_but_does_not_write(backend: Backend)
     let assistant = server.assistant("Echo").await;
     let (ada, admin) = (server.user("ada").await, server.admin().await);
     let thread = ada.create_thread().await;
-    let said = ada.say(&thread, &assistant, "hello").await.expect(201);
+    let exchange = ada.say(&thread, &assistant, "hello").await.expect(201);
     let path = format!("/threads/{thread}");
-    let message = text(&said["messages"][0]["id"]);
+    let message = text(&exchange["messages"][0]["id"]);
 
     admin.get(&path).await.expect(200);
     let messages = admin.get(&format!("{path}/messages")).await.expect(200);
-    assert_eq!(messages, said["messages"]);
+    assert_eq!(messages, exchange["messages"]);
     let runs = admin.get(&format!("{path}/runs")).await.expect(200);
-    assert_eq!(runs[0]["id"], said["run"]["id"]);
+    assert_eq!(runs[0]["id"], exchange["run"]["id"]);
 
     let renamed = admin.patch(&path, json!({"name": "mine"})).await;
     renamed.problem(403, "forbidden");
@@ -379,7 +379,7 @@ async fn an_administrator_reads_and_deletes_but_does_not_write(backend: Backend)
     let removed = admin.delete(&format!("{path}/messages/{message}")).await;
     removed.problem(403, "forbidden");
     let messages = ada.get(&format!("{path}/messages")).await.expect(200);
-    assert_eq!(messages, said["messages"]);
+    assert_eq!(messages, exchange["messages"]);
 
     admin.delete(&path).await.expect(204);
     ada.get(&path).await.problem(404, "entity_not_found");

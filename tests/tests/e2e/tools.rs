@@ -57,9 +57,12 @@ async fn an_assistant_calculates_and_its_thread_tells_how(backend: Backend) {
     scene
         .change(json!({"tools": ["calculator", "current_time"]}))
         .await;
-    let said = scene.ask("What is 6 * 7?").await;
-    assert_eq!(said["output"], "It is 42.");
-    assert_eq!(said["run"]["usage"]["input_tokens"], 14, "of both requests");
+    let exchange = scene.ask("What is 6 * 7?").await;
+    assert_eq!(exchange["output"], "It is 42.");
+    assert_eq!(
+        exchange["run"]["usage"]["input_tokens"], 14,
+        "of both requests"
+    );
     assert_eq!(scene.results(1)[0], "42");
     assert!(
         scene.results(1)[1].contains("UTC"),
@@ -83,7 +86,7 @@ async fn an_assistant_calculates_and_its_thread_tells_how(backend: Backend) {
     scene.server.stop().await;
     scene.restart().await;
     assert_eq!(scene.messages_with_tools().await, all);
-    let path = scene.path(&format!("/runs/{}/events", text(&said["run"]["id"])));
+    let path = scene.path(&format!("/runs/{}/events", text(&exchange["run"]["id"])));
     let events = scene
         .user
         .request(Method::GET, &path)
@@ -102,9 +105,9 @@ async fn an_assistant_calculates_and_its_thread_tells_how(backend: Backend) {
 async fn a_model_that_always_asks_for_a_tool_is_stopped_at_the_cap(backend: Backend) {
     let scene = Scene::with(backend, Reply::calls(&[("again", "calculator", SUM)])).await;
     scene.change(json!({"tools": ["calculator"]})).await;
-    let said = scene.ask("Go on for ever").await;
-    assert_eq!(said["run"]["status"], "completed");
-    assert_eq!(said["run"]["finish_reason"], "tool_rounds");
+    let exchange = scene.ask("Go on for ever").await;
+    assert_eq!(exchange["run"]["status"], "completed");
+    assert_eq!(exchange["run"]["finish_reason"], "tool_rounds");
     let requests = scene.models.requests();
     assert_eq!(requests.len(), 11);
     assert_eq!(requests[10].body["tools"], Value::Null);
@@ -138,9 +141,9 @@ async fn calls_that_cannot_be_carried_out_are_told_to_the_model(backend: Backend
     let scene = Scene::with(backend, [Reply::calls(&calls), Reply::answer("Sorry.")]).await;
     scene.change(json!({"tools": ["calculator"]})).await;
     assert_eq!(scene.ask("Try").await["output"], "Sorry.");
-    let told = &scene.models.requests()[1].body["messages"];
-    let told = told.as_array().unwrap().iter();
-    let ids: std::collections::HashSet<_> = told
+    let sent = &scene.models.requests()[1].body["messages"];
+    let sent = sent.as_array().unwrap().iter();
+    let ids: std::collections::HashSet<_> = sent
         .filter(|message| message["role"] == "tool")
         .map(|message| text(&message["tool_call_id"]))
         .collect();
@@ -199,9 +202,13 @@ async fn an_answer_keeps_to_its_schema(backend: Backend) {
         "additionalProperties": false,
     });
     scene.change(json!({"output_schema": schema})).await;
-    let said = scene.ask("Capital of France?").await;
-    assert_eq!(said["output"], json!({"city": "Paris"}));
-    assert_eq!(said["messages"].as_array().unwrap().len(), 2, "{said}");
+    let exchange = scene.ask("Capital of France?").await;
+    assert_eq!(exchange["output"], json!({"city": "Paris"}));
+    assert_eq!(
+        exchange["messages"].as_array().unwrap().len(),
+        2,
+        "{exchange}"
+    );
     let format = &scene.models.requests()[0].body["response_format"];
     assert_eq!(format["json_schema"]["schema"], schema);
     assert_eq!(format["json_schema"]["strict"], true);

@@ -52,8 +52,8 @@ async fn eventful(backend: Backend) -> Scene {
 }
 
 async fn ask(scene: &Scene, thread: &str, content: &str) {
-    let said = scene.user.say(thread, &scene.assistant, content).await;
-    said.expect(201);
+    let exchange = scene.user.say(thread, &scene.assistant, content).await;
+    exchange.expect(201);
 }
 
 async fn the_metrics_have_an_address_of_their_own(backend: Backend) {
@@ -194,8 +194,8 @@ async fn runs_are_counted_by_their_ends(backend: Backend) {
     let scene = Scene::with(backend, replies).await;
     let path = scene.path("/messages");
     for (content, status) in [("a", 201), ("b", 201), ("c", 502)] {
-        let said = scene.user.post(&path, scene.body(content)).await;
-        said.expect(status);
+        let exchange = scene.user.post(&path, scene.body(content)).await;
+        exchange.expect(status);
     }
     let figures = Figures::of(&scene.server).await;
     let runs = |status, error, finish_reason| {
