@@ -1,8 +1,5 @@
-//! Lookup cost of the answer cache: exact and semantic, against reading the same memory.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark ends where something is wrong"
-)]
+//! Lookup cost of the answer cache, exact and semantic, against summing the same memory.
+#![expect(clippy::unwrap_used, reason = "benchmarks may panic")]
 
 use std::hint::black_box;
 
@@ -16,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const DIMENSIONS: usize = 384;
 
-/// Deterministic pseudo-random components.
+/// Deterministic pseudo-random vector.
 fn embedding(seed: u64) -> Embedding {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut number = || {

@@ -15,24 +15,21 @@ use moka::future::Cache;
 use crate::lookups::Lookups;
 use crate::shared_load::{Missing, same_error};
 
-/// Maximum age of a cached read. Keeps changes by other instances visible within five seconds.
+/// Changes by other instances are visible within five seconds.
 const LIFETIME: Duration = Duration::from_secs(4);
-/// Maximum bytes for single assistants, and again for pages.
+/// Bytes for single assistants, and again for pages.
 const CAPACITY: u64 = 16 * 1024 * 1024;
-/// Estimated size of an assistant without its long texts.
+/// Estimated, without the long texts.
 const BASE_BYTES: usize = 1024;
 
-/// Caches reads of assistants and pages of assistants in front of another repository. Concurrent
-/// reads of the same thing share one load. Writes through this repository are visible at once;
-/// other writes within five seconds, or after [`forget_all`](Self::forget_all).
-///
-/// Authorization is unaffected: the scope is part of the key.
+/// Caches assistants and pages of them in front of another repository. Concurrent reads share one
+/// load. Writes through it are visible at once, others within five seconds or after
+/// [`forget_all`](Self::forget_all). The scope is part of the key, so authorization is unaffected.
 pub struct CachedAssistantRepository {
     inner: Arc<dyn AssistantRepository>,
     assistants: Cache<(u64, AssistantScope, AssistantRef), CachedRead<Assistant>>,
     pages: Cache<(u64, AssistantScope, OffsetPage), CachedRead<OffsetList<Assistant>>>,
-    /// Part of every key: what was loaded before a write is never served after it, even if the load
-    /// finishes later.
+    /// Part of every key: a load that began before a write is never served after it.
     generation: AtomicU64,
     lookups: Lookups,
 }
@@ -45,13 +42,13 @@ struct CachedRead<T> {
 }
 
 impl<T> CachedRead<T> {
-    /// The value, unless it expired while it was loading.
+    /// `None` if it expired while loading.
     fn fresh(self) -> Option<Arc<T>> {
         (self.since.elapsed() <= LIFETIME).then_some(self.value)
     }
 }
 
-/// Invalidates every entry on drop, so also when the write fails or is cancelled.
+/// Invalidates on drop, hence also after a failed or cancelled write.
 struct ForgetOnDrop<'a>(&'a CachedAssistantRepository);
 
 impl Drop for ForgetOnDrop<'_> {
@@ -81,7 +78,7 @@ impl CachedAssistantRepository {
         }
     }
 
-    /// Invalidates every entry, after a write that bypassed this repository.
+    /// Invalidates everything, after a write that bypassed this repository.
     pub fn forget_all(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -138,8 +135,7 @@ impl AssistantRepository for CachedAssistantRepository {
         scope: &AssistantScope,
     ) -> Result<Option<Arc<Assistant>>, PortError> {
         self.lookups.note();
-        // Keyed by scope. Misses are not cached, so out-of-scope and absent assistants take the
-        // same time.
+        // Misses are not cached: out-of-scope and absent assistants take the same time.
         let key = (self.generation(), scope.clone(), reference.clone());
         let read = self
             .assistants
@@ -187,7 +183,7 @@ impl AssistantRepository for CachedAssistantRepository {
         id: AssistantId,
         change: &AssistantChange<'_>,
     ) -> Result<(Assistant, Assistant), PortError> {
-        // Also after a conflict: the caller retries and must read the current state.
+        // Also after a conflict: the caller retries with the current state.
         let _written = ForgetOnDrop(self);
         self.inner.update(id, change).await
     }
@@ -211,7 +207,6 @@ impl AssistantRepository for CachedAssistantRepository {
     }
 }
 
-/// Estimated size in bytes.
 fn weight<'a>(assistants: impl IntoIterator<Item = &'a Assistant>) -> u32 {
     let bytes = assistants.into_iter().map(|assistant| {
         let description = assistant.description.as_ref();

@@ -10,16 +10,13 @@ use moka::future::Cache;
 
 use crate::lookups::Lookups;
 
-/// Idle time after which an entry is dropped.
 const IDLE: Duration = Duration::from_secs(600);
-/// Estimated overhead per entry.
 const BASE_BYTES: usize = 256;
 /// Larger blobs are not cached.
 const MAX_BLOB_BYTES: usize = 1024 * 1024;
 
-/// Caches blobs in front of another store. Only for keys that are written once, such as avatars: it
-/// does not see other instances replace or delete a blob. Changes made through it are visible at
-/// once.
+/// Caches blobs in front of another store, for write-once keys such as avatars: it does not see
+/// other instances' changes.
 pub struct CachedBlobStore {
     inner: Arc<dyn BlobStore>,
     blobs: Cache<BlobKey, Bytes>,

@@ -1,10 +1,9 @@
-//! Hit and miss counters.
+//! Counts hits and misses.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use colloquy_application::ports::Reading;
 
-/// Counts the lookups of a read cache.
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     all: AtomicU64,
@@ -16,12 +15,10 @@ impl Lookups {
         self.all.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a load from the repository behind the cache.
     pub(crate) fn record_load(&self) {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counts as readings labelled with the cache's name.
     pub(crate) fn readings(&self, cache: &'static str) -> Vec<Reading> {
         let lookups = Reading::count(
             "colloquy_read_cache_lookups",

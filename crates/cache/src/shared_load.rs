@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use colloquy_application::ports::PortError;
 
-/// Why there is nothing to cache. Reported to every caller of a shared load.
+/// Nothing to cache; shared by every caller of the load.
 pub(crate) enum Missing {
     Absent,
     Failed(Arc<PortError>),
 }
 
-/// An equivalent error with the shared one as its source.
+/// An equivalent error with the shared one as source.
 pub(crate) fn same_error(error: &Arc<PortError>) -> PortError {
     let cause = Arc::clone(error);
     match &**error {

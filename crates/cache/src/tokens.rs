@@ -17,13 +17,11 @@ use moka::policy::EvictionPolicy;
 use crate::lookups::Lookups;
 use crate::shared_load::{Missing, same_error};
 
-/// Maximum age of an entry, by the caller's clock and by the machine's.
+/// By the caller's clock and by the machine's.
 const LIFETIME: Duration = Duration::from_secs(4);
-/// Maximum number of entries.
 const CAPACITY: u64 = 10_000;
 
-/// Caches which user a token authenticates. Concurrent lookups of a token share one load. Unknown
-/// tokens are not cached.
+/// Caches the user of a token. Concurrent lookups share one load. Misses are not cached.
 pub struct CachedTokenRepository {
     inner: Arc<dyn TokenRepository>,
     answers: Cache<Key, Authenticated>,
@@ -31,14 +29,13 @@ pub struct CachedTokenRepository {
     lookups: Lookups,
 }
 
-/// Cache key. Entries of an earlier generation or period are never looked up again, so nothing has
-/// to be removed, and a slow load cannot bring a stale entry back.
+/// Entries of earlier generations or periods are unreachable: invalidation removes nothing, and a
+/// slow load cannot bring a stale entry back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     hash: TokenHash,
-    /// Number of invalidations so far.
     generation: u64,
-    /// Index of the [`LIFETIME`]-long period that the lookup falls into.
+    /// Index of the [`LIFETIME`]-long period of the lookup.
     period: i64,
 }
 
@@ -59,7 +56,7 @@ impl CachedTokenRepository {
         }
     }
 
-    /// Invalidates every entry, so that a change to a user takes effect at once on this instance.
+    /// Invalidates everything, so that a change to a user takes effect here at once.
     pub fn forget_all(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
@@ -142,7 +139,7 @@ impl TokenRepository for CachedTokenRepository {
     }
 }
 
-/// Offsets periods per token, so that entries do not all expire at once.
+/// Offset per token, so that entries do not all expire together.
 fn period(hash: &TokenHash, now: DateTime<Utc>) -> i64 {
     const LENGTH: i64 = LIFETIME.as_millis() as i64;
     let offset = i64::from(u16::from_be_bytes([hash.0[0], hash.0[1]]));

@@ -1,4 +1,4 @@
-//! Invalidates cached tokens when users change.
+//! Invalidates cached tokens when a user changes.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use colloquy_domain::{Email, User, UserId};
 
 use crate::CachedTokenRepository;
 
-/// A user repository without a cache of its own. Each change invalidates the token cache, so that
-/// disabling or demoting a user, or a new password, takes effect at once on this instance.
+/// Passes through to `inner` and invalidates the token cache on every write: disabling, demoting or
+/// a new password takes effect here at once.
 pub struct TokenForgettingUserRepository {
     inner: Arc<dyn UserRepository>,
     tokens: Arc<CachedTokenRepository>,
 }
 
-/// Invalidates the tokens on drop, so also when the write fails or is cancelled.
+/// Invalidates on drop, hence also after a failed or cancelled write.
 struct ForgetOnDrop<'a>(&'a CachedTokenRepository);
 
 impl Drop for ForgetOnDrop<'_> {

@@ -1,7 +1,6 @@
-//! A million answers use at most the limit plus a fifth. Alone in its process because it measures
-//! the whole process.
+//! A million answers use at most the limit plus a fifth. Alone in its process, which it measures.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fs;
 
@@ -27,7 +26,7 @@ async fn a_million_answers_stay_within_the_limit() {
     let before = resident();
     let mut most = 0;
     for number in 0..ANSWERS {
-        // Half go to one assistant, the rest to many; text lengths vary.
+        // Half for one assistant, the rest spread; text lengths vary.
         let index = if number % 2 == 0 {
             0
         } else {
@@ -51,7 +50,6 @@ async fn a_million_answers_stay_within_the_limit() {
     assert!(most <= LIMIT + LIMIT / 5, "{most} bytes");
 }
 
-/// Resident set size of this process in bytes.
 fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status

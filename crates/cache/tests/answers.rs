@@ -1,6 +1,6 @@
 //! The in-memory answer cache keeps its contract and its limit.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::sync::Arc;
 
@@ -108,7 +108,6 @@ async fn answers_that_are_given_anew_all_the_time_take_no_more_room() {
     let (cache, make) = (MemoryAnswerCache::new(1 << 20), Samples::new());
     let (busy, quiet) = (partition(&make), partition(&make));
     put(&cache, &quiet, 1).await;
-    // Far more bytes in total than the limit.
     for _ in 0..100 {
         for number in 0..400 {
             put(&cache, &busy, number).await;

@@ -1,6 +1,6 @@
 //! Which reads the assistant cache saves, and what it must not cache.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -123,7 +123,6 @@ impl Setting {
         found.map(Arc::unwrap_or_clone)
     }
 
-    /// Disables the assistant through `through`, starting from its initial state.
     async fn disable(&self, through: &dyn AssistantRepository) -> Result<(), PortError> {
         let change = |old: &Assistant| {
             (old.revision == self.assistant.revision).then(|| Assistant {
@@ -183,7 +182,7 @@ async fn a_write_that_came_too_late_reads_anew() {
     setting.get().await.unwrap();
     // Bypasses the cache, as another instance does.
     setting.disable(&*setting.slow).await.unwrap();
-    assert!(setting.get().await.unwrap().is_enabled, "not told yet");
+    assert!(setting.get().await.unwrap().is_enabled, "still cached");
     let refused = setting.disable(&setting.cached).await;
     assert!(matches!(
         refused,

@@ -15,7 +15,7 @@ async fn a_blob_is_read_once_and_gone_when_it_is_removed() {
     let bytes = Bytes::from_static(b"picture");
     cached.put(&key, bytes.clone()).await.unwrap();
     assert_eq!(cached.get(&key).await.unwrap(), Some(bytes.clone()));
-    // Bypasses the cache; the cached blob is still served.
+    // Bypasses the cache.
     store.delete(&key).await.unwrap();
     assert_eq!(cached.get(&key).await.unwrap(), Some(bytes));
     cached.delete(&key).await.unwrap();

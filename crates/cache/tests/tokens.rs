@@ -1,6 +1,6 @@
 //! Which lookups the token cache saves, and what it must not cache.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,7 +73,6 @@ struct Setting {
 }
 
 impl Setting {
-    /// A cache in front of a slow repository that holds the token [`HASH`].
     async fn new() -> Self {
         let (make, memory) = (Samples::new(), Memory::new());
         let user = make.user("ada@example.org");
@@ -161,7 +160,7 @@ async fn a_lookup_that_a_revocation_overtakes_is_not_remembered() {
     let setting = Setting::new().await;
     let early = setting.is_found(second(0));
     let (early, ()) = tokio::join!(early, async {
-        // The early lookup has read the token and is blocked at the gate.
+        // The early lookup is blocked at the gate with the token.
         assert_eq!(setting.lookups(), 1);
         setting.revoke().await;
         setting.slow.gate.open();

@@ -1,4 +1,4 @@
-//! The answers of one partition: an index over chunks.
+//! One partition's answers: an index over chunks.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -9,37 +9,34 @@ use colloquy_application::ports::KeptAnswer;
 
 use super::chunk::{CHUNK, Chunk, Entry};
 
-/// Estimated overhead of a block, without its chunks.
+/// Estimated, without chunks.
 pub(super) const BLOCK_BYTES: usize = 768;
 
-/// The answers of one partition.
 pub(super) struct Block {
     sealed: Arc<Vec<Arc<Chunk>>>,
     tail: Option<Arc<Chunk>>,
-    /// Live answers and the chunk each is in.
+    /// Live answers to the ID of their chunk.
     index: HashMap<Indexed, u64>,
 }
 
-/// The chunks of a block at one moment.
 pub(super) struct Snapshot {
     pub(super) sealed: Arc<Vec<Arc<Chunk>>>,
     pub(super) tail: Option<Arc<Chunk>>,
 }
 
-/// Effects of a change on memory accounting.
+/// What a change did, for memory accounting.
 #[derive(Default)]
 pub(super) struct Change {
+    /// In bytes, as is `removed`.
     pub(super) added: usize,
     pub(super) removed: usize,
-    /// Chunks created.
-    pub(super) begun: Vec<u64>,
-    /// Answers removed.
-    pub(super) gone: Vec<Arc<Entry>>,
-    /// Memory to free after the lock is released.
+    pub(super) created_chunks: Vec<u64>,
+    pub(super) removed_entries: Vec<Arc<Entry>>,
+    /// Freed after the lock is released.
     pub(super) garbage: Vec<Arc<Chunk>>,
 }
 
-/// Hashes and compares an answer by its question.
+/// Hashes and compares by the question.
 struct Indexed(Arc<Entry>);
 
 impl Borrow<str> for Indexed {
@@ -71,7 +68,6 @@ impl Block {
         }
     }
 
-    /// Number of live answers.
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }
@@ -94,12 +90,11 @@ impl Block {
         }
     }
 
-    /// The live answers.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.index.keys().map(|Indexed(entry)| entry)
     }
 
-    /// Inserts an answer, replacing one to the same question.
+    /// Replaces an answer to the same question.
     pub(super) fn put(
         &mut self,
         entry: &Arc<Entry>,
@@ -114,7 +109,6 @@ impl Block {
         }
     }
 
-    /// Removes the answer to a question.
     pub(super) fn remove(&mut self, question: &str, next_id: &mut u64, change: &mut Change) {
         if let Some((Indexed(old), chunk)) = self.index.remove_entry(question) {
             self.vacate(chunk, old, next_id, change);
@@ -128,11 +122,11 @@ impl Block {
             chunk.vacate(&old);
             change.added += chunk.bytes();
         }
-        change.gone.push(old);
+        change.removed_entries.push(old);
         self.tidy(chunk, next_id, change);
     }
 
-    /// The chunk, copied if a reader holds it.
+    /// Copies the chunk if a reader holds it.
     fn chunk_mut(&mut self, id: u64) -> Option<&mut Chunk> {
         let tail = self.tail.as_mut().filter(|tail| tail.id == id);
         let found = match tail {
@@ -157,7 +151,7 @@ impl Block {
         }
         let tail = self.tail.get_or_insert_with(|| {
             *next_id += 1;
-            change.begun.push(*next_id);
+            change.created_chunks.push(*next_id);
             let chunk = Chunk::new(*next_id, vector.len());
             change.added += chunk.bytes();
             Arc::new(chunk)
@@ -171,7 +165,7 @@ impl Block {
         self.index.insert(Indexed(entry), tail.id);
     }
 
-    /// Repacks a chunk once most of its answers are gone.
+    /// Repacks a chunk once most of its answers are removed.
     fn tidy(&mut self, chunk: u64, next_id: &mut u64, change: &mut Change) {
         let found = self.sealed.iter().find(|sealed| sealed.id == chunk);
         if found.is_some_and(|sealed| sealed.live() < CHUNK / 4) {
@@ -207,7 +201,7 @@ impl Block {
             if taken.entries().len() > 1 && keep(entry) {
                 self.append(Arc::clone(entry), vector, next_id, change);
             } else {
-                change.gone.push(Arc::clone(entry));
+                change.removed_entries.push(Arc::clone(entry));
             }
         }
         change.garbage.push(taken);

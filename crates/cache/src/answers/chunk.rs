@@ -5,20 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use colloquy_application::ports::KeptAnswer;
 
-/// Maximum number of answers per chunk.
 pub(super) const CHUNK: usize = 256;
-/// Estimated overhead per answer beyond its texts and vector: two `Arc`s, two allocations and two
-/// index entries.
+/// Estimated overhead per answer: two `Arc`s, two allocations, two index entries.
 const ENTRY_BYTES: usize = 368;
-/// Estimated overhead of a chunk, without its answers.
+/// Estimated, without answers.
 const CHUNK_BYTES: usize = 128;
 
-/// One answer.
 pub(super) struct Entry {
     pub(super) kept: Arc<KeptAnswer>,
-    /// Whether it was hit since it was placed in its chunk.
+    /// Hit since it was placed in its chunk.
     used: AtomicBool,
-    /// Whether it was removed; readers that still hold the chunk skip it.
+    /// Removed; readers that still hold the chunk skip it.
     is_gone: AtomicBool,
 }
 
@@ -35,7 +32,6 @@ impl Entry {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    /// Returns and clears the used flag.
     pub(super) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }
@@ -53,15 +49,14 @@ impl Entry {
     }
 }
 
-/// Answers with contiguous vectors. Only the last chunk of a block grows. Readers share a chunk by
-/// `Arc` and block nobody.
+/// Answers with contiguous vectors. Only a block's last chunk grows. Readers take no lock.
 #[derive(Clone)]
 pub(super) struct Chunk {
     pub(super) id: u64,
     /// Vector length; 0 for answers without a vector.
     length: usize,
     vectors: Vec<f32>,
-    /// `None` where an answer was removed or replaced.
+    /// `None`: removed or replaced.
     entries: Vec<Option<Arc<Entry>>>,
     entry_bytes: usize,
 }
@@ -77,7 +72,6 @@ impl Chunk {
         }
     }
 
-    /// Whether an answer with a vector of this length fits.
     pub(super) fn takes(&self, length: usize) -> bool {
         self.length == length && self.entries.len() < CHUNK
     }
@@ -100,7 +94,7 @@ impl Chunk {
         &self.entries
     }
 
-    /// Drops the entry and zeroes its vector; the slot stays empty.
+    /// Empties the slot and zeroes its vector.
     pub(super) fn vacate(&mut self, entry: &Arc<Entry>) {
         let is_it = |it: &Option<Arc<Entry>>| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, entry));
         if let Some(index) = self.entries.iter().position(is_it) {
@@ -110,7 +104,6 @@ impl Chunk {
         }
     }
 
-    /// The live answers with their vectors.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&Arc<Entry>, &[f32])> {
         let vector = |index: usize| &self.vectors[index * self.length..][..self.length];
         self.entries
@@ -119,12 +112,10 @@ impl Chunk {
             .filter_map(move |(index, entry)| Some((entry.as_ref()?, vector(index))))
     }
 
-    /// Number of live answers.
     pub(super) fn live(&self) -> usize {
         self.entries.iter().flatten().count()
     }
 
-    /// Estimated memory use in bytes.
     pub(super) fn bytes(&self) -> usize {
         let vectors = self.vectors.capacity() * size_of::<f32>();
         let entries = self.entries.capacity() * size_of::<Option<Arc<Entry>>>();

@@ -23,9 +23,8 @@ const CHUNKS_PER_YIELD: usize = 8;
 
 /// In-memory answer cache with a byte limit over all partitions.
 ///
-/// A partition's vectors are contiguous; a search scans them at about memory speed and holds no
-/// lock while doing so. When the limit is exceeded, the oldest chunks are evicted first; answers in
-/// them that were hit since then survive one more round.
+/// A partition's vectors are contiguous; a search scans them at about memory speed without a lock.
+/// Above the limit the oldest chunks are evicted; answers hit since then survive one more round.
 pub struct MemoryAnswerCache {
     state: Mutex<State>,
     max_bytes: usize,
@@ -34,9 +33,8 @@ pub struct MemoryAnswerCache {
 #[derive(Default)]
 struct State {
     assistants: HashMap<AssistantId, HashMap<Arc<AnswerPartition>, Block>>,
-    /// The answer that came from each thread.
     threads: HashMap<ThreadId, Location>,
-    /// Chunks, oldest first; may name chunks that no longer exist.
+    /// Oldest first; may name chunks that no longer exist.
     ages: VecDeque<(Arc<AnswerPartition>, u64)>,
     bytes: usize,
     last_chunk: u64,
@@ -61,7 +59,6 @@ impl MemoryAnswerCache {
     }
 }
 
-/// Where an answer is stored.
 #[derive(Clone)]
 struct Location {
     partition: Arc<AnswerPartition>,
@@ -120,7 +117,7 @@ impl State {
         }
     }
 
-    /// Removes the answers from an origin and returns their number.
+    /// Removes an origin's answers; returns their number.
     fn forget(&mut self, origin: AnswerOrigin) -> (u64, Garbage) {
         let matches_origin = |location: &&Location| origin.contains(&location.entry.kept.source);
         let matching: Vec<Location> = match origin {
@@ -144,20 +141,20 @@ impl State {
 
     fn note(&mut self, partition: &Arc<AnswerPartition>, change: Change) -> Garbage {
         self.bytes = (self.bytes + change.added).saturating_sub(change.removed);
-        for entry in &change.gone {
+        for entry in &change.removed_entries {
             let thread = entry.kept.source.thread;
             let known = self.threads.get(&thread);
             if known.is_some_and(|location| Arc::ptr_eq(&location.entry, entry)) {
                 self.threads.remove(&thread);
             }
         }
-        let begun = change.begun.into_iter();
+        let created = change.created_chunks.into_iter();
         self.ages
-            .extend(begun.map(|chunk| (Arc::clone(partition), chunk)));
+            .extend(created.map(|chunk| (Arc::clone(partition), chunk)));
         change.garbage
     }
 
-    /// Evicts the oldest chunks until at most `max_bytes` are used.
+    /// Evicts the oldest chunks until `max_bytes` are kept.
     fn shrink(&mut self, max_bytes: usize) -> Garbage {
         let mut garbage = Garbage::new();
         while self.bytes > max_bytes
@@ -278,7 +275,7 @@ impl Readings for MemoryAnswerCache {
     }
 }
 
-/// The most similar answers so far, best first.
+/// Most similar answers so far, best first.
 struct Best {
     threshold: f32,
     oldest: DateTime<Utc>,

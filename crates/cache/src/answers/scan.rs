@@ -1,11 +1,8 @@
-//! SIMD dot products of one vector with many.
-//!
-//! `simsimd`, which takes one pair at a time, needs twice as long for vectors in the cache.
+//! SIMD dot products of one vector with many. `simsimd`, which takes pairs, needs twice the time.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Writes the dot product of `query` with each vector. The vectors are contiguous and as long as
-/// the query.
+/// Dot products of `query` with each of the contiguous `vectors`, which have its length.
 pub(super) fn dot_products(query: &[f32], vectors: &[f32], products: &mut [f32]) {
     if query.is_empty() {
         return;
@@ -23,9 +20,9 @@ struct DotProducts<'a> {
     products: &'a mut [f32],
 }
 
-/// Vectors processed together, so that each part of the query is loaded once for all of them.
+/// Vectors processed together: each part of the query is loaded once for all.
 const ROWS: usize = 4;
-/// Independent sums per vector, to hide the latency of additions.
+/// Independent sums per vector, to hide addition latency.
 const LANES: usize = 2;
 
 impl WithSimd for DotProducts<'_> {
@@ -47,7 +44,7 @@ impl WithSimd for DotProducts<'_> {
     }
 }
 
-/// A vector split into pairs of SIMD registers, a last register and a scalar remainder.
+/// A vector as pairs of SIMD registers, a last register and a scalar remainder.
 struct Row<'a, S: Simd> {
     pairs: &'a [[S::f32s; LANES]],
     last: &'a [S::f32s],
