@@ -1,4 +1,4 @@
-//! Removes greetings, thanks and other courtesies around a question.
+//! Strips greetings, thanks and other courtesies.
 
 use crate::embedded::direct_order;
 use crate::openings::{begins_a_question, begins_with, is_question_word};
@@ -25,7 +25,6 @@ const GREETINGS: &[&[&str]] = &[
     &["hi"],
 ];
 
-/// Phrases that introduce the question.
 const REQUESTS: &[&[&str]] = &[
     &["could", "you", "tell", "me"],
     &["can", "you", "tell", "me"],
@@ -39,14 +38,12 @@ const REQUESTS: &[&[&str]] = &[
     &["tell", "me"],
 ];
 
-/// Phrases that ask for an explanation.
 const EXPLAIN: &[&[&str]] = &[
     &["could", "you", "explain"],
     &["can", "you", "explain"],
     &["would", "you", "explain"],
 ];
 
-/// Closing phrases after a punctuation mark.
 const ENDINGS: &[&[&str]] = &[
     &["thank", "you", "very", "much"],
     &["thank", "you", "so", "much"],
@@ -63,7 +60,6 @@ const ENDINGS: &[&[&str]] = &[
     &["cheers"],
 ];
 
-/// The question without courtesies.
 pub(crate) fn strip_courtesy(words: Vec<String>) -> Vec<String> {
     let mut words = strip_ending(words);
     while let Some(length) = greeting(&words) {
@@ -77,8 +73,7 @@ pub(crate) fn strip_courtesy(words: Vec<String>) -> Vec<String> {
     }
 }
 
-/// Number of words of the greeting and its mark. Without a mark it must precede a question: "hello
-/// world" is no greeting.
+/// Length of a greeting with its mark; unmarked, only before a question: not in "hello world".
 fn greeting(words: &[String]) -> Option<usize> {
     let known = GREETINGS.iter().find(|known| begins_with(words, known))?;
     let length = known.len();
@@ -106,7 +101,6 @@ fn strip_please(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
-/// The question after an introducing phrase, if one follows.
 fn question_after_request(words: &[String], length: usize) -> Option<Vec<String>> {
     let mut rest = &words[length..];
     let is_please = |rest: &[String]| rest.first().is_some_and(|word| word == "please");
@@ -120,7 +114,7 @@ fn question_after_request(words: &[String], length: usize) -> Option<Vec<String>
     (is_question_word(first) && rest.len() > 1).then(|| direct_order(rest))
 }
 
-/// Removes thanks and "please" at the end if a mark separates them.
+/// Removes thanks and "please" after a final mark.
 fn strip_ending(mut words: Vec<String>) -> Vec<String> {
     while let Some(length) = ending(&words) {
         words.truncate(words.len() - length);

@@ -2,7 +2,7 @@
 
 use crate::openings::{is_auxiliary, is_question_word};
 
-/// Restores direct word order where that is unambiguous.
+/// Restores direct word order where unambiguous.
 pub(crate) fn direct_order(words: &[String]) -> Vec<String> {
     let texts: Vec<&str> = words.iter().map(String::as_str).collect();
     let order: Vec<&str> = match texts.as_slice() {
@@ -24,7 +24,6 @@ pub(crate) fn direct_order(words: &[String]) -> Vec<String> {
     order.into_iter().map(str::to_owned).collect()
 }
 
-/// A noun phrase with its article and no clause.
 fn is_noun_phrase(words: &[&str]) -> bool {
     let Some((first, rest)) = words.split_first() else {
         return false;

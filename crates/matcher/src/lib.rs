@@ -13,7 +13,7 @@ mod tokens;
 
 use colloquy_application::ports::QuestionMatcher;
 
-/// Matches English questions; unreadable questions match only themselves.
+/// Matches English questions; other text matches only itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EnglishMatcher;
 

@@ -6,8 +6,7 @@ use crate::openings::{begins_a_question, fold_difference, fold_opening};
 use crate::spelling::fold_spelling;
 use crate::tokens::{expand_contractions, tokens};
 
-/// Signs of a question about language, in which spelling, contractions or courtesies may be the
-/// subject.
+/// Mark questions about language: spelling, contractions or courtesies may be the subject.
 const LANGUAGE_SIGNS: &[&str] = &[
     "abbreviation",
     "acronym",
@@ -86,15 +85,14 @@ const LANGUAGE_SIGNS: &[&str] = &[
     "wrote",
 ];
 
-/// Words that identify English when the first word could belong to another language.
+/// Confirm English when the first word is ambiguous.
 const ENGLISH: &[&str] = &[
     "a", "an", "and", "at", "enough", "for", "from", "his", "how", "i", "if", "it", "less", "me",
     "more", "my", "of", "our", "people", "than", "that", "the", "their", "there", "they", "this",
     "to", "we", "what", "when", "where", "who", "with", "you", "your",
 ];
 
-/// The normalized words; `None` if the question is not plain English, is no question, or quotes
-/// text or code.
+/// `None` for quotations, code, non-questions and languages other than English.
 pub(crate) fn normalize(question: &str) -> Option<Vec<String>> {
     let words = tokens(question)?;
     let is_about_language = words

@@ -25,8 +25,7 @@ const TENS: [&str; 7] = [
     "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
 ];
 
-/// Unit names with their alternative spellings. Omits ambiguous ones (`m`, `g`, `s`, `lb`) and
-/// those that depend on capitals.
+/// Omits ambiguous names (`m`, `g`, `s`, `lb`) and those that depend on capitals.
 const UNITS: &[(&str, &[&str])] = &[
     ("%", &["percent"]),
     (
@@ -50,10 +49,10 @@ const UNITS: &[(&str, &[&str])] = &[
     ("seconds", &["sec", "secs"]),
 ];
 
-/// Units written directly after their number: `5kg`.
+/// Written directly after the number: `5kg`.
 const ATTACHED: &[&str] = &["%", "am", "cm", "kg", "km", "mg", "min", "ml", "mm", "pm"];
 
-/// Converts number words before counted things to digits, and unit names to one spelling.
+/// Converts number words before counted things to digits and unifies unit names.
 pub(crate) fn fold_numbers(words: &mut Vec<String>) {
     let mut folded: Vec<String> = Vec::with_capacity(words.len());
     for (index, word) in words.iter().enumerate() {
@@ -79,7 +78,7 @@ fn is_number(word: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',')
 }
 
-/// The value of a word from "two" to "ninety-nine". "One" is excluded: it may be a pronoun.
+/// From "two" to "ninety-nine"; "one" may be a pronoun.
 fn value(word: &str) -> Option<usize> {
     let index = |words: &[&str], word: &str| words.iter().position(|known| *known == word);
     if let Some(small) = index(&SMALL, word) {
@@ -97,7 +96,7 @@ fn value(word: &str) -> Option<usize> {
     }
 }
 
-/// Whether a number word before `next` counts it: "five eggs", but not "five to nine".
+/// Whether the number counts what follows: "five eggs", not "five to nine".
 fn is_counted(next: &str) -> bool {
     let is_plural = next.len() > 3 && next.ends_with('s') && !next.ends_with("ss");
     let is_word = next.bytes().all(|byte| byte.is_ascii_lowercase());

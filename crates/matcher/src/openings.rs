@@ -1,11 +1,9 @@
 //! Equivalent openings of questions.
 
-/// Whether a question can begin with the word.
 pub(crate) fn begins_a_question(word: &str) -> bool {
     is_question_word(word) || is_auxiliary(word) || is_request(word)
 }
 
-/// Interrogatives.
 pub(crate) fn is_question_word(word: &str) -> bool {
     matches!(
         word,
@@ -38,7 +36,6 @@ pub(crate) fn is_auxiliary(word: &str) -> bool {
     )
 }
 
-/// Imperative verbs addressed to the assistant.
 fn is_request(word: &str) -> bool {
     matches!(
         word,
@@ -46,10 +43,9 @@ fn is_request(word: &str) -> bool {
     )
 }
 
-/// Openings that ask how to do something.
 const HOW_TO: &[&[&str]] = &[&["how", "do", "i"], &["how", "can", "i"], &["how", "to"]];
 
-/// Verbs after which "how do I" asks about a state, not a procedure.
+/// With these "how do I" asks about a state, not a procedure.
 const STATES: &[&str] = &[
     "act", "affect", "am", "appear", "be", "behave", "come", "compare", "count", "die", "differ",
     "do", "end", "exist", "fare", "feel", "fit", "function", "have", "look", "matter", "owe",
@@ -57,16 +53,16 @@ const STATES: &[&str] = &[
     "stand", "taste", "weigh", "work",
 ];
 
-/// Words after which "how can I" may ask how something is possible at all.
+/// Before these "how can I" may ask whether something is possible at all.
 const DOUBTS: &[&str] = &[
     "already", "although", "because", "but", "even", "ever", "if", "never", "not", "only",
     "possibly", "still", "then", "though", "unless", "when", "while",
 ];
 
-/// Words that cannot begin the action: "how do I not forget".
+/// Cannot begin the action: "how do I not forget".
 const NO_VERBS: &[&str] = &["a", "an", "the", "my", "to"];
 
-/// Orders "the difference between tin and zinc" independently of the question.
+/// "The difference between tin and zinc" is symmetric.
 pub(crate) fn fold_difference(words: &mut [String]) {
     let is_plain = |word: &String| word.bytes().all(|byte| byte.is_ascii_lowercase());
     let Some(at) = words
@@ -85,7 +81,6 @@ pub(crate) fn fold_difference(words: &mut [String]) {
     }
 }
 
-/// Gives equivalent openings one form.
 pub(crate) fn fold_opening(words: &mut Vec<String>) {
     let opening = HOW_TO.iter().find(|opening| begins_with(words, opening));
     if let Some(opening) = opening
@@ -110,7 +105,6 @@ pub(crate) fn fold_opening(words: &mut Vec<String>) {
 
 type Opening = &'static [&'static str];
 
-/// Pairs of equivalent openings.
 const EQUIVALENT: &[(Opening, Opening)] = &[
     (
         &["where", "can", "i", "find"],

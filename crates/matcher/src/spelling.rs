@@ -1,7 +1,7 @@
-//! Spelling variants.
+//! Folds spelling variants.
 
-/// Variant and canonical spelling. Omits variants that are also another word (`metre`, `programme`,
-/// `licence`, `tyre`) or a name (`Labour`).
+/// Variant, canonical. Omits variants that are another word (`metre`, `programme`, `licence`,
+/// `tyre`) or a name (`Labour`).
 const SPELLINGS: &[(&str, &str)] = &[
     ("aluminium", "aluminum"),
     ("apologise", "apologize"),
@@ -77,7 +77,6 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("yoghurt", "yogurt"),
 ];
 
-/// Words written as one or as two.
 const SPLIT: &[(&str, [&str; 2])] = &[
     ("log-in", ["log", "in"]),
     ("login", ["log", "in"]),
@@ -91,7 +90,6 @@ const SPLIT: &[(&str, [&str; 2])] = &[
     ("checkin", ["check", "in"]),
 ];
 
-/// Replaces variants by their canonical spelling.
 pub(crate) fn fold_spelling(words: &mut Vec<String>) {
     let mut folded = Vec::with_capacity(words.len());
     for word in words.drain(..) {

@@ -1,10 +1,10 @@
 //! Splits a question into words and punctuation marks.
 
-/// Longer questions are not read. In bytes.
+/// In bytes; longer questions match only themselves.
 const MAX_BYTES: usize = 4096;
 
-/// The words in order, punctuation marks separate. `None` for text that must be taken literally:
-/// long text, quotations, code, formulas, non-Latin letters.
+/// Words and punctuation. `None` for text to take literally: long text, quotations, code, formulas,
+/// non-Latin letters.
 pub(crate) fn tokens(question: &str) -> Option<Vec<String>> {
     if question.len() > MAX_BYTES || !question.chars().all(is_plain) {
         return None;
@@ -36,7 +36,7 @@ fn is_mark(c: char) -> bool {
     matches!(c, ',' | '.' | '?' | '!' | ':' | ';' | ')')
 }
 
-/// Drops final question marks and full stops, and exclamation marks after a word: `5!` is a number.
+/// Drops final `?` and `.`, and `!` after a word: `5!` is a number.
 pub(crate) fn drop_end_marks(tokens: &mut Vec<String>) {
     let marks = tokens
         .iter()
@@ -54,13 +54,12 @@ pub(crate) fn drop_end_marks(tokens: &mut Vec<String>) {
     }
 }
 
-/// Contracted verbs after an interrogative are expanded only before these words.
+/// Contracted "is" after an interrogative is expanded only before these.
 const IS_CONTEXTS: &[&str] = &[
     "a", "an", "her", "his", "its", "my", "our", "that", "the", "their", "these", "this", "those",
     "your",
 ];
 
-/// Expands contractions.
 pub(crate) fn expand_contractions(tokens: &[String]) -> Vec<String> {
     let mut words = Vec::with_capacity(tokens.len());
     for (index, token) in tokens.iter().enumerate() {
@@ -73,7 +72,7 @@ pub(crate) fn expand_contractions(tokens: &[String]) -> Vec<String> {
     words
 }
 
-/// The two words of a contraction. `'d` and most `'s` are ambiguous and stay.
+/// Expands a contraction; `'d` and most `'s` are ambiguous.
 fn contraction<'a>(word: &'a str, next: &str) -> Option<(&'a str, &'static str)> {
     match word {
         "can't" | "cannot" => return Some(("can", "not")),
@@ -103,7 +102,7 @@ fn contraction<'a>(word: &'a str, next: &str) -> Option<(&'a str, &'static str)>
     }
 }
 
-/// Whether `'s` means "is" rather than "has" or "does" before `next`.
+/// Whether `'s` before `next` means "is", not "has" or "does".
 fn is_copula(stem: &str, next: &str) -> bool {
     let may_be_has = next.is_empty()
         || next.ends_with("ed")

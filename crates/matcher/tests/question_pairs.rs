@@ -1,10 +1,6 @@
-//! The matcher on the labelled question pairs, as if every pair were similar enough.
+//! The matcher on labelled question pairs, as if every pair were similar enough.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failure in here is a failed test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +22,6 @@ struct Class {
     right: usize,
 }
 
-/// Pairs by split and class.
 fn classes() -> BTreeMap<String, Class> {
     let text = fs::read_to_string(PAIRS).unwrap();
     let mut classes: BTreeMap<String, Class> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Each rule with pairs that it accepts and near misses that it rejects.
+//! Each rule with accepted pairs and rejected near misses.
 
 use colloquy_application::ports::QuestionMatcher as _;
 use colloquy_application::testing::answers::normal_form;
