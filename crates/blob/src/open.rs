@@ -16,7 +16,7 @@ use object_store::{ObjectStore, RetryConfig};
 use rustls::crypto::ring;
 use url::Url;
 
-/// Why a store cannot be opened; each displays as one line for the operator.
+/// Why a store cannot be opened. Each displays as one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -35,13 +35,13 @@ pub enum OpenError {
         /// The scheme given.
         scheme: String,
     },
-    /// A `file` URL that is not an absolute path on this machine.
+    /// A `file` URL without an absolute local path.
     #[error("the blob URL `{url}` must name an absolute path, as in `file:///var/lib/blobs`")]
     NotAbsolute {
         /// The URL given.
         url: String,
     },
-    /// An `s3` URL without a bucket, or with a prefix that is invalid in keys.
+    /// An `s3` URL without a bucket, or with an invalid prefix.
     #[error("the blob URL `{url}` must name a bucket, as in `s3://bucket/prefix`")]
     NoBucket {
         /// The URL given.
@@ -56,7 +56,7 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    /// The store rejects the settings.
+    /// The store rejected its settings.
     #[error("the blob store at `{url}` cannot be opened")]
     Refused {
         /// The URL given.
@@ -67,7 +67,6 @@ pub enum OpenError {
     },
 }
 
-/// The environment variables that are valid Unicode.
 pub(crate) fn environment_settings() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -108,8 +107,7 @@ fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
     Ok(Arc::new(folder.with_fsync(true)))
 }
 
-/// Creates the folder and its parents and flushes their directory entries; otherwise a power cut
-/// could lose the folder together with flushed blobs.
+/// Flushes directory entries too: a power cut could otherwise lose the folder with flushed blobs.
 fn make_folder(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent().filter(|_| !path.is_dir()) else {
         return Ok(());
@@ -122,8 +120,8 @@ fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what interrupted puts leave: files named after the blob with `#` and a number appended,
-/// which listings omit. A put in progress in another process then fails and can be retried.
+/// Interrupted puts leave files named after the blob plus `#` and a number, which listings omit. A
+/// concurrent put of another process fails and can be retried.
 fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -177,15 +175,12 @@ fn open_bucket(
     Ok(Arc::new(PrefixStore::new(bucket, prefix)))
 }
 
-/// The S3 setting of an environment variable, if it is one.
 fn setting(variable: &str) -> Option<AmazonS3ConfigKey> {
     let is_ours = variable.starts_with("AWS_");
     is_ours.then(|| variable.to_ascii_lowercase().parse().ok())?
 }
 
-/// The HTTP client uses the process-wide TLS provider. Colloquy uses ring; a provider that the
-/// program already chose is kept.
+/// Installs ring as the process-wide TLS provider unless the program has chosen one.
 fn choose_tls_provider() {
-    // Fails if one is already installed, which is fine.
     let _ = ring::default_provider().install_default();
 }

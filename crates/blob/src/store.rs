@@ -13,25 +13,24 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _};
 
 use crate::OpenError;
 
-/// Blobs in an object store. Clones share it.
+/// Blobs in an object store; clones share it.
 #[derive(Debug, Clone)]
 pub struct ObjectBlobStore {
     store: Arc<dyn ObjectStore>,
 }
 
 impl ObjectBlobStore {
-    /// Opens the store at a URL: `file://` creates the folder if missing, `memory://` lives as long
-    /// as the process. Opening a folder removes what interrupted puts left, blocking for a few
-    /// system calls per subfolder.
+    /// Opens the store at a URL. `file://` creates the folder and removes what interrupted puts
+    /// left; `memory://` lives as long as the process. Blocks briefly.
     ///
     /// # Errors
-    /// One line that says what is wrong with the URL or its target.
+    /// One line naming what is wrong.
     pub fn open(url: &str) -> Result<Self, OpenError> {
         Self::open_with(url, crate::open::environment_settings())
     }
 
-    /// Like [`open`](Self::open), with S3 settings from `AWS_*` name-value pairs instead of the
-    /// environment. Other names are ignored.
+    /// [`open`](Self::open) with S3 settings from `AWS_*` pairs instead of the environment; other
+    /// names are ignored.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -67,7 +66,7 @@ impl BlobStore for ObjectBlobStore {
 
     async fn list(&self, prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError> {
         let blobs = self.store.list(Some(&path(prefix)));
-        // Ignores objects whose name is not a blob key: they are not ours.
+        // Skips foreign objects, whose names are not blob keys.
         let keys = blobs
             .try_filter_map(|blob| future::ready(Ok(BlobKey::parse(blob.location.as_ref()).ok())));
         keys.map(|key| key.map_err(port_error)).try_collect().await
@@ -81,7 +80,7 @@ impl HealthCheck for ObjectBlobStore {
     }
 
     async fn check(&self) -> Result<(), PortError> {
-        // Lists instead of reading one blob: a missing blob and a missing bucket look the same.
+        // Reading one blob could not tell a missing blob from a missing bucket.
         let mut listed = self.store.list(Some(&Path::from("health")));
         match listed.next().await {
             Some(Err(error)) => Err(PortError::unavailable(error)),
@@ -90,12 +89,12 @@ impl HealthCheck for ObjectBlobStore {
     }
 }
 
-/// A blob key is a valid path without escaping.
+/// Blob keys are valid paths without escaping.
 fn path(key: &BlobKey) -> Path {
     Path::from(key.as_str())
 }
 
-/// Not found, or a local path that leads through a file.
+/// Also a local path that leads through a file.
 fn is_absent(error: &StoreError) -> bool {
     matches!(error, StoreError::NotFound { .. })
         || io_kind(error) == Some(io::ErrorKind::NotADirectory)
@@ -112,7 +111,7 @@ fn io_kind(error: &StoreError) -> Option<io::ErrorKind> {
     None
 }
 
-/// `Generic` covers disk and network errors; the other cases are rejections.
+/// `Generic`: disk and network errors. The rest are rejections.
 fn port_error(error: StoreError) -> PortError {
     match error {
         StoreError::Generic { .. } => PortError::unavailable(error),

@@ -1,6 +1,6 @@
 //! Avatar rendering of valid, damaged and hostile files.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io::Cursor;
 
@@ -25,7 +25,7 @@ fn render(file: &[u8]) -> Result<RenderedAvatar, ImageError> {
     ImageAvatarRenderer.render(file)
 }
 
-/// Renders an accepted file and checks that its kind matches its bytes.
+/// Checks that the kind matches the bytes.
 fn shown(file: &[u8]) -> (AvatarKind, DynamicImage) {
     let rendered = render(file).unwrap();
     let format = match rendered.kind {
@@ -142,10 +142,10 @@ fn what_cannot_be_seen_does_not_colour_what_can() {
         assert!(*g < 60 && *r > 180, "{r} {g} at {alpha}");
         edges += u32::from(*alpha < 240);
     }
-    assert!(edges > 100, "there is an edge to look at");
+    assert!(edges > 100, "the disc has an edge");
 }
 
-/// A PNG of this colour type and depth with every sample set to `byte`.
+/// Every sample is `byte`.
 fn png(colour: ColorType, depth: BitDepth, side: u32, byte: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, side, side);
@@ -221,20 +221,20 @@ fn of_an_animation_the_first_frame_is_shown() {
     assert!(is_near(&shown, 15, 10, RED));
 }
 
-/// EXIF with an orientation and a GPS position.
+/// Orientation and a GPS position.
 fn exif(orientation: u16) -> Vec<u8> {
     let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02".to_vec();
     exif.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1]);
     exif.extend(orientation.to_be_bytes());
     exif.extend([0, 0]);
-    // The GPS directory; the following text stands in for its content.
+    // GPS directory; the following text stands in for its content.
     exif.extend([0x88, 0x25, 0, 4, 0, 0, 0, 1, 0, 0, 0, 38]);
     exif.extend([0; 4]);
     exif.extend(b"GPS 52.5200 N 13.4050 E");
     exif
 }
 
-/// Inserts a segment after the JPEG's start marker.
+/// Inserts it after the start marker.
 fn with_segment(jpeg: &[u8], marker: u8, segment: &[u8]) -> Vec<u8> {
     let length = u16::try_from(segment.len() + 2).unwrap().to_be_bytes();
     let head = [0xff, 0xd8, 0xff, marker];
@@ -279,7 +279,6 @@ fn a_png_is_turned_by_its_metadata_too() {
     assert!(is_near(&shown, 16, 8, RED));
 }
 
-/// CRC-32 of a PNG chunk.
 fn checksum(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
@@ -318,7 +317,7 @@ fn nothing_but_the_picture_is_kept() {
         assert_eq!(
             render(&file).unwrap(),
             rendered,
-            "what is behind plays no part"
+            "trailing bytes are ignored"
         );
         for secret in secrets {
             let mut windows = rendered.bytes.windows(secret.len());
@@ -342,7 +341,7 @@ fn a_file_that_breaks_off_is_refused_wherever_it_does() {
     let files = [
         (file(&picture, ImageFormat::Jpeg), 0),
         (PROGRESSIVE_JPEG.to_vec(), 0),
-        // Truncation after a PNG's data or a GIF's first frame is harmless.
+        // Harmless after a PNG's data or a GIF's first frame.
         (file(&noise, ImageFormat::Png), 16),
         (file(&noise, ImageFormat::WebP), 2),
         (file(&picture, ImageFormat::Gif), 8),
@@ -376,7 +375,6 @@ fn what_only_begins_like_an_image_is_damaged() {
     }
 }
 
-/// Overwrites bytes at an offset.
 fn patched(file: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -398,7 +396,7 @@ fn a_picture_of_too_many_pixels_is_refused_before_it_is_read() {
     assert_too_many_pixels(&patched(&jpeg, frame + 5, &[0xff; 4]));
     let gif = file(&halves(8, 8), ImageFormat::Gif);
     assert_too_many_pixels(&patched(&gif, 6, &[0xff; 4]));
-    // Lossless WebP stores each side minus one in 14 bits.
+    // Lossless WebP stores side - 1 in 14 bits.
     let webp = file(&halves(8, 8), ImageFormat::WebP);
     let head = webp.windows(4).position(|it| it == b"VP8L").unwrap();
     assert_too_many_pixels(&patched(&webp, head + 9, &[0xfe, 0xbf, 0xff, 0x0f]));
@@ -412,13 +410,13 @@ fn assert_too_many_pixels(file: &[u8]) {
 
 #[test]
 fn a_form_that_takes_too_much_memory_is_refused_before_it_is_read() {
-    // Three full-size components whose coefficients are held until the last scan.
+    // Three full-size components, held until the last scan.
     let frame = PROGRESSIVE_JPEG
         .windows(2)
         .position(|it| it == [0xff, 0xc2]);
     let sides = [0x10, 0, 0x10, 0];
     let costly = patched(PROGRESSIVE_JPEG, frame.unwrap() + 5, &sides);
-    // A first frame larger than the canvas.
+    // First frame larger than the canvas.
     let gif = file(&halves(8, 8), ImageFormat::Gif);
     let frame = gif.iter().rposition(|byte| *byte == 0x2c).unwrap();
     let outsized = patched(&gif, frame + 5, &[0xff; 4]);

@@ -1,6 +1,6 @@
 //! Avatar colours of files that are not sRGB.
 
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io::Cursor;
 
@@ -16,10 +16,10 @@ use image::{
 use moxcms::{ColorProfile, DataColorSpace};
 use png::{BitDepth, ColorType, Encoder, ScaledFloat};
 
-/// A Display P3 colour and its sRGB value, computed by hand from the two definitions.
+/// Display P3, and its sRGB value computed by hand.
 const P3: [u8; 3] = [200, 100, 50];
 const P3_IN_SRGB: [u8; 3] = [215, 93, 31];
-/// The same numbers with a gamma of 1.8, in sRGB.
+/// The same with a gamma of 1.8, in sRGB.
 const GAMMA_18_IN_SRGB: [u8; 3] = [210, 119, 65];
 const WIDTH: u32 = 16;
 
@@ -33,7 +33,6 @@ fn middle(file: &[u8]) -> [u8; 4] {
     picture.get_pixel(WIDTH / 2, WIDTH / 2).0
 }
 
-/// Compares within the error of JPEG.
 #[track_caller]
 fn assert_colour(file: &[u8], expected: [u8; 3]) {
     let [r, g, b, _] = middle(file);
@@ -57,7 +56,7 @@ fn encoded(
     pixels.write_with_encoder(encoder)
 }
 
-/// The image in every format that carries a profile.
+/// In every format that carries a profile.
 fn files(pixels: &DynamicImage, profile: Option<&[u8]>) -> [Vec<u8>; 3] {
     let profile = || profile.map(<[u8]>::to_vec);
     let [mut png, mut jpeg, mut webp] = [const { Vec::new() }; 3];
@@ -72,7 +71,6 @@ fn display_p3() -> Vec<u8> {
     ColorProfile::new_display_p3().encode().unwrap()
 }
 
-/// A PNG of the image with colour metadata set by `say`.
 fn png(pixels: &RgbImage, say: impl FnOnce(&mut png::Info<'_>)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(pixels.width(), pixels.height());
@@ -86,12 +84,12 @@ fn png(pixels: &RgbImage, say: impl FnOnce(&mut png::Info<'_>)) -> Vec<u8> {
     bytes
 }
 
-/// A PNG of the image with a `cICP` chunk before the others.
+/// With a `cICP` chunk before the others.
 fn png_of_code_points(points: [u8; 4], say: impl FnOnce(&mut png::Info<'_>)) -> Vec<u8> {
     let file = png(&picture(), say);
     let chunk = [b"cICP", points.as_slice()].concat();
     let sum = crc32(&chunk).to_be_bytes();
-    // After the signature and the header.
+    // After signature and header.
     let (before, behind) = file.split_at(8 + 25);
     [before, &4u32.to_be_bytes(), &chunk, &sum, behind].concat()
 }
@@ -261,7 +259,7 @@ type Point = (f32, f32);
 const UNUSABLE_PRIMARIES: [[Point; 4]; 5] = [
     [(0.0, 0.0); 4],
     [(0.3127, 0.3290); 4],
-    // No colour: the coordinates add up to more than 1.
+    // No colour: x + y > 1.
     [(0.3127, 0.3290), (0.9, 0.9), (0.30, 0.60), (0.15, 0.06)],
     // Red and green swapped.
     [(0.3127, 0.3290), (0.30, 0.60), (0.64, 0.33), (0.15, 0.06)],

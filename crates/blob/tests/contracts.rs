@@ -1,6 +1,6 @@
-//! Every kind of store keeps the port's contract.
+//! Every kind of store satisfies the port's contract.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where no store can be made")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ mod folder {
     colloquy_application::blob_contracts!(blobs);
 }
 
-/// Against a server that verifies signatures.
+/// A server that verifies signatures.
 mod s3 {
     use colloquy_tests::s3_server::S3Server;
 
@@ -46,7 +46,7 @@ mod s3 {
     colloquy_application::blob_contracts!(blobs);
 }
 
-/// Runs if `TEST_S3_URL` names an empty bucket and the `AWS_*` variables give access.
+/// Needs `TEST_S3_URL`, an empty bucket, and `AWS_*` access.
 mod another_s3 {
     use std::process;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,7 +55,7 @@ mod another_s3 {
 
     static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-    #[expect(clippy::print_stdout, reason = "whoever reads the log must know")]
+    #[expect(clippy::print_stdout, reason = "reports a skipped test")]
     async fn blobs() -> Option<(Arc<dyn BlobStore>, ())> {
         let Ok(bucket) = std::env::var("TEST_S3_URL") else {
             println!("not run: TEST_S3_URL is not set");

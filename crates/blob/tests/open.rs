@@ -1,6 +1,6 @@
 //! Opening a store, and the layout of its folder.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fs;
 
@@ -75,7 +75,7 @@ async fn a_fresh_store_is_healthy() {
 async fn a_folder_that_takes_no_bytes_is_unavailable() {
     let folder = TempDir::new().unwrap();
     let store = ObjectBlobStore::open(&url_of(&folder)).unwrap();
-    // A file where the blob's folder should be.
+    // A file where the folder should be.
     fs::write(folder.path().join("avatars"), "").unwrap();
     let answer = store.put(&key("avatars/one"), Bytes::new()).await;
     assert!(

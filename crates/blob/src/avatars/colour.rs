@@ -1,22 +1,19 @@
-//! Colour profiles and conversion to sRGB. Stored avatars carry no profile and are shown as sRGB.
+//! Converts colours to sRGB: stored avatars carry no profile.
 
 use image::DynamicImage;
 use moxcms::{ColorProfile, DataColorSpace, ParsingOptions, ToneReprCurve, Xyzd};
 
-/// Larger profiles are ignored. Display and camera profiles take a few kilobytes; larger ones
-/// mostly hold lookup tables, which are not used.
+/// Display and camera profiles take a few kilobytes; larger ones mostly hold unused lookup tables.
 pub(super) const MAX_PROFILE_BYTES: usize = 1024 * 1024;
-/// Maximum number of points per tone curve.
 const MAX_CURVE_POINTS: usize = 40_000;
 
-/// From D50 CIE XYZ, the profile connection space, to linear sRGB.
+/// From D50 CIE XYZ, the profile connection space.
 const XYZ_TO_SRGB: [[f64; 3]; 3] = [
     [3.133_856_1, -1.616_866_7, -0.490_614_6],
     [-0.978_768_4, 1.916_141_5, 0.033_454_0],
     [0.071_945_3, -0.228_991_4, 1.405_242_7],
 ];
 
-/// Parses an ICC profile; `None` if it is malformed or too large.
 pub(super) fn read_profile(icc: &[u8]) -> Option<ColorProfile> {
     let options = ParsingOptions {
         max_profile_size: MAX_PROFILE_BYTES,
@@ -26,8 +23,7 @@ pub(super) fn read_profile(icc: &[u8]) -> Option<ColorProfile> {
     ColorProfile::new_from_slice_with_options(icc, options).ok()
 }
 
-/// Converts the pixels to sRGB. Profiles for other colour models, or without curves and primaries,
-/// are ignored: the image is taken as sRGB.
+/// Ignores profiles for other colour models, or without curves and primaries: sRGB is assumed.
 pub(super) fn to_srgb(pixels: &mut DynamicImage, profile: &ColorProfile) {
     match pixels {
         DynamicImage::ImageLuma8(pixels) => grey_to_srgb(pixels, 1, profile),
@@ -39,7 +35,6 @@ pub(super) fn to_srgb(pixels: &mut DynamicImage, profile: &ColorProfile) {
 }
 
 fn grey_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> Option<()> {
-    // Neutral colours are neutral in every RGB space too.
     let curve = match profile.color_space {
         DataColorSpace::Gray => &profile.gray_trc,
         DataColorSpace::Rgb => &profile.red_trc,
@@ -72,13 +67,13 @@ fn rgb_to_srgb(samples: &mut [u8], channels: usize, profile: &ColorProfile) -> O
     Some(())
 }
 
-/// Whether the profile defines RGB colours by curves and primaries.
+/// Defines RGB colours by curves and primaries.
 pub(super) fn is_usable(profile: &ColorProfile) -> bool {
     let curves = [&profile.red_trc, &profile.green_trc, &profile.blue_trc];
     curves.iter().all(|curve| curve.is_some()) && matrix_to_srgb(profile).is_some()
 }
 
-/// Matrix from linear values with the profile's primaries to linear sRGB.
+/// From linear values with the profile's primaries to linear sRGB.
 fn matrix_to_srgb(profile: &ColorProfile) -> Option<[[f64; 3]; 3]> {
     let primaries = [
         profile.red_colorant,
@@ -86,7 +81,6 @@ fn matrix_to_srgb(profile: &ColorProfile) -> Option<[[f64; 3]; 3]> {
         profile.blue_colorant,
     ];
     let is_usable = |it: &Xyzd| [it.x, it.y, it.z].iter().all(|value| value.is_finite());
-    // All zero: the profile has no primaries.
     let is_empty = |it: &Xyzd| it.y == 0.0;
     if !primaries.iter().all(is_usable) || primaries.iter().all(is_empty) {
         return None;
@@ -99,7 +93,6 @@ fn dot(row: [f64; 3], column: [f64; 3]) -> f64 {
     row.iter().zip(column).map(|(one, other)| one * other).sum()
 }
 
-/// The linear value, from 0 to 1, of each of the 256 sample values.
 fn linear_values(curve: &ToneReprCurve) -> Option<[f64; 256]> {
     let evaluator = curve.make_linear_evaluator().ok()?;
     let mut values = [0.0; 256];
@@ -113,7 +106,6 @@ fn linear_values(curve: &ToneReprCurve) -> Option<[f64; 256]> {
     Some(values)
 }
 
-/// Applies the sRGB transfer curve.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

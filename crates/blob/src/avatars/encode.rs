@@ -9,10 +9,10 @@ use image::{DynamicImage, ImageFormat};
 
 use super::kind::FileKind;
 
-/// Out of 100. Visually lossless at about a third of the bytes.
+/// Visually lossless at about a third of the bytes.
 const JPEG_QUALITY: u8 = 88;
 
-/// JPEG if the image is opaque, else lossless: WebP for WebP files, PNG for all others.
+/// Opaque: JPEG. Otherwise lossless: WebP from WebP, else PNG.
 pub(super) fn encode(pixels: DynamicImage, from: FileKind) -> Result<RenderedAvatar, ImageError> {
     let mut bytes = Cursor::new(Vec::new());
     let (kind, written) = if is_opaque(&pixels) {

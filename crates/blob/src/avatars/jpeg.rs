@@ -7,26 +7,25 @@ use image::codecs::jpeg::JpegDecoder;
 
 use super::picture::{Picture, damaged, read as read_picture, refused};
 
-/// Decodes a JPEG. The decoder fills missing data with grey, so truncated files are detected first.
+/// Truncated files are detected first: the decoder would fill missing data with grey.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
-    let outline = Outline::parse(file).ok_or_else(|| damaged("it breaks off"))?;
+    let outline = Outline::parse(file).ok_or_else(|| damaged("it is truncated"))?;
     let decoder = JpegDecoder::new(Cursor::new(file)).map_err(refused)?;
     // The decoder copies the file.
     let cost = outline.coefficient_bytes() + file.len() as u64;
     read_picture(decoder, cost)
 }
 
-/// What the markers of a complete file say.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outline {
     is_progressive: bool,
     scans: u32,
-    /// Samples in all components, rounded up to whole blocks.
+    /// In all components, rounded up to whole blocks.
     samples: u64,
 }
 
 impl Outline {
-    /// `None` if the file ends before its end marker.
+    /// `None` without an end marker.
     fn parse(file: &[u8]) -> Option<Self> {
         let mut outline = Self::default();
         let mut rest = file.get(2..)?;
@@ -35,7 +34,6 @@ impl Outline {
             rest = behind;
             match marker {
                 END => return Some(outline),
-                // Markers without a length.
                 0x01 | 0xd0..=0xd8 => {}
                 _ => {
                     let length = usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?]));
@@ -49,7 +47,6 @@ impl Outline {
 
     fn note(&mut self, marker: u8, segment: &[u8]) {
         match marker {
-            // Tables, not frames.
             0xc4 | 0xc8 | 0xcc => {}
             0xc0..=0xcf => {
                 self.is_progressive |= marker == PROGRESSIVE;
@@ -60,7 +57,7 @@ impl Outline {
         }
     }
 
-    /// Memory the decoder needs for the coefficients of a multi-scan file.
+    /// Memory for the coefficients of a multi-scan file.
     fn coefficient_bytes(&self) -> u64 {
         if self.is_progressive || self.scans > 1 {
             self.samples * 2
@@ -74,8 +71,8 @@ const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
 const PROGRESSIVE: u8 = 0xc2;
 
-/// The next marker and the data after it. Skips entropy-coded data, in which `FF 00` is data and
-/// `FF D0` to `FF D7` start no segment.
+/// The next marker and the data after it. In entropy-coded data `FF 00` is data, and `FF D0` to
+/// `FF D7` start no segment.
 fn next_marker(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     loop {
         let at = rest.iter().position(|byte| *byte == 0xff)?;
@@ -89,7 +86,6 @@ fn next_marker(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-/// Number of samples of a frame in all its components.
 fn samples(frame: &[u8]) -> Option<u64> {
     let [_, h1, h2, w1, w2, count, components @ ..] = frame else {
         return None;
@@ -110,7 +106,7 @@ fn samples(frame: &[u8]) -> Option<u64> {
 mod tests {
     use super::Outline;
 
-    /// A frame of 17 x 9 pixels with the second and third component at half size.
+    /// 17 x 9 pixels; second and third component at half size.
     const FRAME: [u8; 19] = [
         0xff, 0xc2, 0, 17, 8, 0, 9, 0, 17, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0,
     ];
@@ -140,7 +136,7 @@ mod tests {
         for length in 0..whole.len() {
             assert_eq!(Outline::parse(&whole[..length]), None, "{length}");
         }
-        // An end marker inside a segment, as in a thumbnail, does not end the file.
+        // An end marker inside a segment, as in a thumbnail.
         let preview = [0xff, 0xe1, 0, 4, 0xff, 0xd9];
         assert_eq!(Outline::parse(&file(&[&preview, &FRAME, &SCAN])), None);
     }

@@ -1,9 +1,8 @@
-//! Detects the format of an uploaded file.
+//! Detects image formats by content.
 
 use colloquy_application::ports::ImageError;
 use image::ImageFormat;
 
-/// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
     Png,
@@ -12,11 +11,10 @@ pub(super) enum FileKind {
     Gif,
 }
 
-/// How many bytes are searched for an SVG root element.
+/// Bytes searched for an SVG root element.
 const PROLOGUE: usize = 4096;
 
 impl FileKind {
-    /// Detects the format from the content.
     pub(super) fn detect(file: &[u8]) -> Result<Self, ImageError> {
         let unsupported = match image::guess_format(file) {
             Ok(ImageFormat::Png) => return Ok(Self::Png),
@@ -44,7 +42,7 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// XML whose root element is `svg`, as far as the prologue shows.
+/// XML with root element `svg`.
 fn is_svg(file: &[u8]) -> bool {
     let head = &file[..file.len().min(PROLOGUE)];
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();

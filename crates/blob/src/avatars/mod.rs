@@ -16,11 +16,11 @@ use colloquy_application::ports::{AvatarRenderer, ImageError, MAX_IMAGE_BYTES, R
 
 use self::kind::FileKind;
 
-/// Memory limit for decoding one image, pixels included. Enough for 4096 x 4096 pixels in common
-/// formats; formats decoded in several copies, such as progressive JPEG, have lower limits.
+/// Memory to decode one image, pixels included: 4096 x 4096 pixels in common formats, less in those
+/// decoded in several copies, such as progressive JPEG.
 const MEMORY: u64 = 80 * 1024 * 1024;
 
-/// Renders avatars with the decoders and encoders of the `image` family, all in safe Rust.
+/// Renders avatars with the `image` crates, all in safe Rust.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ImageAvatarRenderer;
 

@@ -1,4 +1,4 @@
-//! A decoded image and what its file says about showing it.
+//! A decoded image and its display metadata.
 
 use colloquy_application::ports::{ImageError, MAX_IMAGE_SIDE};
 use image::error::ImageError as DecodeError;
@@ -9,16 +9,14 @@ use moxcms::ColorProfile;
 use super::MEMORY;
 use super::colour::read_profile;
 
-/// A decoded image: grey or RGB, 8 bits per channel, with or without alpha.
+/// Grey or RGB, 8 bits per channel, with or without alpha.
 pub(super) struct Picture {
     pub(super) pixels: DynamicImage,
-    /// How to orient the pixels.
     pub(super) orientation: Orientation,
-    /// The colour space of the pixels, if the file names one.
     pub(super) profile: Option<Box<ColorProfile>>,
 }
 
-/// Decodes an image. `cost` is the memory the decoder needs beyond the pixels.
+/// `cost`: bytes the decoder needs beyond the pixels.
 pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture, ImageError> {
     let (width, height) = decoder.dimensions();
     check_sides(width, height)?;
@@ -37,7 +35,6 @@ pub(super) fn read(mut decoder: impl ImageDecoder, cost: u64) -> Result<Picture,
     })
 }
 
-/// Rejects oversized images before they are decoded.
 pub(super) fn check_sides(width: u32, height: u32) -> Result<(), ImageError> {
     match width.max(height) {
         0 => Err(damaged("it has no pixels")),

@@ -12,8 +12,7 @@ use super::picture::{Picture, check_sides, damaged};
 use super::png_chunks::without_invalid_cicp;
 use super::png_colour::profile;
 
-/// Decodes a PNG; of an animation, the default image. Uses `png` directly because `image` would
-/// hold a 16-bit image whole before reducing it to 8 bits.
+/// Of an animation, the default image. Uses `png` directly: `image` would hold 16-bit images whole.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     let file = &*without_invalid_cicp(file);
     let limits = Limits {
@@ -21,7 +20,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     };
     let mut decoder = Decoder::new_with_limits(Cursor::new(file), limits);
     decoder.set_transformations(Transformations::normalize_to_color8());
-    // Both may be compressed and expand without bound.
+    // Compressed, may expand without bound.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(refused)?;
@@ -30,7 +29,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     let size = reader.output_buffer_size().ok_or(ImageError::TooCostly)?;
     let mut samples = vec![0; size];
     let frame = reader.next_frame(&mut samples).map_err(refused)?;
-    // Metadata may follow the image data; errors in it do not matter.
+    // Metadata after the image data; its errors do not matter.
     let _ = reader.finish();
     let exif = reader.info().exif_metadata.as_deref();
     let orientation = exif.and_then(Orientation::from_exif_chunk);
@@ -41,7 +40,7 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
             GrayAlphaImage::from_raw(width, height, samples).map(DynamicImage::from)
         }
         ColorType::Rgba => RgbaImage::from_raw(width, height, samples).map(DynamicImage::from),
-        // The palette has been expanded.
+        // Already expanded.
         ColorType::Rgb | ColorType::Indexed => {
             RgbImage::from_raw(width, height, samples).map(DynamicImage::from)
         }

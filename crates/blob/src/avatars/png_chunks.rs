@@ -1,4 +1,4 @@
-//! Removes PNG chunks that would make the decoder reject the whole file.
+//! Removes PNG chunks that make the decoder reject the file.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ const SIGNATURE_BYTES: usize = 8;
 /// Length, type and checksum.
 const CHUNK_OVERHEAD: usize = 12;
 
-/// The file without invalid `cICP` chunks. They are ancillary, so the image is usable without them.
+/// Drops invalid `cICP` chunks, which are ancillary.
 pub(super) fn without_invalid_cicp(file: &[u8]) -> Cow<'_, [u8]> {
     let mut kept = Vec::new();
     let (mut copied_to, mut offset) = (0, SIGNATURE_BYTES);
@@ -29,7 +29,6 @@ pub(super) fn without_invalid_cicp(file: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(kept)
 }
 
-/// Type and data of the chunk at `offset`; `None` if the file ends within it.
 fn chunk(file: &[u8], offset: usize) -> Option<(&[u8; 4], &[u8])> {
     let (length, rest) = file.get(offset..)?.split_first_chunk()?;
     let (kind, rest) = rest.split_first_chunk()?;
@@ -39,7 +38,7 @@ fn chunk(file: &[u8], offset: usize) -> Option<(&[u8; 4], &[u8])> {
     Some((kind, data))
 }
 
-/// PNG allows only the RGB matrix, 0, and a full-range flag of 0 or 1.
+/// Only the RGB matrix, 0, and a full-range flag of 0 or 1 are allowed.
 fn is_invalid_cicp(data: &[u8]) -> bool {
     !matches!(data, [_primaries, _transfer, 0, 0 | 1])
 }

@@ -11,14 +11,12 @@ use png::{CodingIndependentCodePoints, Decoder, Info, Limits, ScaledFloat, Sourc
 
 use super::colour::{MAX_PROFILE_BYTES, is_usable, read_profile};
 
-/// Gamma values from linear light to a display exponent of 4. Others are mistakes, mostly the
-/// display exponent itself.
+/// For display exponents up to 4. Others are mistakes, mostly the display exponent itself.
 const GAMMAS: RangeInclusive<f32> = 0.25..=1.0;
 
-/// The colour space of a PNG, from the first usable chunk in the order of precedence; `None` for
-/// sRGB and if no chunk is usable.
+/// From the first usable chunk in order of precedence; `None`: sRGB.
 pub(super) fn profile(file: &[u8]) -> Option<ColorProfile> {
-    // A separate decoder, limited to the size of a profile because profiles are compressed.
+    // Limited to the size of a profile: profiles are compressed.
     let limits = Limits {
         bytes: MAX_PROFILE_BYTES,
     };
@@ -39,7 +37,7 @@ pub(super) fn profile(file: &[u8]) -> Option<ColorProfile> {
     }
 }
 
-/// HDR transfer functions are not supported: mapping them to sRGB has no single right result.
+/// HDR transfer functions have no single correct mapping to sRGB.
 fn from_cicp(points: &CodingIndependentCodePoints) -> Option<ColorProfile> {
     const PQ: u8 = 16;
     const HLG: u8 = 18;
@@ -57,9 +55,9 @@ fn from_cicp(points: &CodingIndependentCodePoints) -> Option<ColorProfile> {
     is_usable(&profile).then_some(profile)
 }
 
-/// From `gAMA`, with the primaries of sRGB unless `cHRM` has usable ones.
+/// From `gAMA`, with sRGB's primaries unless `cHRM` has usable ones.
 fn from_gamma(info: &Info<'_>) -> Option<ColorProfile> {
-    /// What sRGB files declare for readers without the sRGB curve.
+    /// Declared by sRGB files for readers without the sRGB curve.
     const SRGB_GAMMA: f32 = 1.0 / 2.2;
     let gamma = info.gama_chunk?.into_value();
     if !GAMMAS.contains(&gamma) {
@@ -78,7 +76,7 @@ fn from_gamma(info: &Info<'_>) -> Option<ColorProfile> {
     Some(profile)
 }
 
-/// White point and primaries, if they are colours and the white point lies between the primaries.
+/// Valid colours with the white point between the primaries.
 fn gamut(points: &SourceChromaticities) -> Option<(Chromaticity, ColorPrimaries)> {
     let white = chromaticity(points.white)?;
     let red = chromaticity(points.red)?;
@@ -90,10 +88,10 @@ fn gamut(points: &SourceChromaticities) -> Option<(Chromaticity, ColorPrimaries)
     encloses_white.then_some((white, ColorPrimaries { red, green, blue }))
 }
 
-/// A tenth of the smallest of the three triangles between sRGB's primaries and its white point.
+/// A tenth of the smallest triangle between two of sRGB's primaries and its white point.
 const MIN_DOUBLED_AREA: f32 = 0.004;
 
-/// Twice the area of the triangle, positive if its corners are counterclockwise.
+/// Twice the triangle's area; positive if counterclockwise.
 fn doubled_area(a: Chromaticity, b: Chromaticity, c: Chromaticity) -> f32 {
     (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
 }

@@ -6,7 +6,7 @@ use image::imageops::FilterType;
 
 use super::picture::Picture;
 
-/// Shrinks the image to avatar size and applies its orientation. Small images are not enlarged.
+/// To avatar size; small images are not enlarged.
 pub(super) fn shrink(picture: Picture) -> DynamicImage {
     let mut pixels = picture.pixels;
     let is_large = pixels.width().max(pixels.height()) > MAX_AVATAR_SIDE;
@@ -24,8 +24,7 @@ pub(super) fn shrink(picture: Picture) -> DynamicImage {
 }
 
 fn resized(pixels: &DynamicImage) -> DynamicImage {
-    // Average first: the finer filter needs 16 bytes per pixel of a row, and large images have long
-    // rows.
+    // Average first: the finer filter needs 16 bytes per pixel of a row.
     let roughly = 2 * MAX_AVATAR_SIDE;
     let averaged =
         (pixels.width().max(pixels.height()) > roughly).then(|| pixels.thumbnail(roughly, roughly));
@@ -33,8 +32,8 @@ fn resized(pixels: &DynamicImage) -> DynamicImage {
     pixels.resize(MAX_AVATAR_SIDE, MAX_AVATAR_SIDE, FilterType::Lanczos3)
 }
 
-/// Maps every colour sample with its pixel's alpha. Filtering needs premultiplied alpha; otherwise
-/// the colour of transparent pixels bleeds into visible ones.
+/// Maps each colour sample with its alpha. Filters need premultiplied alpha, or the colour of
+/// transparent pixels bleeds.
 fn map_samples_with_alpha(pixels: &mut DynamicImage, change: impl Fn(u32, u32) -> u8) {
     let (samples, channels) = match pixels {
         DynamicImage::ImageRgba8(pixels) => (&mut **pixels, 4),
@@ -51,7 +50,7 @@ fn map_samples_with_alpha(pixels: &mut DynamicImage, change: impl Fn(u32, u32) -
     }
 }
 
-/// Rounded quotient, at most 255; 0 for a zero divisor.
+/// At most 255; 0 for a zero divisor.
 fn rounded_quotient(product: u32, divisor: u32) -> u8 {
     let quotient = (product + divisor / 2).checked_div(divisor).unwrap_or(0);
     u8::try_from(quotient).unwrap_or(u8::MAX)

@@ -8,7 +8,7 @@ use image::codecs::webp::WebPDecoder;
 
 use super::picture::{Picture, read as read_picture, refused};
 
-/// Decodes a WebP; of an animation, the first frame.
+/// Of an animation, the first frame.
 pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     let decoder = WebPDecoder::new(Cursor::new(file)).map_err(refused)?;
     let (width, height) = decoder.dimensions();
@@ -17,10 +17,10 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
         // Frame, planes, alpha and canvas.
         14
     } else if has_chunk(file, b"ALPH") {
-        // Planes; alpha twice, as an image and by itself.
+        // Planes, alpha twice.
         7
     } else if has_chunk(file, b"VP8L") && !decoder.color_type().has_alpha() {
-        // Decoded with an alpha channel that is dropped.
+        // Decoded with alpha, then dropped.
         4
     } else {
         2
@@ -28,7 +28,6 @@ pub(super) fn read(file: &[u8]) -> Result<Picture, ImageError> {
     read_picture(decoder, pixels * bytes_per_pixel)
 }
 
-/// Whether the container, or a frame in it, has such a chunk.
 fn has_chunk(file: &[u8], name: &[u8; 4]) -> bool {
     let mut rest = file.get(12..).unwrap_or_default();
     while let Some((head, body)) = rest.split_at_checked(8) {
@@ -36,7 +35,7 @@ fn has_chunk(file: &[u8], name: &[u8; 4]) -> bool {
             return true;
         }
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-        // Chunks are padded to even offsets.
+        // Padded to even offsets.
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let next = length.saturating_add(length % 2);
         rest = body.get(next..).unwrap_or_default();
