@@ -1,4 +1,4 @@
-//! Re-checks during a streamed response that its reader may still see the thread.
+//! Re-checks a reader's access to a thread while a response is streamed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use tokio::time::sleep;
 use crate::problem::Problem;
 use crate::sign_in::presented;
 
-/// Interval of token checks. Token lookups may be four seconds old; together they stay below five.
+/// Token lookups may be four seconds old; the sum stays below five.
 const ROUND: Duration = Duration::from_millis(750);
-/// Re-checks thread access, which queries the store, every fifth tick: every 3.75 s.
+/// Thread access, a store query, is checked every 3.75 s.
 const THREAD_ROUNDS: usize = 5;
 
-/// The caller's token and access rights, to be re-checked while a response is streamed.
+/// A caller's token and access rights, re-checked during a stream.
 pub struct AccessWatch {
     tokens: Arc<Tokens>,
     threads: Arc<Threads>,
@@ -44,22 +44,21 @@ where
 }
 
 impl AccessWatch {
-    /// Waits until the caller may no longer see the thread, or the thread is gone.
+    /// Completes when the caller may no longer see the thread.
     pub async fn lost(self, thread: ThreadId) {
         let mut known = None;
         for round in (0..THREAD_ROUNDS).cycle() {
             sleep(ROUND).await;
             let is_due = round + 1 == THREAD_ROUNDS;
             match self.look(thread, &mut known, is_due).await {
-                // An unavailable store says nothing about the caller.
+                // A store failure says nothing about the caller.
                 Ok(()) | Err(Error::Port(_)) => {}
                 Err(_) => return,
             }
         }
     }
 
-    /// Whether the token is still valid and, if due or if the user is no longer `known`, whether
-    /// they may see the thread.
+    /// Checks the token and, if due or if the user is no longer `known`, access to the thread.
     async fn look(
         &self,
         thread: ThreadId,

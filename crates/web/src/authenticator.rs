@@ -1,4 +1,4 @@
-//! Sign-in by the embedding program: a proxy's header, or a session of its own.
+//! Sign-in by the embedding program: a proxy's header or its own sessions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,35 +18,34 @@ use colloquy_domain::{Email, PersonName, User};
 use crate::client_address::{TrustedProxies, peer};
 use crate::problem::Problem;
 
-/// Identifies the sender of a request by something other than a bearer token.
+/// Identifies callers by something other than a bearer token.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
-    /// The sender; `None` leaves the request to its bearer token, if any. Called for every
-    /// request.
+    /// Called for every request; `None` falls back to the bearer token.
     ///
     /// # Errors
-    /// `Unauthenticated` refuses the request.
+    /// `Unauthenticated` rejects the request.
     async fn identify(&self, request: &Parts) -> Result<Option<Identity>, Error>;
 }
 
-/// Somebody whom an [`Authenticator`] has identified. The account with the email is theirs; it is
-/// created, without a password, when they come for the first time.
+/// A caller identified by an [`Authenticator`]. The first request creates the account, without a
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The account's email.
+    /// Identifies the account.
     pub email: Email,
-    /// The name of a new account.
+    /// Used for a new account.
     pub name: Option<PersonName>,
 }
 
-/// Trusts a header with the user's email, if a trusted proxy sends it.
+/// Trusts a header with the user's email if a trusted proxy sent it.
 pub struct TrustedHeader {
     name: HeaderName,
     proxies: TrustedProxies,
 }
 
 impl TrustedHeader {
-    /// Trusts the header `name` from these proxies. They must remove it from clients' requests.
+    /// The proxies must remove the header `name` from clients' requests.
     #[must_use]
     pub const fn new(name: HeaderName, proxies: TrustedProxies) -> Self {
         Self { name, proxies }
@@ -71,21 +70,19 @@ impl Authenticator for TrustedHeader {
     }
 }
 
-/// Gives the requests of identified senders a session, so that everything behind it works as with
-/// a bearer token.
+/// Gives requests of identified callers a session token, as if they had sent a bearer token.
 pub struct ExternalSignIn {
     authenticator: Arc<dyn Authenticator>,
     accounts: Accounts,
     tokens: Tokens,
-    /// By the key of the email.
     sessions: Mutex<HashMap<String, TokenText>>,
 }
 
-/// Sessions kept in memory; each is some 200 bytes.
+/// Some 200 bytes each.
 const MAX_SESSIONS: usize = 10_000;
 
 impl ExternalSignIn {
-    /// Signs in whoever `authenticator` identifies.
+    /// Signs in callers that `authenticator` identifies.
     #[must_use]
     pub fn new(authenticator: Arc<dyn Authenticator>, use_cases: &UseCases) -> Self {
         Self {
@@ -112,7 +109,7 @@ impl ExternalSignIn {
         if let Some(token) = known {
             match self.tokens.authenticate(token.expose()).await {
                 Ok(found) if found.user.email == identity.email => return Ok(token),
-                // Expired or revoked, or the account has another email now.
+                // Expired, revoked, or the account's email has changed.
                 Ok(_) | Err(Error::Unauthenticated) => {}
                 Err(error) => return Err(error),
             }
@@ -142,7 +139,7 @@ impl ExternalSignIn {
             ..NewAccount::new(identity.email.clone())
         };
         match self.accounts.create(new).await {
-            // Another request created it first.
+            // Created by a concurrent request.
             Err(Error::Duplicate(_)) => self.accounts.find(&identity.email).await,
             created => created,
         }
@@ -153,7 +150,7 @@ impl ExternalSignIn {
     }
 }
 
-/// The middleware: replaces the bearer token of identified senders' requests.
+/// Middleware: sets the bearer token of identified callers.
 pub async fn sign_in(
     State(sign_in): State<Arc<ExternalSignIn>>,
     request: Request,

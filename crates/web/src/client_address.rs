@@ -1,4 +1,4 @@
-//! The client address of a request.
+//! Client addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Addresses of trusted proxies, such as `10.0.0.7` or `10.0.0.0/8`.
+/// A trusted proxy or network, such as `10.0.0.7` or `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyNetwork(IpNet);
 
@@ -38,7 +38,7 @@ impl FromStr for ProxyNetwork {
 pub struct TrustedProxies(Arc<[ProxyNetwork]>);
 
 impl TrustedProxies {
-    /// Trusts proxies in these networks.
+    /// Trusts these networks.
     #[must_use]
     pub fn new(networks: Vec<ProxyNetwork>) -> Self {
         Self(networks.into())
@@ -49,8 +49,7 @@ impl TrustedProxies {
     }
 }
 
-/// The unit of fairness: an IPv4 address, or an IPv6 /64 network, since one client usually has all
-/// its addresses.
+/// The unit of fairness: an IPv4 address or an IPv6 /64, which one client usually owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Network(IpAddr);
 
@@ -63,18 +62,16 @@ impl Network {
         })
     }
 
-    /// The network of the request's client.
     pub(crate) fn from_request<B>(request: &Request<B>, trusted: &TrustedProxies) -> Self {
         let peer = peer(request.extensions());
         Self::from_address(client(peer, request.headers(), trusted))
     }
 }
 
-/// The client's address: the peer or, if that is a trusted proxy, the last address in
-/// `X-Forwarded-For` that is not one. Each proxy appends its peer; anything before the first
-/// untrusted address is unverified.
+/// The client's address: the peer or, behind trusted proxies, the last address in
+/// `X-Forwarded-For` that is not one of them; addresses before it are unverified.
 ///
-/// `Forwarded` is ignored: a proxy that writes one header passes the other through unchanged.
+/// Ignores `Forwarded`: a proxy that writes one header passes the other through.
 pub struct ClientAddress(pub IpAddr);
 
 impl<S: Sync> FromRequestParts<S> for ClientAddress
@@ -90,7 +87,7 @@ where
     }
 }
 
-/// The peer address. Unknown peers share one bucket.
+/// Unknown peers share one bucket.
 pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -99,24 +96,23 @@ pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let mut client = peer;
-    let mut told = told(headers);
+    let mut forwarded = forwarded_addresses(headers);
     while trusted.include(client) {
-        match told.next().flatten() {
+        match forwarded.next().flatten() {
             Some(address) => client = address,
-            // Missing or unreadable: the proxy itself is the best known address.
+            // Unreadable: the proxy is the best known address.
             None => break,
         }
     }
     client
 }
 
-/// The forwarded addresses, nearest first.
-fn told(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
+/// Nearest first.
+fn forwarded_addresses(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(address))
 }
 
-/// An address with an optional port.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.parse::<IpAddr>().ok();
@@ -130,8 +126,7 @@ mod tests {
 
     use super::{Network, ProxyNetwork, TrustedProxies, X_FORWARDED_FOR, client};
 
-    /// The client address for this peer and these headers, with trusted proxies `10.0.0.0/8` and
-    /// `::1`.
+    /// With trusted proxies `10.0.0.0/8` and `::1`.
     fn seen(peer: &str, lines: &[&str]) -> String {
         let proxies = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap());
         let mut headers = HeaderMap::new();

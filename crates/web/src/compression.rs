@@ -17,16 +17,14 @@ use tower::{Layer, service_fn};
 use crate::headers::quality;
 use crate::http_service::HttpService;
 
-/// Marks a response as compressible: it contains no secret next to text chosen by others.
+/// Marks a response as compressible: no secret next to text chosen by others.
 #[derive(Debug, Clone, Copy)]
 pub struct Compressible;
 
-/// Smaller bodies gain nothing.
 const MIN_BYTES: u64 = 1024;
 /// Larger bodies are compressed on a blocking thread.
 const MAX_INLINE_BYTES: usize = 64 * 1024;
 
-/// The layer.
 pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
     layer_fn(|mut inner: S| {
         service_fn(move |request: Request| {
@@ -54,7 +52,6 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     quality(headers.get_all(ACCEPT_ENCODING), &["gzip", "*"]) > 0.0
 }
 
-/// The response with its body compressed if it is in memory and large enough.
 async fn compressed(response: Response) -> Response {
     let size = response.body().size_hint().exact();
     if size.is_none_or(|size| size < MIN_BYTES) {
@@ -83,7 +80,7 @@ async fn gzip(plain: Bytes) -> Option<Bytes> {
     compressed.ok().flatten()
 }
 
-/// Compresses the bytes; writing to memory cannot fail.
+/// Compresses bytes; writing to memory cannot fail.
 #[must_use]
 pub fn gzipped(plain: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

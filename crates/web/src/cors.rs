@@ -15,7 +15,6 @@ use crate::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
 use crate::paging::X_TOTAL_COUNT;
 use crate::request_id::X_REQUEST_ID;
 
-/// How long browsers may cache a preflight response.
 const PREFLIGHT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A web origin, such as `https://chat.example.org` or `http://localhost:3000`.
@@ -36,7 +35,7 @@ impl FromStr for Origin {
         let authority = uri.authority().ok_or(InvalidOrigin)?.as_str();
         let is_bare = !authority.contains('@') && text.ends_with(authority);
         if is_web && is_bare {
-            // Browsers send it in lower case.
+            // As browsers send it.
             HeaderValue::from_str(&text.to_ascii_lowercase())
                 .map(Self)
                 .map_err(|_| InvalidOrigin)
@@ -46,7 +45,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Allows these origins, without credentials: the API uses no cookies.
+/// Without credentials: the API uses no cookies.
 pub(crate) fn layer(origins: Vec<Origin>) -> CorsLayer {
     let origins: Vec<HeaderValue> = origins.into_iter().map(|origin| origin.0).collect();
     CorsLayer::new()

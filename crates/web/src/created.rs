@@ -1,4 +1,4 @@
-//! The response to a request that created something.
+//! 201 responses.
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use crate::headers::members;
 
-/// `If-None-Match`: the tags of the client's copies.
+/// `If-None-Match`.
 pub struct IfNoneMatch(Vec<HeaderValue>);
 
 impl IfNoneMatch {
@@ -19,7 +19,7 @@ impl IfNoneMatch {
         Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
     }
 
-    /// Whether it contains the tag; weak comparison.
+    /// Weak comparison.
     #[must_use]
     pub fn names(&self, tag: &str) -> bool {
         members(&self.0).any(|member| member == "*" || member.trim_start_matches("W/") == tag)

@@ -1,4 +1,4 @@
-//! Header names, and header values that are lists.
+//! Header names and list headers.
 
 use axum::http::{HeaderName, HeaderValue};
 
@@ -6,11 +6,10 @@ use axum::http::{HeaderName, HeaderValue};
 pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// `Preference-Applied` (RFC 7240).
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// The last event the client received from a broken stream.
+/// Last event received from a broken stream.
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The members of a list header (RFC 9110, section 5.6.1) over all its lines. Skips non-text
-/// values.
+/// Members of a list header (RFC 9110, section 5.6.1) over all its lines, skipping non-text.
 pub fn members<'a>(
     lines: impl IntoIterator<Item = &'a HeaderValue>,
 ) -> impl Iterator<Item = &'a str> {
@@ -19,14 +18,13 @@ pub fn members<'a>(
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-/// The quality, from 0 to 1, of the first of `names` in the list; 0 if there is none.
+/// Quality, 0 to 1, of the first of `names` in the list; 0 if absent.
 pub fn quality<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>, names: &[&str]) -> f32 {
     let list: Vec<&str> = members(lines).collect();
     let wanted = |name: &str| list.iter().find_map(|member| weight(member, name));
     names.iter().find_map(|name| wanted(name)).unwrap_or(0.0)
 }
 
-/// The quality of the member, if it has that name.
 fn weight(member: &str, name: &str) -> Option<f32> {
     let mut parts = member.split(';').map(str::trim);
     if !parts.next()?.eq_ignore_ascii_case(name) {

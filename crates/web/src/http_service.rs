@@ -1,4 +1,4 @@
-//! The services that layers of the middleware wrap.
+//! The service type that middleware layers wrap.
 
 use std::convert::Infallible;
 
@@ -6,8 +6,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use tower::Service;
 
-/// A service that answers HTTP requests and is always ready, as axum's routes are: the layers
-/// here call it without asking.
+/// Always ready, as axum's routes are: layers call it without polling readiness.
 pub(crate) trait HttpService:
     Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
     + Clone

@@ -1,4 +1,4 @@
-//! Idempotency keys of requests.
+//! Idempotency keys.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -16,7 +16,7 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// Marks a response to a repeated request.
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The request's idempotency key, if any.
+/// The idempotency key, if any.
 pub struct KeyHeader(pub Option<IdempotencyKey>);
 
 impl<S: Sync> FromRequestParts<S> for KeyHeader {
@@ -57,7 +57,7 @@ impl IntoParams for KeyHeader {
     }
 }
 
-/// Marks the response as that of an earlier request.
+/// Marks a replayed response.
 pub fn mark_replayed(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

@@ -1,4 +1,4 @@
-//! The native HTTP API.
+//! HTTP machinery of the inbound adapters.
 
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]

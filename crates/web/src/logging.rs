@@ -1,4 +1,4 @@
-//! Spans and the log line of a request.
+//! Spans and log line per request.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,7 +18,6 @@ use crate::http_service::HttpService;
 use crate::metrics::known_method;
 use crate::request_id;
 
-/// The layer that logs each request.
 pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
     layer_fn(|mut inner: S| {
         service_fn(move |request: Request| {
@@ -29,8 +28,7 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
     })
 }
 
-/// A request's log and trace spans and its outcome. Paths, queries, headers, bodies and unknown
-/// methods are omitted: they may contain secrets.
+/// Omits paths, queries, headers, bodies and unknown methods: they may contain secrets.
 struct RequestLog {
     span: Span,
     trace: Span,
@@ -42,7 +40,7 @@ impl RequestLog {
         let id = request_id::assigned(request);
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map_or("unknown", MatchedPath::as_str);
-        // Unknown methods could be anything.
+        // Unknown methods are client-supplied text.
         let method = known_method(request.method());
         let span = tracing::info_span!(
             "request",
@@ -51,7 +49,7 @@ impl RequestLog {
             request.id = request_id::text(id.as_ref()),
             user.id = field::Empty,
         );
-        // Named by OpenTelemetry's HTTP conventions.
+        // OpenTelemetry's HTTP conventions.
         let trace = tracing::info_span!(
             target: TARGET,
             "http",
@@ -70,13 +68,12 @@ impl RequestLog {
         }
     }
 
-    /// Runs the future within the spans.
     fn cover<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         work.instrument(self.span.clone())
             .instrument(self.trace.clone())
     }
 
-    /// Logs the outcome. A streamed body continues within the spans.
+    /// A streamed body continues within the spans.
     fn end(self, response: Response) -> Response {
         let status = response.status().as_u16();
         self.span.in_scope(|| {
@@ -99,7 +96,7 @@ impl RequestLog {
     }
 }
 
-/// A body polled within the request's span: event streams log after their response began.
+/// Polls the body within the request's span: event streams log while being sent.
 struct Spanned {
     body: Body,
     log: RequestLog,
@@ -126,7 +123,6 @@ impl HttpBody for Spanned {
     }
 }
 
-/// Records the request's user once known.
 pub(crate) fn note_user(user: UserId) {
     Span::current().record("user.id", field::display(user));
 }

@@ -1,4 +1,4 @@
-//! The middleware around all routes, as one stack read from the outside in.
+//! The middleware stack around all routes, outermost first.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -30,23 +30,23 @@ use crate::problem::{self, Problem};
 use crate::request_id::{self, NewRequestId, X_REQUEST_ID};
 use crate::{compression, logging, unread_body};
 
-/// Options of the middleware.
+/// Middleware options.
 pub struct MiddlewareOptions {
     /// Generates IDs for requests without a valid `x-request-id`.
     pub ids: Arc<dyn IdGenerator>,
-    /// Allowed web origins; none by default.
+    /// Allowed web origins.
     pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// Maximum number of running and queued requests.
+    /// Running and queued requests.
     pub max_requests: usize,
-    /// Prefixes of paths that are served under any load.
+    /// Path prefixes served under any load.
     pub unlimited_paths: &'static [&'static str],
-    /// Counts the requests.
+    /// Request counters.
     pub metrics: Metrics,
 }
 
-/// Wraps the routes in the middleware and answers unmatched requests.
+/// Wraps the routes and answers unmatched requests.
 pub fn wrap(routes: Router, without_query: WithoutQuery, options: MiddlewareOptions) -> Router {
     let limit = ConcurrencyLimit::new(
         options.unlimited_paths,
@@ -72,16 +72,15 @@ pub fn wrap(routes: Router, without_query: WithoutQuery, options: MiddlewareOpti
         .layer(default_header(REFERRER_POLICY, "no-referrer"))
         .layer(default_header(CACHE_CONTROL, "no-store"))
         .layer(default_header(CONTENT_SECURITY_POLICY, POLICY))
-        // Not `TraceLayer`: it creates one span, but log and trace need one each.
+        // `TraceLayer` creates one span; log and trace need one each.
         .layer(logging::layer())
         .layer(metrics::layer(options.metrics))
         .layer(problem::layer())
         .layer(cors)
         .layer(input::refuse_query_layer(without_query))
-        // Not tower's load shedding, concurrency limit and timeout: handlers could not release
-        // their slot while waiting for a model or body.
+        // tower's limits would not let handlers release the slot while waiting for a model or body.
         .layer(concurrency_limit::layer(limit))
-        // Not `CompressionLayer`: it holds 256 KiB per slow client.
+        // `CompressionLayer` holds 256 KiB per slow client.
         .layer(compression::layer())
         .layer(MapResponseBodyLayer::new(Body::new))
         .layer(CatchPanicLayer::custom(answer_panic));
@@ -89,12 +88,12 @@ pub fn wrap(routes: Router, without_query: WithoutQuery, options: MiddlewareOpti
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(stack);
-    // An unmatched path is retried without a trailing slash.
+    // Retries unmatched paths without the trailing slash.
     let trimmed = NormalizePath::trim_trailing_slash(routes.clone());
     routes.fallback_service(trimmed)
 }
 
-/// By default responses may load nothing and cannot be framed.
+/// Responses may load nothing and cannot be framed.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -103,7 +102,7 @@ fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLay
 
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "the signature that the layer asks for"
+    reason = "signature required by the layer"
 )]
 fn answer_panic(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -111,7 +110,6 @@ fn answer_panic(payload: Box<dyn Any + Send>) -> Response {
     Problem::internal(Panic(text.unwrap_or_default().to_owned())).into_response()
 }
 
-/// The message of a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("panic: {0}")]
 struct Panic(String);

@@ -1,5 +1,4 @@
-//! Pagination: `skip` and `limit` with a total in a header, or `limit` and `cursor` with a `Link`
-//! header.
+//! Pagination: `skip`, `limit` and a total, or `limit`, `cursor` and a `Link` header.
 
 use std::num::IntErrorKind;
 
@@ -33,18 +32,18 @@ impl Input for OffsetPage {
     }
 }
 
-/// A position in a list, opaque to clients.
+/// A list position, opaque to clients.
 pub trait Cursor: Copy {
-    /// The cursor as clients see it.
+    /// As clients see it.
     fn encode(self) -> String;
 
-    /// Inverse of [`Cursor::encode`]; `None` for anything else.
+    /// Inverse of [`Cursor::encode`].
     fn decode(text: &str) -> Option<Self>;
 }
 
 /// `limit` and `cursor` of a keyset-paginated list.
 pub struct Keyset<C> {
-    /// Maximum number of items.
+    /// Maximum items.
     pub limit: u32,
     cursor: Option<C>,
 }
@@ -61,7 +60,7 @@ impl<C: Cursor> Input for Keyset<C> {
 }
 
 impl<C: Cursor> Keyset<C> {
-    /// The item to continue after, where `item` accepts only cursors of this list.
+    /// The item to continue after; `item` accepts only cursors of this list.
     pub fn after<T>(&self, item: impl FnOnce(C) -> Option<T>) -> Result<Option<T>, Problem> {
         match self.cursor {
             None => Ok(None),
@@ -94,7 +93,7 @@ fn cursor<C: Cursor>() -> impl Kind<Value = C> {
     text(decode, schema).describe("Cursor from the `Link` header of the previous page.")
 }
 
-/// A number of items or events as text.
+/// A number as text.
 pub fn number() -> impl Kind<Value = u64> {
     text(
         |text| count(&text),
@@ -113,13 +112,12 @@ fn limit(text: &str) -> Result<u32, Violation> {
         .ok_or_else(|| Violation::new("out_of_range", format!("must be from 1 to {MAX_LIMIT}")))
 }
 
-/// A number of items.
 fn count(text: &str) -> Result<u64, Violation> {
     u64::try_from(whole_number(text)?)
         .map_err(|_| Violation::new("out_of_range", "must not be negative"))
 }
 
-/// An integer of any size, clamped to 64 bits: no list is that long.
+/// Clamped to 64 bits: no list is that long.
 fn whole_number(text: &str) -> Result<i64, Violation> {
     match text.parse::<i64>().map_err(|error| *error.kind()) {
         Ok(number) => Ok(number),
@@ -129,14 +127,14 @@ fn whole_number(text: &str) -> Result<i64, Violation> {
     }
 }
 
-/// A page with the total number of items.
+/// A page with the total in a header.
 pub fn counted<T, V: Serialize>(list: OffsetList<T>, view: impl Fn(T) -> V) -> Response {
     let items: Vec<V> = list.items.into_iter().map(view).collect();
     let count = [(X_TOTAL_COUNT, list.total)];
     (Extension(Compressible), count, Json(items)).into_response()
 }
 
-/// The link to the next page of a counted list, if there is one, after a page of `had` items.
+/// Link to the next page after one of `had` items, if there is one.
 pub fn next_counted(
     path: &str,
     page: OffsetPage,
@@ -148,8 +146,7 @@ pub fn next_counted(
     AppendHeaders((had > 0 && skip < total).then(|| (LINK, link())))
 }
 
-/// A page of the list at `path`, with a link to the next page that keeps the request's other
-/// parameters.
+/// A page of the list at `path`, linked to the next with the request's other parameters.
 pub fn stretch<T, V: Serialize, C: Cursor>(
     slice: Slice<T>,
     path: &str,
@@ -165,17 +162,16 @@ pub fn stretch<T, V: Serialize, C: Cursor>(
     page(slice.items.into_iter().map(view), path, query, neighbours)
 }
 
-/// The pages next to a page.
+/// Neighbouring pages.
 #[derive(Clone, Copy)]
 pub struct Neighbours<C> {
-    /// Cursor of the next page.
+    /// Next page.
     pub next: Option<C>,
-    /// Cursor of the previous page.
+    /// Previous page.
     pub prev: Option<C>,
 }
 
-/// A page of the list at `path`, with links to its neighbours that keep the request's other
-/// parameters.
+/// A page of the list at `path`, linked to its neighbours with the request's other parameters.
 pub fn page<V: Serialize, C: Cursor>(
     items: impl Iterator<Item = V>,
     path: &str,
@@ -186,7 +182,7 @@ pub fn page<V: Serialize, C: Cursor>(
     let links = links
         .into_iter()
         .filter_map(|(relation, cursor)| Some((LINK, link(path, query, cursor?, relation))));
-    // Serialized at once, so that the size limit covers responses to stalled clients.
+    // At once, so that the size limit covers stalled clients.
     let items: Vec<V> = items.collect();
     (Extension(Compressible), AppendHeaders(links), Json(items)).into_response()
 }

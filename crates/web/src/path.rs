@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// The IDs in a path: one, or a tuple in order. Invalid IDs give the same 404 as absent ones.
+/// One ID or a tuple in path order. Invalid IDs get the same 404 as absent ones.
 pub struct Ids<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {

@@ -1,4 +1,4 @@
-//! Request IDs in responses and logs.
+//! Request IDs.
 
 use std::sync::Arc;
 
@@ -7,12 +7,11 @@ use axum::http::{HeaderName, HeaderValue};
 use colloquy_application::ports::IdGenerator;
 use tower_http::request_id::{MakeRequestId, RequestId};
 
-/// The ID of a request in its response and in logs.
+/// Response header with the request ID.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
-/// Removes a client's request ID unless it is short and consists of letters, digits and `._-`,
-/// because it is logged.
+/// Removes client IDs unless short and of letters, digits and `._-`: IDs are logged.
 pub(crate) fn remove_unusable(mut request: Request) -> Request {
     let headers = request.headers_mut();
     if headers.get(X_REQUEST_ID).is_some_and(|id| !is_usable(id)) {
@@ -26,7 +25,6 @@ fn is_usable(id: &HeaderValue) -> bool {
     (1..=MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(is_allowed)
 }
 
-/// Generates IDs for requests without one.
 #[derive(Clone)]
 pub(crate) struct NewRequestId(pub(crate) Arc<dyn IdGenerator>);
 
@@ -37,12 +35,10 @@ impl MakeRequestId for NewRequestId {
     }
 }
 
-/// The request's ID.
 pub(crate) fn assigned(request: &Request) -> Option<RequestId> {
     request.extensions().get().cloned()
 }
 
-/// The ID as text.
 pub(crate) fn text(id: Option<&RequestId>) -> &str {
     let text = id.and_then(|id| id.header_value().to_str().ok());
     text.unwrap_or_default()

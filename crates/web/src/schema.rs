@@ -1,4 +1,4 @@
-//! Building blocks of OpenAPI schemas, with the limits of the domain types.
+//! Building blocks of OpenAPI schemas.
 
 use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -15,12 +15,12 @@ pub fn binary() -> ObjectBuilder {
     string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
-/// Text of at most `max` characters, without NUL.
+/// At most `max` characters, no NUL.
 pub fn free_text(max: usize) -> ObjectBuilder {
     string().max_length(Some(max)).pattern(Some(r"^[^\x00]*$"))
 }
 
-/// Non-blank text of at most `max` characters, without NUL.
+/// Non-blank, at most `max` characters, no NUL.
 pub fn text(max: usize) -> ObjectBuilder {
     string()
         .min_length(Some(1))
@@ -28,7 +28,7 @@ pub fn text(max: usize) -> ObjectBuilder {
         .pattern(Some(r"^[^\x00]*[^\s\x00][^\x00]*$"))
 }
 
-/// One of several names.
+/// One of these names.
 pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
     string().enum_values(Some(names))
 }
@@ -48,12 +48,12 @@ pub fn whole_number() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer)
 }
 
-/// An integer from 1 to `max`.
+/// From 1 to `max`.
 pub fn up_to(max: u32) -> ObjectBuilder {
     whole_number().minimum(Some(1)).maximum(Some(max))
 }
 
-/// A number in a closed range.
+/// From `min` to `max`, inclusive.
 pub fn between(min: f64, max: f64) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Number)

@@ -1,4 +1,4 @@
-//! Extractors of the caller.
+//! Extracts the caller.
 
 use std::sync::Arc;
 
@@ -14,8 +14,7 @@ use colloquy_domain::Actor;
 use crate::logging;
 use crate::problem::Problem;
 
-/// The caller: a guest without token, or the token's user. Invalid tokens are rejected, never
-/// treated as guests.
+/// The token's user, or a guest without a token. Invalid tokens are rejected.
 pub struct CurrentActor(pub Actor);
 
 impl<S: Sync> FromRequestParts<S> for CurrentActor
@@ -33,10 +32,9 @@ where
     }
 }
 
-/// The signed-in user; guests get 401. Put it before other extractors, so that guests learn nothing
-/// else.
+/// The signed-in user; guests get 401. Must be the first extractor, so that guests learn nothing.
 pub struct SignedIn {
-    /// The user as use cases know them.
+    /// For use cases.
     pub actor: Actor,
     /// The user and the presented token.
     pub session: Authenticated,
@@ -74,13 +72,12 @@ async fn authenticate(
     Ok(Some(found))
 }
 
-/// The response to unknown callers.
 fn refused() -> Problem {
     audit::access_denied(&Actor::Guest, "authenticate", "unauthenticated");
     Problem::unauthenticated()
 }
 
-/// The token in `Authorization`; other schemes are rejected.
+/// Bearer token; other schemes are rejected.
 pub(crate) fn presented(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {

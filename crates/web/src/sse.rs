@@ -1,4 +1,4 @@
-//! Responses that are event streams.
+//! Event-stream responses.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::Stream;
 use http_body_util::BodyExt as _;
 
-/// Interval of keep-alive comments, which stop proxies from closing the connection.
-const SILENCE: Duration = Duration::from_secs(15);
-/// Frames from this size on are copied to drop spare capacity.
+/// Keep-alive interval: proxies close silent connections.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Frames from this size on are copied, see `fitted`.
 const LARGE: usize = 16 * 1024;
 /// Prevents caching and proxy buffering.
 const HEADERS: [(HeaderName, &str); 2] = [
@@ -19,16 +19,18 @@ const HEADERS: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
-/// A response that sends these events.
+/// Sends these events.
 pub fn response(
     events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static,
 ) -> Response {
-    let silence = KeepAlive::new().interval(SILENCE).text("keep-alive");
+    let silence = KeepAlive::new()
+        .interval(KEEP_ALIVE_INTERVAL)
+        .text("keep-alive");
     let response = (HEADERS, Sse::new(events).keep_alive(silence)).into_response();
     response.map(|body| Body::new(body.map_frame(|frame| frame.map_data(fitted))))
 }
 
-/// Drops a large frame's spare capacity, up to half its memory: it may wait for a stalled reader.
+/// Drops spare capacity, up to half a frame's memory: it may wait for a stalled reader.
 fn fitted(frame: Bytes) -> Bytes {
     if frame.len() < LARGE {
         return frame;

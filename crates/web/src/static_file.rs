@@ -1,4 +1,4 @@
-//! Files that never change while the process runs.
+//! Files that do not change while the process runs.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -50,7 +50,7 @@ impl StaticFile {
         }
     }
 
-    /// A file that exists compressed only.
+    /// A file stored only compressed.
     #[must_use]
     pub fn compressed(content_type: HeaderValue, bytes: impl Into<Bytes>) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl StaticFile {
         }
     }
 
-    /// The response to a request with these headers.
+    /// Response to a request with these headers.
     #[must_use]
     pub fn response(&self, request: &HeaderMap) -> Response {
         let gzipped = self.gzipped.as_ref();

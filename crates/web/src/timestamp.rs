@@ -1,4 +1,4 @@
-//! Timestamps in responses.
+//! Timestamps.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};

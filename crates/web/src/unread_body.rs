@@ -18,14 +18,12 @@ use tower::{Layer, service_fn};
 
 use crate::http_service::HttpService;
 
-/// Maximum bytes drained: three of the largest uploads, so that clients get to read the rejection.
+/// Three of the largest uploads, so that clients get to read the rejection.
 const DRAIN_BYTES: u64 = 16 * 1024 * 1024;
-/// Maximum draining time.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// Bytes drained per millisecond, to leave the processors to others.
+/// Per millisecond, to leave CPU time to others.
 const DRAIN_RATE: u64 = 32 * 1024;
 
-/// The layer.
 pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
     layer_fn(|mut inner: S| {
         service_fn(move |mut request: Request| {
@@ -44,17 +42,15 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
 
 /// The unread rest of an HTTP/1 request body.
 ///
-/// A client that is still sending would get a connection reset and might miss the response. So the
-/// rest is drained or, if too long, the connection is announced to close.
+/// A client still sending would get a reset and miss the response, so the rest is drained or, if
+/// too long, the response carries `Connection: close`.
 struct UnreadBody {
     body: SharedBody,
-    /// Clients waiting for `100 Continue` have not begun to send; those announcing too much are cut
-    /// off either way.
+    /// `false` for clients that await `100 Continue` or announce too much.
     may_drain: bool,
 }
 
 impl UnreadBody {
-    /// Keeps the request's body, if any.
     fn take_from(request: &mut Request) -> Option<Self> {
         let is_http1 = request.version() <= Version::HTTP_11;
         if !is_http1 || request.body().is_end_stream() {
@@ -68,7 +64,6 @@ impl UnreadBody {
         Some(Self { body, may_drain })
     }
 
-    /// Drains the rest.
     async fn drain(self, response: &mut Response) {
         let Self { body, may_drain } = self;
         let is_over = body.is_end_stream() || (may_drain && has_ended(body).await);
@@ -89,7 +84,7 @@ async fn has_ended(mut body: SharedBody) -> bool {
                 return None;
             }
             let due = began + Duration::from_millis(drained / DRAIN_RATE);
-            // Most bodies are small: skip the timer, which would take a millisecond.
+            // Most bodies are small: skip the timer, which takes a millisecond.
             if due > Instant::now() {
                 sleep_until(due).await;
             }
@@ -99,7 +94,7 @@ async fn has_ended(mut body: SharedBody) -> bool {
     matches!(timeout(DRAIN_TIME, drained).await, Ok(Some(())))
 }
 
-/// A body that can still be read after its reader dropped it.
+/// Readable after its reader dropped it.
 #[derive(Clone)]
 struct SharedBody(Arc<Mutex<Body>>);
 

@@ -1,4 +1,4 @@
-//! Receiving request bodies.
+//! Receives request bodies.
 
 use std::time::Duration;
 
@@ -14,23 +14,17 @@ use tokio::time::timeout;
 use crate::concurrency_limit::{AwaitedBody, Permit};
 use crate::problem::{Problem, ProblemCode};
 
-/// Maximum time for a body to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
-/// A request body that may not have arrived completely.
 pub(super) struct Incoming {
     body: Body,
-    /// Maximum length in bytes.
     limit: usize,
     received: BytesMut,
     turn: Permit,
 }
 
 impl Incoming {
-    /// The body of a request, limited to `limit` bytes.
-    ///
-    /// # Errors
-    /// If it announces more.
+    /// Fails if the announced length exceeds `limit`.
     pub(super) fn new(request: Request, limit: usize) -> Result<Self, Problem> {
         if announced_length(request.headers()).is_some_and(|length| length > limit as u64) {
             return Err(too_large());
@@ -43,7 +37,7 @@ impl Incoming {
         })
     }
 
-    /// The complete body. Releases the request's slot while waiting.
+    /// Waits for the complete body with the slot released.
     pub(super) async fn whole(mut self) -> Result<Bytes, Problem> {
         if let Some(arrived) = poll_immediate(self.receive(None)).await {
             return arrived.map(|()| self.received.freeze());
@@ -61,7 +55,7 @@ impl Incoming {
         Ok(self.received.freeze())
     }
 
-    /// Copies each chunk: small chunks could keep large buffers alive.
+    /// Copies each chunk: small chunks could pin large buffers.
     async fn receive(&mut self, waiting: Option<&AwaitedBody>) -> Result<(), Problem> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|_| Problem::malformed("The body is incomplete."))?;
@@ -81,14 +75,13 @@ impl Incoming {
     }
 }
 
-/// Encoded bodies are not supported. Checked first, since they would otherwise look malformed.
+/// Encoded bodies are unsupported. Checked first: they would look malformed.
 pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
     let is_plain = has_only(headers, CONTENT_ENCODING, "identity")
         && has_only(headers, TRANSFER_ENCODING, "chunked");
     is_plain.then_some(()).ok_or_else(Problem::encoded)
 }
 
-/// Whether the header names no encoding but this one.
 fn has_only(headers: &HeaderMap, header: HeaderName, encoding: &str) -> bool {
     headers.get_all(header).iter().all(|value| {
         let text = value.to_str().unwrap_or("unreadable");

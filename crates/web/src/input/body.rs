@@ -14,12 +14,11 @@ use super::values::{Kind as _, object};
 use super::{Body, Input, json};
 use crate::problem::{Problem, ProblemCode};
 
-/// Maximum JSON body.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
-/// Maximum form body; small, because forms are accepted before sign-in.
+/// Small: forms are accepted before sign-in.
 const MAX_FORM_BYTES: usize = 16 * 1024;
 
-/// A JSON body, which must be an object.
+/// A JSON object.
 pub struct JsonBody<T: Input>(pub T::Value);
 
 impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
@@ -37,7 +36,7 @@ impl<T: Input, S: Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// A URL-encoded form, or a JSON body with the same fields.
+/// A URL-encoded form or a JSON object with the same fields.
 pub struct FormOrJson<T: Input>(pub T::Value);
 
 impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
@@ -59,7 +58,6 @@ impl<T: Input, S: Sync> FromRequest<S> for FormOrJson<T> {
     }
 }
 
-/// Documents the extractor as the body it accepts.
 macro_rules! documented {
     ($($extractor:ident),+) => {$(
         impl<T: Body> ToSchema for $extractor<T> {

@@ -1,4 +1,4 @@
-//! The OpenAPI description of an input.
+//! Describes an input for OpenAPI.
 
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
@@ -9,7 +9,6 @@ use utoipa::openapi::{RefOr, Schema};
 use super::UnknownFields;
 use crate::schema;
 
-/// The members that an input reads.
 pub(super) struct Description {
     members: Vec<Member>,
     unknown: UnknownFields,
@@ -31,7 +30,6 @@ impl Description {
         }
     }
 
-    /// Adds a member; always returns `None`, as there is no value.
     pub(super) fn add<T>(
         &mut self,
         name: &'static str,
@@ -52,7 +50,6 @@ impl Description {
         self.extensions = Some(Extensions::from_iter([rule]));
     }
 
-    /// An object schema with these members.
     pub(super) fn object(self) -> ObjectBuilder {
         let mut object = ObjectBuilder::new().schema_type(Type::Object);
         if self.unknown != UnknownFields::Ignored {
@@ -68,7 +65,6 @@ impl Description {
         object.extensions(self.extensions)
     }
 
-    /// These members as query parameters.
     pub(super) fn parameters(self) -> Vec<Parameter> {
         let members = self.members.into_iter();
         members

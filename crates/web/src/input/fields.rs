@@ -1,5 +1,4 @@
-//! Reads or describes the members of an object: name, kind and requiredness of a field are written
-//! once for both.
+//! Reads or describes an object's members: one declaration serves both.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +10,16 @@ use super::values::Kind;
 use super::{Input, UnknownFields};
 use crate::schema;
 
-/// Maximum number of errors per response.
 const MAX_ERRORS: usize = 100;
 
-/// A field being read: its path and the list of errors.
+/// A field being read: its path and the errors so far.
 pub struct Field<'a> {
     path: String,
     errors: &'a mut Vec<FieldError>,
 }
 
 impl Field<'_> {
-    /// Records a violation; always returns `None`.
+    /// Records a violation; always `None`.
     pub fn refuse<T>(&mut self, violation: Violation) -> Option<T> {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(violation.at(self.path.as_str()));
@@ -29,12 +27,12 @@ impl Field<'_> {
         None
     }
 
-    /// Records that the value is not `expected`, for example "a string".
+    /// Records a value that is not `expected`, such as "a string".
     pub fn wrong_type<T>(&mut self, expected: &str) -> Option<T> {
         self.refuse(Violation::new("wrong_type", format!("must be {expected}")))
     }
 
-    /// The value, or `None` after recording the violation.
+    /// Unwraps the value or records the violation.
     pub fn accept<T>(&mut self, checked: Result<T, Violation>) -> Option<T> {
         match checked {
             Ok(value) => Some(value),
@@ -42,7 +40,7 @@ impl Field<'_> {
         }
     }
 
-    /// An item of this array.
+    /// An array item.
     pub fn item(&mut self, index: usize) -> Field<'_> {
         Field {
             path: format!("{}[{index}]", self.path),
@@ -59,7 +57,7 @@ impl Field<'_> {
     }
 }
 
-/// The unread members of an object or, when describing, the members that the input reads.
+/// An object's unread members or, when describing, the members read so far.
 pub struct Fields<'a> {
     source: Source,
     object: Field<'a>,
@@ -68,7 +66,6 @@ pub struct Fields<'a> {
 enum Source {
     Input {
         members: Map<String, Value>,
-        /// Names that occur more than once.
         repeated: BTreeSet<String>,
     },
     Description(Description),
@@ -87,7 +84,7 @@ impl Fields<'_> {
         }
     }
 
-    /// An optional member that must not be `null`; `None` if absent or invalid.
+    /// An optional, non-null member; `None` if absent or invalid.
     pub fn optional<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<K::Value> {
         if let Source::Description(description) = &mut self.source {
             return description.add(name, kind.schema(), false);
@@ -101,10 +98,10 @@ impl Fields<'_> {
         }
     }
 
-    /// An optional member that may be `null`, which is `Some(None)`.
+    /// An optional member; `null` is `Some(None)`.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "kinds are written where they are used"
+        reason = "callers construct the kind in place"
     )]
     pub fn nullable<K: Kind>(&mut self, name: &'static str, kind: K) -> Option<Option<K::Value>> {
         let (members, repeated) = match &mut self.source {
@@ -124,8 +121,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Accepts and ignores read-only members, so that a resource can be sent back as read. Not part
-    /// of the description.
+    /// Ignores read-only members, so that a resource can be sent back as read. Undocumented.
     pub fn ignore(&mut self, names: &[&str]) {
         if let Source::Input { members, .. } = &mut self.source {
             for name in names {
@@ -134,7 +130,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Describes that `member` requires `needed`.
+    /// Declares that `member` requires `needed`.
     pub fn dependent(&mut self, member: &'static str, needed: &'static str) {
         if let Source::Description(description) = &mut self.source {
             description.add_dependency(member, needed);
@@ -152,7 +148,7 @@ impl Fields<'_> {
                     self.object.member(name).refuse::<()>(unknown);
                 }
             }
-            // A misplaced secret could be a name, so names are not repeated.
+            // A misplaced secret could be a name.
             UnknownFields::RefusedUnnamed if !members.is_empty() => {
                 let sentence = "has an unknown field";
                 let unknown = Violation::new("unknown_field", sentence);
@@ -162,7 +158,6 @@ impl Fields<'_> {
         }
     }
 
-    /// The members that `T` reads.
     pub(super) fn describe<T: Input>() -> Description {
         let mut errors = Vec::new();
         let object = Field {
@@ -173,7 +168,7 @@ impl Fields<'_> {
             source: Source::Description(Description::new(T::UNKNOWN_FIELDS)),
             object,
         };
-        // Nothing is read when describing.
+        // Describing reads nothing.
         let _ = T::read(&mut fields);
         match fields.source {
             Source::Description(description) => description,
@@ -182,7 +177,6 @@ impl Fields<'_> {
     }
 }
 
-/// Reads an object's members.
 pub(super) fn read_members<T: Input>(
     members: Map<String, Value>,
     field: &mut Field<'_>,
@@ -190,7 +184,7 @@ pub(super) fn read_members<T: Input>(
     read_fields::<T>(members, BTreeSet::new(), field)
 }
 
-/// Reads the pairs of a query string or form; each may occur once.
+/// Each pair may occur once.
 pub(super) fn read_pairs<T: Input>(encoded: &[u8], field: &mut Field<'_>) -> Option<T::Value> {
     let mut members = Map::new();
     let mut repeated = BTreeSet::new();
@@ -220,7 +214,7 @@ fn read_fields<T: Input>(
     value
 }
 
-/// Reads the whole input; returns the value only if there are no errors.
+/// Returns the value only without errors.
 pub(super) fn read_whole<T>(
     read: impl FnOnce(&mut Field<'_>) -> Option<T>,
 ) -> Result<T, ValidationError> {

@@ -17,12 +17,10 @@ use super::multipart::{Part, boundary, parts};
 use crate::problem::Problem;
 use crate::schema;
 
-/// The form's only field.
 const FILE: &str = "file";
-/// Allowance for boundaries and part headers besides the file.
 const FRAME_BYTES: usize = 16 * 1024;
 
-/// A multipart form with one file. The body is not read until requested.
+/// A multipart form with one file, read on demand.
 pub struct FileForm {
     boundary: String,
     body: Incoming,
@@ -51,7 +49,7 @@ impl<S: Sync> FromRequest<S> for FileForm {
 }
 
 impl FileForm {
-    /// Reads the body and extracts the file.
+    /// Reads the body and returns the file.
     pub async fn file(self) -> Result<Bytes, Problem> {
         let body = self.body.whole().await?;
         let file = find_file(&body, &self.boundary)?;
@@ -62,7 +60,7 @@ impl FileForm {
     }
 }
 
-/// Stops at the first error: a form may have very many parts.
+/// Stops at the first error: there may be very many parts.
 fn find_file(body: &Bytes, boundary: &str) -> Result<Bytes, Problem> {
     let mut file = None;
     for part in parts(body, boundary) {

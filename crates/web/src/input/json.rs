@@ -4,14 +4,13 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 
-/// Maximum number of JSON values. Each takes a multiple of its bytes in memory, so a small body of
-/// brackets would become large.
+/// Caps memory: each value takes a multiple of its bytes, so a small body of brackets grows large.
 const MAX_VALUES: usize = 10_000;
 
-/// UTF-8 byte order mark, written by some programs.
+/// Written by some programs.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Parses a JSON text, skipping a byte order mark (allowed by RFC 8259, section 8.1).
+/// Skips a byte order mark (RFC 8259, section 8.1).
 pub(super) fn parse(text: &[u8]) -> Result<Value, Problem> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if separators(text) > MAX_VALUES {
@@ -20,7 +19,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(text).map_err(|_| Problem::malformed("The body is not valid JSON."))
 }
 
-/// Counts array and object starts and commas: an upper bound, less one, of the number of values.
+/// Counts `[`, `{` and `,`: an upper bound, less one, of the number of values.
 fn separators(text: &[u8]) -> usize {
     let mut count = 0;
     let mut in_string = false;

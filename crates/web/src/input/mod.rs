@@ -1,4 +1,4 @@
-//! Reads requests field by field, collecting all errors with their paths.
+//! Reads requests field by field and reports all errors with their paths.
 
 mod arrival;
 mod body;
@@ -23,35 +23,34 @@ pub use values::{
     Kind, boolean, choice, decimal, json_value, list, object, text, up_to, whole_number,
 };
 
-/// Something read from the fields of a JSON object, form or query string.
+/// Readable from a JSON object, form or query string.
 pub trait Input {
     /// The resulting type.
     type Value;
 
-    /// How unknown fields are handled.
+    /// Treatment of unknown fields.
     const UNKNOWN_FIELDS: UnknownFields = UnknownFields::Refused;
 
-    /// The value, or `None` after recording what is wrong. Must read every field before it returns:
-    /// the fields it reads are also the input's description.
+    /// `None` after recording errors. Must read every field: they are also the description.
     fn read(fields: &mut Fields<'_>) -> Option<Self::Value>;
 }
 
-/// How unknown fields are handled.
+/// Treatment of unknown fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownFields {
-    /// Each is an error that names it.
+    /// An error names each.
     Refused,
-    /// An error without names, where a secret could be a name.
+    /// An error without names: a name could be a misplaced secret.
     RefusedUnnamed,
-    /// They are ignored.
+    /// Skipped.
     Ignored,
 }
 
-/// An [`Input`] used as request body.
+/// An [`Input`] used as a request body.
 pub trait Body: Input {
-    /// Schema name in the OpenAPI document.
+    /// Schema name in OpenAPI.
     const NAME: &str;
-    /// Description in the OpenAPI document.
+    /// Description in OpenAPI.
     const DESCRIPTION: &str;
 
     /// A valid example.

@@ -1,27 +1,21 @@
 //! Parses complete multipart forms (RFC 7578, RFC 2046).
 //!
-//! Not `multer`: it rejects file names with control bytes, takes `name=` inside a file name for the
-//! field's name, and copies each file twice.
+//! `multer` rejects file names with control bytes, takes `name=` inside a file name for the field
+//! name, and copies each file twice.
 
 use std::iter;
 
 use memchr::memmem;
 
-/// A part of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
-    /// Field name.
     pub(super) name: String,
-    /// Content.
     pub(super) content: &'a [u8],
 }
 
-/// Maximum length of a boundary.
 const MAX_BOUNDARY: usize = 70;
-/// Maximum length of a part's header.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// The boundary in the parameters of a content type, if valid.
 pub(super) fn boundary(parameters: &str) -> Option<String> {
     let boundary = parameter(parameters, "boundary")?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
@@ -31,8 +25,7 @@ pub(super) fn boundary(parameters: &str) -> Option<String> {
     fits.then_some(boundary)
 }
 
-/// The parts of a form; a final `None` if it is malformed or lacks the end marker. Skips preamble
-/// and epilogue.
+/// A form's parts; a final `None` if malformed or truncated. Skips preamble and epilogue.
 pub(super) fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Option<Part<'a>>> {
     let delimiter = format!("\r\n--{boundary}");
     let mut rest = first(body, &delimiter);
@@ -64,19 +57,19 @@ enum Step<'a> {
     End,
 }
 
-/// The text after the first delimiter, which needs no preceding line.
+/// The first delimiter needs no preceding line.
 fn first<'a>(body: &'a [u8], delimiter: &str) -> Option<&'a [u8]> {
     body.strip_prefix(&delimiter.as_bytes()[2..])
         .or_else(|| Some(split(body, delimiter.as_bytes())?.1))
 }
 
-/// Parses after a delimiter: the end marker, or a part up to the next delimiter.
+/// After a delimiter: the end marker, or a part up to the next delimiter.
 fn step<'a>(rest: &'a [u8], delimiter: &str) -> Option<Step<'a>> {
     if rest.starts_with(b"--") {
         return Some(Step::End);
     }
     let padding = rest.iter().take_while(|byte| b" \t".contains(byte)).count();
-    // Starts at the line ending: a part may have no header at all.
+    // From the line ending: a part may have no header.
     let (head, content) = split(&rest[padding..], b"\r\n\r\n")?;
     let name = name(head.strip_prefix(b"\r\n")?)?;
     let (content, behind) = split(content, delimiter.as_bytes())?;
@@ -88,12 +81,11 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
     Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
-/// The field name in `Content-Disposition`.
 fn name(head: &[u8]) -> Option<String> {
     if head.len() > MAX_HEAD {
         return None;
     }
-    // File names, which are ignored, may have any encoding.
+    // File names, ignored here, may have any encoding.
     let head = String::from_utf8_lossy(head);
     let lines: Option<Vec<_>> = head.split("\r\n").map(|it| it.split_once(':')).collect();
     let (_, disposition) = lines?
@@ -104,8 +96,8 @@ fn name(head: &[u8]) -> Option<String> {
     is_form.then(|| parameter(parameters, "name"))?
 }
 
-/// The value of the first parameter with that name, plain or quoted. In some encodings a backslash
-/// is the second byte of a character, so a head that fails with escapes is read again without.
+/// The first parameter of that name, plain or quoted. In some encodings a backslash is the second
+/// byte of a character, so a head that fails with escapes is reread without.
 fn parameter(parameters: &str, wanted: &str) -> Option<String> {
     find(parameters, wanted, true).or_else(|| find(parameters, wanted, false))
 }
@@ -122,7 +114,6 @@ fn find(mut parameters: &str, wanted: &str, has_escapes: bool) -> Option<String>
     }
 }
 
-/// A value and the text after it.
 fn value(text: &str, has_escapes: bool) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
@@ -133,7 +124,7 @@ fn value(text: &str, has_escapes: bool) -> Option<(String, &str)> {
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return Some((value, &quoted[at + 1..])),
-            // Only these are escaped: browsers send file paths as they are.
+            // Browsers send file paths unescaped, so only these count.
             '\\' if has_escapes && quoted[at + 1..].starts_with(['"', '\\']) => {
                 value.extend(characters.next().map(|(_, escaped)| escaped));
             }
@@ -191,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_name_of_a_file_may_end_in_a_byte_that_looks_like_an_escape() {
-        // "Katakana so" in Shift-JIS.
+        // Katakana "so" in Shift-JIS.
         let head = b"--b\r\nContent-Disposition: form-data; filename=\"\x83\x5c\"; name=\"file\"";
         let body = [&head[..], b"\r\n\r\n1\r\n--b--"].concat();
         let found: Vec<_> = parts(&body, "b").collect();

@@ -17,7 +17,6 @@ use super::{Fields, Input, Query};
 use crate::http_service::HttpService;
 use crate::problem::Problem;
 
-/// The layer that rejects query strings on operations without parameters.
 pub(crate) fn refuse_query_layer<S: HttpService>(
     without_query: WithoutQuery,
 ) -> impl Layer<S, Service = impl HttpService> + Clone {
@@ -33,13 +32,12 @@ pub(crate) fn refuse_query_layer<S: HttpService>(
     })
 }
 
-/// The operations without query parameters. Without this check a misspelt or misplaced parameter
-/// would go unnoticed.
+/// Operations without query parameters, where a misspelt parameter would go unnoticed.
 #[derive(Default)]
 pub struct WithoutQuery(HashMap<String, Vec<Method>>);
 
 impl WithoutQuery {
-    /// Adds the documented operations of a path.
+    /// Adds a path's documented operations.
     pub fn add(&mut self, path: &str, item: &PathItem) {
         let operations = [
             (Method::GET, &item.get),
@@ -60,7 +58,6 @@ impl WithoutQuery {
         self.0.entry(path.to_owned()).or_default().push(method);
     }
 
-    /// Rejects a query string if the operation takes none.
     fn check(&self, request: &Request) -> Result<(), Problem> {
         if request.uri().query().is_none_or(str::is_empty) || !self.concerns(request) {
             return Ok(());
@@ -85,7 +82,6 @@ fn takes_no_query(operation: &Operation) -> bool {
         .any(|parameter| matches!(parameter, RefOr::T(it) if it.parameter_in == ParameterIn::Query))
 }
 
-/// No parameters.
 struct Nothing;
 
 impl Input for Nothing {

@@ -9,11 +9,11 @@ use super::Input;
 use super::fields::{Fields, read_pairs, read_whole};
 use crate::problem::Problem;
 
-/// The query string. Unknown and repeated parameters are rejected.
+/// The query string; unknown and repeated parameters are rejected.
 pub struct Query<T: Input>(pub T::Value);
 
 impl<T: Input> Query<T> {
-    /// Reads the query string of a URI.
+    /// Reads a URI's query string.
     pub fn read(uri: &Uri) -> Result<Self, Problem> {
         let encoded = uri.query().unwrap_or_default().as_bytes();
         let input = read_whole(|field| read_pairs::<T>(encoded, field))?;

@@ -1,4 +1,4 @@
-//! Kinds of single values: how each is read and described.
+//! Kinds of values: how each is read and described.
 
 use colloquy_domain::Violation;
 use serde_json::Value;
@@ -14,13 +14,13 @@ pub trait Kind {
     /// The resulting type.
     type Value;
 
-    /// The value, or `None` after recording what is wrong.
+    /// `None` after recording the violation.
     fn read(&self, value: Value, field: &mut Field<'_>) -> Option<Self::Value>;
 
-    /// The schema.
+    /// JSON schema.
     fn schema(&self) -> Schema;
 
-    /// The same kind with a description of this field.
+    /// With a description of this field.
     fn describe(self, description: &'static str) -> impl Kind<Value = Self::Value>
     where
         Self: Sized,
@@ -31,7 +31,7 @@ pub trait Kind {
         }
     }
 
-    /// The same kind with a documented default.
+    /// With a documented default.
     fn default_is(self, default: impl Into<Value> + Clone) -> impl Kind<Value = Self::Value>
     where
         Self: Sized,
@@ -162,8 +162,8 @@ pub fn up_to<T>(check: impl Fn(u32) -> Result<T, Violation>, max: u32) -> impl K
     whole_number(check, move || schema::up_to(max))
 }
 
-/// An integer accepted by `check`, including `1.0` as in JSON Schema. Values outside 32 bits, or
-/// negative, become the maximum, which `check` never accepts.
+/// An integer accepted by `check`; `1.0` counts, as in JSON Schema. Negative or beyond 32 bits
+/// becomes the maximum, which `check` rejects.
 pub fn whole_number<T>(
     check: impl Fn(u32) -> Result<T, Violation>,
     schema: impl Fn() -> ObjectBuilder,
@@ -185,7 +185,7 @@ pub fn whole_number<T>(
     }
 }
 
-/// An array of at most `max` items of a kind.
+/// At most `max` items.
 pub fn list<K: Kind>(max: usize, item: K) -> impl Kind<Value = Vec<K::Value>> {
     List { max, item }
 }
@@ -208,7 +208,7 @@ impl<K: Kind> Kind for List<K> {
                 .into_iter()
                 .enumerate()
                 .map(|(index, item)| self.item.read(item, &mut field.item(index)))
-                // Collecting into an `Option` would stop at the first invalid item.
+                // Collecting into an `Option` would stop at the first error.
                 .collect::<Vec<_>>()
                 .into_iter()
                 .collect(),
@@ -225,7 +225,7 @@ impl<K: Kind> Kind for List<K> {
     }
 }
 
-/// An object with the members of `T`.
+/// An object read as `T`.
 pub fn object<T: Input>() -> impl Kind<Value = T::Value> {
     KindOf {
         read: |value, field: &mut Field<'_>| match value {

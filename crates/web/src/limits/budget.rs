@@ -7,26 +7,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Limit, Limits};
 use crate::client_address::Network;
 
-/// Holds a share of a [`Budget`].
 pub(crate) trait Holder: Send + Sync + 'static {
-    /// Whether it can be cut without harm to a well-behaved client.
+    /// Can be cut without harm to a well-behaved client.
     fn may_yield(&self) -> bool;
 
-    /// Ends it.
     fn cut(&self);
 }
 
-/// Capacity of a budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     /// Above this, yielding holders are cut.
     pub(crate) total: usize,
-    /// Above this, any holder is cut; if `None`, newcomers are rejected.
+    /// Above this, any holder is cut; `None` rejects newcomers.
     pub(crate) hard: Option<usize>,
 }
 
-/// A limited resource shared by clients. When exhausted, the client with the most loses its oldest
-/// share.
+/// A limited resource shared by clients. When exhausted, the largest client loses its oldest share.
 pub(crate) struct Budget<H: Holder>(Arc<Inner<H>>);
 
 struct Inner<H: Holder> {
@@ -45,19 +41,18 @@ struct Held<H> {
 
 struct Holding<H> {
     owner: Network,
-    /// Maximum per owner.
     per_owner: usize,
     cost: usize,
     holder: Arc<H>,
 }
 
-/// A part of a [`Budget`], returned on drop.
+/// Returned on drop.
 pub(crate) struct Share<H: Holder> {
     budget: Budget<H>,
     id: u64,
 }
 
-/// The budget is exhausted and nobody can yield.
+/// No holder can yield.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exhausted;
 
@@ -95,9 +90,6 @@ impl<H: Holder> Budget<H> {
     }
 
     /// Takes a share for an owner, limited to `per_owner` in total.
-    ///
-    /// # Errors
-    /// If the budget is exhausted and nobody can yield.
     pub(crate) fn take(
         &self,
         owner: Network,
@@ -114,7 +106,7 @@ impl<H: Holder> Budget<H> {
         });
         let has_room = self.make_room(&mut held, id);
         drop(held);
-        // Returned on drop if it cannot be kept.
+        // Dropping it returns it.
         let share = Share {
             budget: self.clone(),
             id,
@@ -122,13 +114,13 @@ impl<H: Holder> Budget<H> {
         has_room.then_some(share).ok_or(Exhausted)
     }
 
-    /// Visits every holder, oldest first.
+    /// Oldest first.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&H)) {
         let held = self.lock();
         held.holdings.values().for_each(|it| look(&it.holder));
     }
 
-    /// Cuts other shares until share `id` fits; returns whether it does.
+    /// Cuts other shares until share `id` fits; `false` if it cannot.
     fn make_room(&self, held: &mut Held<H>, id: u64) -> bool {
         let Room { total, hard } = self.0.room;
         loop {
@@ -165,10 +157,7 @@ impl<H: Holder> Budget<H> {
 }
 
 impl<H: Holder> Share<H> {
-    /// Grows the share, or gives it up.
-    ///
-    /// # Errors
-    /// If the budget is exhausted and nobody can yield, or this share was cut.
+    /// Grows the share, or gives it up. Fails, too, if the share was cut.
     pub(crate) fn grow(&self, more: usize) -> Result<(), Exhausted> {
         let mut held = self.budget.lock();
         held.change(self.id, more, 0);
@@ -176,7 +165,6 @@ impl<H: Holder> Share<H> {
         has_room.then_some(()).ok_or(Exhausted)
     }
 
-    /// Returns a part of the share.
     pub(crate) fn shrink(&self, less: usize) {
         self.budget.lock().change(self.id, 0, less);
     }
@@ -185,7 +173,7 @@ impl<H: Holder> Share<H> {
 impl<H: Holder> Drop for Share<H> {
     fn drop(&mut self) {
         let removed = self.budget.lock().remove(self.id);
-        // After the lock is released: a holder may hold shares itself.
+        // After unlocking: a holder may hold shares itself.
         drop(removed);
     }
 }
@@ -228,8 +216,7 @@ impl<H: Holder> Held<H> {
         }
     }
 
-    /// The oldest share of the largest owner except `except`, among those that can yield or among
-    /// all.
+    /// The oldest share, except `except`, of the largest owner; only yielding ones unless `of_all`.
     fn victim(&self, scope: Option<Network>, except: u64, of_all: bool) -> Option<u64> {
         let mut heaviest: Option<(usize, u64)> = None;
         for (id, holding) in &self.holdings {

@@ -1,5 +1,5 @@
 //! Limits on what idle clients hold: connections, unfinished bodies, unread responses. The largest
-//! holder yields first, so that nobody can lock others out.
+//! holder yields first, so nobody can lock others out.
 
 mod budget;
 
@@ -12,9 +12,7 @@ use tokio::time::Instant;
 
 pub(crate) use budget::{Budget, Holder, Room, Share};
 
-/// How long a limit counts as recently reached.
-const LATELY: Duration = Duration::from_secs(10);
-/// At most one log line per limit in this interval.
+const RECENT: Duration = Duration::from_secs(10);
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A limit on number or bytes.
@@ -22,7 +20,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(30);
 pub enum Limit {
     /// Open connections.
     Connections,
-    /// Running and queued requests.
+    /// Running and queued.
     Requests,
     /// Requests with unfinished bodies.
     RequestBodies,
@@ -68,7 +66,6 @@ struct Times {
 }
 
 impl Limits {
-    /// Records that somebody was rejected or cut because of this limit.
     pub(crate) fn reached(&self, limit: Limit) {
         let record = &self.0[limit as usize];
         let count = record.count.fetch_add(1, Ordering::Relaxed) + 1;
@@ -84,12 +81,12 @@ impl Limits {
         }
     }
 
-    /// The limits reached within the last ten seconds.
+    /// Limits reached within the last ten seconds.
     pub fn reached_lately(&self) -> Vec<Limit> {
         let is_recent = |limit: &Limit| {
             let times = &self.0[*limit as usize].times;
             let times = times.lock().unwrap_or_else(PoisonError::into_inner);
-            times.reached.is_some_and(|it| it.elapsed() < LATELY)
+            times.reached.is_some_and(|it| it.elapsed() < RECENT)
         };
         Limit::ALL.into_iter().filter(is_recent).collect()
     }
@@ -107,7 +104,7 @@ impl Limits {
 mod tests {
     use tokio::time::advance;
 
-    use super::{LATELY, Limit, Limits};
+    use super::{Limit, Limits, RECENT};
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_counts_as_reached_for_ten_seconds() {
@@ -115,7 +112,7 @@ mod tests {
         assert_eq!(limits.reached_lately(), []);
         limits.reached(Limit::RequestBodies);
         assert_eq!(limits.reached_lately(), [Limit::RequestBodies]);
-        advance(LATELY).await;
+        advance(RECENT).await;
         assert_eq!(limits.reached_lately(), []);
     }
 }

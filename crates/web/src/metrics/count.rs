@@ -17,14 +17,12 @@ use tower::{Layer, service_fn};
 use super::Metrics;
 use crate::http_service::HttpService;
 
-/// Buckets for the time to the response: from cached reads to the longest runs.
+/// From cached reads to the longest runs.
 const SECONDS: [f64; 14] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0,
 ];
-/// Route label of unmatched paths.
 const UNMATCHED: &str = "unmatched";
 
-/// Request metrics.
 pub(super) struct Requests {
     answered: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
@@ -81,7 +79,6 @@ impl Requests {
     }
 }
 
-/// The layer that counts requests.
 pub(crate) fn layer<S: HttpService>(
     metrics: Metrics,
 ) -> impl Layer<S, Service = impl HttpService> + Clone {
@@ -99,7 +96,7 @@ pub(crate) fn layer<S: HttpService>(
     })
 }
 
-/// A request in progress, counted by its route template.
+/// Counted by route template.
 struct CountedRequest {
     metrics: Metrics,
     route: RouteLabels,
@@ -121,14 +118,13 @@ impl CountedRequest {
         }
     }
 
-    /// Records that the response began.
     fn end(self, status: StatusCode) {
         let requests = &self.metrics.0.requests;
         requests.note(self.route, status.as_u16(), self.began.elapsed());
     }
 }
 
-/// The method if HTTP defines it; others are client-supplied.
+/// Other methods are client-supplied text.
 pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,5 +1,5 @@
-//! Prometheus text exposition. The library writes `OpenMetrics`; every collector reads the older
-//! text format, which differs in counter descriptions (full name) and has no end marker.
+//! Prometheus text exposition. The library writes `OpenMetrics`; every collector reads the text
+//! format, which uses full names in counter descriptions and has no end marker.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write as _};
@@ -13,7 +13,6 @@ use prometheus_client::registry::Registry;
 /// Media type of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Writes the registry and the readings.
 pub(super) fn write(registry: &Registry, readings: Vec<Reading>) -> Result<String, fmt::Error> {
     let mut read = Registry::default();
     read.register_collector(Box::new(Read::from(readings)));
@@ -23,7 +22,7 @@ pub(super) fn write(registry: &Registry, readings: Vec<Reading>) -> Result<Strin
     with_whole_names(&text)
 }
 
-/// Readings grouped by name, since each name is described once.
+/// By name: each is described once.
 #[derive(Debug)]
 struct Read(BTreeMap<&'static str, Vec<Reading>>);
 
@@ -75,7 +74,7 @@ fn write_value(reading: &Reading, metric: &mut MetricEncoder<'_>) -> Result<(), 
 /// All numbers in this format are floats.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "figures beyond 2^53 need no last digit"
+    reason = "no digits beyond 2^53 are needed"
 )]
 const fn as_float(value: u64) -> f64 {
     value as f64

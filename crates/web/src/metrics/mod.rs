@@ -1,8 +1,8 @@
 //! Prometheus metrics, for a separate listener.
 //!
-//! Events are counted as they happen ([`Metrics`] is the use cases' `Observer`; `count` counts
-//! requests); state is sampled per scrape ([`Readings`]). No label holds user input: routes are
-//! templates, models appear as their provider.
+//! Events are counted as they happen ([`Metrics`] is the use cases' `Observer`); state is sampled
+//! per scrape ([`Readings`]). Labels hold no user input: routes are templates, models appear as
+//! their provider.
 
 mod count;
 mod exposition;
@@ -20,7 +20,7 @@ use crate::limits::Limits;
 pub(crate) use self::count::{known_method, layer};
 pub use self::exposition::CONTENT_TYPE;
 
-/// All counters. Clones share them.
+/// All counters; clones share them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Figures>);
 
@@ -54,7 +54,7 @@ impl Metrics {
         Self::default()
     }
 
-    /// The counters and `readings` in Prometheus's text format.
+    /// Counters and `readings` in Prometheus's text format.
     ///
     /// # Errors
     /// If a metric cannot be written.
@@ -63,7 +63,6 @@ impl Metrics {
         exposition::write(&self.0.registry, readings)
     }
 
-    /// Gauge of client connections.
     pub(crate) fn connections(&self) -> &Level {
         &self.0.connections
     }
@@ -73,7 +72,6 @@ impl Metrics {
         &self.0.limits
     }
 
-    /// Gauge of event-stream readers.
     pub(crate) fn event_streams(&self) -> &Level {
         &self.0.event_streams
     }

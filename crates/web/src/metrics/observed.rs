@@ -14,12 +14,11 @@ use prometheus_client::registry::Registry;
 
 use super::Metrics;
 
-/// Buckets for run durations and first tokens: from the echo model to the time limits.
+/// From the echo model to the time limits.
 const SECONDS: [f64; 14] = [
     0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 240.0, 600.0,
 ];
 
-/// Run metrics.
 pub(super) struct Observed {
     runs: Family<RunEnd, Counter>,
     durations: Histogram,
@@ -30,7 +29,7 @@ pub(super) struct Observed {
     lookups: Family<Outcome, Counter>,
 }
 
-/// Empty labels equal absent ones.
+/// Prometheus treats empty labels as absent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RunEnd {
     status: &'static str,
@@ -38,7 +37,7 @@ struct RunEnd {
     finish_reason: &'static str,
 }
 
-/// Providers come from the settings, so the label is bounded.
+/// Bounded: providers come from the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfProvider {
     provider: String,

@@ -3,10 +3,9 @@
 use axum::http::StatusCode;
 use colloquy_domain::RunErrorCode;
 
-/// Declares the codes with their statuses.
 macro_rules! problem_codes {
     ($($variant:ident = $text:literal, $status:ident;)+) => {
-        /// Kind of a problem, for programs.
+        /// Machine-readable kind of a problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemCode {
             $(#[doc = concat!("`", $text, "`")] $variant,)+
@@ -16,13 +15,13 @@ macro_rules! problem_codes {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The code in the body.
+            /// As in the body.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// The response status.
+            /// Response status.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)+ }

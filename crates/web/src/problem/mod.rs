@@ -1,7 +1,7 @@
 //! Error responses as problem details (RFC 9457).
 //!
-//! Handlers return `Err(Problem)`. It travels in the response's extensions to `render`, which knows
-//! the request ID, writes the body and logs internal errors with their cause.
+//! Handlers return `Err(Problem)`, which travels in the response's extensions to `render`: it knows
+//! the request ID, writes the body and logs internal errors.
 
 mod body;
 mod code;
@@ -27,18 +27,16 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ProblemCode,
-    /// For people; never upstream text, SQL or paths.
+    /// Never upstream text, SQL or paths.
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     run: Option<Box<RunOfProblem>>,
     /// Whether to send `Accept-Encoding`.
     is_encoded: bool,
-    /// For the log only.
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The failed run, if any.
 #[derive(Debug, Clone)]
 struct RunOfProblem {
     id: Uuid,
@@ -46,7 +44,7 @@ struct RunOfProblem {
 }
 
 impl Problem {
-    /// Creates a problem with a message for people.
+    /// `detail` is for people.
     pub fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -81,17 +79,17 @@ impl Problem {
     pub fn method_not_allowed() -> Self {
         Self::new(
             ProblemCode::MethodNotAllowed,
-            "The resource does not know this method; `Allow` lists those that it knows.",
+            "The resource does not support this method; `Allow` lists those that it supports.",
         )
     }
 
-    /// The request cannot be parsed.
+    /// Unparseable request.
     #[must_use]
     pub fn malformed(detail: &'static str) -> Self {
         Self::new(ProblemCode::MalformedRequest, detail)
     }
 
-    /// The body is compressed or otherwise encoded.
+    /// Compressed or otherwise encoded body.
     pub fn encoded() -> Self {
         let detail = "The body must not be encoded: send it without `Content-Encoding`, and with \
                       no `Transfer-Encoding` but `chunked`.";
@@ -117,7 +115,7 @@ impl Problem {
         problem
     }
 
-    /// An internal error; details go to the log only.
+    /// Internal error; the cause goes to the log only.
     pub fn internal(cause: impl StdError + Send + Sync + 'static) -> Self {
         Self::new(
             ProblemCode::InternalError,

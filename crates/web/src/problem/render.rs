@@ -16,11 +16,10 @@ use super::{PROBLEM_JSON, Problem, ProblemBody};
 use crate::http_service::HttpService;
 use crate::request_id;
 
-/// Default `Retry-After`.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 impl IntoResponse for Problem {
-    /// A response without body; `render` writes it.
+    /// Without body; `render` writes it.
     fn into_response(self) -> Response {
         let status = self.code.status();
         let mut response = status.into_response();
@@ -50,7 +49,6 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(started).max(1)
 }
 
-/// The layer that writes the bodies of problems.
 pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
     layer_fn(|mut inner: S| {
         service_fn(move |request: Request| {
@@ -65,14 +63,13 @@ pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpServic
     })
 }
 
-/// Writes the problem's body and logs internal errors.
 fn render(response: &mut Response, request_id: Option<&RequestId>) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return;
     };
     problem.log();
     let body = serde_json::to_vec(&ProblemBody::new(&problem, request_id::text(request_id)));
-    // Serializing these fields cannot fail; an empty body would still have status and ID.
+    // Serializing these fields cannot fail; if it did, status and ID would still be sent.
     *response.body_mut() = Body::from(body.unwrap_or_default());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

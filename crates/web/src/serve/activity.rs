@@ -1,4 +1,4 @@
-//! Activity of a connection.
+//! Tracks a connection's activity.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// Counts the requests of a connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity(Arc<Counts>);
 
@@ -19,11 +18,10 @@ struct Counts {
     is_blocked: AtomicBool,
 }
 
-/// A request that waits for its client.
 #[derive(Debug)]
 pub(crate) struct Waiting(Activity);
 
-/// A request in progress, from head to last response byte.
+/// From head to last response byte.
 #[derive(Debug)]
 pub(super) struct UnderWay(Activity);
 
@@ -33,23 +31,21 @@ impl Activity {
         UnderWay(self.clone())
     }
 
-    /// Marks a request as waiting for its client to send or to read.
+    /// Marks a request as waiting for its client to send or read.
     pub(crate) fn wait(&self) -> Waiting {
         self.0.waiting.fetch_add(1, Ordering::SeqCst);
         Waiting(self.clone())
     }
 
-    /// Records that the client read something.
     pub(super) fn take(&self) {
         self.0.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often the client read something.
     pub(super) fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection as a whole waits for its client to take what is written.
+    /// The whole connection waits for its client to read.
     pub(super) fn is_blocked(&self) -> bool {
         self.0.is_blocked.load(Ordering::Relaxed)
     }
@@ -58,14 +54,14 @@ impl Activity {
         self.0.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
-    /// Whether all requests in progress, if any, wait for the client.
+    /// No request in progress, or all wait for the client.
     pub(super) fn only_waits(&self) -> bool {
         let waiting = self.0.waiting.load(Ordering::SeqCst);
         let ended = self.0.ended.load(Ordering::SeqCst);
         self.0.begun.load(Ordering::SeqCst) <= ended + waiting
     }
 
-    /// Waits until the connection has been idle for `time`, up to twice as long.
+    /// Completes after `time` without activity, up to twice as long.
     pub(super) async fn idle(&self, time: Duration) {
         loop {
             let before = self.0.begun.load(Ordering::SeqCst);
@@ -143,7 +139,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = idle => panic!("was called idle"),
+            () = idle => panic!("reported as idle"),
             () = requests => {}
         }
     }

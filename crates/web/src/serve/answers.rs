@@ -12,29 +12,26 @@ use super::stall::MIN_RATE;
 use crate::client_address::Network;
 use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
 
-/// Cost of a response besides its bytes.
+/// Besides its bytes.
 const ANSWER_COST: usize = 4 * 1024;
 /// Above the first limit stalled responses are cut, above the second any.
 const ANSWERS: Room = Room {
     total: 32 * 1024 * 1024,
     hard: Some(48 * 1024 * 1024),
 };
-/// Limit per client above which its stalled responses are cut.
+/// Per client; its stalled responses are cut above it.
 const ANSWERS_TO_CLIENT: usize = ANSWERS.total / 2;
-/// Interval of progress checks; a response without progress in between may be cut.
+/// Progress check; responses without progress in between may be cut.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// Bytes received in that time at [`MIN_RATE`].
-fn least(time: Duration) -> u64 {
+fn min_bytes(time: Duration) -> u64 {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     (millis.saturating_mul(MIN_RATE) / 1_000).max(1)
 }
 
-/// All responses being sent.
 #[derive(Clone)]
 pub(super) struct Answers {
     budget: Budget<Answer>,
-    /// Maximum time without progress.
     stall: Duration,
 }
 
@@ -44,7 +41,6 @@ impl Answers {
         Self { budget, stall }
     }
 
-    /// Registers a response of `bytes` bytes to a client.
     pub(super) fn begin(&self, to: Network, bytes: usize, answer: Arc<Answer>) -> Sending {
         let holder = Arc::clone(&answer);
         let cost = ANSWER_COST + bytes;
@@ -55,35 +51,32 @@ impl Answers {
         }
     }
 
-    /// Watches progress forever.
     pub(super) async fn watch(self) {
         let round = ROUND.min(self.stall / 2).max(Duration::from_millis(1));
-        let (due, most) = (least(round), least(self.stall));
+        let (due, most) = (min_bytes(round), min_bytes(self.stall));
         loop {
             sleep(round).await;
-            self.budget.for_each(|answer| answer.look(due, most));
+            self.budget
+                .for_each(|answer| answer.check_progress(due, most));
         }
     }
 }
 
-/// A response, and how to cut it.
 pub(super) struct Answer {
     activity: Activity,
-    /// Cuts the connection.
     connection: CancellationToken,
     /// Cuts only this response of a multiplexed connection.
     stream: CancellationToken,
-    /// Whether bytes are available to the client.
+    /// Bytes are available to the client.
     is_offered: AtomicBool,
-    /// Whether the last byte was handed over, so that there is no stream left to cut.
+    /// The last byte was handed over; no stream is left to cut.
     is_handed_over: AtomicBool,
-    /// Bytes received since the last check.
     progress: AtomicUsize,
-    /// How far the client is behind [`MIN_RATE`], in bytes.
+    /// Bytes the client is behind [`MIN_RATE`].
     arrears: AtomicU64,
-    /// Whether nothing of what is available was received since the last check.
+    /// Nothing available was received since the last check.
     is_idle: AtomicBool,
-    /// How much the client had taken on this connection when it fell behind.
+    /// Reads on this connection when the client fell behind.
     taken_before: AtomicUsize,
     waiting: Mutex<Option<Waiting>>,
     _under_way: UnderWay,
@@ -111,9 +104,9 @@ impl Answer {
         }
     }
 
-    /// `due` bytes should have been taken since the last look; the client may be behind with less
-    /// than `most`. What it would take if its connection took more is not held against it here.
-    fn look(&self, due: u64, most: u64) {
+    /// Adds `due` bytes to the arrears unless the whole connection is blocked; cuts the response
+    /// above `most`.
+    fn check_progress(&self, due: u64, most: u64) {
         let progress = self.progress.swap(0, Ordering::Relaxed);
         let is_offered = self.is_offered.load(Ordering::Relaxed);
         self.note_idle(is_offered && progress == 0);
@@ -149,7 +142,7 @@ impl Answer {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
-    /// Cuts a stalled response. Other responses on a proxy's connection continue.
+    /// Cuts only the stream while the connection serves others, as a proxy's does.
     fn expire(&self) {
         let has_taken = self.activity.taken() != self.taken_before.load(Ordering::Relaxed);
         if has_taken || !self.activity.only_waits() {
@@ -174,39 +167,34 @@ impl Holder for Answer {
     }
 }
 
-/// A response being sent. Counts until its last byte is on the way.
+/// Counts until its last byte is on the way.
 pub(super) struct Sending {
     answer: Arc<Answer>,
-    /// `None` if it was cut at once.
+    /// `None` if cut at once.
     share: Option<Share<Answer>>,
 }
 
 impl Sending {
-    /// Records whether bytes are available to the client.
     pub(super) fn offer(&self, is_offered: bool) {
         self.answer.is_offered.store(is_offered, Ordering::Relaxed);
     }
 
-    /// Records progress.
     pub(super) fn progress(&self, bytes: usize) {
         self.answer.progress.fetch_add(bytes, Ordering::Relaxed);
         self.answer.activity.take();
     }
 
-    /// Records that everything was handed to the connection.
     pub(super) fn hand_over(&self) {
         self.answer.is_handed_over.store(true, Ordering::Relaxed);
     }
 
-    /// Accounts for more bytes.
     pub(super) fn grow(&self, bytes: usize) {
         if let Some(share) = &self.share {
-            // If the budget is exhausted, this response is cut.
+            // An exhausted budget cuts this response.
             let _ = share.grow(bytes);
         }
     }
 
-    /// Accounts for bytes on their way.
     pub(super) fn shrink(&self, bytes: usize) {
         if let Some(share) = &self.share {
             share.shrink(bytes);
@@ -218,11 +206,10 @@ impl Sending {
 mod tests {
     use tokio_util::sync::CancellationToken;
 
-    use super::{Activity, Answer, ROUND, least};
+    use super::{Activity, Answer, ROUND, min_bytes};
 
-    /// Whether the answer goes on for five minutes to a client that takes so many bytes every so
-    /// many rounds.
-    fn goes_on(bytes: usize, every: usize, is_blocked: bool) -> bool {
+    /// Whether a client that takes `bytes` every `every` rounds is still served after five minutes.
+    fn is_kept(bytes: usize, every: usize, is_blocked: bool) -> bool {
         let activity = Activity::default();
         activity.set_blocked(is_blocked);
         let connection = CancellationToken::new();
@@ -231,21 +218,21 @@ mod tests {
             if round.is_multiple_of(every) {
                 answer.progress.fetch_add(bytes, super::Ordering::Relaxed);
             }
-            answer.look(least(ROUND), least(ROUND * 300));
+            answer.check_progress(min_bytes(ROUND), min_bytes(ROUND * 300));
             !connection.is_cancelled()
         })
     }
 
     #[test]
     fn an_answer_goes_on_while_its_client_takes_a_kibibyte_a_second() {
-        assert!(goes_on(2 * 1024, 10, false));
-        assert!(goes_on(32 * 1024, 150, false));
-        assert!(!goes_on(512, 10, false));
-        assert!(!goes_on(1, 50, false));
+        assert!(is_kept(2 * 1024, 10, false));
+        assert!(is_kept(32 * 1024, 150, false));
+        assert!(!is_kept(512, 10, false));
+        assert!(!is_kept(1, 50, false));
     }
 
     #[test]
     fn an_answer_waits_for_others_on_a_slow_connection() {
-        assert!(goes_on(1, 50, true));
+        assert!(is_kept(1, 50, true));
     }
 }

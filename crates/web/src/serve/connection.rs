@@ -1,4 +1,4 @@
-//! One connection from first to last byte.
+//! Serves one connection.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -30,19 +30,16 @@ use crate::limits::{Budget, Holder, Share};
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 const MAX_H2_HEAD_BYTES: u32 = 16 * 1024;
-/// The minimum recommended by RFC 9113 (6.5.2).
+/// Minimum recommended by RFC 9113, section 6.5.2.
 const MAX_H2_STREAMS: u32 = 100;
-/// Receive window per stream and per connection.
 const H2_STREAM_WINDOW: u32 = 128 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 256 * 1024;
-/// Response bytes buffered per stream.
 const H2_SEND_BUFFER: usize = 64 * 1024;
-/// Interval and timeout of HTTP/2 pings.
+/// Interval and timeout.
 const H2_PING: Duration = Duration::from_secs(20);
-/// Time for an idle connection to close cleanly at shutdown.
-const LEAVE: Duration = Duration::from_millis(500);
+/// Time for an idle connection to close at shutdown.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Shared by all connections.
 pub(super) struct Shared {
     pub(super) router: Router,
     pub(super) options: ServeOptions,
@@ -52,7 +49,6 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
 }
 
-/// A connection as seen by others.
 #[derive(Clone, Default)]
 pub(super) struct Connection {
     activity: Activity,
@@ -69,7 +65,7 @@ impl Holder for Connection {
     }
 }
 
-/// Serves a connection until it ends, idles too long, is told to stop or is evicted.
+/// Serves until the connection ends, idles too long, is stopped or evicted.
 pub(super) async fn run(
     stream: TcpStream,
     peer: SocketAddr,
@@ -80,8 +76,7 @@ pub(super) async fn run(
     let options = &shared.options;
     let _share = share;
     let _counted = options.metrics.connections().enter();
-    // Responses are small and should not wait for full packets. A failure means a closed socket,
-    // which the first read reports.
+    // Responses are small. Failure means a closed socket, which the first read reports.
     let _ = stream.set_nodelay(true);
     let Connection { activity, end } = &*connection;
     let stream = StallLimit::new(stream, options.stall, activity.clone());
@@ -93,14 +88,14 @@ pub(super) async fn run(
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         result = serving.as_mut() => log(result),
-        // Dropped and so closed: no response is awaited, or none is read.
+        // Dropped, hence closed: no response is awaited, or none is read.
         () = activity.idle(options.idle) => {}
         () = end.cancelled() => {}
         () = shared.stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             tokio::select! {
                 result = serving => log(result),
-                () = activity.idle(LEAVE) => {}
+                () = activity.idle(CLOSE_TIMEOUT) => {}
                 () = end.cancelled() => {}
             }
         }
@@ -152,7 +147,7 @@ fn builder() -> auto::Builder<StreamTasks> {
     builder
 }
 
-/// Connection errors are nearly always the client's doing.
+/// Nearly always caused by the client.
 fn log(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = result {
         tracing::debug!(

@@ -1,4 +1,4 @@
-//! Response bodies on their way to the client.
+//! Response bodies being sent.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,21 +10,18 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::answers::Sending;
 
-/// Chunk size handed to the connection, which holds a chunk until it is sent even if the response
-/// is cut.
-const PIECE: usize = 32 * 1024;
+/// The connection holds a chunk until it is sent, even if the response is cut.
+const CHUNK_BYTES: usize = 32 * 1024;
 
-/// Marks a response whose bytes are shared and cost nothing extra.
+/// Marks responses whose bytes are shared and cost nothing extra.
 #[derive(Debug, Clone, Copy)]
 pub struct SharedBytes;
 
-/// A response body, accounted for until sent.
 pub(super) struct Outgoing {
     body: Body,
     sending: Arc<Sending>,
-    /// Remainder of the last frame.
     rest: Bytes,
-    /// Whether the whole was accounted for at the start; otherwise each chunk is.
+    /// Accounted for as a whole at the start, not per chunk.
     is_counted: bool,
 }
 
@@ -39,7 +36,7 @@ impl Outgoing {
     }
 
     fn piece(&mut self) -> Frame<Piece> {
-        let bytes = self.rest.split_to(PIECE.min(self.rest.len()));
+        let bytes = self.rest.split_to(CHUNK_BYTES.min(self.rest.len()));
         let counted = if self.is_counted { 0 } else { bytes.len() };
         if counted > 0 {
             self.sending.grow(counted);
@@ -102,7 +99,6 @@ impl Drop for Outgoing {
     }
 }
 
-/// Bytes on their way to the client.
 pub(super) struct Piece {
     bytes: Bytes,
     sending: Arc<Sending>,

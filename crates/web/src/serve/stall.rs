@@ -1,4 +1,4 @@
-//! Connections whose clients take too little of what is written are given up.
+//! Gives up on clients that read too slowly.
 
 use std::io;
 use std::pin::Pin;
@@ -10,20 +10,16 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
 
-/// The rate in bytes a second below which a client counts as stalled.
+/// Bytes per second; slower clients count as stalled.
 pub(super) const MIN_RATE: u64 = 1024;
-/// The most that is read at a time. A read that fills hyper's buffer of 8 KiB makes it grow, up to
-/// the size of the largest head, and it never shrinks while a body is awaited.
+/// A larger read makes hyper's 8 KiB buffer grow, and it never shrinks while a body is awaited.
 const MAX_READ: usize = 8 * 1024 - 1;
 
-/// A stream that fails when the other side takes too little of what is written.
-///
-/// The other side has `limit` to take something. That time runs while a write waits; every byte
-/// taken gives back as much of it as the byte may take at [`MIN_RATE`].
+/// Fails when the peer reads too slowly: waiting writes use up `limit`, and each byte taken
+/// restores its time at [`MIN_RATE`].
 pub(super) struct StallLimit<S> {
     inner: S,
     limit: Duration,
-    /// What is left of `limit`.
     left: Duration,
     waiting: Option<WaitingWrite>,
     activity: Activity,
@@ -75,7 +71,6 @@ impl<S> StallLimit<S> {
     }
 }
 
-/// How long so many bytes may take.
 fn allowed(bytes: usize) -> Duration {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     Duration::from_micros(bytes.saturating_mul(1_000_000 / MIN_RATE))
@@ -154,7 +149,7 @@ mod tests {
         assert_eq!(begin.elapsed(), LIMIT);
     }
 
-    /// Whether a reader of so many bytes every second is waited for, for ten minutes.
+    /// Whether a client that reads `bytes` per second lasts ten minutes.
     async fn is_waited_for(bytes: usize) -> bool {
         let (server, mut client) = duplex(10);
         let mut server = StallLimit::new(server, LIMIT, Activity::default());

@@ -4,16 +4,15 @@ use hyper::rt::Executor;
 use tokio_util::sync::CancellationToken;
 
 tokio::task_local! {
-    /// Cuts the stream that the current task serves.
+    /// Cuts the stream of the current task.
     static CURRENT: CancellationToken;
 }
 
-/// The token that cuts the current stream, if any.
 pub(super) fn current() -> Option<CancellationToken> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Runs each HTTP/2 request in its own task. Cancelling the task resets its stream.
+/// Runs each HTTP/2 request in its own task; cancelling it resets the stream.
 #[derive(Clone)]
 pub(super) struct StreamTasks;
 
