@@ -2,11 +2,11 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// A provider's API key. `Debug` does not show it.
+/// A provider's API key, hidden from `Debug`.
 #[derive(Debug, Clone)]
 pub struct ApiKey(SecretString);
 
-/// The text is blank or contains characters that a header cannot carry.
+/// Blank, or with characters that are not allowed in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an API key consists of visible ASCII characters")]
 pub struct InvalidApiKey;

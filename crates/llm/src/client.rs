@@ -1,4 +1,4 @@
-//! The HTTP client for outgoing requests.
+//! The HTTP client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,9 @@ use reqwest::{Client, redirect, retry};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A client without redirects (they could lead into the internal network), proxies from the
-/// environment or retries. It uses no compression, which delays the pieces of a stream, and no
-/// HTTP/2, so that dropping an answer closes its connection. It trusts the system's certificate
-/// authorities.
+/// A client without redirects (they could lead into the internal network), environment proxies or
+/// retries; without compression, which delays stream pieces; without HTTP/2, so that dropping an
+/// answer closes its connection. Trusts the system's certificate authorities.
 ///
 /// # Errors
 /// TLS cannot be set up.
@@ -37,7 +36,7 @@ fn tls() -> Result<ClientConfig, BoxError> {
     Ok(config)
 }
 
-/// The system's authorities, or Mozilla's where there are none, as in a bare container image.
+/// The system's, or Mozilla's if there are none, as in a bare container image.
 fn authorities() -> RootCertStore {
     let mut authorities = RootCertStore::empty();
     authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,4 +1,4 @@
-//! The built-in model that repeats the last message.
+//! The built-in echo model.
 
 use colloquy_application::ports::{ChatEnd, ChatEvent, ChatMessage, ChatRequest, ChatStream};
 use colloquy_domain::{FinishReason, Usage};
@@ -7,15 +7,15 @@ use futures_util::stream;
 pub(crate) const PROVIDER: &str = "echo";
 pub(crate) const MODEL: &str = "echo";
 
-/// Approximate number of pieces of an answer.
+/// Approximate.
 const PIECES: usize = 32;
-/// Minimum length of a piece, in characters.
+/// Minimum per piece.
 const PIECE_CHARS: usize = 8;
 
-/// Answers with `Echo: ` and the last message. A word counts as a token.
+/// A word counts as a token.
 pub(crate) fn answer(request: &ChatRequest) -> ChatStream {
-    let said = request.messages.last();
-    let text = format!("Echo: {}", said.map_or("", ChatMessage::text));
+    let last = request.messages.last();
+    let text = format!("Echo: {}", last.map_or("", ChatMessage::text));
     let read = request.messages.iter().map(ChatMessage::text);
     let instructions = request.instructions.as_deref();
     let input_tokens = read.chain(instructions).map(words).sum();

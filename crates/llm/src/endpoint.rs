@@ -1,4 +1,4 @@
-//! Sends a request to a provider and classifies the response.
+//! Sends requests to a provider and classifies responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,24 +10,18 @@ use reqwest::{RequestBuilder, Response};
 use crate::failure::{self, StatusError};
 use crate::redaction::Redaction;
 
-/// Bytes read of an error response.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// What requests to one provider share.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) redaction: Redaction,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How long to wait for token counts and the end mark once the model has stopped: not every
-    /// server sends them.
+    /// For token counts and end mark after the last text: not every server sends them.
     pub(crate) trailer_timeout: Duration,
 }
 
 impl Endpoint {
-    /// Sends a JSON body; returns a successful response.
-    ///
-    /// # Errors
-    /// A failed connection, or any other status.
+    /// Sends a JSON body. Any status but success is an error.
     pub(crate) async fn send(
         &self,
         request: RequestBuilder,

@@ -1,4 +1,4 @@
-//! Maps failures of providers to `ModelError`.
+//! Maps provider failures to `ModelError`.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::refusals::is_about_length;
 
-/// An error response. Its body is printed escaped, on one line.
+/// Displays the body escaped, on one line.
 #[derive(Debug, thiserror::Error)]
 #[error("the provider answered {status}: {body:?}")]
 pub(crate) struct StatusError {
@@ -41,7 +41,6 @@ impl StatusError {
     }
 }
 
-/// The error of a failed connection, before or after the answer has begun.
 pub(crate) fn connection(error: reqwest::Error, has_answered: bool) -> ModelError {
     let kind = if has_answered {
         ModelErrorKind::Broken
@@ -55,21 +54,19 @@ pub(crate) fn connection(error: reqwest::Error, has_answered: bool) -> ModelErro
     ModelError::new(kind, error.without_url())
 }
 
-/// The response, if the provider refused the request: some servers answer 500 to what they cannot
-/// read.
+/// The response if the provider refused the request; some servers send 500 for that.
 pub(crate) fn refusal(error: &ModelError) -> Option<&StatusError> {
     let response = error.source.as_ref()?.downcast_ref::<StatusError>()?;
     let is_refusal = error.kind == ModelErrorKind::Refused || response.status.as_u16() == 500;
     is_refusal.then_some(response)
 }
 
-/// The error of an unusable answer.
 pub(crate) fn broken(why: impl Into<String>) -> ModelError {
     ModelError::new(ModelErrorKind::Broken, why.into())
 }
 
-/// Reads `retry-after-ms`, as OpenAI's clients do, or `retry-after`: seconds, possibly with a
-/// fraction, or a date. Numbers out of range are the longest wait.
+/// `retry-after-ms`, as OpenAI's clients read it, or `retry-after`: seconds, possibly fractional,
+/// or a date. Out-of-range numbers become the longest wait.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let value = |name| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(wait) = value("retry-after-ms").and_then(|value| wait(value, 0.001)) {
@@ -83,7 +80,7 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     Some(date.signed_duration_since(now).to_std().unwrap_or_default())
 }
 
-/// A number of units, given in seconds.
+/// `unit`: in seconds.
 fn wait(digits: &str, unit: f64) -> Option<Duration> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
     if !digits.bytes().all(is_digit) {
@@ -100,7 +97,7 @@ fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// The error and its causes. `source` of an I/O error skips the error inside it; this does not.
+/// The error and its causes, including those inside I/O errors, which `source` skips.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let carried = error

@@ -1,11 +1,11 @@
-//! Providers' reasons for stopping.
+//! Parses finish reasons.
 
 use colloquy_application::ports::ModelError;
 use colloquy_domain::FinishReason;
 
 use crate::failure::broken;
 
-/// Substrings of reasons that mean a length limit.
+/// Reasons are matched by substring.
 const LENGTH: [&str; 6] = [
     "length",
     "max_",
@@ -14,7 +14,6 @@ const LENGTH: [&str; 6] = [
     "truncat",
     "context_window",
 ];
-/// Substrings of reasons that mean a content filter.
 const FILTER: [&str; 10] = [
     "filter",
     "safety",
@@ -27,7 +26,6 @@ const FILTER: [&str; 10] = [
     "recitation",
     "spii",
 ];
-/// Substrings of reasons that mean failure.
 const FAILURE: [&str; 7] = [
     "abort",
     "error",
@@ -38,13 +36,10 @@ const FAILURE: [&str; 7] = [
     "malformed",
 ];
 
-/// Placeholders of servers that send a reason with every chunk.
+/// Sent with every chunk by some servers.
 const UNSET: [&str; 4] = ["", "null", "none", "finish_reason_unspecified"];
 
-/// Reads a reason in any spelling; `None` for a placeholder. An unknown reason counts as `stop`.
-///
-/// # Errors
-/// A reason that means failure.
+/// `None` for a placeholder; unknown reasons count as `stop`.
 pub(crate) fn parse(reason: &str) -> Result<Option<FinishReason>, ModelError> {
     let name = reason.trim().to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));

@@ -1,20 +1,19 @@
-//! Lenient JSON: providers emit documents that `serde_json` refuses and official clients accept.
+//! Lenient JSON: official clients accept what `serde_json` rejects.
 
 use serde_json::Value;
 
 use crate::surrogates;
 
-/// Deeper values are replaced by `null`. `serde_json` stops at 128.
+/// Deeper values become `null`; `serde_json` stops at 128.
 const MAX_DEPTH: usize = 100;
 
-/// A parsed document.
 pub(crate) struct Document {
     pub(crate) value: Value,
-    /// Whether strings may contain placeholders for lone surrogates.
+    /// Strings may contain placeholders for lone surrogates.
     pub(crate) has_surrogates: bool,
 }
 
-/// Parses strictly, then leniently.
+/// Strictly, then leniently.
 pub(crate) fn parse(json: &str) -> Result<Document, serde_json::Error> {
     match serde_json::from_str(json) {
         Ok(value) => Ok(Document {
@@ -28,8 +27,8 @@ pub(crate) fn parse(json: &str) -> Result<Document, serde_json::Error> {
     }
 }
 
-/// Rewrites what Python's and JavaScript's parsers accept, or what only an ignored member can
-/// contain: lone surrogates, `NaN`, numbers out of range, raw control characters, deep nesting.
+/// Fixes what Python's and JavaScript's parsers accept, or what only ignored members contain: lone
+/// surrogates, `NaN`, numbers out of range, control characters, deep nesting.
 fn repaired(json: &str) -> String {
     let mut repair = Repair {
         out: String::with_capacity(json.len()),
@@ -51,7 +50,7 @@ struct Repair {
 }
 
 impl Repair {
-    /// Copies the token at the start of `rest`; returns its length in bytes.
+    /// Copies the token at the start of `rest`; returns its length.
     fn take(&mut self, next: char, rest: &str) -> usize {
         if self.depth > MAX_DEPTH {
             return self.skip(next, rest);
@@ -83,7 +82,6 @@ impl Repair {
         1
     }
 
-    /// Drops a token that is nested too deeply.
     fn skip(&mut self, next: char, rest: &str) -> usize {
         if self.in_string {
             self.in_string = next != '"';
@@ -121,7 +119,7 @@ fn is_close(c: char) -> bool {
     matches!(c, '}' | ']')
 }
 
-/// A count of tokens or an index: servers send integers, decimals and strings.
+/// A token count or index: an integer, decimal or string.
 pub(crate) fn count(value: &Value) -> Option<u64> {
     let number = match value {
         Value::Number(number) => number.as_u64().map_or_else(|| number.as_f64(), |_| None),
@@ -139,7 +137,6 @@ pub(crate) fn count(value: &Value) -> Option<u64> {
     value.as_u64().or(number)
 }
 
-/// Whether the value carries information.
 pub(crate) fn is_set(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -1,4 +1,4 @@
-//! Routes calls to the provider of a model.
+//! Routes calls to a model's provider.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +20,10 @@ use crate::redaction::Redaction;
 use crate::settings::Missing;
 use crate::{ProviderKind, ProviderSettings, SettingsError, client, echo};
 
-/// The models of all providers. The prefix of a model's name selects the provider.
+/// All providers' models, selected by the prefix of the model's name.
 ///
-/// `openai`, `anthropic`, `gemini` and `mistral` are built in and need an API key; `ollama` has its
-/// usual local address; `echo` has one model, `echo::echo`. Settings replace a built-in provider of
-/// the same name or add one.
+/// `openai`, `anthropic`, `gemini` and `mistral` are built in and need an API key, `ollama` has its
+/// usual local address, and `echo` one model, `echo::echo`. Settings add or replace a provider.
 pub struct ModelProviders {
     providers: BTreeMap<String, Provider>,
 }
@@ -38,20 +37,19 @@ enum Provider {
         /// Google's OpenAI-compatible API.
         embeddings: ChatCompletions,
     },
-    /// Lacks a setting.
     Incomplete(Missing),
 }
 
-/// Time limits of requests to providers.
+/// Time limits of provider requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Covers name resolution, the connection and TLS.
+    /// Name resolution, connection and TLS.
     pub connect: Duration,
-    /// The caller's limit between events. A complete answer waits less than that for its token counts.
+    /// The caller's limit between events; a complete answer waits less for its token counts.
     pub idle: Duration,
 }
 
-/// How long a complete answer waits for its token counts and end mark, unless `idle` is short.
+/// Wait of a complete answer for token counts and end mark, unless `idle` is short.
 const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Timeouts {
@@ -61,7 +59,7 @@ impl Timeouts {
 }
 
 impl ModelProviders {
-    /// Reads the system's certificate authorities; no other I/O.
+    /// Does no I/O but reading the system's certificate authorities.
     ///
     /// # Errors
     /// Invalid settings. [`check`](ChatModel::check) reports a missing key or address.
@@ -87,7 +85,7 @@ impl ModelProviders {
         Ok(Self { providers })
     }
 
-    /// The embedding model of that name.
+    /// The named embedding model.
     ///
     /// # Errors
     /// A `Violation` with the code `unknown_provider`, `provider_not_configured` or `no_embeddings`.

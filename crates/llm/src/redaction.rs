@@ -1,4 +1,4 @@
-//! Removes a provider's credentials from what it says, before that is logged.
+//! Removes credentials from provider responses before logging.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::ProviderSettings;
 
-/// The API key, and the user and password of the base URL in every form in which they are sent.
+/// The API key, and the base URL's user and password in every form sent.
 #[derive(Clone)]
 pub(crate) struct Redaction(Arc<[SecretString]>);
 
@@ -20,7 +20,7 @@ impl Redaction {
         let address = settings.base_url.as_ref().into_iter();
         let mut secrets: Vec<String> = address.flat_map(of_address).chain(key).collect();
         secrets.retain(|secret| !secret.is_empty());
-        // A secret that contains another comes first.
+        // Longest first: a secret may contain another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets.into_iter().map(SecretString::from).collect())
     }
@@ -33,8 +33,7 @@ impl Redaction {
     }
 }
 
-/// `Authorization: Basic` contains user and password in base64. A user without a password is a
-/// token.
+/// Includes the base64 form of `Authorization: Basic`. A user without a password is a token.
 fn of_address(url: &Url) -> Vec<String> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let user = url.username();
@@ -65,9 +64,9 @@ mod tests {
     #[test]
     fn secrets_are_removed_in_every_form() {
         let address = "https://me:a%2Fb@host/v1";
-        let said = "key sk-1, password a/b or a%2Fb, Basic bWU6YS9i, user me";
+        let text = "key sk-1, password a/b or a%2Fb, Basic bWU6YS9i, user me";
         assert_eq!(
-            redacted(address, said),
+            redacted(address, text),
             "key [key], password [key] or [key], Basic [key], user me"
         );
         let token = "https://tok-7@host/v1";

@@ -1,9 +1,9 @@
-//! Classifies refusals by their wording: providers share no error codes.
+//! Classifies refusals by wording: providers share no error codes.
 
-/// Whether the server rejects the member itself, as opposed to its value.
-pub(crate) fn is_unknown(said: &str, member: &str) -> bool {
-    // OpenAI and Azure, "Unsupported parameter", "Unrecognized request argument supplied"; Mistral
-    // and others on pydantic, "Extra inputs are not permitted"; servers in Go, `unknown field`.
+/// Rejected as a member, not for its value.
+pub(crate) fn is_unknown(message: &str, member: &str) -> bool {
+    // OpenAI and Azure: "Unsupported parameter", "Unrecognized request argument supplied"; pydantic
+    // (Mistral and others): "Extra inputs are not permitted"; Go servers: `unknown field`.
     const UNKNOWN: [&str; 12] = [
         "unsupported",
         "not supported",
@@ -32,13 +32,13 @@ pub(crate) fn is_unknown(said: &str, member: &str) -> bool {
         "maximum",
         "between",
     ];
-    let said = said.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    said.contains(member) && (says(&UNKNOWN) || !says(&VALUE))
+    let message = message.to_lowercase();
+    let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    message.contains(member) && (mentions(&UNKNOWN) || !mentions(&VALUE))
 }
 
-/// Whether the server rejects the output schema, or output schemas in general.
-pub(crate) fn is_about_schema(said: &str) -> bool {
+/// The output schema, or output schemas in general.
+pub(crate) fn is_about_schema(message: &str) -> bool {
     const ABOUT: [&str; 16] = [
         // OpenAI and compatible servers: "Invalid schema for response_format 'answer'"
         "response_format",
@@ -63,13 +63,13 @@ pub(crate) fn is_about_schema(said: &str) -> bool {
         "output_config",
         "output_format",
     ];
-    let said = said.to_lowercase();
-    ABOUT.iter().any(|word| said.contains(word))
+    let message = message.to_lowercase();
+    ABOUT.iter().any(|word| message.contains(word))
 }
 
-/// Whether the conversation exceeds the model's context.
-pub(crate) fn is_about_length(said: &str) -> bool {
-    // Providers, with an issue that quotes the wording.
+/// The conversation exceeds the model's context.
+pub(crate) fn is_about_length(message: &str) -> bool {
+    // With issues that quote the wording.
     const PHRASES: [&str; 35] = [
         // OpenAI, DeepSeek, OpenRouter, vLLM (vllm-project/vllm#20409), Groq (OpenHands#1902)
         "context_length_exceeded",
@@ -121,8 +121,8 @@ pub(crate) fn is_about_length(said: &str) -> bool {
         "`inputs` tokens",
         "context length exceeded",
     ];
-    let said = said.to_lowercase();
-    PHRASES.iter().any(|phrase| said.contains(phrase))
+    let message = message.to_lowercase();
+    PHRASES.iter().any(|phrase| message.contains(phrase))
 }
 
 #[cfg(test)]
@@ -131,22 +131,22 @@ mod tests {
 
     #[test]
     fn an_unknown_parameter_differs_from_a_limit_that_is_too_high() {
-        for said in [
+        for message in [
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
              'max_completion_tokens' instead.",
             "max_tokens: no such parameter",
             r#"{"detail":[{"type":"extra_forbidden","loc":["body","max_tokens"]}]}"#,
         ] {
-            assert!(is_unknown(said, "max_tokens"), "{said}");
+            assert!(is_unknown(message, "max_tokens"), "{message}");
         }
-        for said in [
+        for message in [
             "`max_tokens` must be less than or equal to `16384`",
             "max_tokens is too large: 99. This model supports at most 9 completion tokens",
             "max_tokens: 9 > 8, which is the maximum allowed number of output tokens",
             "Unrecognized request argument supplied: max_completion_tokens",
             "scripted failure",
         ] {
-            assert!(!is_unknown(said, "max_tokens"), "{said}");
+            assert!(!is_unknown(message, "max_tokens"), "{message}");
         }
         assert!(is_unknown(
             "Unrecognized request argument supplied: max_completion_tokens",
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn refused_schemas_are_recognised() {
-        for said in [
+        for message in [
             "Invalid schema for response_format 'answer': In context=()",
             "This response_format type is unavailable now",
             "Failed to initialize samplers: failed to parse grammar",
@@ -166,7 +166,7 @@ mod tests {
             "Invalid value at 'generation_config.response_schema'",
             "output_config.format.schema: For 'object' type, 'additionalProperties' must be set",
         ] {
-            assert!(is_about_schema(said), "{said}");
+            assert!(is_about_schema(message), "{message}");
         }
         assert!(!is_about_schema("Invalid schema for function 'add'"));
         assert!(!is_about_schema("scripted failure"));
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn long_contexts_are_recognised() {
-        for said in [
+        for message in [
             r#"{"error":{"code":"context_length_exceeded"}}"#,
             "This model's maximum context length is 4096 tokens. However, you requested",
             "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in",
@@ -196,14 +196,14 @@ mod tests {
             "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 65537.",
             "Request too large: reduce the length of the messages",
         ] {
-            assert!(is_about_length(said), "{said}");
+            assert!(is_about_length(message), "{message}");
         }
-        for said in [
+        for message in [
             "scripted failure",
             "max_tokens is too large: 99. This model supports at most 9 completion tokens",
             "Invalid schema for function 'add'",
         ] {
-            assert!(!is_about_length(said), "{said}");
+            assert!(!is_about_length(message), "{message}");
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Settings of model providers.
+//! Provider settings.
 
 use colloquy_application::ports::BoxError;
 use url::Url;
 
 use crate::ApiKey;
 
-/// A provider as configured.
+/// A configured provider.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// The prefix of its models: lower-case ASCII letters, digits, hyphens, underscores.
+    /// Prefix of its models: lower-case ASCII letters, digits, hyphens, underscores.
     pub name: String,
-    /// Its API.
+    /// The API it speaks.
     pub kind: ProviderKind,
-    /// `None` is the kind's default, which a custom OpenAI-compatible provider does not have. A
-    /// trailing slash does not matter.
+    /// Defaults to the kind's; custom OpenAI-compatible providers have none. A trailing slash does
+    /// not matter.
     pub base_url: Option<Url>,
     /// The API key.
     pub api_key: Option<ApiKey>,
@@ -23,16 +23,15 @@ pub struct ProviderSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProviderKind {
-    /// OpenAI's chat completions, or a compatible server's. The base URL ends before
-    /// `chat/completions`.
+    /// OpenAI's chat completions or compatible. The base URL ends before `chat/completions`.
     OpenAi,
-    /// Anthropic's messages.
+    /// Anthropic's Messages API.
     Anthropic,
-    /// Google's Gemini.
+    /// Google's Gemini API.
     Gemini,
-    /// Mistral's dialect of chat completions.
+    /// Mistral's variant of chat completions.
     Mistral,
-    /// Ollama. The base URL is the server's root.
+    /// Ollama. The base URL is the server root.
     Ollama,
 }
 
@@ -45,7 +44,7 @@ impl ProviderKind {
         ("ollama", Self::Ollama),
     ];
 
-    /// The kind of that name: `openai`, `anthropic`, `gemini`, `mistral` or `ollama`.
+    /// `openai`, `anthropic`, `gemini`, `mistral` or `ollama`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let mut named = Self::NAMED.into_iter();
@@ -54,13 +53,12 @@ impl ProviderKind {
             .map(|(_, kind)| kind)
     }
 
-    /// The default kind of a provider: its own if it is built in, else [`OpenAi`](Self::OpenAi).
+    /// A built-in provider's own, else [`OpenAi`](Self::OpenAi).
     #[must_use]
     pub fn usual_for(provider: &str) -> Self {
         Self::from_name(provider).unwrap_or(Self::OpenAi)
     }
 
-    /// The providers that need no settings.
     pub(crate) fn built_in() -> impl Iterator<Item = ProviderSettings> {
         Self::NAMED
             .into_iter()
@@ -87,10 +85,10 @@ impl ProviderKind {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// The name is malformed, reserved (`echo`) or used twice.
+    /// Malformed, reserved (`echo`) or used twice.
     #[error("`{0}` is not a valid, unused name of a model provider")]
     Name(String),
-    /// The scheme of the base URL is not `http` or `https`.
+    /// The base URL is not `http` or `https`.
     #[error("the base URL of the model provider `{0}` must begin with http:// or https://")]
     BaseUrl(String),
     /// The HTTP client cannot be created.
@@ -98,7 +96,6 @@ pub enum SettingsError {
     Client(#[source] BoxError),
 }
 
-/// A setting without which a provider cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     ApiKey,
@@ -129,7 +126,7 @@ impl ProviderSettings {
         (needs_key && self.api_key.is_none()).then_some(Missing::ApiKey)
     }
 
-    /// The base URL with a slash at the end.
+    /// With a slash at the end.
     pub(crate) fn address(&self) -> Result<Url, SettingsError> {
         let usual = || Url::parse(self.kind.usual_address());
         let mut url = match &self.base_url {
@@ -143,7 +140,7 @@ impl ProviderSettings {
         Ok(url)
     }
 
-    /// A URL below the base URL, with its query.
+    /// Keeps the base URL's query.
     pub(crate) fn url(&self, path: &str) -> Result<Url, SettingsError> {
         let address = self.address()?;
         let joined = address.join(path);
@@ -152,7 +149,7 @@ impl ProviderSettings {
         Ok(url)
     }
 
-    /// Gemini's OpenAI-compatible API, below its own.
+    /// Gemini's OpenAI-compatible API.
     pub(crate) fn as_openai(&self) -> Result<Self, SettingsError> {
         let below = self.address()?.join("openai/");
         Ok(Self {

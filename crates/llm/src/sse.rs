@@ -1,7 +1,7 @@
-//! Server-sent events with a cap on their size.
+//! Server-sent events with a size limit.
 //!
-//! `eventsource-stream` has no such cap, parses the buffer again with every chunk, fails on invalid
-//! UTF-8 and drops a last event without an empty line.
+//! `eventsource-stream` has none, re-parses the buffer with every chunk, fails on invalid UTF-8 and
+//! drops a last event without an empty line.
 
 use std::io;
 
@@ -11,13 +11,11 @@ use futures_util::StreamExt;
 use tokio_util::codec::{Decoder, FramedRead};
 use tokio_util::io::StreamReader;
 
-/// Bytes of one event.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// Initial read buffer of each run.
 const USUAL_EVENT_BYTES: usize = 1024;
 
-/// Reads events; ignores comments, ids and retry times.
+/// Ignores comments, IDs and retry times.
 pub(crate) struct Events {
     lines: FramedRead<StreamReader<BoxStream<'static, io::Result<Bytes>>, Bytes>, Lines>,
     has_begun: bool,
@@ -25,9 +23,8 @@ pub(crate) struct Events {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// The `event` field.
     pub(crate) name: Option<String>,
-    /// The `data` lines, joined by LF.
+    /// `data` lines, joined by LF.
     pub(crate) data: Option<String>,
 }
 
@@ -55,11 +52,9 @@ impl Events {
         }
     }
 
-    /// The next event with data; `None` at the end of the stream. Must not be called again after an
-    /// error.
+    /// The next event with data; `None` at the end. Must not be called again after an error.
     ///
-    /// A body that starts with a bracket is JSON, not a stream: servers that ignore `stream: true`
-    /// send one. It is one event.
+    /// A body that starts with a bracket is one event: some servers ignore `stream: true`.
     pub(crate) async fn next(&mut self) -> Result<Option<Event>, EventError> {
         let mut event = Event::default();
         while let Some(line) = self.lines.next().await {
@@ -128,9 +123,9 @@ impl Event {
 /// Splits at LF, CR LF and CR. Invalid UTF-8 becomes U+FFFD.
 #[derive(Debug, Default)]
 struct Lines {
-    /// Length of the buffer's prefix without a line end.
+    /// Prefix of the buffer known to have no line end.
     searched: usize,
-    /// Whether the last line ended with CR: a following LF belongs to it.
+    /// The last line ended with CR: a following LF belongs to it.
     after_cr: bool,
 }
 

@@ -1,13 +1,12 @@
-//! UTF-16 surrogate pairs that a server splits over two chunks: `\ud83d` in one, `\ude00` in the next.
+//! UTF-16 surrogate pairs split over two chunks: `\ud83d` in one, `\ude00` in the next.
 
-/// Placeholder of the surrogate `0xD800`: the last 2,048 code points are for private use.
+/// Placeholder of `0xD800`; the last 2,048 code points are for private use.
 const FIRST: u32 = 0x10_F800;
 const HALF: u32 = 0xD800;
 const LOW: u32 = 0xDC00;
 const END: u32 = 0xE000;
 
-/// Copies the escape at the start of `text`, a lone surrogate as its placeholder; returns the
-/// escape's length.
+/// Copies the escape at the start of `text`, a lone surrogate as placeholder; returns its length.
 pub(crate) fn escape(text: &str, out: &mut String) -> usize {
     let length = match unit(text) {
         Some(half @ HALF..LOW) => match text.get(6..).and_then(unit) {
@@ -27,7 +26,7 @@ fn push_half(half: u32, out: &mut String) -> usize {
     6
 }
 
-/// The UTF-16 unit of the `\u` escape at the start of `text`.
+/// UTF-16 unit of the `\u` escape at the start.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     digits
@@ -36,16 +35,14 @@ fn unit(text: &str) -> Option<u32> {
         .then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
-/// Joins surrogates across the pieces of a text.
 #[derive(Debug, Default)]
 pub(crate) struct Surrogates {
-    /// A high surrogate at the end of the last piece.
+    /// At the end of the last piece.
     high: Option<u32>,
 }
 
 impl Surrogates {
-    /// Replaces placeholders by the characters they form, or by U+FFFD. `has_surrogates` says whether
-    /// the piece may contain placeholders.
+    /// Replaces placeholders by the characters they form, or by U+FFFD.
     pub(crate) fn join(&mut self, piece: String, has_surrogates: bool) -> String {
         if piece.is_empty() || (!has_surrogates && self.high.is_none()) {
             return piece;
@@ -68,7 +65,7 @@ impl Surrogates {
         joined
     }
 
-    /// The replacement of a surrogate that is still open at the end of the text.
+    /// Replaces a surrogate still open at the end.
     pub(crate) fn end(&mut self) -> &'static str {
         self.high.take().map_or("", |_| "\u{FFFD}")
     }

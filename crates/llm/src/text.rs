@@ -1,6 +1,6 @@
-//! Clean-up of text from providers.
+//! Cleans text from providers.
 
-/// Replaces NUL, which PostgreSQL cannot store, by U+FFFD.
+/// Replaces NUL, which PostgreSQL cannot store.
 pub(crate) fn without_nul(text: String) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{FFFD}")

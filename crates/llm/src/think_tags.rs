@@ -1,9 +1,8 @@
-//! Separates reasoning in tags at the start of an answer (`<think>...</think>`) from its text.
+//! Splits reasoning in tags (`<think>...</think>`) at an answer's start from its text.
 
 use std::mem::take;
 
-/// Opening and closing tags: `DeepSeek`, Qwen and many others; Gemini's OpenAI endpoint; Seed-OSS;
-/// Magistral; Kimi-VL.
+/// `DeepSeek`, Qwen and many others; Gemini's OpenAI endpoint; Seed-OSS; Magistral; Kimi-VL.
 const TAGS: [(&str, &str); 7] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -14,7 +13,7 @@ const TAGS: [(&str, &str); 7] = [
     ("◁think▷", "◁/think▷"),
 ];
 
-/// Splits a text that arrives in pieces. Tags after the first word of the answer are text.
+/// Tags after the answer's first word are text.
 #[derive(Debug, Default)]
 pub(crate) struct ThinkTags {
     state: State,
@@ -24,17 +23,16 @@ pub(crate) struct ThinkTags {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
-    /// Only white space so far.
+    /// White space so far.
     #[default]
     Start,
-    /// Inside reasoning that ends with this tag.
+    /// Until this closing tag.
     Reasoning(&'static str),
-    /// Only white space since the closing tag.
+    /// White space since the closing tag.
     AfterReasoning,
     Text,
 }
 
-/// What a piece contributes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Split {
     pub(crate) reasoning: String,
@@ -56,7 +54,7 @@ impl ThinkTags {
         split
     }
 
-    /// The text that was held back, at the end of the answer.
+    /// Flushes the text held back.
     pub(crate) fn end(&mut self) -> Split {
         let held = take(&mut self.held);
         match self.state {
@@ -75,7 +73,7 @@ impl ThinkTags {
         }
     }
 
-    /// Consumes a part of the text; returns the rest if the state has changed.
+    /// Returns the rest if the state has changed.
     fn step(&mut self, text: &str, split: &mut Split) -> Option<String> {
         match self.state {
             State::Start | State::AfterReasoning => self.start(text, split),
@@ -118,7 +116,7 @@ impl ThinkTags {
     }
 }
 
-/// Length of the longest proper prefix of `tag` at the end of `text`, in bytes.
+/// In bytes, the longest proper prefix of `tag` that ends `text`.
 fn prefix_at_end(tag: &str, text: &str) -> usize {
     let prefixes = tag.char_indices().rev().map(|(at, _)| &tag[..at]);
     let mut found = prefixes.filter(|prefix| text.ends_with(prefix));

@@ -1,4 +1,4 @@
-//! Streamed answers of the Messages API.
+//! Decodes Messages API streams.
 
 use colloquy_application::ports::ModelError;
 use colloquy_domain::ToolCall;
@@ -8,7 +8,7 @@ use crate::answer::Decoder;
 use crate::draft::{Draft, Flow, MAX_CALL_BYTES, MAX_CALLS};
 use crate::json::count;
 
-/// Thinking blocks that are kept to be sent back.
+/// Kept to be sent back.
 const MAX_THINKING_BLOCKS: usize = 128;
 
 #[derive(Default)]
@@ -22,12 +22,12 @@ struct Call {
     index: Option<u64>,
     id: String,
     name: String,
-    /// What the block began with; pieces replace it.
+    /// At the block's start; pieces replace it.
     input: Value,
     json: String,
 }
 
-/// A block that the API wants back with the results of the calls that follow it.
+/// Must be sent back with the results of the calls that follow it.
 struct Thinking {
     index: Option<u64>,
     block: Value,
@@ -48,7 +48,7 @@ impl Decoder for MessageDecoder {
             Some("content_block_delta") => self.add(index, &data["delta"], draft),
             Some("message_delta") => {
                 tally(&data["usage"], draft);
-                // As old versions of the documentation have it.
+                // As in older documentation.
                 tally(&data["delta"]["usage"], draft);
                 stop(&data["delta"], draft)?;
             }
@@ -76,7 +76,7 @@ impl Decoder for MessageDecoder {
 }
 
 impl MessageDecoder {
-    /// The message at the start, usually empty, or a whole one.
+    /// The message at the start: usually empty, or complete.
     fn message(&mut self, message: &Value, draft: &mut Draft) -> Result<(), ModelError> {
         tally(&message["usage"], draft);
         let blocks = message["content"].as_array().into_iter().flatten();
@@ -130,7 +130,7 @@ impl MessageDecoder {
         }
     }
 
-    /// Adds a delta; its members tell what it is better than its type, which may be missing.
+    /// Judged by its members: the type may be missing.
     fn add(&mut self, index: Option<u64>, delta: &Value, draft: &mut Draft) {
         let piece = |name| delta.get(name).and_then(Value::as_str);
         if let Some(text) = piece("text") {
@@ -170,7 +170,7 @@ impl MessageDecoder {
         }
     }
 
-    /// The thinking blocks as JSON. The API refuses thinking without a signature.
+    /// Thinking blocks as JSON. The API rejects thinking without a signature.
     fn signature(&mut self) -> Option<String> {
         let kept = std::mem::take(&mut self.thinking).into_iter();
         let blocks = kept.map(|kept| kept.block);
@@ -203,7 +203,7 @@ fn stop(value: &Value, draft: &mut Draft) -> Result<(), ModelError> {
     reason.map_or(Ok(()), |reason| draft.stop_for(reason))
 }
 
-/// `input_tokens` excludes what the prompt cache has read and written.
+/// `input_tokens` excludes prompt cache reads and writes.
 fn tally(usage: &Value, draft: &mut Draft) {
     let member = |name: &str| usage.get(name).and_then(count);
     let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"];

@@ -16,7 +16,6 @@ use crate::{ApiKey, ProviderSettings, SettingsError, answer};
 
 const VERSION: &str = "2023-06-01";
 
-/// A provider that speaks the Messages API.
 pub(crate) struct Messages {
     client: Client,
     url: Url,
@@ -38,7 +37,7 @@ impl Messages {
         })
     }
 
-    /// Sends the request, again without the options that the provider refuses.
+    /// Retries without the options that the provider refuses.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
         let mut options = Options::of(request);
         loop {

@@ -1,4 +1,4 @@
-//! Streamed answers of the Gemini API.
+//! Decodes Gemini streams.
 
 use colloquy_application::ports::ModelError;
 use colloquy_domain::{FinishReason, ToolCall};
@@ -88,13 +88,13 @@ impl ContentDecoder {
     }
 }
 
-/// Whether the prompt was refused: there are no candidates then.
+/// Refused prompts have no candidates.
 fn is_blocked(feedback: &Value) -> bool {
     let reason = feedback.get("blockReason").and_then(Value::as_str);
     reason.is_some_and(|reason| !matches!(reason, "" | "BLOCK_REASON_UNSPECIFIED"))
 }
 
-/// Thoughts are billed as output, results of the provider's own tools as input.
+/// Thoughts are billed as output, results of the provider's tools as input.
 fn tally(usage: &Value, draft: &mut Draft) {
     let sum = |names: [&str; 2]| {
         let counts = names

@@ -1,4 +1,4 @@
-//! Requests of the Gemini API.
+//! Gemini requests.
 
 use colloquy_application::ports::{ChatRequest, ToolDefinition};
 use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::ProviderKind;
 use crate::conversation::{Call, Outcome, Turn, spoken, turns};
 
-/// Stands for a signature that is not known; Gemini 3 refuses the first call of a turn without one.
+/// Stands for an unknown signature; Gemini 3 requires one on a turn's first call.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
 pub(super) fn body(request: &ChatRequest, with_schema: bool) -> Value {
@@ -107,14 +107,14 @@ fn function_response(outcome: &Outcome<'_>) -> Value {
     json!({"functionResponse": function})
 }
 
-/// Sends the API's own ids only: most of its models give none, and ours begin with `call`.
+/// Only the API's own IDs: most models send none, and generated ones begin with `call`.
 fn add_id(function: &mut Value, id: &str) {
     if !id.starts_with("call") {
         function["id"] = id.into();
     }
 }
 
-/// Whether the signature can be Gemini's: other providers' are JSON.
+/// Other providers' signatures are JSON.
 fn is_base64(signature: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
     signature.bytes().all(is_allowed)

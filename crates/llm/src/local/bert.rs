@@ -1,4 +1,4 @@
-//! A BERT encoder for one text at a time: without batches it needs no padding or masks.
+//! A BERT encoder for one text at a time, hence without padding or masks.
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, Module as _, VarBuilder, ops};
@@ -69,7 +69,7 @@ impl Bert {
         })
     }
 
-    /// A row for each token.
+    /// One row per token.
     pub(super) fn vectors(&self, tokens: &Tensor, types: &Tensor) -> Result<Tensor> {
         let count = u32::try_from(tokens.dim(0)?).unwrap_or(u32::MAX);
         let positions = Tensor::arange(0, count, tokens.device())?;
@@ -145,7 +145,7 @@ impl Attention {
         );
         #[expect(
             clippy::cast_precision_loss,
-            reason = "a head has some dozens of numbers"
+            reason = "heads have at most some dozens of dimensions"
         )]
         let scale = (query.dim(2)? as f64).sqrt();
         let scores = (query.matmul(&key.t()?)? / scale)?;

@@ -1,4 +1,4 @@
-//! Embedding models in this process.
+//! Local embedding models.
 
 mod bert;
 mod sentence;
@@ -13,14 +13,13 @@ use tokio::task::spawn_blocking;
 
 use self::sentence::SentenceModel;
 
-/// A sentence-transformers model from a directory, on the CPU.
+/// A sentence-transformers model on the CPU.
 ///
-/// The directory contains `config.json` (of a BERT model), `tokenizer.json`, `model.safetensors` and
+/// Its directory contains `config.json` (of a BERT), `tokenizer.json`, `model.safetensors` and
 /// optionally `sentence_bert_config.json` and `1_Pooling/config.json`.
 pub struct LocalEmbedder {
     model: Arc<SentenceModel>,
     name: String,
-    /// One for each processor.
     slots: Arc<Semaphore>,
 }
 
@@ -28,7 +27,7 @@ pub struct LocalEmbedder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalModelError {
-    /// A file is missing or cannot be read.
+    /// Missing or unreadable file.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
@@ -37,7 +36,7 @@ pub enum LocalModelError {
         #[source]
         source: std::io::Error,
     },
-    /// A file is malformed.
+    /// Malformed file.
     #[error("{} is malformed", path.display())]
     Broken {
         /// The file.
@@ -46,7 +45,7 @@ pub enum LocalModelError {
         #[source]
         source: BoxError,
     },
-    /// The model is not a BERT.
+    /// Not a BERT.
     #[error("the model type `{0}` is not supported, only `bert`")]
     Kind(String),
 }

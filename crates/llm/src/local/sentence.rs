@@ -1,4 +1,4 @@
-//! A sentence embedding from a BERT's token vectors.
+//! Sentence embeddings from token vectors.
 
 use std::fs;
 use std::path::Path;
@@ -19,11 +19,10 @@ pub(super) struct SentenceModel {
     pooling: Pooling,
 }
 
-/// How token vectors become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pooling {
     Mean,
-    /// The vector of `[CLS]`.
+    /// That of `[CLS]`.
     First,
 }
 
@@ -43,7 +42,7 @@ struct PoolingConfig {
     pooling_mode_cls_token: bool,
 }
 
-/// Minimum length of a text after truncation, with its first and last token.
+/// After truncation, with first and last token.
 const MIN_TOKENS: usize = 8;
 
 impl SentenceModel {

@@ -1,4 +1,4 @@
-//! Assembles tool calls from their pieces.
+//! Assembles tool calls from pieces.
 
 use colloquy_domain::ToolCall;
 use serde_json::Value;
@@ -7,22 +7,20 @@ use super::chunk::{Arguments, CallPiece};
 use crate::draft::{MAX_CALL_BYTES, MAX_CALLS};
 use crate::surrogates::Surrogates;
 
-/// What a server sends twice when it means once.
+/// Sent by some servers before the real arguments.
 const PLACEHOLDER: &str = "{}";
 
-/// The tool calls of an answer so far.
+/// The calls so far.
 ///
-/// The pieces of a call follow one another; servers agree on nothing else. Indexes may be missing
-/// or all zero; IDs may be missing, late or new in every piece; a name may come in parts, or whole
-/// in every piece; a call may be sent twice.
+/// A call's pieces are consecutive; servers agree on nothing else. Indexes may be missing or all
+/// zero; IDs missing, late or new per piece; names in parts, or whole in every piece; calls sent
+/// twice.
 #[derive(Default)]
 pub(super) struct Calls {
     calls: Vec<Call>,
     bytes: usize,
-    /// A name without arguments after a call that is complete and has the same name: another call
-    /// if arguments follow, else a repetition.
+    /// Repeats a complete call's name: another call if arguments follow, else a repetition.
     announced: Option<CallPiece>,
-    /// Names of the tools in the request.
     offered: Vec<String>,
 }
 
@@ -30,17 +28,15 @@ pub(super) struct Calls {
 struct Call {
     index: Option<u64>,
     id: String,
-    /// Whether pieces had different IDs.
+    /// Pieces had different IDs.
     has_unstable_id: bool,
     name: String,
     arguments: String,
     brackets: Brackets,
     surrogates: Surrogates,
-    /// Sent back with the call.
     extra: Option<Value>,
 }
 
-/// What a piece is to the call in its place.
 #[derive(Debug, PartialEq, Eq)]
 enum Relation {
     Part,
@@ -58,7 +54,7 @@ impl Calls {
         }
     }
 
-    /// Adds a piece; returns whether it fits.
+    /// `false` above the size limit.
     pub(super) fn add(&mut self, piece: CallPiece, has_surrogates: bool) -> bool {
         let Some(place) = self.place(&piece) else {
             self.begin(piece, has_surrogates);
@@ -77,7 +73,7 @@ impl Calls {
         self.bytes <= MAX_CALL_BYTES
     }
 
-    /// The call that the piece belongs to by index and ID, or by position.
+    /// By index and ID, or by position.
     fn place(&self, piece: &CallPiece) -> Option<usize> {
         let last = self.calls.len().checked_sub(1);
         let has_id = |call: &Call| !piece.id.is_empty() && call.id == piece.id;
@@ -107,7 +103,7 @@ impl Calls {
         }
     }
 
-    /// The call is complete, and the piece repeats its name.
+    /// For a complete call.
     fn relation_of_named(call: &Call, piece: &CallPiece) -> Relation {
         let has_same_id = !call.id.is_empty() && call.id == piece.id;
         if piece.arguments.is_blank() {
@@ -123,7 +119,7 @@ impl Calls {
         }
     }
 
-    /// The call is complete, and the piece has no name.
+    /// For a complete call.
     fn relation_of_unnamed(&self, call: &Call, piece: &CallPiece) -> Relation {
         if piece.arguments.is_blank() {
             Relation::Part
@@ -138,7 +134,6 @@ impl Calls {
         }
     }
 
-    /// Whether `piece` may be a continuation or repetition of the name.
     fn continues(&self, name: &str, piece: &str) -> bool {
         let whole = format!("{name}{piece}");
         piece == name
@@ -146,7 +141,7 @@ impl Calls {
             || self.offered.iter().any(|it| it.starts_with(&whole))
     }
 
-    /// The name with its next piece: the rest of it, all of it so far, or all of it again.
+    /// The piece may be the rest, all so far, or all of it again.
     fn joined(&self, name: &str, piece: &str) -> String {
         let whole = format!("{name}{piece}");
         if self.is_offered(&whole) {
@@ -167,7 +162,7 @@ impl Calls {
         self.offered.iter().any(|it| it == name)
     }
 
-    /// Begins a call whose name or ID may have come before its arguments, or not at all.
+    /// Begins a call whose name or ID may have come earlier or not at all.
     fn begin_after(&mut self, place: usize, mut piece: CallPiece, has_surrogates: bool) {
         let announced = self.announced.take().unwrap_or_default();
         if piece.id.is_empty() {
@@ -212,7 +207,7 @@ impl Calls {
         call.brackets = Brackets::default();
     }
 
-    /// The calls without repetitions, and what is to be sent back with each.
+    /// Without repetitions; with what to send back.
     pub(super) fn into_calls(self) -> Vec<(ToolCall, Option<Value>)> {
         let mut kept: Vec<Call> = Vec::new();
         for call in self.calls {
@@ -240,7 +235,6 @@ impl Call {
         self.arguments.push_str(&piece);
     }
 
-    /// Whether the arguments are a complete object.
     fn is_complete(&self) -> bool {
         self.brackets.has_begun && self.brackets.open == 0
     }
@@ -249,7 +243,7 @@ impl Call {
         !self.id.is_empty() && !piece.id.is_empty() && self.id != piece.id
     }
 
-    /// Whether neither ID nor index tells this call from an equal, earlier one.
+    /// Neither ID nor index distinguishes it from an equal, earlier call.
     fn repeats(&self, earlier: &Self) -> bool {
         let has_own_id = !self.id.is_empty() && self.id != earlier.id;
         let has_own_index = self.index.is_some() && self.index != earlier.index;
@@ -280,7 +274,7 @@ fn is_same_json(one: &str, other: &str) -> bool {
     one == other || read(one).is_some_and(|one| Some(one) == read(other))
 }
 
-/// Finds the end of a JSON value that comes in pieces.
+/// Finds the end of a JSON value in pieces.
 #[derive(Debug, Default)]
 struct Brackets {
     has_begun: bool,

@@ -1,4 +1,4 @@
-//! Selects the choice to read: one was asked for, but servers may send several or number them oddly.
+//! Selects the choice to read: servers may send several or number them oddly.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,8 @@ use super::chunk::{finish_reason, index};
 
 type Choice = Map<String, Value>;
 
-/// Follows the choice with index 0. Old versions of Text Generation Inference count tokens instead,
-/// so a choice with another index is held until the next index tells.
+/// Follows choice 0. Old versions of Text Generation Inference count tokens in the index, so
+/// another index is held until the next one decides.
 #[derive(Default)]
 pub(super) struct Choices {
     last: Option<u64>,
@@ -16,7 +16,7 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    /// The choices of the chunk, and a held one, that belong to the answer.
+    /// The answer's choices in the chunk, and a held one.
     pub(super) fn select(&mut self, chunk: &Value) -> Vec<Choice> {
         let choices: Vec<_> = match chunk.get("choices") {
             Some(Value::Array(choices)) => choices.iter().filter_map(Value::as_object).collect(),

@@ -1,13 +1,10 @@
-//! Reads chunks of a streamed chat completion.
-//!
-//! Servers differ in the members they send and in their types, so members are looked up one by one;
-//! those of an unexpected type are ignored.
+//! Reads chunks of a streamed chat completion. Servers differ in members and types, so members are
+//! looked up one by one, and those of an unexpected type are ignored.
 
 use serde_json::{Map, Value};
 
 use crate::json::{count, is_set};
 
-/// Members with reasoning.
 const REASONING: [&str; 4] = [
     "reasoning_content",
     "reasoning",
@@ -15,27 +12,25 @@ const REASONING: [&str; 4] = [
     "reasoning_details",
 ];
 
-/// The text of a delta.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct DeltaText {
     pub(super) text: String,
     pub(super) reasoning: String,
-    /// OpenAI's models refuse in a member of its own.
+    /// OpenAI's models refuse in a separate member.
     pub(super) refusal: String,
 }
 
-/// A piece of a tool call.
 #[derive(Debug, Default)]
 pub(super) struct CallPiece {
     pub(super) index: Option<u64>,
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: Arguments,
-    /// Must be sent back with the call: Gemini's signatures.
+    /// Must be sent back: Gemini's signatures.
     pub(super) extra: Option<Value>,
 }
 
-/// A piece of the arguments, or all of them from servers that send an object.
+/// A piece, or all of them from servers that send an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Arguments {
     Piece(String),
@@ -63,8 +58,7 @@ pub(super) fn index(choice: &Map<String, Value>) -> u64 {
     choice.get("index").and_then(count).unwrap_or(0)
 }
 
-/// The counts of input and output tokens: at the top, at Groq also in `x_groq`, at Moonshot in the
-/// choice.
+/// Input and output tokens: at the top, in Groq's `x_groq` or in Moonshot's choice.
 pub(super) fn usage(chunk: &Value) -> (Option<u64>, Option<u64>) {
     let places = ["/usage", "/x_groq/usage", "/choices/0/usage"];
     let mut usages = places.iter().filter_map(|place| chunk.pointer(place));
@@ -78,46 +72,45 @@ pub(super) fn usage(chunk: &Value) -> (Option<u64>, Option<u64>) {
     )
 }
 
-/// What a choice adds. Some servers end with a whole message.
+/// Some servers end with a whole message.
 pub(super) fn delta(choice: &Map<String, Value>) -> Option<&Map<String, Value>> {
     let delta = choice.get("delta").filter(|delta| !delta.is_null());
     delta.or_else(|| choice.get("message"))?.as_object()
 }
 
-/// Why the model stopped: a string, or an object with a `type`.
+/// A string, or an object with a `type`.
 pub(super) fn finish_reason(choice: &Map<String, Value>) -> Option<&str> {
     let reason = choice.get("finish_reason")?;
     reason.as_str().or_else(|| reason.get("type")?.as_str())
 }
 
-pub(super) fn said(delta: &Map<String, Value>) -> Said {
-    let mut said = Said::default();
+pub(super) fn text(delta: &Map<String, Value>) -> DeltaText {
+    let mut text = DeltaText::default();
     if let Some(content) = delta.get("content") {
-        content_of(content, &mut said);
+        content_of(content, &mut text);
     }
     // Servers that send several repeat the text.
     let mut reasoning = REASONING.iter().filter_map(|name| delta.get(*name));
     let reasoning = reasoning.find_map(|member| Some(text_of(member)).filter(|it| !it.is_empty()));
-    said.reasoning.extend(reasoning);
-    said.refusal.extend(delta.get("refusal").map(text_of));
-    said
+    text.reasoning.extend(reasoning);
+    text.refusal.extend(delta.get("refusal").map(text_of));
+    text
 }
 
-/// Reads a text, or Mistral's list of parts, some of which are reasoning.
-fn content_of(content: &Value, said: &mut Said) {
+/// A text, or Mistral's list of parts, some of them reasoning.
+fn content_of(content: &Value, delta: &mut DeltaText) {
     match content {
-        Value::Array(parts) => parts.iter().for_each(|part| content_of(part, said)),
+        Value::Array(parts) => parts.iter().for_each(|part| content_of(part, delta)),
         Value::Object(part) => match part.get("type").and_then(Value::as_str) {
-            None | Some("text" | "output_text") => said.text.push_str(&text_of(content)),
-            Some("thinking" | "reasoning") => said.reasoning.push_str(&text_of(content)),
-            Some("refusal") => said.refusal.push_str(&text_of(content)),
+            None | Some("text" | "output_text") => delta.text.push_str(&text_of(content)),
+            Some("thinking" | "reasoning") => delta.reasoning.push_str(&text_of(content)),
+            Some("refusal") => delta.refusal.push_str(&text_of(content)),
             Some(_) => {}
         },
-        content => said.text.push_str(&text_of(content)),
+        content => delta.text.push_str(&text_of(content)),
     }
 }
 
-/// The text in a value, joined from a list's items.
 fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -138,7 +131,7 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-/// The pieces of tool calls, and of the deprecated `function_call`.
+/// Includes the deprecated `function_call`.
 pub(super) fn call_pieces(delta: &Map<String, Value>) -> Vec<CallPiece> {
     let pieces: Vec<&Value> = match delta.get("tool_calls") {
         Some(Value::Array(pieces)) => pieces.iter().collect(),
@@ -172,7 +165,6 @@ impl CallPiece {
     }
 }
 
-/// Whether the delta shows that the model is reasoning, with or without text.
 pub(super) fn is_reasoning(delta: &Map<String, Value>) -> bool {
     let mut members = REASONING.iter().filter_map(|name| delta.get(*name));
     members.any(is_set)

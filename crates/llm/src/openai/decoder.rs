@@ -1,4 +1,4 @@
-//! Streamed chat completions.
+//! Decodes chat completion streams.
 
 use colloquy_application::ports::ModelError;
 use colloquy_domain::{FinishReason, ToolCall};
@@ -19,7 +19,7 @@ pub(super) struct CompletionDecoder {
 }
 
 impl CompletionDecoder {
-    /// Decodes an answer to a request with tools of these names.
+    /// `offered`: names of the request's tools.
     pub(super) fn new(offered: Vec<String>) -> Self {
         Self {
             choices: Choices::default(),
@@ -46,16 +46,16 @@ impl CompletionDecoder {
     }
 
     fn add(&mut self, delta: &Map<String, Value>, draft: &mut Draft) -> Flow {
-        let said = chunk::said(delta);
+        let text = chunk::text(delta);
         if chunk::is_reasoning(delta) {
             draft.progress();
         }
         self.signature.add(delta);
-        draft.reasoning(said.reasoning);
-        draft.text(said.text);
-        if !said.refusal.is_empty() {
+        draft.reasoning(text.reasoning);
+        draft.text(text.text);
+        if !text.refusal.is_empty() {
             draft.stop(FinishReason::ContentFilter);
-            draft.text(said.refusal);
+            draft.text(text.refusal);
         }
         for piece in chunk::call_pieces(delta) {
             draft.progress();
@@ -74,7 +74,7 @@ impl Decoder for CompletionDecoder {
         data: &Value,
         draft: &mut Draft,
     ) -> Result<Flow, ModelError> {
-        // Chat completions have unnamed events only; a named one may report a failure.
+        // Only failures have named events.
         let is_named = !matches!(name, None | Some("" | "message"));
         if is_named && data.get("choices").is_none() {
             return Err(broken(format!("unknown event {name:?}")));

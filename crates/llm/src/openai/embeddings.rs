@@ -1,4 +1,4 @@
-//! OpenAI's embeddings.
+//! OpenAI embeddings.
 
 use async_trait::async_trait;
 use colloquy_application::ports::{Embedder, Embedding, ModelError, ModelErrorKind, PortError};
@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::ChatCompletions;
 use crate::failure;
 
-/// Bytes of a response; the longest vector takes some 200 KiB.
+/// Of a response; the longest vector takes some 200 KiB.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// An embedding model.
 pub(crate) struct Embeddings {
     provider: ChatCompletions,
     model: ModelName,
@@ -36,7 +35,6 @@ struct Datum {
 }
 
 impl ChatCompletions {
-    /// The provider's embedding model of that name.
     pub(crate) fn embeddings(&self, model: &ModelName) -> Embeddings {
         Embeddings {
             provider: self.clone(),

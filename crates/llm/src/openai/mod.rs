@@ -1,4 +1,4 @@
-//! OpenAI's chat completions and embeddings, as `OpenAI` and compatible servers speak them.
+//! OpenAI-compatible chat completions and embeddings.
 
 mod calls;
 mod choices;
@@ -23,7 +23,6 @@ use crate::endpoint::Endpoint;
 use crate::failure::refusal;
 use crate::{ApiKey, ProviderKind, ProviderSettings, SettingsError, answer};
 
-/// A provider that speaks chat completions.
 #[derive(Clone)]
 pub(crate) struct ChatCompletions {
     client: Client,
@@ -53,7 +52,7 @@ impl ChatCompletions {
         })
     }
 
-    /// Sends the request, again without the options that the server refuses, and remembers those.
+    /// Retries without the options that the server refuses, and remembers those.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
         let mut options = self.learned.options(request);
         loop {
@@ -101,7 +100,7 @@ impl ChatCompletions {
     }
 }
 
-/// Ollama serves this API below its root, at `v1`.
+/// Ollama serves this API at `v1` below its root.
 fn url(settings: &ProviderSettings, path: &str) -> Result<Url, SettingsError> {
     let is_root =
         settings.kind == ProviderKind::Ollama && !settings.address()?.path().ends_with("/v1/");

@@ -1,4 +1,4 @@
-//! Requests for chat completions.
+//! Chat completion requests.
 
 use colloquy_application::ports::{ChatRequest, ToolDefinition};
 use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP};
@@ -87,7 +87,6 @@ struct Message<'a> {
     tool_calls: Vec<Call<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
-    /// See [`signature`](super::signature).
     #[serde(flatten)]
     signed: Map<String, Value>,
 }
@@ -199,7 +198,7 @@ struct ResponseFormat<'a> {
 struct JsonSchema<'a> {
     name: &'static str,
     schema: &'a Value,
-    /// Whether the provider enforces the schema; it refuses to for some.
+    /// Enforced by the provider; not supported for every schema.
     strict: bool,
 }
 

@@ -1,7 +1,6 @@
-//! What servers want back together with the results of tools, kept as the signature of a call.
-//!
-//! `DeepSeek` and Moonshot want `reasoning_content`, `OpenRouter` wants `reasoning_details`, Gemini's
-//! OpenAI endpoint wants each call's `extra_content`.
+//! What servers want back with tool results, stored as a call's signature: `reasoning_content` at
+//! `DeepSeek` and Moonshot, `reasoning_details` at `OpenRouter`, each call's `extra_content` at
+//! Gemini's OpenAI endpoint.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +8,12 @@ const TEXT: &str = "reasoning_content";
 const DETAILS: &str = "reasoning_details";
 const EXTRA: &str = "extra_content";
 
-/// Bytes that are kept; more is not sent back.
+/// Longer signatures are not sent back.
 const MAX_BYTES: usize = 512 * 1024;
 
-/// Members of the request's messages that come from signatures.
+/// Message members that come from signatures.
 pub(super) const MEMBERS: [&str; 3] = [TEXT, DETAILS, EXTRA];
 
-/// Collects the members of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Signature {
     text: String,
@@ -44,7 +42,7 @@ impl Signature {
         if self.bytes <= MAX_BYTES { text } else { "" }
     }
 
-    /// The signature of the next call; the first call has the answer's members too.
+    /// Of the next call; the first also gets the answer's members.
     pub(super) fn take(&mut self, extra: Option<Value>) -> Option<String> {
         let own = std::mem::take(self);
         let mut members = Map::new();
@@ -59,17 +57,16 @@ impl Signature {
     }
 }
 
-/// The members of a message, from the signature of its first call.
+/// From the signature of the message's first call.
 pub(super) fn message_members(signature: Option<&str>) -> Map<String, Value> {
     members(signature, &[TEXT, DETAILS])
 }
 
-/// The members of a call.
 pub(super) fn call_members(signature: Option<&str>) -> Map<String, Value> {
     members(signature, &[EXTRA])
 }
 
-/// Signatures of other providers are no objects.
+/// Other providers' signatures are not objects.
 fn members(signature: Option<&str>, names: &[&str]) -> Map<String, Value> {
     let members = signature.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
     let members = members.unwrap_or_default().into_iter();

@@ -1,9 +1,8 @@
-//! Which schemas OpenAI's strict mode supports.
+//! Schemas for OpenAI's strict mode.
 
 use serde_json::{Map, Value};
 
-/// Whether OpenAI's strict mode supports the schema: every object in it requires all its members and
-/// allows no others.
+/// Every object must require all its members and allow no others.
 pub(super) fn is_strict(schema: &Value) -> bool {
     match schema {
         Value::Object(members) => is_closed(members) && members.values().all(is_strict),
@@ -14,7 +13,7 @@ pub(super) fn is_strict(schema: &Value) -> bool {
 
 fn is_closed(schema: &Map<String, Value>) -> bool {
     let Some(Value::Object(properties)) = schema.get("properties") else {
-        // Without properties an object may have any.
+        // Without properties any are allowed.
         return schema.get("type") != Some(&Value::from("object"));
     };
     let required = schema.get("required").and_then(Value::as_array);

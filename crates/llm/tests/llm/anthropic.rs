@@ -213,9 +213,9 @@ async fn thinking_without_a_signature_and_foreign_signatures_are_not_sent_back()
 
 #[tokio::test]
 async fn the_limit_of_the_model_is_learned_from_its_refusal() {
-    let said = "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens";
+    let message = "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens";
     let error =
-        json!({"type": "error", "error": {"type": "invalid_request_error", "message": said}});
+        json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}});
     let refusal = Reply::body(400, "application/json", &error.to_string());
     let (server, models) = scripted([refusal, ended(text(begun(), "a"), "end_turn")]).await;
     assert_eq!(ask(&models).await.text(), "a");
@@ -229,8 +229,8 @@ async fn the_limit_of_the_model_is_learned_from_its_refusal() {
 
 #[tokio::test]
 async fn settings_fit_the_api() {
-    let said = "`temperature` and `top_p` cannot both be specified for this model.";
-    let refusal = Reply::body(400, "text/plain", said);
+    let message = "`temperature` and `top_p` cannot both be specified for this model.";
+    let refusal = Reply::body(400, "text/plain", message);
     let (server, models) = scripted([refusal, ended(text(begun(), "a"), "end_turn")]).await;
     let mut request = with_tool(request());
     request.may_call_tools = false;

@@ -1,4 +1,4 @@
-//! Which models can be used, and the echo model.
+//! Model checks and the echo model.
 
 use std::sync::Arc;
 use std::time::Duration;

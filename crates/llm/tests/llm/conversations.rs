@@ -1,5 +1,5 @@
-//! Whatever a model and its tools have said, the provider accepts the next request. The rules are
-//! those of the providers' documentation and error messages.
+//! The next request is valid whatever a model and its tools have sent. The rules are from the
+//! providers' documentation and error messages.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{ask_for, providers, request, settings};
 
-/// Conversations with each kind of provider.
+/// Per provider kind.
 const CONVERSATIONS: u64 = 200;
 
-/// Pseudo-random numbers with a fixed seed (`SplitMix64`).
+/// Seeded pseudo-random numbers (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
@@ -85,7 +85,7 @@ impl Dice {
         }
     }
 
-    /// Of any provider, and broken ones.
+    /// Any provider's, or broken.
     fn signature(&mut self) -> Option<String> {
         let signature = self.pick(&[
             "",
@@ -189,13 +189,13 @@ fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value[member].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// OpenAI: roles and their members; IDs of 1 to 40 characters; the results of calls follow them at
-/// once. Templates of other servers: user and model alternate.
+/// OpenAI: roles and their members; IDs of 1 to 40 characters; results right after their calls.
+/// Chat templates of other servers: user and model alternate.
 fn openai(body: &Value) {
     openai_with(body, |id| assert!((1..=40).contains(&id.chars().count())));
 }
 
-/// Mistral: the same; IDs of nine letters and digits; the model speaks after tools.
+/// Mistral, in addition: IDs of nine letters and digits; the model speaks after tools.
 fn mistral(body: &Value) {
     openai_with(body, |id| {
         assert!(
@@ -244,8 +244,8 @@ fn openai_with(body: &Value, check_id: fn(&str)) {
     assert_ne!(last["role"], "assistant");
 }
 
-/// Anthropic: roles alternate; texts are not blank; the next message has a `tool_result` for each
-/// `tool_use` and no others.
+/// Anthropic: roles alternate; no blank texts; exactly one `tool_result` per `tool_use` in the next
+/// message.
 fn anthropic(body: &Value) {
     if let Some(system) = body.get("system") {
         text(system);
@@ -296,8 +296,8 @@ fn anthropic(body: &Value) {
     assert_eq!(list(body, "messages").len() % 2, 1, "the user speaks last");
 }
 
-/// Gemini: roles alternate; a turn has parts; the next turn has a response for each call; function
-/// names begin with a letter or an underscore.
+/// Gemini: roles alternate; turns have parts; one response per call in the next turn; function
+/// names begin with a letter or underscore.
 fn gemini(body: &Value) {
     if let Some(system) = body.get("systemInstruction") {
         text(&system["parts"][0]["text"]);

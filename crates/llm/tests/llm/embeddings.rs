@@ -9,7 +9,7 @@ use colloquy_llm::ProviderKind;
 use colloquy_tests::model_server::{ModelServer, Reply, Request, Script};
 use serde_json::{Value, json};
 
-/// A vector that depends on the text; not normalised.
+/// Depends on the text; not normalised.
 fn vector(text: &str) -> Vec<f32> {
     let mut numbers = vec![0.5_f32; 8];
     for (place, byte) in text.bytes().enumerate() {

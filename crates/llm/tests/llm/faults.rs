@@ -111,17 +111,17 @@ async fn a_conversation_that_does_not_fit_is_too_long() {
     assert_eq!(failure, ModelErrorKind::ContextTooLong);
 }
 
-/// The error with its causes, as logged.
+/// As logged.
 fn logged(error: &ModelError) -> String {
     format!("{error} {error:?}")
 }
 
 #[tokio::test]
 async fn a_key_that_the_provider_repeats_is_not_logged() {
-    let said = format!("wrong key\n{KEY}");
+    let message = format!("wrong key\n{KEY}");
     let answers = [
-        Reply::body(401, "text/plain", &said),
-        Reply::events().data(&json!({"error": {"message": said}})),
+        Reply::body(401, "text/plain", &message),
+        Reply::events().data(&json!({"error": {"message": message}})),
     ];
     for reply in answers {
         let error = ask_scripted(reply).await.end.unwrap_err();
@@ -131,7 +131,7 @@ async fn a_key_that_the_provider_repeats_is_not_logged() {
     }
 }
 
-/// The answer fails after the text `a`.
+/// Fails after the text `a`.
 async fn breaks(reply: Reply) {
     let answer = ask_scripted(reply).await;
     assert_eq!(answer.text(), "a");

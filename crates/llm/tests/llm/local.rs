@@ -1,5 +1,4 @@
-//! Embedding models in the process: a tiny one made here, and the one in the directory
-//! `TEST_EMBEDDING_MODEL`.
+//! Local embedding models: a tiny one made here, and the one in `TEST_EMBEDDING_MODEL`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,7 +20,7 @@ fn config() -> Value {
     })
 }
 
-/// Special tokens, and every letter at the start of a word and inside.
+/// Special tokens, and every letter at a word's start and inside.
 fn tokenizer() -> Value {
     let letters = ('a'..='z').flat_map(|letter| [letter.to_string(), format!("##{letter}")]);
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
@@ -46,7 +45,7 @@ fn write(directory: &Path, name: &str, json: &Value) {
     fs::write(directory.join(name), json.to_string()).unwrap();
 }
 
-/// Pseudo-random weights for [`config`] that keep the tokens of a text distinct.
+/// Pseudo-random weights that keep a text's tokens distinct.
 fn weights() -> HashMap<String, Tensor> {
     const HIDDEN: usize = 32;
     let mut weights = HashMap::new();
@@ -172,8 +171,8 @@ fn what_is_wrong_with_a_directory_is_said() {
     ] {
         let directory = tiny_model();
         fs::write(directory.path().join(file), text).unwrap();
-        let said = refused(directory.path());
-        assert!(said.contains(expected), "{said}");
+        let message = refused(directory.path());
+        assert!(message.contains(expected), "{message}");
     }
     let directory = tiny_model();
     fs::remove_file(directory.path().join("tokenizer.json")).unwrap();
@@ -181,8 +180,7 @@ fn what_is_wrong_with_a_directory_is_said() {
     assert!(matches!(error, LocalModelError::Read { .. }));
 }
 
-/// The real model; says so if the test is not run.
-#[expect(clippy::print_stdout, reason = "says that a test did not run")]
+#[expect(clippy::print_stdout, reason = "reports a skipped test")]
 fn real_model() -> Option<LocalEmbedder> {
     let Ok(directory) = std::env::var("TEST_EMBEDDING_MODEL") else {
         println!("not run: TEST_EMBEDDING_MODEL is not set");

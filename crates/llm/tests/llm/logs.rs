@@ -1,4 +1,4 @@
-//! What calls log at the level `trace`.
+//! What calls log at `trace`.
 
 use std::io::{Result, Write};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,6 @@ use tracing::Level;
 
 use crate::support::{KEY, providers, request, settings, user};
 
-/// Everything the test binary logs from `begin` on.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

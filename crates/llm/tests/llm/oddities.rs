@@ -12,7 +12,7 @@ fn begun() -> Reply {
     Reply::events().text("a")
 }
 
-/// The answer is `a` with this reason.
+/// The answer is `a`, for this reason.
 async fn is_whole(name: &str, reply: Reply, reason: FinishReason) -> Answer {
     let answer = ask_scripted(reply).await;
     assert_eq!(answer.text(), "a", "{name}");
@@ -71,7 +71,7 @@ async fn a_server_that_never_ends_its_answer_is_not_waited_for() {
     let (_server, models) = scripted(begun().finish("stop").hang()).await;
     let mut stream = models.stream(&request()).await.unwrap();
     stream.next().await.unwrap().unwrap();
-    // Time passes only while everything waits.
+    // Time advances only while everything waits.
     tokio::time::pause();
     let rest = read(stream).await;
     assert_eq!(rest.finish_reason(), FinishReason::Stop);

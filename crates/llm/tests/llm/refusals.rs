@@ -1,4 +1,4 @@
-//! Parts of a request that servers refuse, in various words.
+//! Refused parts of requests, in various wordings.
 
 use colloquy_application::ports::{ChatRequest, ModelErrorKind};
 use colloquy_domain::TokenLimit;
@@ -21,11 +21,10 @@ fn with_schema() -> ChatRequest {
     }
 }
 
-/// Refuses requests with that member.
-fn refusing(member: &'static str, status: u16, said: &str) -> Script {
-    let said = said.to_owned();
+fn refusing(member: &'static str, status: u16, message: &str) -> Script {
+    let message = message.to_owned();
     Script::new(move |sent: &Request| match sent.body.get(member) {
-        Some(_) => Reply::body(status, "application/json", &said),
+        Some(_) => Reply::body(status, "application/json", &message),
         None => Reply::answer("a"),
     })
 }
@@ -38,18 +37,18 @@ fn members(server: &ModelServer, member: &str) -> Vec<bool> {
 
 #[tokio::test]
 async fn the_limit_of_an_answer_goes_by_the_name_that_the_server_takes() {
-    for said in [
+    for message in [
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
          'max_completion_tokens' instead.",
         r#"{"detail":[{"type":"extra_forbidden","loc":["body","max_tokens"]}]}"#,
         "json: unknown field \"max_tokens\"",
     ] {
-        let (server, models) = scripted(refusing("max_tokens", 400, said)).await;
+        let (server, models) = scripted(refusing("max_tokens", 400, message)).await;
         for _ in 0..3 {
-            assert_eq!(ask_for(&models, &limited()).await.text(), "a", "{said}");
+            assert_eq!(ask_for(&models, &limited()).await.text(), "a", "{message}");
         }
         let asked = members(&server, "max_tokens");
-        assert_eq!(asked, [true, false, false, false], "{said}");
+        assert_eq!(asked, [true, false, false, false], "{message}");
         assert_eq!(server.requests()[3].body["max_completion_tokens"], 99);
     }
 }
@@ -65,7 +64,7 @@ async fn a_limit_that_is_refused_by_both_names_is_asked_for_twice() {
 
 #[tokio::test]
 async fn a_refusal_of_something_else_is_one_request() {
-    for said in [
+    for message in [
         "`max_tokens` must be less than or equal to `16384`",
         "max_tokens is too large: 99. This model supports at most 9 completion tokens",
         "scripted failure",
@@ -73,17 +72,17 @@ async fn a_refusal_of_something_else_is_one_request() {
         "Unsupported value: 'temperature' does not support 0.5 with this model",
     ] {
         for request in [limited(), with_schema()] {
-            let (server, models) = scripted(Reply::body(400, "text/plain", said)).await;
+            let (server, models) = scripted(Reply::body(400, "text/plain", message)).await;
             let answer = ask_for(&models, &request).await;
             assert_eq!(answer.failure(), ModelErrorKind::Refused);
-            assert_eq!(server.requests().len(), 1, "{said}");
+            assert_eq!(server.requests().len(), 1, "{message}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_schema_that_the_server_does_not_take_is_asked_for_once() {
-    for (status, said) in [
+    for (status, message) in [
         (400, "This response_format type is unavailable now"),
         (
             400,
@@ -102,12 +101,16 @@ async fn a_schema_that_the_server_does_not_take_is_asked_for_once() {
             r#"{"detail":[{"loc":["body","response_format"],"msg":"extra fields"}]}"#,
         ),
     ] {
-        let (server, models) = scripted(refusing("response_format", status, said)).await;
+        let (server, models) = scripted(refusing("response_format", status, message)).await;
         for _ in 0..2 {
-            assert_eq!(ask_for(&models, &with_schema()).await.text(), "a", "{said}");
+            assert_eq!(
+                ask_for(&models, &with_schema()).await.text(),
+                "a",
+                "{message}"
+            );
         }
         let asked = members(&server, "response_format");
-        assert_eq!(asked, [true, false, false], "{said}");
+        assert_eq!(asked, [true, false, false], "{message}");
     }
 }
 
@@ -131,7 +134,7 @@ async fn everything_may_be_refused_at_once() {
 
 #[tokio::test]
 async fn other_providers_are_asked_without_the_schema_too() {
-    for (kind, said) in [
+    for (kind, message) in [
         (
             ProviderKind::Anthropic,
             "output_config.format.schema: not supported",
@@ -141,7 +144,7 @@ async fn other_providers_are_asked_without_the_schema_too() {
             "Invalid value at 'generation_config.response_schema'",
         ),
     ] {
-        let refusal = Reply::body(400, "application/json", said);
+        let refusal = Reply::body(400, "application/json", message);
         let server = ModelServer::start([refusal, Reply::status(418)]).await;
         let models: ModelProviders = providers(vec![settings(kind, &server.root_url())]);
         let answer = ask_for(&models, &with_schema()).await;

@@ -1,4 +1,4 @@
-//! Streams as compatible servers document them or as their users report them.
+//! Streams as compatible servers document them or users report them.
 
 use colloquy_application::ports::{ChatModel as _, Clock, ModelErrorKind};
 use colloquy_application::testing::fakes::ManualClock;
@@ -174,7 +174,7 @@ async fn a_short_idle_limit_does_not_fail_a_complete_answer() {
     let models = ModelProviders::new(settings, timeouts, &clock).unwrap();
     let mut stream = models.stream(&request()).await.unwrap();
     stream.next().await.unwrap().unwrap();
-    // Time passes only while everything waits.
+    // Time advances only while everything waits.
     tokio::time::pause();
     let begun = Instant::now();
     assert_eq!(read(stream).await.finish_reason(), FinishReason::Stop);
@@ -212,8 +212,8 @@ async fn reasoning_is_sent_back_with_results_where_the_server_needs_it() {
         delta(&json!({"reasoning_content": "m", "reasoning_details": details})),
         called,
     ]);
-    let said = json!({"error": {"message": "Extra inputs are not permitted: reasoning_content"}});
-    let refusal = Reply::body(422, "application/json", &said.to_string());
+    let body = json!({"error": {"message": "Extra inputs are not permitted: reasoning_content"}});
+    let refusal = Reply::body(422, "application/json", &body.to_string());
     let script = vec![first, refusal, Reply::answer("2")];
     let (server, models) = scripted(script).await;
     let request = with_tool(request());

@@ -1,4 +1,4 @@
-//! Shared helpers.
+//! Test support.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 pub(crate) const KEY: &str = "sk-planted-secret";
 
-/// The provider `p` with a key.
+/// Provider `p` with a key.
 pub(crate) fn settings(kind: ProviderKind, base_url: &str) -> ProviderSettings {
     ProviderSettings {
         name: "p".to_owned(),
@@ -35,14 +35,12 @@ pub(crate) fn providers(settings: Vec<ProviderSettings>) -> ModelProviders {
     ModelProviders::new(settings, timeouts, &clock).unwrap()
 }
 
-/// A scripted OpenAI-compatible provider `p`.
 pub(crate) async fn scripted(script: impl Into<Script>) -> (ModelServer, ModelProviders) {
     let server = ModelServer::start(script).await;
     let models = providers(vec![settings(ProviderKind::OpenAi, &server.base_url())]);
     (server, models)
 }
 
-/// Asks `p::model` to say hello.
 pub(crate) fn request() -> ChatRequest {
     ChatRequest {
         model: ModelName::parse("p::model").unwrap(),
@@ -62,7 +60,7 @@ pub(crate) fn request() -> ChatRequest {
     }
 }
 
-/// The request with the tool `add`.
+/// With the tool `add`.
 pub(crate) fn with_tool(mut request: ChatRequest) -> ChatRequest {
     request.tools = vec![ToolDefinition {
         name: tool_name!("add"),
@@ -76,7 +74,6 @@ pub(crate) fn user(text: &str) -> ChatMessage {
     ChatMessage::User(text.to_owned())
 }
 
-/// An answer to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) pieces: Vec<String>,
@@ -90,7 +87,7 @@ impl Answer {
         self.pieces.concat()
     }
 
-    /// The request after this answer and the results of its calls.
+    /// The request after this answer and its calls' results.
     pub(crate) fn followed_by(&self, mut request: ChatRequest, results: &[&str]) -> ChatRequest {
         assert_eq!(self.calls.len(), results.len());
         request.messages.push(ChatMessage::Assistant {
@@ -118,7 +115,6 @@ impl Answer {
     }
 }
 
-/// Sends the request and reads the answer to its end.
 pub(crate) async fn ask(models: &ModelProviders) -> Answer {
     ask_for(models, &request()).await
 }

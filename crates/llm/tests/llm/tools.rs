@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ask_for, providers, request, scripted, settings};
 
-/// The request after a call and its result.
+/// After a call and its result.
 fn with_tools() -> ChatRequest {
     let mut request = request();
     request.tools = vec![ToolDefinition {

@@ -79,7 +79,7 @@ fn number_and_size_are_limited() {
     assert!(!add(&mut calls, &long));
 }
 
-/// Pieces of the arguments `{"a":1}`, each in a piece that `with` makes.
+/// The arguments `{"a":1}` in pieces made by `with`.
 fn in_pieces(with: impl Fn(usize, Value) -> Value) -> Vec<(String, String, String)> {
     let arguments = ["", "{\"a\"", ":", "1}", ""];
     let pieces = arguments.iter().enumerate();
