@@ -1,8 +1,8 @@
-//! The address at which a listener can be reached.
+//! Where a listener can be reached.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// An address on this machine for a listener that may be bound to every interface.
+/// A local address for a listener that may be bound to every interface.
 pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,5 +1,4 @@
-//! The allocator of the binary. Many small blocks on all cores at once take jemalloc half the time
-//! that glibc needs.
+//! The binary's allocator: with many small blocks on all cores, jemalloc is twice as fast as glibc.
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub use std::alloc::System as Allocator;

@@ -1,4 +1,4 @@
-//! What an embedding program adds to the server.
+//! Extension points for embedding programs.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -26,8 +26,8 @@ pub fn builder() -> Builder {
     })
 }
 
-/// Adds to the server, then runs it.
-#[must_use = "nothing happens until it runs"]
+/// Collects extensions, then runs the server.
+#[must_use = "does nothing until `run` is called"]
 pub struct Builder(Extensions);
 
 type AddAssistant = Box<dyn FnOnce(&mut Settings) -> Result<(), CodeAssistantError> + Send>;
@@ -47,74 +47,71 @@ pub(crate) struct Extensions {
     pub(crate) routes: Option<MakeRoutes>,
 }
 
-/// How senders are identified beside bearer tokens.
 pub(crate) enum SignIn {
     TokensOnly,
-    /// By a header of the trusted proxies.
+    /// Sent by trusted proxies.
     Header(String),
     Authenticator(Arc<dyn Authenticator>),
 }
 
 impl Builder {
-    /// Decides who may do what; [`DefaultPolicy`] unless set.
+    /// Authorizes actions; defaults to [`DefaultPolicy`].
     pub fn policy(mut self, policy: impl PermissionPolicy + 'static) -> Self {
         self.0.policy = Arc::new(policy);
         self
     }
 
-    /// Adds a tool that assistants can list, beside the built-in ones.
+    /// Adds a tool for assistants.
     pub fn tool(mut self, tool: impl Tool + 'static) -> Self {
         self.0.tools.push(Arc::new(tool));
         self
     }
 
-    /// Answers for every model named `<provider>::...`, in place of a configured provider of that
-    /// name.
+    /// Serves every model named `<provider>::...`, instead of a configured provider of that name.
     pub fn model(mut self, provider: impl Into<String>, model: impl ChatModel + 'static) -> Self {
         self.0.models.insert(provider.into(), Arc::new(model));
         self
     }
 
-    /// Defines an assistant in code. One that others use as a tool is added before them.
+    /// Defines an assistant in code. Assistants used as tools must be added first.
     pub fn assistant(mut self, assistant: impl CodeAssistant + 'static) -> Self {
         let add = |settings: &mut Settings| settings.add_assistant(assistant);
         self.0.assistants.push(Box::new(add));
         self
     }
 
-    /// Keeps everything in these stores: the configured database is neither opened nor migrated.
+    /// Uses these stores; the configured database is neither opened nor migrated.
     pub fn stores(mut self, stores: Stores) -> Self {
         self.0.stores = Some(stores);
         self
     }
 
-    /// Makes the service ready only while this check passes, beside the built-in checks.
+    /// Adds a readiness check.
     pub fn health_check(mut self, check: impl HealthCheck + 'static) -> Self {
         self.0.health.push(Arc::new(check));
         self
     }
 
-    /// Replaces single ports of the composed service, when it is about to serve.
+    /// Replaces ports of the composed service before it serves.
     pub fn ports(mut self, change: impl FnOnce(Ports) -> Ports + Send + 'static) -> Self {
         self.0.ports = Some(Box::new(change));
         self
     }
 
-    /// Identifies senders of requests beside bearer tokens, for example by a session of the
-    /// embedding program.
+    /// Identifies callers besides bearer tokens, for example by the program's own sessions.
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.0.sign_in = SignIn::Authenticator(Arc::new(authenticator));
         self
     }
 
-    /// Signs in the user whose email the proxies in `http.trusted_proxies` send in this header.
-    /// They must remove it from clients' requests.
+    /// Signs in the user whose email `http.trusted_proxies` send in this header. The proxies must
+    /// remove it from clients' requests.
     pub fn trusted_header(mut self, name: impl Into<String>) -> Self {
         self.0.sign_in = SignIn::Header(name.into());
         self
     }
 
-    /// Serves further routes behind the API's middleware. Their paths must differ from the API's.
+    /// Adds routes behind the API's middleware. Paths must differ from the API's.
     pub fn routes(
         mut self,
         routes: impl FnOnce(&UseCases) -> axum::Router + Send + 'static,
@@ -123,8 +120,8 @@ impl Builder {
         self
     }
 
-    /// Runs the command line of `colloquy`: `serve`, `user create` and so on. Returns when the
-    /// command is done; `serve` is done after a stop signal.
+    /// Runs the command line of `colloquy`; returns when the command is done, for `serve` after a
+    /// stop signal.
     #[must_use]
     pub fn run(self) -> ExitCode {
         crate::run(self.0)

@@ -20,29 +20,29 @@ pub(crate) struct Cli {
 pub(crate) enum Task {
     /// Serve the API
     Serve,
-    /// Migrate the database, as `serve` does when it starts
+    /// Migrate the database, as `serve` does on start
     Migrate,
-    /// Manage accounts, also while the server runs
+    /// Manage accounts, even while the server runs
     #[command(subcommand)]
     User(UserTask),
-    /// Manage API keys, also while the server runs
+    /// Manage API keys, even while the server runs
     #[command(subcommand)]
     Token(TokenTask),
     /// Print the API's OpenAPI document
     Openapi,
-    /// Print the effective settings as TOML, secrets masked
+    /// Print the effective settings as TOML with secrets masked
     Config,
-    /// Ask the running server whether it is ready: exit code 0 or 1
+    /// Check whether the running server is ready; exits with 0 or 1
     Healthcheck,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserTask {
-    /// Create an account, with a generated password unless told otherwise; it is printed once
+    /// Create an account; prints a generated password once, unless one is given
     Create(NewUser),
     /// List the accounts, oldest first
     List,
-    /// Set an account's password, which ends its sign-ins
+    /// Set an account's password and end its sessions
     SetPassword {
         /// The account's email
         #[arg(value_parser = parse_email)]
@@ -50,11 +50,11 @@ pub(crate) enum UserTask {
         /// Read the password from the first line of standard input instead of generating one
         #[arg(long)]
         password_stdin: bool,
-        /// Revoke the account's API keys as well
+        /// Also revoke the account's API keys
         #[arg(long)]
         revoke_api_keys: bool,
     },
-    /// Disable an account: it cannot sign in, and its tokens stop working
+    /// Disable an account and its tokens
     Disable {
         /// The account's email
         #[arg(value_parser = parse_email)]
@@ -76,14 +76,14 @@ pub(crate) struct NewUser {
     /// Read the password from the first line of standard input instead of generating one
     #[arg(long, conflicts_with = "no_password")]
     pub(crate) password_stdin: bool,
-    /// Create an account that cannot sign in, for programs with an API key
+    /// Create an account without a password, for programs with an API key
     #[arg(long)]
     pub(crate) no_password: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenTask {
-    /// Create an API key with the account's rights; it is printed once
+    /// Create an API key with the account's rights; prints it once
     Create {
         /// The account's email
         #[arg(value_parser = parse_email)]
@@ -91,7 +91,7 @@ pub(crate) enum TokenTask {
         /// The key's name
         #[arg(value_parser = parse_token_name)]
         name: TokenName,
-        /// Days until the key expires; never unless given
+        /// Days until the key expires; by default it does not expire
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         expires_in_days: Option<u16>,
     },
@@ -101,12 +101,12 @@ pub(crate) enum TokenTask {
         #[arg(value_parser = parse_email)]
         email: Email,
     },
-    /// Revoke one of an account's API keys
+    /// Revoke an API key
     Revoke {
         /// The account's email
         #[arg(value_parser = parse_email)]
         email: Email,
-        /// The key's id, as `token list` shows it
+        /// The key's ID, as shown by `token list`
         #[arg(value_parser = parse_token_id)]
         id: TokenId,
     },
@@ -128,26 +128,24 @@ fn parse_token_id(text: &str) -> Result<TokenId, String> {
     TokenId::from_str(text).map_err(|violation| violation.message)
 }
 
-/// The command line: every command with the flags of the settings.
+/// Every command with the settings' flags.
 fn command() -> Command {
     add_flags(Cli::command())
 }
 
-/// Parses the arguments. Exits where they ask for help.
+/// Exits after printing help.
 pub(crate) fn read() -> Result<(Cli, Flags), UsageError> {
     let matches = command().try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok((cli, Flags::of(&matches)))
 }
 
-/// The command line is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(String);
 
 impl From<clap::Error> for UsageError {
-    /// Keeps the problem and drops clap's usage summary, so that a wrong flag takes one line like
-    /// any other wrong setting. Prints help and exits where help was asked for.
+    /// Drops clap's usage summary: a wrong flag takes one line, like any wrong setting.
     fn from(error: clap::Error) -> Self {
         let asks_for_help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         if !error.use_stderr() || error.kind() == asks_for_help {

@@ -1,8 +1,8 @@
 //! The identity of this instance.
 //!
-//! Runs are leased to an instance. A restarted process must have its predecessor's identity to end
-//! that one's runs without waiting for their leases. The identity is a file in the data directory,
-//! locked while the process lives; processes that share the directory use one file each.
+//! Runs are leased to an instance. A restarted process takes its predecessor's identity, so that it
+//! can end that one's runs without waiting for their leases. The identity is a locked file in the
+//! data directory; processes that share the directory use one file each.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -11,15 +11,13 @@ use std::path::{Path, PathBuf};
 use colloquy_application::ports::{IdGenerator, InstanceId};
 use uuid::Uuid;
 
-/// An identity that no other living process has while this is held.
+/// An identity that no other living process holds.
 #[derive(Debug)]
 pub(crate) struct InstanceSlot {
     id: InstanceId,
-    /// Holds the lock.
     _file: File,
 }
 
-/// No identity could be taken.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use {}", path.display())]
 pub(crate) struct InstanceError {
@@ -29,7 +27,7 @@ pub(crate) struct InstanceError {
 }
 
 impl InstanceSlot {
-    /// Takes the first free slot in the data directory.
+    /// Takes the first free slot.
     pub(crate) fn take(data_dir: &Path, ids: &dyn IdGenerator) -> Result<Self, InstanceError> {
         let folder = data_dir.join("instances");
         fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
@@ -45,7 +43,7 @@ impl InstanceSlot {
         }
     }
 
-    /// The holder of this process's leases.
+    /// Holder of this process's leases.
     pub(crate) const fn id(&self) -> InstanceId {
         self.id
     }
@@ -73,8 +71,8 @@ impl InstanceSlot {
     }
 }
 
-/// The predecessor's id. `None` in a new file, and in one whose writer died before the id was
-/// complete; nothing was leased under it.
+/// The predecessor's ID. `None` in a new file, or if its writer died before the ID was complete and
+/// hence before leasing anything.
 fn read_id(file: &mut File) -> io::Result<Option<Uuid>> {
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::SameData;
 use crate::terminal::visible;
 
-/// A shell command: this program with these arguments, on the same data.
+/// A shell command for the same data.
 pub(crate) fn command_line(same_data: &SameData, arguments: &[&str]) -> String {
     let directory = std::env::current_dir().unwrap_or_default();
     let mut words = vec![program(std::env::args_os().next(), &directory)];
@@ -16,7 +16,7 @@ pub(crate) fn command_line(same_data: &SameData, arguments: &[&str]) -> String {
     visible(&line.join(" "))
 }
 
-/// How a shell in that directory finds the program that was started as `called`.
+/// How a shell in `directory` finds the program started as `called`.
 fn program(called: Option<OsString>, directory: &Path) -> String {
     let called = called.map_or_else(|| PathBuf::from("colloquy"), PathBuf::from);
     let mut components = called.components();
@@ -35,7 +35,6 @@ fn program(called: Option<OsString>, directory: &Path) -> String {
     }
 }
 
-/// Quotes a word for a POSIX shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! Log events as JSON lines, with the causes of errors, which the library's own format drops.
+//! JSON log lines with the causes of errors, which the library's format drops.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope, SpanRef};
 
-/// Formats an event as a JSON object. Span fields must be JSON, too.
+/// Span fields must be JSON, too.
 pub(crate) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines

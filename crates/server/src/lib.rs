@@ -1,5 +1,5 @@
-//! The server as a library: the program `colloquy` with a policy, tools, models, stores and
-//! assistants of your own.
+//! The server as a library: the program `colloquy` with your own policy, tools, models, stores and
+//! assistants. The program itself is:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
@@ -7,8 +7,7 @@
 //! }
 //! ```
 //!
-//! is the program `colloquy`: its command line, settings and log. [`Builder`] has what can be added;
-//! the guide is `docs/embedding.md`.
+//! [`Builder`] lists the extensions; the guide is `docs/embedding.md`.
 #![deny(missing_docs)]
 
 mod address;
@@ -55,15 +54,14 @@ pub use colloquy_application as application;
 pub use colloquy_domain as domain;
 pub use colloquy_web as web;
 
-/// Time for abandoned blocking work at exit.
+/// For abandoned blocking work at exit.
 const BLOCKING_TIME: Duration = Duration::from_secs(1);
 
-/// Runs the command line.
 fn run(extensions: Extensions) -> ExitCode {
     match try_run(extensions) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            terminal::complain(&failure);
+            terminal::print_error(&failure);
             failure.exit_code()
         }
     }
@@ -80,7 +78,7 @@ fn try_run(extensions: Extensions) -> Result<(), Failure> {
     logging::start(&logging_for(&cli.task, &configuration), traces.listener());
     let done = runtime.block_on(carry_out(cli.task, &configuration, extensions));
     traces.close();
-    // Abandoned blocking work, such as decoding a picture, is not awaited.
+    // Abandoned blocking work, such as image decoding, is not awaited.
     runtime.shutdown_timeout(BLOCKING_TIME);
     done
 }
@@ -107,7 +105,7 @@ fn traces_for<'a>(task: &Task, configuration: &'a Configuration) -> Option<&'a T
     traces.filter(|_| matches!(task, Task::Serve))
 }
 
-/// Commands other than `serve` log warnings only, unless told otherwise.
+/// Other commands than `serve` log warnings only, unless configured.
 fn logging_for(task: &Task, configuration: &Configuration) -> Logging {
     let logging = configuration.settings.logging.clone();
     if matches!(task, Task::Serve) || configuration.is_set("log") {

@@ -1,5 +1,4 @@
-//! Log lines for people: one short line per event, shortened ids, no repeated fields. The JSON form
-//! has everything in full.
+//! Human-readable log lines: short, IDs shortened, no repeated fields. JSON lines are complete.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -18,10 +17,9 @@ use uuid::Uuid;
 
 use crate::terminal::{in_one_line, visible};
 
-/// Characters of an id that are shown: its random end.
-const SHOWN_OF_AN_ID: usize = 8;
+/// The random end.
+const ID_SUFFIX_CHARS: usize = 8;
 
-/// Writes each event as one line.
 pub(crate) struct LogLines<W> {
     pub(crate) colours: bool,
     pub(crate) output: W,
@@ -59,7 +57,7 @@ where
             is_inner = false;
         }
         let line = self.line(event, fields);
-        // If standard error fails, nobody can be told.
+        // A failing standard error cannot be reported.
         let _ = self.output.make_writer().write_all(line.as_bytes());
     }
 }
@@ -72,7 +70,7 @@ impl<W> LogLines<W> {
         let level = format!("{:>5}", metadata.level());
         let level = self.coloured(colour(*metadata.level()), &level);
         let mut line = format!("{time} {level} ");
-        // Our own module names mean nothing to operators.
+        // Operators do not know our module names.
         if !metadata.target().starts_with("colloquy") {
             let _ = write!(line, "{}: ", metadata.target());
         }
@@ -105,8 +103,7 @@ fn colour(level: Level) -> &'static str {
     }
 }
 
-/// Fields of an event or a span, as text. Values are escaped: clients must not be able to forge log
-/// lines.
+/// Values are escaped: clients must not forge log lines.
 #[derive(Debug, Default)]
 struct Fields {
     message: String,
@@ -114,12 +111,11 @@ struct Fields {
 }
 
 impl Fields {
-    /// Adds a surrounding span's fields: all of the innermost, only ids of the others, nothing
-    /// twice.
+    /// Adds a surrounding span's fields: all of the innermost, of others only IDs; no duplicates.
     fn add(&mut self, outer: &Self, is_inner: bool) {
         for (name, value) in &outer.named {
-            let is_said = self.named.iter().any(|(said, _)| said == name);
-            if !is_said && (is_inner || name.ends_with(".id")) {
+            let is_present = self.named.iter().any(|(present, _)| present == name);
+            if !is_present && (is_inner || name.ends_with(".id")) {
                 self.named.push((name, value.clone()));
             }
         }
@@ -130,7 +126,7 @@ impl Fields {
             self.message = visible(text);
         } else if !text.is_empty() && text != "[]" {
             let name = field.name();
-            self.named.retain(|(said, _)| *said != name);
+            self.named.retain(|(present, _)| *present != name);
             self.named.push((name, shown(text)));
         }
     }
@@ -150,10 +146,9 @@ impl Visit for Fields {
     }
 }
 
-/// Shortens ids and quotes other text.
 fn shown(text: &str) -> String {
     if text.len() == 36 && Uuid::try_parse(text).is_ok() {
-        return text[text.len() - SHOWN_OF_AN_ID..].to_owned();
+        return text[text.len() - ID_SUFFIX_CHARS..].to_owned();
     }
     let is_plain = |c: char| !c.is_whitespace() && !"\"=".contains(c);
     if text.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! Logging to standard error.
+//! Logs to standard error.
 
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
@@ -15,17 +15,16 @@ use crate::config::{LogFormat, Logging};
 use crate::json_lines::JsonLines;
 use crate::log_lines::LogLines;
 
-/// Never logged: the spans of traces, which would be in every line of a run, and warnings about a
-/// database URL or password file that quote its contents.
-const UNREAD: [&str; 2] = [spans::TARGET, "sqlx_postgres::options"];
+/// Never logged: trace spans, which would be in every line of a run, and warnings that quote a
+/// database URL or password file.
+const SUPPRESSED: [&str; 2] = [spans::TARGET, "sqlx_postgres::options"];
 
-/// Logged from `warn` on: two lines per migration would repeat our own.
-const TALKATIVE: [&str; 2] = ["sea_orm_migration", "sqlx::postgres::notice"];
+/// Logged from `warn` on: they log two lines per migration.
+const WARN_ONLY: [&str; 2] = ["sea_orm_migration", "sqlx::postgres::notice"];
 
-/// A subscriber layer.
 pub(crate) type Listener = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Starts logging, and an optional second layer. Panics are logged as events.
+/// Logs panics as events. `other` is a second layer.
 pub(crate) fn start(logging: &Logging, other: Option<Listener>) {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = lines(logging.format, colours, io::stderr);
@@ -35,7 +34,6 @@ pub(crate) fn start(logging: &Logging, other: Option<Listener>) {
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// The layer that writes events in this format.
 fn lines<W>(format: LogFormat, colours: bool, output: W) -> Listener
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -50,11 +48,11 @@ where
     }
 }
 
-/// The operator's directives, minus what is never logged.
+/// The operator's directives without what is never logged.
 fn filter(directives: &str) -> impl Filter<Registry> + use<> {
-    let unread = UNREAD.map(|target| (target, LevelFilter::OFF));
+    let unread = SUPPRESSED.map(|target| (target, LevelFilter::OFF));
     let read = Targets::from_iter(unread)
-        .with_targets(TALKATIVE.map(|target| (target, LevelFilter::WARN)))
+        .with_targets(WARN_ONLY.map(|target| (target, LevelFilter::WARN)))
         .with_default(LevelFilter::TRACE);
     EnvFilter::new(directives).and(read)
 }

@@ -1,4 +1,4 @@
-//! Chat models of an embedding program beside the configured providers.
+//! Routes to chat models of an embedding program or the configured providers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,8 @@ use async_trait::async_trait;
 use colloquy_application::ports::{ChatModel, ChatRequest, ChatStream, ModelError, ModelProvider};
 use colloquy_domain::{ModelName, Violation};
 
-/// Routes a request by the provider in the model's name.
 pub(crate) struct ModelRouter {
     pub(crate) registered: BTreeMap<String, Arc<dyn ChatModel>>,
-    /// Answers for every other provider.
     pub(crate) configured: Arc<dyn ChatModel>,
 }
 

@@ -1,12 +1,11 @@
-//! Metrics of this process.
+//! Process metrics.
 
 use std::fs;
 
 use chrono::{DateTime, Utc};
 use colloquy_application::ports::{Reading, Readings};
 
-/// Memory, descriptors and start time, under Prometheus's usual names. Without `/proc`, only the
-/// start time.
+/// Prometheus's usual process metrics; without `/proc` only the start time.
 #[derive(Debug)]
 pub(crate) struct ThisProcess {
     pub(crate) started_at: DateTime<Utc>,

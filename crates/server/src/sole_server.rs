@@ -1,5 +1,4 @@
-//! One server per SQLite database: another one's writes would bypass its caches, and both would
-//! carry out the same runs.
+//! One server per SQLite database: a second one would bypass its caches and execute the same runs.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -10,10 +9,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::terminal::visible;
 
-/// The right to serve a SQLite database until dropped. It ends with the process.
+/// The right to serve a SQLite database, until dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct SoleServer {
-    /// Holds the lock.
     _file: File,
 }
 
@@ -34,7 +32,7 @@ pub(crate) enum SoleServerError {
 }
 
 impl SoleServer {
-    /// Locks the database and records process, start time and address for whoever is refused.
+    /// Locks the database and records process, start time and address for the error of others.
     pub(crate) fn take(
         database: &Path,
         since: DateTime<Utc>,
@@ -85,7 +83,7 @@ fn open(database: &Path) -> io::Result<(PathBuf, Locked)> {
     Ok((path, locked))
 }
 
-/// The same path whatever name the database is opened by. The file need not exist.
+/// Independent of the name by which the database is opened. The file need not exist.
 fn real_path(database: &Path) -> io::Result<PathBuf> {
     match database.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -110,7 +108,6 @@ fn sign(mut file: &File, since: DateTime<Utc>, address: SocketAddr) -> io::Resul
     writeln!(file, "process {process}, since {since}, at {address}")
 }
 
-/// More than [`sign`] writes.
 const MAX_SIGNATURE: u64 = 200;
 
 fn signature(file: File) -> io::Result<String> {
@@ -118,7 +115,7 @@ fn signature(file: File) -> io::Result<String> {
     file.take(MAX_SIGNATURE).read_to_string(&mut text)?;
     match text.lines().next() {
         Some(line) => Ok(visible(line)),
-        // It has not signed yet.
+        // Not signed yet.
         None => Ok("just started".to_owned()),
     }
 }

@@ -1,18 +1,16 @@
-//! Background tasks that run as long as the service.
+//! Background tasks.
 
 use std::time::Duration;
 
 use colloquy_application::tokens::Tokens;
 
-/// Delay before a task is restarted.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Interval for removing expired tokens.
-const CLEANING: Duration = Duration::from_secs(60 * 60);
+const TOKEN_CLEANUP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Interval for removing sign-in attempts, which count for a minute.
-const CLEANING_OF_ATTEMPTS: Duration = Duration::from_secs(60);
+/// Attempts count for a minute.
+const ATTEMPT_CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Runs the task and restarts it when it ends or panics, until the handle is aborted.
+/// Restarts the task when it ends or panics, until the handle is aborted.
 pub(crate) fn supervise<F>(
     name: &'static str,
     task: impl Fn() -> F + Send + 'static,
@@ -29,7 +27,7 @@ where
             tracing::error!(
                 task = name,
                 panicked,
-                "background task ended; starting it again"
+                "background task ended; restarting it"
             );
             tokio::time::sleep(PAUSE).await;
         }
@@ -37,9 +35,8 @@ where
     supervisor.abort_handle()
 }
 
-/// Removes expired tokens periodically.
 pub(crate) async fn clean_tokens(tokens: Tokens) {
-    let mut rounds = tokio::time::interval(CLEANING);
+    let mut rounds = tokio::time::interval(TOKEN_CLEANUP_INTERVAL);
     loop {
         rounds.tick().await;
         match tokens.remove_expired().await {
@@ -53,9 +50,8 @@ pub(crate) async fn clean_tokens(tokens: Tokens) {
     }
 }
 
-/// Removes outdated sign-in attempts periodically.
 pub(crate) async fn clean_attempts(tokens: Tokens) {
-    let mut rounds = tokio::time::interval(CLEANING_OF_ATTEMPTS);
+    let mut rounds = tokio::time::interval(ATTEMPT_CLEANUP_INTERVAL);
     loop {
         rounds.tick().await;
         if let Err(error) = tokens.remove_outdated_attempts().await {

@@ -4,15 +4,15 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-/// The error and its causes, joined by colons.
+/// With its causes, joined by colons.
 pub(crate) fn in_one_line(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let said = error.to_string();
+        let message = error.to_string();
         // Many errors repeat their cause.
-        if !text.ends_with(&said) {
-            let _ = write!(text, ": {said}");
+        if !text.ends_with(&message) {
+            let _ = write!(text, ": {message}");
         }
         cause = error.source();
     }
@@ -38,7 +38,7 @@ fn may_forge(character: char) -> bool {
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Prints to standard output. A closed pipe is no error.
+/// Ignores a closed pipe.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -47,8 +47,7 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints why the program ends to standard error.
-pub(crate) fn complain(error: &dyn Error) {
+pub(crate) fn print_error(error: &dyn Error) {
     let _ = writeln!(io::stderr().lock(), "colloquy: {}", in_one_line(error));
 }
 

@@ -1,4 +1,4 @@
-//! The welcome on standard output: addresses and how to sign in.
+//! The welcome on standard output: addresses and sign-in.
 
 use std::io;
 use std::net::SocketAddr;

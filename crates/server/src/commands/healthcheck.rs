@@ -12,7 +12,6 @@ use crate::address::reachable;
 use crate::config::Configuration;
 use crate::failure::Failure;
 
-/// Time limit for the response.
 const LIMIT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: u64 = 512;
 
@@ -28,7 +27,6 @@ pub(crate) async fn healthcheck(configuration: &Configuration) -> Result<(), Fai
     Err(refused(address, &status))
 }
 
-/// Returns the response's status line.
 async fn ask(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request =

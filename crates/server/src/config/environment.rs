@@ -6,13 +6,12 @@ use super::error::ConfigError;
 use super::setting::{ENV_CONFIG, ENV_PREFIX, PROVIDER_KEY_VARIABLES};
 use super::values::{Origin, Values};
 
-/// The relevant environment variables. An empty variable counts as unset, as container manifests
-/// use it.
+/// Relevant variables. Empty counts as unset, as in container manifests.
 #[derive(Debug, Default)]
 pub(crate) struct Environment(Vec<(String, String)>);
 
 impl Environment {
-    /// Keeps our variables and the providers' usual key variables.
+    /// Keeps `COLLOQUY_` variables and the providers' usual key variables.
     pub(crate) fn new(
         all: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
@@ -28,12 +27,11 @@ impl Environment {
                 Err(_) => return Err(not_text(name)),
             }
         }
-        // Of several mistakes, always report the same one.
+        // Makes the reported error deterministic.
         ours.sort();
         Ok(Self(ours))
     }
 
-    /// The configuration file named by the environment.
     pub(super) fn file(&self) -> Option<&str> {
         let mut variables = self.0.iter();
         variables
@@ -41,7 +39,7 @@ impl Environment {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Reads every setting. Generic key variables come first, so that ours override them.
+    /// Generic key variables come first, so that `COLLOQUY_` variables override them.
     pub(super) fn read(&self, values: &mut Values) -> Result<(), ConfigError> {
         for (name, value) in &self.0 {
             if let Some(key) = vendor_key(name) {
@@ -60,7 +58,7 @@ impl Environment {
 
 fn set(name: &str, rest: &str, value: &str, values: &mut Values) -> Result<(), ConfigError> {
     let origin = Origin::Variable(name.to_owned());
-    // A name in lower case is a mistake, not another spelling.
+    // Lower case is a mistake.
     if rest != rest.to_ascii_uppercase() {
         let name = rest.escape_debug().to_string();
         return Err(ConfigError::Unknown { name, origin });

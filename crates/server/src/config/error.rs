@@ -1,8 +1,8 @@
-//! Errors in the configuration.
+//! Configuration errors.
 
 use super::values::Origin;
 
-/// Why the configuration is invalid: one line that names the setting and its source.
+/// One line that names the setting and its source.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("unknown setting {name} ({origin}); `colloquy serve --help` lists the settings")]
@@ -13,7 +13,7 @@ pub(crate) enum ConfigError {
         origin: Origin,
         problem: String,
     },
-    /// The file cannot be read, or is not TOML.
+    /// Unreadable, or not TOML.
     #[error("configuration file {place}: {problem}")]
     File { place: String, problem: String },
 }

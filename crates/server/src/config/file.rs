@@ -10,10 +10,9 @@ use super::error::ConfigError;
 use super::setting::{Kind, is_group};
 use super::values::{Origin, Values, kind};
 
-/// Read if present when no file is named.
+/// Read if present and no file is named.
 const DEFAULT_FILE: &str = "colloquy.toml";
 
-/// Reads the named file, or the default one if it exists.
 pub(super) fn read(named: Option<&Path>, values: &mut Values) -> Result<(), ConfigError> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(path) {
@@ -26,7 +25,7 @@ pub(super) fn read(named: Option<&Path>, values: &mut Values) -> Result<(), Conf
     }
 }
 
-/// Reads every setting of the text. `path` is for error messages.
+/// `path` is for error messages.
 pub(super) fn parse(path: &str, text: &str, values: &mut Values) -> Result<(), ConfigError> {
     let source = Source { path, text };
     let table = DeTable::parse(text).map_err(|error| source.syntax(&error))?;
@@ -96,7 +95,7 @@ impl Source<'_> {
     }
 }
 
-/// The value in the syntax of environment variables; `None` where there is none.
+/// In the syntax of environment variables; `None` for unsupported types.
 fn text_of(value: &DeValue<'_>, kind: Kind) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

@@ -1,5 +1,4 @@
-//! Flags. Every command accepts every setting; only `serve` and `config` list them all in their
-//! help.
+//! Command-line flags. Every command accepts every setting; `serve` and `config` list them all.
 
 use std::path::PathBuf;
 
@@ -12,11 +11,10 @@ use super::values::{Origin, Values};
 const CONFIG: &str = "config";
 const PROVIDER: &str = "provider";
 const HEADING: &str = "Settings";
-/// The commands that list every setting, and the settings that every command lists.
+/// These list every setting; the others only those below.
 const LISTING_COMMANDS: [&str; 2] = ["serve", "config"];
 const LISTED_EVERYWHERE: [&str; 2] = ["data_dir", "database_url"];
 
-/// The settings on the command line.
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     pub(super) file: Option<PathBuf>,
@@ -24,7 +22,7 @@ pub(crate) struct Flags {
     providers: Vec<String>,
 }
 
-/// Adds the settings' flags to every leaf command.
+/// Adds the settings' flags to each leaf command.
 pub(crate) fn add_flags(command: Command) -> Command {
     if command.has_subcommands() {
         return command.mut_subcommands(add_flags);
@@ -46,7 +44,7 @@ fn config_flag() -> Arg {
         .long(CONFIG)
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("The configuration file [env: COLLOQUY_CONFIG] [default: colloquy.toml, if there]")
+        .help("Configuration file [env: COLLOQUY_CONFIG] [default: colloquy.toml, if present]")
 }
 
 fn setting_flag(setting: &'static Setting) -> Arg {
@@ -85,7 +83,6 @@ fn provider_flag() -> Arg {
 }
 
 impl Flags {
-    /// The flags of the command that was called, at any depth.
     pub(crate) fn of(matches: &ArgMatches) -> Self {
         if let Some((_, inner)) = matches.subcommand() {
             return Self::of(inner);
@@ -108,7 +105,7 @@ impl Flags {
         }
         for provider in &self.providers {
             let origin = Origin::Flag(PROVIDER.to_owned());
-            // Without the value, which may be a key.
+            // Omits the value, which may be a key.
             let (field, value) = provider.split_once('=').ok_or_else(|| ConfigError::Wrong {
                 key: PROVIDER.to_owned(),
                 origin: origin.clone(),

@@ -1,9 +1,9 @@
 //! Settings from four sources, each overriding the one before: defaults, `colloquy.toml`,
 //! environment variables, flags.
 //!
-//! [`setting`] is the table of all settings: one row makes a key, a variable and a flag. The
-//! sources put text into [`values`], which remembers where it came from; [`settings`] checks and
-//! types it. Every error is one line that names the setting and its source.
+//! [`setting`] is the table of settings: a row makes a key, a variable and a flag. The sources put
+//! text with its origin into [`values`]; [`settings`] checks and types it. Each error is one line
+//! that names the setting and its source.
 
 mod environment;
 mod error;
@@ -41,17 +41,14 @@ use values::Values;
 
 use crate::terminal::in_one_line;
 
-/// The settings and where each came from.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     values: Values,
-    /// The file that was named, if any.
     file: Option<PathBuf>,
 }
 
 impl Configuration {
-    /// Merges the sources and checks the result.
     pub(crate) fn load(environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
         let mut values = Values::default();
         let named = flags.file.as_deref();
@@ -67,17 +64,15 @@ impl Configuration {
         })
     }
 
-    /// Whether any source sets it.
     pub(crate) fn is_set(&self, key: &str) -> bool {
         self.values.is_set(key)
     }
 
-    /// The effective settings as TOML, with secrets masked.
+    /// As TOML with secrets masked.
     pub(crate) fn report(&self) -> String {
         report::report(&self.values)
     }
 
-    /// Sets up the model providers and checks their configuration.
     pub(crate) fn providers(&self, clock: &Arc<dyn Clock>) -> Result<ModelProviders, ConfigError> {
         let Settings {
             providers,
@@ -97,7 +92,6 @@ impl Configuration {
         Ok(models)
     }
 
-    /// Checks that the default model has a configured provider.
     pub(crate) fn check_default_model(&self, models: &dyn ChatModel) -> Result<(), ConfigError> {
         let Some(model) = &self.settings.default_model else {
             return Ok(());
@@ -106,7 +100,7 @@ impl Configuration {
         models.check(model).map_err(refused)
     }
 
-    /// Sets up the embedding model, if one is configured. Loading a local one blocks for a moment.
+    /// The embedding model, if configured. Loading a local one blocks briefly.
     pub(crate) fn embedder(
         &self,
         models: &ModelProviders,
@@ -135,7 +129,7 @@ impl Configuration {
 
     fn check_provider(&self, models: &ModelProviders, name: &str) -> Result<(), ConfigError> {
         let key = self.values.first_of_provider(name);
-        // Any model name will do: only the provider is checked.
+        // Only the provider is checked.
         let model = ModelName::parse(format!("{name}::any"));
         model
             .and_then(|model| models.check(&model))
@@ -153,5 +147,8 @@ fn local_embedder(directory: &Path) -> Result<Arc<dyn Embedder>, String> {
 
 #[cfg(not(feature = "local-embeddings"))]
 fn local_embedder(_directory: &Path) -> Result<Arc<dyn Embedder>, String> {
-    Err("this program was built without models of its own (feature local-embeddings)".to_owned())
+    Err(
+        "this program was built without local embedding models (feature local-embeddings)"
+            .to_owned(),
+    )
 }

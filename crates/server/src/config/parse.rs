@@ -1,4 +1,4 @@
-//! Parsers of single settings. Errors quote the value only where it cannot be a secret.
+//! Parses single settings. Errors quote a value only if it cannot be a secret.
 
 use std::net::SocketAddr;
 
@@ -73,14 +73,14 @@ pub(super) fn parse_http_url(text: &str) -> Result<Url, String> {
     }
 }
 
-/// Parses the OTLP endpoint. Refused in a build without traces.
+/// Fails in a build without traces.
 pub(super) fn parse_traces_url(text: &str) -> Result<Url, String> {
     if !cfg!(feature = "otlp") {
-        return Err("this program was built without traces: leave the setting out, or build it with --features otlp".to_owned());
+        return Err("this program was built without traces: remove the setting, or build with --features otlp".to_owned());
     }
     let url = parse_http_url(text)?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("must end with its path".to_owned());
+        return Err("must not have a query or fragment".to_owned());
     }
     Ok(url)
 }
@@ -89,7 +89,7 @@ pub(super) fn parse_name(text: &str) -> Result<String, String> {
     let is_name = !text.trim().is_empty() && !text.contains(char::is_control);
     is_name
         .then(|| text.to_owned())
-        .ok_or_else(|| format!("{text:?} is no name"))
+        .ok_or_else(|| format!("{text:?} is not a valid name"))
 }
 
 pub(super) fn parse_ratio(text: &str) -> Result<f64, String> {
@@ -99,7 +99,7 @@ pub(super) fn parse_ratio(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?} is not a number from 0 to 1"))
 }
 
-/// Parses comma-separated origins.
+/// Comma-separated.
 pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
     let origins = text.split(',').map(str::trim).filter(|o| !o.is_empty());
     origins.map(parse_origin).collect()
@@ -110,7 +110,7 @@ fn parse_origin(text: &str) -> Result<Origin, String> {
         .map_err(|_| format!("{text:?} is not an origin; write it like https://chat.example.org"))
 }
 
-/// Parses comma-separated networks.
+/// Comma-separated.
 pub(super) fn parse_proxies(text: &str) -> Result<Vec<ProxyNetwork>, String> {
     let networks = text.split(',').map(str::trim).filter(|n| !n.is_empty());
     networks.map(parse_proxy).collect()
@@ -122,8 +122,8 @@ fn parse_proxy(text: &str) -> Result<ProxyNetwork, String> {
     })
 }
 
-/// Accepts `EnvFilter` directives, except a bare word that is no level: it would name a target, and
-/// a typo in `debug` would turn logging off.
+/// `EnvFilter` directives, except a bare word that is not a level: a typo in `debug` would name a
+/// target and turn logging off.
 pub(super) fn parse_directives(text: &str) -> Result<String, String> {
     let is_slip = |part: &str| {
         !part.is_empty() && !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err()

@@ -1,24 +1,22 @@
-//! The settings that another command needs to find the same data.
+//! Settings that another command needs to find the same data.
 
 use super::Configuration;
 use super::secret::masked_url;
 use super::setting;
 use super::values::Origin;
 
-/// The settings that locate the accounts.
 const STORAGE: [&str; 2] = ["data_dir", "database_url"];
 
-/// The settings that a command needs beside its arguments.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct SameData {
-    /// Flags and their values; empty where commands find the data without them.
+    /// Flags with values; empty if defaults suffice.
     pub(crate) flags: Vec<String>,
-    /// A variable that must be set as for this process, because its value must not be printed.
+    /// Must be set as for this process: its value must not be printed.
     pub(crate) variable: Option<String>,
 }
 
 impl Configuration {
-    /// How a command started in the same directory finds the same data.
+    /// For a command started in the same directory.
     pub(crate) fn same_data(&self) -> SameData {
         let mut same = SameData::default();
         if let Some(file) = &self.file {

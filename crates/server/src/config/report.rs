@@ -1,4 +1,4 @@
-//! `colloquy config`: a `colloquy.toml` of the effective settings.
+//! `colloquy config`: the effective settings as `colloquy.toml`.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::secret::{MASK, masked_url};
 use super::setting::{Kind, PROVIDER_FIELDS, SETTINGS};
 use super::values::{Value, Values, kind};
 
-/// The settings as TOML with their sources, secrets masked.
+/// With sources; secrets masked.
 pub(super) fn report(values: &Values) -> String {
     let mut text = String::new();
     let mut section = "";
@@ -66,7 +66,6 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-/// Keeps a comment on its line.
 fn on_one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

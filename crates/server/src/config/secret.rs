@@ -1,11 +1,10 @@
-//! Masks credentials in what is printed.
+//! Masks credentials.
 
 use url::Url;
 
-/// Printed in place of a secret.
 pub(super) const MASK: &str = "***";
 
-/// The URL with its credentials masked; text that is no URL is masked whole.
+/// Text that is not a URL is masked whole.
 pub(super) fn masked_url(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return MASK.to_owned();
@@ -32,7 +31,7 @@ fn carries_credentials(url: &Url) -> bool {
         || url.query_pairs().any(|(name, _)| names_a_secret(&name))
 }
 
-/// A web URL with a user name but no password carries a token.
+/// A user name without a password is a token.
 fn has_lone_token(url: &Url) -> bool {
     let is_web = ["http", "https"].contains(&url.scheme());
     is_web && !url.username().is_empty() && url.password().is_none()

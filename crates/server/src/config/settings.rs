@@ -23,44 +23,33 @@ use super::parse::{
 use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
 use super::values::Values;
 
-/// The effective settings, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// Local state of this instance.
     pub(crate) data_dir: PathBuf,
     /// May contain credentials.
     pub(crate) database_url: SecretString,
-    /// How long to wait for the database at start.
     pub(crate) database_wait: Duration,
     pub(crate) blob_url: Url,
-    /// Created when there is no administrator.
+    /// Created if there is no administrator.
     pub(crate) first_administrator: Option<FirstAdministrator>,
-    /// Whether to create a demo assistant when there is none.
     pub(crate) demo: bool,
     pub(crate) providers: Vec<ProviderSettings>,
-    /// The model of assistants that name none.
+    /// For assistants that name none.
     pub(crate) default_model: Option<ModelName>,
-    /// Connect timeout for providers.
     pub(crate) connect_timeout: Duration,
     pub(crate) run_limits: RunLimits,
-    /// Embeds questions for the answer cache.
+    /// For the answer cache.
     pub(crate) embedding: Option<EmbeddingModel>,
-    /// Memory limit of the answer cache.
     pub(crate) answers_max_bytes: usize,
-    /// Web origins whose pages may call the API.
     pub(crate) cors_origins: Vec<Origin>,
-    /// Proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
-    /// Requests in progress or queued.
+    /// Running or queued.
     pub(crate) max_requests: usize,
-    /// Client connections.
     pub(crate) max_connections: usize,
     pub(crate) sign_in_limits: SignInLimits,
-    /// Default lifetime of API keys, in days.
     pub(crate) api_key_days: Option<u32>,
-    /// Time for runs to finish after a stop signal.
     pub(crate) shutdown_grace: Duration,
     pub(crate) logging: Logging,
     pub(crate) traces: Option<TraceSettings>,
@@ -69,11 +58,10 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EmbeddingModel {
     Provider(ModelName),
-    /// Runs in this process, from this directory.
+    /// In this process, from this directory.
     Local(PathBuf),
 }
 
-/// The administrator to create.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstAdministrator {
     pub(crate) email: Email,
@@ -82,16 +70,14 @@ pub(crate) struct FirstAdministrator {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Logging {
-    /// `EnvFilter` directives.
     pub(crate) directives: String,
     pub(crate) format: LogFormat,
 }
 
-/// Where to send traces.
 #[derive(Debug, Clone)]
 #[cfg_attr(
     not(feature = "otlp"),
-    expect(dead_code, reason = "no program without the feature sends any")
+    expect(dead_code, reason = "unused without the feature")
 )]
 pub(crate) struct TraceSettings {
     /// Without `/v1/traces`; may contain credentials.
@@ -111,7 +97,7 @@ impl Settings {
     /// Checks everything that needs no I/O.
     pub(super) fn read(values: &mut Values) -> Result<Self, ConfigError> {
         let data_dir = values.required("data_dir", |text| {
-            std::path::absolute(text).map_err(|error| format!("{text:?} is no path: {error}"))
+            std::path::absolute(text).map_err(|error| format!("{text:?} is not a path: {error}"))
         })?;
         set_storage_defaults(&data_dir, values)?;
         Ok(Self {
@@ -150,10 +136,10 @@ impl Settings {
     }
 }
 
-/// As URLs, so that a space or question mark in a directory's name is not misread.
+/// As URLs, so that special characters in directory names are not misread.
 fn set_storage_defaults(data_dir: &Path, values: &mut Values) -> Result<(), ConfigError> {
     let folder = Url::from_directory_path(data_dir)
-        .map_err(|()| values.wrong("data_dir", "is no path on this machine"))?;
+        .map_err(|()| values.wrong("data_dir", "is not a valid path on this system"))?;
     values.set_default(
         "database_url",
         format!("sqlite://{}colloquy.db", folder.path()),
@@ -172,8 +158,8 @@ fn first_administrator(values: &Values) -> Result<Option<FirstAdministrator>, Co
     match (email, password) {
         (Some(email), Some(password)) => Ok(Some(FirstAdministrator { email, password })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(values.wrong("admin_email", "needs admin_password beside it")),
-        (None, Some(_)) => Err(values.wrong("admin_password", "needs admin_email beside it")),
+        (Some(_), None) => Err(values.wrong("admin_email", "requires admin_password")),
+        (None, Some(_)) => Err(values.wrong("admin_password", "requires admin_email")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tests of reading the configuration.
+//! Tests of the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,8 +201,8 @@ fn a_file_that_was_named_must_be_there() {
 fn an_administrator_needs_both_email_and_password() {
     let email = ("COLLOQUY_ADMIN_EMAIL", "ada@example.org");
     let password = ("COLLOQUY_ADMIN_PASSWORD", "correct horse");
-    assert!(error("", &[email], &[]).ends_with("needs admin_password beside it"));
-    assert!(error("", &[password], &[]).ends_with("needs admin_email beside it"));
+    assert!(error("", &[email], &[]).ends_with("requires admin_password"));
+    assert!(error("", &[password], &[]).ends_with("requires admin_email"));
     assert!(
         load("", &[email, password], &[])
             .unwrap()
@@ -347,7 +347,7 @@ fn a_collector_is_for_programs_that_send_traces() {
         assert_eq!(
             error("", &[endpoint], &[]),
             "setting otlp.endpoint (environment variable COLLOQUY_OTLP__ENDPOINT): this program was \
-             built without traces: leave the setting out, or build it with --features otlp"
+             built without traces: remove the setting, or build with --features otlp"
         );
     }
     assert!(load("", &[], &[]).unwrap().settings.traces.is_none());

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Keeps sums of durations from overflowing.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Parses `250ms`, `10s`, `5m` or `1h`, up to 24 hours.
+/// `250ms`, `10s`, `5m` or `1h`, up to 24 hours.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a duration; write it like 250ms, 10s, 5m or 1h");
     let (number, unit) = split_unit(text).ok_or_else(wrong)?;
@@ -23,16 +23,16 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} is too long; at most 24h"))
 }
 
-/// Like [`parse_duration`], but not zero.
+/// [`parse_duration`], not zero.
 pub(super) fn parse_time_limit(text: &str) -> Result<Duration, String> {
     let limit = parse_duration(text)?;
     if limit.is_zero() {
-        return Err(format!("{text:?} leaves no time at all"));
+        return Err(format!("{text:?} must be greater than zero"));
     }
     Ok(limit)
 }
 
-/// Parses a size in bytes: `1048576`, `64KiB`, `2MiB`, `1GiB`; from 1 byte to 1 GiB.
+/// In bytes: `1048576`, `64KiB`, `2MiB`, `1GiB`; from 1 byte to 1 GiB.
 pub(super) fn parse_size(text: &str) -> Result<usize, String> {
     let wrong = || format!("{text:?} is not a size; write it like 1048576, 512KiB or 2MiB");
     let (number, unit) = split_unit(text).ok_or_else(wrong)?;
@@ -50,7 +50,6 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("{text:?} is out of range; from 1 to 1GiB"))
 }
 
-/// Parses a count from `least` to `most`.
 pub(super) fn parse_count(text: &str, least: u32, most: u32) -> Result<u32, String> {
     let count = text
         .parse()
@@ -59,7 +58,7 @@ pub(super) fn parse_count(text: &str, least: u32, most: u32) -> Result<u32, Stri
     count.ok_or_else(|| format!("{text:?} is not a number from {least} to {most}"))
 }
 
-/// Parses a capacity from 1 to 100,000.
+/// From 1 to 100,000.
 pub(super) fn parse_room(text: &str) -> Result<usize, String> {
     let count = parse_count(text, 1, 100_000)?;
     usize::try_from(count).map_err(|error| error.to_string())

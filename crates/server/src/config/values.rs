@@ -1,4 +1,4 @@
-//! Settings as text, with their sources.
+//! Settings as text with their sources.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,6 @@ use std::fmt;
 use super::error::ConfigError;
 use super::setting::{self, Kind};
 
-/// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     Default,
@@ -36,12 +35,11 @@ pub(crate) struct Value {
     pub(super) origin: Origin,
 }
 
-/// The winning value of every setting, as text.
 #[derive(Debug, Default)]
 pub(crate) struct Values(BTreeMap<String, Value>);
 
 impl Values {
-    /// Sets a value from a source that overrides all earlier ones.
+    /// Overrides earlier sources.
     pub(super) fn set(
         &mut self,
         key: &str,
@@ -57,14 +55,13 @@ impl Values {
         Ok(())
     }
 
-    /// Sets a default that depends on other settings.
+    /// A default that depends on other settings.
     pub(super) fn set_default(&mut self, key: &str, text: String) {
         let origin = Origin::Default;
         let default = Value { text, origin };
         self.0.entry(key.to_owned()).or_insert(default);
     }
 
-    /// The value or the default; `None` without either.
     pub(super) fn get(&self, key: &str) -> Option<Value> {
         let default = || {
             let text = setting::find(key)?.default?.to_owned();
@@ -74,13 +71,12 @@ impl Values {
         self.0.get(key).cloned().or_else(default)
     }
 
-    /// Whether a source sets it.
     pub(super) fn is_set(&self, key: &str) -> bool {
         let value = self.0.get(key);
         value.is_some_and(|value| value.origin != Origin::Default)
     }
 
-    /// Any setting of the provider, to name in errors about all of them.
+    /// Any setting of the provider, for errors about all of them.
     pub(super) fn first_of_provider(&self, name: &str) -> String {
         let prefix = format!("providers.{name}.");
         let mut keys = self.0.keys();
@@ -88,7 +84,6 @@ impl Values {
             .map_or(prefix, Clone::clone)
     }
 
-    /// The names of all configured providers.
     pub(super) fn provider_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .0
@@ -100,7 +95,6 @@ impl Values {
         names
     }
 
-    /// Parses a setting that has a value or a default.
     pub(super) fn required<T>(
         &self,
         key: &str,
@@ -110,7 +104,6 @@ impl Values {
             .ok_or_else(|| self.wrong(key, "must be set"))
     }
 
-    /// Parses a setting that may be unset.
     pub(super) fn optional<T>(
         &self,
         key: &str,
@@ -124,7 +117,6 @@ impl Values {
             .map_err(|problem| self.wrong(key, problem))
     }
 
-    /// An error about this setting's value.
     pub(super) fn wrong(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError::Wrong {
             key: key.to_owned(),
@@ -134,7 +126,6 @@ impl Values {
     }
 }
 
-/// The kind of a known key.
 pub(super) fn kind(key: &str) -> Kind {
     setting::kind_of(key).unwrap_or(Kind::Secret)
 }

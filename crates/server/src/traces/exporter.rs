@@ -1,4 +1,4 @@
-//! Span exporter.
+//! The span exporter.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-/// An attribute that is a list, which `tracing` fields cannot be.
+/// A list, which `tracing` fields cannot be.
 const LIST: &str = "gen_ai.response.finish_reasons";
 
-/// Sends spans with the attribute types of the semantic conventions.
+/// Exports spans with the attribute types of the semantic conventions.
 #[derive(Debug)]
 pub(super) struct Exporter(pub(super) opentelemetry_otlp::SpanExporter);
 

@@ -1,4 +1,4 @@
-//! Traces of runs over OTLP.
+//! OTLP traces of runs.
 
 #[cfg(feature = "otlp")]
 mod client;

@@ -1,4 +1,4 @@
-//! Sends traces over OTLP.
+//! Exports traces over OTLP.
 
 use std::time::Duration;
 
@@ -24,22 +24,20 @@ use crate::config::TraceSettings;
 use crate::failure::Failure;
 use crate::logging::Listener;
 
-/// Queued spans; further ones are dropped.
+/// Queued spans; more are dropped.
 const MAX_WAITING: usize = 8192;
-/// Spans per batch.
 const BATCH: usize = 512;
-/// Delay before an incomplete batch is sent.
 const DELAY: Duration = Duration::from_secs(2);
-/// Time limit for a batch, retries included.
+/// Per batch, retries included.
 const TIME: Duration = Duration::from_secs(10);
-/// Time limit for the last batch at exit.
+/// For the last batch at exit.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// Exports spans from its own thread.
+/// Exports from its own thread.
 pub(crate) struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    /// Does no I/O yet. Requests run on `runtime`.
+    /// No I/O yet; requests run on `runtime`.
     pub(crate) fn open(
         settings: Option<&TraceSettings>,
         runtime: &Handle,
@@ -48,7 +46,7 @@ impl Traces {
         Ok(Self(provider.transpose().map_err(Failure::Traces)?))
     }
 
-    /// The layer that exports spans, independent of what is logged.
+    /// Independent of what is logged.
     pub(crate) fn listener(&self) -> Option<Listener> {
         let tracer = self.0.as_ref()?.tracer(env!("CARGO_PKG_NAME"));
         let spans = tracing_opentelemetry::layer()
@@ -61,7 +59,6 @@ impl Traces {
         Some(spans.with_filter(filter).boxed())
     }
 
-    /// Sends what is queued, within the time limit.
     pub(crate) fn close(self) {
         let closed = self
             .0
