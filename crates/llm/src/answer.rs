@@ -38,16 +38,11 @@ pub(crate) trait Decoder: Send + 'static {
 }
 
 /// The answer in a response, as it arrives.
-pub(crate) fn read(
-    response: Response,
-    draft: Draft,
-    decoder: impl Decoder,
-    endpoint: &Endpoint,
-) -> ChatStream {
+pub(crate) fn read(response: Response, decoder: impl Decoder, endpoint: &Endpoint) -> ChatStream {
     let answer = Answer {
         events: Events::new(response),
         endpoint: endpoint.clone(),
-        draft,
+        draft: Draft::default(),
         decoder,
         deadline: None,
         error: None,

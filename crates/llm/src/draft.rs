@@ -39,19 +39,11 @@ pub(crate) struct Draft {
     is_alive: bool,
     text: Surrogates,
     reasoning: Surrogates,
-    think_tags: Option<ThinkTags>,
+    think_tags: ThinkTags,
     ready: VecDeque<ChatEvent>,
 }
 
 impl Draft {
-    /// A draft that looks for reasoning in tags.
-    pub(crate) fn with_think_tags() -> Self {
-        Self {
-            think_tags: Some(ThinkTags::default()),
-            ..Self::default()
-        }
-    }
-
     pub(crate) fn next(&mut self) -> Option<ChatEvent> {
         let event = self.ready.pop_front()?;
         self.has_output = true;
@@ -82,16 +74,11 @@ impl Draft {
         }
     }
 
+    /// Adds to the answer's text. Reasoning in tags at its start is split off.
     pub(crate) fn text(&mut self, piece: String) {
         self.is_alive |= !piece.is_empty();
         let text = self.text.join(piece, self.has_surrogates);
-        let split = match &mut self.think_tags {
-            Some(tags) => tags.split(text),
-            None => Split {
-                text,
-                ..Split::default()
-            },
-        };
+        let split = self.think_tags.split(text);
         self.push_split(split);
     }
 
@@ -155,10 +142,8 @@ impl Draft {
         if !rest.is_empty() {
             self.text(rest);
         }
-        if let Some(tags) = &mut self.think_tags {
-            let split = tags.end();
-            self.push_split(split);
-        }
+        let split = self.think_tags.end();
+        self.push_split(split);
         let calls = calls.into_iter().map(|call| ToolCall {
             id: without_nul(call.id),
             name: without_nul(call.name),

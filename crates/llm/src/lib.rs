@@ -18,6 +18,7 @@ mod json;
 #[cfg(feature = "local-embeddings")]
 mod local;
 mod openai;
+mod options;
 mod providers;
 mod redaction;
 mod refusals;

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use colloquy_domain::{ContentPart, FinishReason, MessageId, RunEventKind, ToolCall};
 
 use super::log::RunLog;
-use super::thoughts::Thoughts;
 use crate::answers::NewAnswer;
 use crate::ports::{ChatEnd, IdGenerator};
 
@@ -28,7 +27,6 @@ pub(super) struct Answer<'a> {
     bytes: usize,
     max_bytes: usize,
     ids: &'a dyn IdGenerator,
-    thoughts: Thoughts,
 }
 
 /// The longest id of a call that is taken over.
@@ -49,7 +47,6 @@ impl<'a> Answer<'a> {
             bytes: 0,
             max_bytes,
             ids,
-            thoughts: Thoughts::default(),
         }
     }
 
@@ -58,7 +55,6 @@ impl<'a> Answer<'a> {
         self.message_id = MessageId::from_uuid(self.ids.next_id());
         self.round = round;
         self.finish_reason = None;
-        self.thoughts = Thoughts::default();
         self.calls.clear();
         self.log.push(RunEventKind::UtteranceBegan {
             message_id: self.message_id,
@@ -71,20 +67,14 @@ impl<'a> Answer<'a> {
         self.round
     }
 
-    /// Adds what the model says as far as there is room for it; whether there was for all. What it
-    /// thinks between marks before its answer is kept apart.
+    /// Adds text as far as there is room; returns whether all of it fits.
     pub(super) fn push(&mut self, text: &str) -> bool {
-        let said = self.thoughts.take(text);
-        self.think(&said.reasoning) && self.say(&said.text)
+        self.add(ContentPart::Text, text)
     }
 
-    /// Adds to what the model thinks as far as there is room for it; whether there was for all.
+    /// Adds reasoning as far as there is room; returns whether all of it fits.
     pub(super) fn think(&mut self, reasoning: &str) -> bool {
         self.add(ContentPart::Reasoning, reasoning)
-    }
-
-    fn say(&mut self, text: &str) -> bool {
-        self.add(ContentPart::Text, text)
     }
 
     fn add(&mut self, part: ContentPart, text: &str) -> bool {
@@ -126,15 +116,13 @@ impl<'a> Answer<'a> {
 
     /// Notes the end that the model gave.
     pub(super) fn end(&mut self, end: ChatEnd) {
-        let rest = self.thoughts.end();
-        self.say(&rest);
         self.finish_reason = Some(end.finish_reason);
     }
 
     /// Says the whole of an answer that was given before.
     pub(super) fn repeat(&mut self, text: &str) {
         self.begin(1);
-        let is_whole = self.say(text);
+        let is_whole = self.push(text);
         self.finish_reason = Some(if is_whole {
             FinishReason::Stop
         } else {

@@ -26,7 +26,6 @@ mod meter;
 mod outcome;
 mod start;
 mod step;
-mod thoughts;
 mod tool_calls;
 mod tool_set;
 

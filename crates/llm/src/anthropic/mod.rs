@@ -9,10 +9,8 @@ use url::Url;
 
 use self::decoder::MessageDecoder;
 use self::request::Options;
-use crate::draft::Draft;
 use crate::endpoint::Endpoint;
-use crate::failure::refusal;
-use crate::{ApiKey, ProviderSettings, SettingsError, answer};
+use crate::{ApiKey, ProviderSettings, SettingsError, answer, options};
 
 const VERSION: &str = "2023-06-01";
 
@@ -39,23 +37,9 @@ impl Messages {
 
     /// Retries without the options that the provider refuses.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
-        let mut options = Options::of(request);
-        loop {
-            let error = match self.attempt(request, options).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let reduced = refusal(&error).and_then(|said| options.without_refused(&said.body));
-            let Some(reduced) = reduced else {
-                return Err(error);
-            };
-            tracing::info!(
-                ?options,
-                ?reduced,
-                "provider refuses part of the request; retrying"
-            );
-            options = reduced;
-        }
+        let attempt = |options| self.attempt(request, options);
+        let sent = options::send(Options::of(request), attempt, |_, _| ()).await;
+        sent.map(|(answer, _)| answer)
     }
 
     async fn attempt(
@@ -72,11 +56,6 @@ impl Messages {
         let body = request::body(request, options).to_string();
         let response = self.endpoint.send(call, body.into()).await?;
         let decoder = MessageDecoder::default();
-        Ok(answer::read(
-            response,
-            Draft::default(),
-            decoder,
-            &self.endpoint,
-        ))
+        Ok(answer::read(response, decoder, &self.endpoint))
     }
 }

@@ -5,7 +5,9 @@ use colloquy_domain::{Temperature, TokenLimit, TopP};
 use serde_json::{Map, Value, json};
 
 use crate::ProviderKind;
-use crate::conversation::{Call, Outcome, Turn, spoken, turns};
+use crate::conversation::{Call, Outcome, Turn, non_blank, turns};
+use crate::options::RequestOptions;
+use crate::refusals::is_about_schema;
 
 /// `max_tokens` is mandatory. Without a setting it is the model's own limit.
 const DEFAULT_MAX_TOKENS: u32 = 64_000;
@@ -41,10 +43,11 @@ impl Options {
             default_max_tokens: known.map_or(DEFAULT_MAX_TOKENS, |(_, limit)| *limit),
         }
     }
+}
 
-    /// The options without those that the refusal is about.
-    pub(super) fn without_refused(self, said: &str) -> Option<Self> {
-        if self.schema && crate::refusals::is_about_schema(said) {
+impl RequestOptions for Options {
+    fn without_refused(self, said: &str) -> Option<Self> {
+        if self.schema && is_about_schema(said) {
             return Some(Self {
                 schema: false,
                 ..self
@@ -87,7 +90,7 @@ pub(super) fn body(request: &ChatRequest, options: Options) -> Value {
         Some(limit.unwrap_or(options.default_max_tokens).into()),
     );
     set("stream", Some(true.into()));
-    let system = request.instructions.as_deref().and_then(spoken);
+    let system = request.instructions.as_deref().and_then(non_blank);
     set("system", system.map(|text| text.as_ref().into()));
     set("messages", Some(turns.iter().map(message).collect()));
     // The scale ends at 1 here.

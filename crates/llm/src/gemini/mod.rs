@@ -8,11 +8,10 @@ use reqwest::Client;
 use url::Url;
 
 use self::decoder::ContentDecoder;
-use crate::draft::Draft;
+use self::request::Options;
 use crate::endpoint::Endpoint;
-use crate::failure::{broken, refusal};
-use crate::refusals::is_about_schema;
-use crate::{ApiKey, ProviderSettings, SettingsError, answer};
+use crate::failure::broken;
+use crate::{ApiKey, ProviderSettings, SettingsError, answer, options};
 
 /// A provider that speaks the Gemini API.
 pub(crate) struct GenerateContent {
@@ -38,38 +37,25 @@ impl GenerateContent {
 
     /// Sends the request, again without the output schema if the provider refuses that.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
-        // Not every model supports a schema beside tools; the instructions state it as well.
-        let with_schema = request.output_schema.is_some() && request.tools.is_empty();
-        let error = match self.attempt(request, with_schema).await {
-            Err(error) if with_schema => error,
-            answer => return answer,
-        };
-        if !refusal(&error).is_some_and(|said| is_about_schema(&said.body)) {
-            return Err(error);
-        }
-        tracing::info!("provider refuses the output schema; retrying without it");
-        self.attempt(request, false).await
+        let attempt = |options| self.attempt(request, options);
+        let sent = options::send(Options::of(request), attempt, |_, _| ()).await;
+        sent.map(|(answer, _)| answer)
     }
 
     async fn attempt(
         &self,
         request: &ChatRequest,
-        with_schema: bool,
+        options: Options,
     ) -> Result<ChatStream, ModelError> {
         let call = self.client.post(self.url(request.model.name())?);
         let call = match &self.api_key {
             Some(key) => call.header("x-goog-api-key", key.expose()),
             None => call,
         };
-        let body = request::body(request, with_schema).to_string();
+        let body = request::body(request, options).to_string();
         let response = self.endpoint.send(call, body.into()).await?;
         let decoder = ContentDecoder::default();
-        Ok(answer::read(
-            response,
-            Draft::default(),
-            decoder,
-            &self.endpoint,
-        ))
+        Ok(answer::read(response, decoder, &self.endpoint))
     }
 
     fn url(&self, model: &str) -> Result<Url, ModelError> {

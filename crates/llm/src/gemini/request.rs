@@ -5,12 +5,35 @@ use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit
 use serde_json::{Map, Value, json};
 
 use crate::ProviderKind;
-use crate::conversation::{Call, Outcome, Turn, spoken, turns};
+use crate::conversation::{Call, Outcome, Turn, non_blank, turns};
+use crate::options::RequestOptions;
+use crate::refusals::is_about_schema;
 
 /// Stands for an unknown signature; Gemini 3 requires one on a turn's first call.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
-pub(super) fn body(request: &ChatRequest, with_schema: bool) -> Value {
+/// Options that some models refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Options {
+    schema: bool,
+}
+
+impl Options {
+    pub(super) fn of(request: &ChatRequest) -> Self {
+        Self {
+            // Not every model supports a schema beside tools; the instructions state it as well.
+            schema: request.output_schema.is_some() && request.tools.is_empty(),
+        }
+    }
+}
+
+impl RequestOptions for Options {
+    fn without_refused(self, said: &str) -> Option<Self> {
+        (self.schema && is_about_schema(said)).then_some(Self { schema: false })
+    }
+}
+
+pub(super) fn body(request: &ChatRequest, options: Options) -> Value {
     let turns = turns(&request.messages, ProviderKind::Gemini);
     let needs_signature = request.model.name().contains("gemini-3");
     let contents: Vec<_> = turns
@@ -19,7 +42,7 @@ pub(super) fn body(request: &ChatRequest, with_schema: bool) -> Value {
         .collect();
     let mut body = Map::new();
     body.insert("contents".to_owned(), contents.into());
-    if let Some(text) = request.instructions.as_deref().and_then(spoken) {
+    if let Some(text) = request.instructions.as_deref().and_then(non_blank) {
         let system = json!({"parts": [{"text": text}]});
         body.insert("systemInstruction".to_owned(), system);
     }
@@ -32,16 +55,16 @@ pub(super) fn body(request: &ChatRequest, with_schema: bool) -> Value {
         let config = json!({"functionCallingConfig": {"mode": "NONE"}});
         body.insert("toolConfig".to_owned(), config);
     }
-    let settings = generation_config(request, with_schema);
+    let settings = generation_config(request, options);
     if !settings.is_empty() {
         body.insert("generationConfig".to_owned(), settings.into());
     }
     Value::Object(body)
 }
 
-fn generation_config(request: &ChatRequest, with_schema: bool) -> Map<String, Value> {
+fn generation_config(request: &ChatRequest, options: Options) -> Map<String, Value> {
     let settings = &request.configuration;
-    let schema = request.output_schema.as_ref().filter(|_| with_schema);
+    let schema = request.output_schema.as_ref().filter(|_| options.schema);
     let presence = settings.presence_penalty.map(PresencePenalty::get);
     let frequency = settings.frequency_penalty.map(FrequencyPenalty::get);
     let members: [(&str, Option<Value>); 7] = [

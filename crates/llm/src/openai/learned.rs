@@ -8,6 +8,7 @@ use colloquy_application::ports::ChatRequest;
 
 use super::signature;
 use crate::ProviderKind;
+use crate::options::RequestOptions;
 use crate::refusals::{is_about_schema, is_unknown};
 
 /// The host that requires `max_completion_tokens`.
@@ -53,9 +54,8 @@ impl LimitName {
     }
 }
 
-impl Options {
-    /// The options without the one that the refusal is about.
-    pub(super) fn without_refused(self, said: &str) -> Option<Self> {
+impl RequestOptions for Options {
+    fn without_refused(self, said: &str) -> Option<Self> {
         if self.signatures && signature::MEMBERS.iter().any(|it| said.contains(it)) {
             return Some(Self {
                 signatures: false,

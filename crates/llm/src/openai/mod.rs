@@ -18,10 +18,8 @@ use url::Url;
 
 use self::decoder::CompletionDecoder;
 use self::learned::{Learned, Options};
-use crate::draft::Draft;
 use crate::endpoint::Endpoint;
-use crate::failure::refusal;
-use crate::{ApiKey, ProviderKind, ProviderSettings, SettingsError, answer};
+use crate::{ApiKey, ProviderKind, ProviderSettings, SettingsError, answer, options};
 
 #[derive(Clone)]
 pub(crate) struct ChatCompletions {
@@ -54,27 +52,14 @@ impl ChatCompletions {
 
     /// Retries without the options that the server refuses, and remembers those.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
-        let mut options = self.learned.options(request);
-        loop {
-            let error = match self.attempt(request, options).await {
-                Ok(answer) => {
-                    self.learned.note_accepted(request, options);
-                    return Ok(answer);
-                }
-                Err(error) => error,
-            };
-            let reduced = refusal(&error).and_then(|said| options.without_refused(&said.body));
-            let Some(reduced) = reduced else {
-                return Err(error);
-            };
-            tracing::info!(
-                ?options,
-                ?reduced,
-                "provider refuses part of the request; retrying"
-            );
-            self.learned.note_refused(request, options, reduced);
-            options = reduced;
-        }
+        let (answer, accepted) = options::send(
+            self.learned.options(request),
+            |options| self.attempt(request, options),
+            |asked, reduced| self.learned.note_refused(request, asked, reduced),
+        )
+        .await?;
+        self.learned.note_accepted(request, accepted);
+        Ok(answer)
     }
 
     async fn attempt(
@@ -87,8 +72,7 @@ impl ChatCompletions {
         let response = self.endpoint.send(self.post(&self.url), body).await?;
         let offered = request.tools.iter().map(|tool| tool.name.to_string());
         let decoder = CompletionDecoder::new(offered.collect());
-        let draft = Draft::with_think_tags();
-        Ok(answer::read(response, draft, decoder, &self.endpoint))
+        Ok(answer::read(response, decoder, &self.endpoint))
     }
 
     fn post(&self, url: &Url) -> RequestBuilder {

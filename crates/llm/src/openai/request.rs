@@ -9,14 +9,14 @@ use super::learned::{LimitName, Options};
 use super::signature::{call_members, message_members};
 use super::strict::is_strict;
 use crate::ProviderKind;
-use crate::conversation::{self, Outcome, Turn, spoken, turns};
+use crate::conversation::{self, Outcome, Turn, non_blank, turns};
 
 pub(super) fn body(
     request: &ChatRequest,
     options: Options,
     kind: ProviderKind,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let instructions = request.instructions.as_deref().and_then(spoken);
+    let instructions = request.instructions.as_deref().and_then(non_blank);
     let instructions = instructions.as_deref().map(|text| Message {
         content: Some(text),
         ..Message::of("system")

@@ -65,6 +65,15 @@ async fn a_block_may_begin_with_text() {
 }
 
 #[tokio::test]
+async fn reasoning_in_tags_is_kept_apart() {
+    for whole in ["<thinking>hm</thinking>\n\nHello", "<think>hm</think>Hello"] {
+        let answer = ask_scripted(ended(text(begun(), whole), "end_turn")).await;
+        assert_eq!(answer.text(), "Hello");
+        assert_eq!(answer.reasoning, "hm");
+    }
+}
+
+#[tokio::test]
 async fn unknown_deltas_blocks_and_events_are_ignored() {
     let citation = json!({"type": "char_location", "cited_text": "x", "document_index": 0});
     let deltas = [

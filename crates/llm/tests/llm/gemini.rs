@@ -49,6 +49,17 @@ async fn a_reason_in_every_chunk_loses_no_text() {
 }
 
 #[tokio::test]
+async fn reasoning_in_tags_is_kept_apart() {
+    let reply = Reply::events()
+        .data(&text("<thi", &json!(null)))
+        .data(&text("nk>hm</think>\n\nHel", &json!(null)))
+        .data(&text("lo <think>", &json!("STOP")));
+    let answer = ask_scripted(reply).await;
+    assert_eq!(answer.text(), "Hello <think>");
+    assert_eq!(answer.reasoning, "hm");
+}
+
+#[tokio::test]
 async fn a_blocked_prompt_is_filtered() {
     for reason in ["SAFETY", "PROHIBITED_CONTENT", "OTHER"] {
         let blocked = json!({
