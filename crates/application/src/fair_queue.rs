@@ -47,11 +47,11 @@ struct State<K: Client> {
 
 struct Waiter<K: Client> {
     id: u64,
-    call: oneshot::Sender<Place<K>>,
+    call: oneshot::Sender<QueuePermit<K>>,
 }
 
-/// A place; dropping it admits the next in line.
-pub struct Place<K: Client> {
+/// A permit; dropping it admits the next in line.
+pub struct QueuePermit<K: Client> {
     /// `None` once passed on.
     queue: Option<FairQueue<K>>,
 }
@@ -74,18 +74,18 @@ impl<K: Client> fmt::Debug for FairQueue<K> {
     }
 }
 
-impl<K: Client> fmt::Debug for Place<K> {
+impl<K: Client> fmt::Debug for QueuePermit<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Place")
+        f.write_str("QueuePermit")
     }
 }
 
 impl<K: Client> FairQueue<K> {
-    /// A queue with that many places.
+    /// A queue with that many permits.
     #[must_use]
-    pub fn new(places: usize, limits: QueueLimits) -> Self {
+    pub fn new(permits: usize, limits: QueueLimits) -> Self {
         Self(Arc::new(Mutex::new(State {
-            free: places,
+            free: permits,
             limits,
             waiting: HashMap::new(),
             turns: VecDeque::new(),
@@ -97,13 +97,13 @@ impl<K: Client> FairQueue<K> {
     ///
     /// # Errors
     /// If too many are waiting.
-    pub async fn enter(&self, client: K) -> Result<Place<K>, QueueFull> {
+    pub async fn enter(&self, client: K) -> Result<QueuePermit<K>, QueueFull> {
         let (id, called) = {
             let mut state = self.lock();
             if state.free > 0 {
                 state.free -= 1;
                 let queue = Some(self.clone());
-                return Ok(Place { queue });
+                return Ok(QueuePermit { queue });
             }
             state.wait(client)?
         };
@@ -118,7 +118,7 @@ impl<K: Client> FairQueue<K> {
 }
 
 impl<K: Client> State<K> {
-    fn wait(&mut self, client: K) -> Result<(u64, oneshot::Receiver<Place<K>>), QueueFull> {
+    fn wait(&mut self, client: K) -> Result<(u64, oneshot::Receiver<QueuePermit<K>>), QueueFull> {
         let own = self.waiting.get(&client).map_or(0, VecDeque::len);
         if own >= self.limits.per_client {
             return Err(QueueFull);
@@ -181,7 +181,7 @@ impl<K: Client> State<K> {
     }
 }
 
-impl<K: Client> Drop for Place<K> {
+impl<K: Client> Drop for QueuePermit<K> {
     fn drop(&mut self) {
         let Some(queue) = self.queue.take() else {
             return;
@@ -191,8 +191,8 @@ impl<K: Client> Drop for Place<K> {
             let queue = Some(queue.clone());
             match waiter.call.send(Self { queue }) {
                 Ok(()) => return,
-                // Its waiter left; pass the place on.
-                Err(mut place) => drop(place.queue.take()),
+                // Its waiter left; pass the permit on.
+                Err(mut permit) => drop(permit.queue.take()),
             }
         }
         state.free += 1;
@@ -211,9 +211,9 @@ mod tests {
 
     use futures_util::poll;
 
-    use super::{FairQueue, Place, QueueFull, QueueLimits};
+    use super::{FairQueue, QueueFull, QueueLimits, QueuePermit};
 
-    type Entering = Pin<Box<dyn Future<Output = Result<Place<char>, QueueFull>> + Send>>;
+    type Entering = Pin<Box<dyn Future<Output = Result<QueuePermit<char>, QueueFull>> + Send>>;
 
     fn queue(per_client: usize, total: usize) -> FairQueue<char> {
         let limits = QueueLimits { per_client, total };
@@ -234,31 +234,31 @@ mod tests {
     #[tokio::test]
     async fn clients_have_their_turns_whatever_each_has_sent() {
         let queue = queue(10, 100);
-        let place = queue.enter('a').await.unwrap();
+        let permit = queue.enter('a').await.unwrap();
         let mut first = waiting(&queue, 'a').await;
         let mut second = waiting(&queue, 'a').await;
         let mut other = waiting(&queue, 'b').await;
-        drop(place);
-        let place = first.as_mut().await.unwrap();
+        drop(permit);
+        let permit = first.as_mut().await.unwrap();
         assert!(!is_in(&mut other).await);
-        drop(place);
-        let place = other.as_mut().await.unwrap();
+        drop(permit);
+        let permit = other.as_mut().await.unwrap();
         assert!(!is_in(&mut second).await);
-        drop(place);
+        drop(permit);
         assert!(second.as_mut().await.is_ok());
     }
 
     #[tokio::test]
     async fn whoever_goes_away_leaves_the_queue() {
         let queue = queue(10, 100);
-        let place = queue.enter('a').await.unwrap();
+        let permit = queue.enter('a').await.unwrap();
         let gone: Vec<_> = (0..10).map(|_| Box::pin(queue.enter('a'))).collect();
         for mut gone in gone {
             assert!(poll!(&mut gone).is_pending());
         }
         let called = waiting(&queue, 'a').await;
         let mut last = waiting(&queue, 'a').await;
-        drop(place);
+        drop(permit);
         // Admitted, but dropped before noticing.
         drop(called);
         assert!(last.as_mut().await.is_ok());

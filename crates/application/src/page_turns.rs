@@ -3,7 +3,7 @@
 use colloquy_domain::{Actor, UserId};
 
 use crate::Error;
-use crate::fair_queue::{FairQueue, Place, QueueLimits};
+use crate::fair_queue::{FairQueue, QueueLimits, QueuePermit};
 
 /// Pages held at once; the longest takes about 12 MiB as text and JSON.
 const PAGES: usize = 3;
@@ -15,7 +15,7 @@ pub(crate) struct PageTurns(FairQueue<Option<UserId>>);
 /// Permit for one page, released on drop.
 #[derive(Debug)]
 pub struct PageTurn {
-    _place: Place<Option<UserId>>,
+    _permit: QueuePermit<Option<UserId>>,
 }
 
 impl Default for PageTurns {
@@ -27,8 +27,8 @@ impl Default for PageTurns {
 impl PageTurns {
     pub(crate) async fn take(&self, actor: &Actor) -> Result<PageTurn, Error> {
         let user = actor.user().map(|user| user.id);
-        let place = self.0.enter(user).await;
-        let place = place.map_err(|_full| Error::Overloaded)?;
-        Ok(PageTurn { _place: place })
+        let permit = self.0.enter(user).await;
+        let permit = permit.map_err(|_full| Error::Overloaded)?;
+        Ok(PageTurn { _permit: permit })
     }
 }

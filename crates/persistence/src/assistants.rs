@@ -242,7 +242,7 @@ mod tests {
     use sea_orm::Order;
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
     use crate::rows::ordered;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

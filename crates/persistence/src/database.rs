@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::time::timeout;
 
 use crate::connections::{Connections, Pool};
-use crate::error::{ConnectError, Failure};
-use crate::place::Place;
+use crate::database_name::DatabaseName;
+use crate::error::{ConnectError, StoreError};
 use crate::sqlite_batch::Batches;
 use crate::transaction::Transaction;
 use crate::writability::Writability;
@@ -45,7 +45,7 @@ pub struct Database {
     /// SQLite only; uses the writer's connection.
     batches: Option<Batches>,
     operation_timeout: Duration,
-    place: Place,
+    name: DatabaseName,
     in_progress: Level,
     writability: Writability,
 }
@@ -69,20 +69,20 @@ impl Database {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str, options: DatabaseOptions) -> Result<Self, ConnectError> {
-        let (reader, writer, place) = if url.starts_with("sqlite:") {
+        let (reader, writer, name) = if url.starts_with("sqlite:") {
             let file = sqlite::file(url);
-            let place = file.map_or_else(Place::unknown, |file| Place::sqlite(&file));
+            let name = file.map_or_else(DatabaseName::unknown, |file| DatabaseName::sqlite(&file));
             let opened = sqlite::open(url, &options).await;
-            let (reader, writer) = opened.map_err(|error| error.at(place.clone()))?;
+            let (reader, writer) = opened.map_err(|error| error.at(name.clone()))?;
             let connections = |pool| Connections::new(Pool::Sqlite(pool));
-            (connections(reader), connections(writer), place)
+            (connections(reader), connections(writer), name)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let server = postgres::connection_options(url)?;
-            let place = Place::postgres(&server);
+            let name = DatabaseName::postgres(&server);
             let pool = postgres::open(server, &options).await;
-            let pool = pool.map_err(|error| error.at(place.clone()))?;
+            let pool = pool.map_err(|error| error.at(name.clone()))?;
             let pool = Connections::new(Pool::Postgres(pool));
-            (pool.clone(), pool, place)
+            (pool.clone(), pool, name)
         } else {
             return Err(ConnectError::UnsupportedUrl);
         };
@@ -93,7 +93,7 @@ impl Database {
             writer,
             batches,
             operation_timeout: options.operation_timeout,
-            place,
+            name,
             in_progress: Level::default(),
             writability: Writability::default(),
         })
@@ -150,17 +150,17 @@ impl Database {
     /// Runs the operation within the time limit.
     pub(crate) async fn read<T>(
         &self,
-        operation: impl Future<Output = Result<T, Failure>>,
+        operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, PortError> {
         let _counted = self.in_progress.enter();
         match timeout(self.operation_timeout, operation).await {
-            Ok(result) => result.map_err(|failure| self.place.of(failure.into())),
+            Ok(result) => result.map_err(|failure| self.name.of(failure.into())),
             Err(elapsed) => Err(self.unavailable(elapsed)),
         }
     }
 
     fn unavailable(&self, cause: impl Into<BoxError>) -> PortError {
-        self.place.of(PortError::unavailable(cause))
+        self.name.of(PortError::unavailable(cause))
     }
 
     /// Runs one transaction within the time limit. Retries if PostgreSQL aborts it in favour of
@@ -170,7 +170,7 @@ impl Database {
         operation: impl Fn() -> W + Send + Sync,
     ) -> Result<T, PortError>
     where
-        W: Future<Output = Result<T, Failure>> + Send,
+        W: Future<Output = Result<T, StoreError>> + Send,
     {
         self.read(async {
             let mut result = operation().await;
@@ -186,7 +186,7 @@ impl Database {
         .await
     }
 
-    fn note_write<T>(&self, result: &Result<T, Failure>) {
+    fn note_write<T>(&self, result: &Result<T, StoreError>) {
         match result {
             Ok(_) => self.writability.note_success(),
             Err(failure) if failure.is_unwritable() => self.writability.note_failure(),
@@ -211,7 +211,7 @@ impl Database {
             return self
                 .writability
                 .check()
-                .map_err(|error| self.place.of(error));
+                .map_err(|error| self.name.of(error));
         }
         // Writing on every check would cost a flush each.
         if self.backend() == DbBackend::Sqlite && !self.writability.has_succeeded_lately() {
@@ -231,7 +231,7 @@ impl Database {
     }
 
     /// Fails while another process holds SQLite's write lock.
-    async fn take_write_lock(&self) -> Result<(), Failure> {
+    async fn take_write_lock(&self) -> Result<(), StoreError> {
         Ok(self.begin().await?.commit().await?)
     }
 }

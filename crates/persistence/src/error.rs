@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::place::Place;
+use crate::database_name::DatabaseName;
 use colloquy_application::ports::{BoxError, Constraint, PortError};
 use sea_orm::sqlx::{self, error::ErrorKind};
 use sea_orm::{DbErr, RuntimeErr};
@@ -25,10 +25,10 @@ pub enum ConnectError {
         source: std::io::Error,
     },
     /// The database cannot be reached or refuses the connection.
-    #[error("cannot open {place}")]
+    #[error("cannot open {database}")]
     Driver {
         /// The database, without credentials.
-        place: Place,
+        database: DatabaseName,
         /// The cause.
         #[source]
         source: BoxError,
@@ -49,7 +49,7 @@ impl From<sqlx::Error> for ConnectError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(sqlite_code);
         Self::Driver {
-            place: Place::unknown(),
+            database: DatabaseName::unknown(),
             source: explained(error, code),
         }
     }
@@ -89,43 +89,43 @@ impl ConnectError {
     }
 
     /// Adds the database's name.
-    pub(crate) fn at(mut self, at: Place) -> Self {
-        if let Self::Driver { place, .. } = &mut self {
-            *place = at;
+    pub(crate) fn at(mut self, at: DatabaseName) -> Self {
+        if let Self::Driver { database, .. } = &mut self {
+            *database = at;
         }
         self
     }
 }
 
 /// Why an operation failed: an error of the port, or of the database.
-pub(crate) enum Failure {
+pub(crate) enum StoreError {
     Port(PortError),
     Database(DbErr),
 }
 
-impl From<PortError> for Failure {
+impl From<PortError> for StoreError {
     fn from(error: PortError) -> Self {
         Self::Port(error)
     }
 }
 
-impl From<DbErr> for Failure {
+impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(DbErr::Query(RuntimeErr::SqlxError(error.into())))
     }
 }
 
-impl From<Failure> for PortError {
-    fn from(failure: Failure) -> Self {
+impl From<StoreError> for PortError {
+    fn from(failure: StoreError) -> Self {
         match failure {
-            Failure::Port(error) => error,
-            Failure::Database(error) => from_database(error),
+            StoreError::Port(error) => error,
+            StoreError::Database(error) => from_database(error),
         }
     }
 }
@@ -196,7 +196,7 @@ const UNWRITABLE_POSTGRES: [&str; 3] = ["25006", "53100", "58030"];
 /// `admin_shutdown`: the session was terminated, and its statement had no effect.
 const SESSION_ENDED: &str = "57P01";
 
-impl Failure {
+impl StoreError {
     /// Whether PostgreSQL aborted a transaction that may succeed if retried: serialization failure,
     /// deadlock, terminated session.
     pub(crate) fn is_repeatable(&self) -> bool {

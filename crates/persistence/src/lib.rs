@@ -8,6 +8,7 @@ mod changes;
 mod connection;
 mod connections;
 mod database;
+mod database_name;
 mod deletions;
 mod detached;
 mod entities;
@@ -15,7 +16,6 @@ mod error;
 mod locks;
 mod messages;
 mod migrate;
-mod place;
 mod postgres;
 mod presence;
 mod rows;
@@ -34,19 +34,19 @@ mod writability;
 #[cfg(test)]
 extern crate self as colloquy_persistence;
 #[cfg(test)]
-#[path = "../tests/persistence/places.rs"]
-mod places;
+mod query_plan;
 #[cfg(test)]
-mod plans;
+#[path = "../tests/persistence/test_databases.rs"]
+mod test_databases;
 
 pub use assistants::SeaAssistantRepository;
 pub use changes::{Change, Changes};
 pub use database::{Database, DatabaseOptions};
+pub use database_name::DatabaseName;
 pub use deletions::SeaDeletionRepository;
 pub use error::ConnectError;
 pub use messages::SeaMessageRepository;
 pub use migrate::{MigrateError, MigrationReport};
-pub use place::Place;
 pub use run_events::SeaRunEventRepository;
 pub use runs::SeaRunRepository;
 pub use sign_ins::SeaSignInRepository;

@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use crate::entities::runs::{COLUMN, Column, Entity};
 use crate::entities::{assistants, threads, users};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::transaction::Transaction;
 
 /// Locks the thread's row; `NotFound` if deleted.
 pub(crate) async fn lock_thread(
     transaction: &Transaction,
     thread: ThreadId,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     threads::Entity::find_by_id(thread.as_uuid())
         .lock(LockType::NoKeyUpdate)
         .one(transaction)
@@ -31,7 +31,7 @@ pub(crate) async fn lock_thread(
 pub(crate) async fn lock_hashes(
     transaction: &Transaction,
     hashes: [&[u8; 32]; 2],
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     if transaction.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
@@ -53,7 +53,7 @@ fn first_eight_bytes(hash: &[u8; 32]) -> i64 {
         .fold(0, |key, byte| key << 8 | i64::from(*byte))
 }
 
-pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
+pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result<(), StoreError> {
     users::Entity::find_by_id(user.as_uuid())
         .select_only()
         .column(users::Column::Id)
@@ -65,7 +65,7 @@ pub(crate) async fn lock_user(transaction: &Transaction, user: UserId) -> Result
 }
 
 /// Prevents the user's deletion until the transaction ends; `NotFound` if deleted.
-pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result<(), Failure> {
+pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result<(), StoreError> {
     let found = users::Entity::find_by_id(user.as_uuid())
         .select_only()
         .column(users::Column::Id);
@@ -76,14 +76,14 @@ pub(crate) async fn keep_user(transaction: &Transaction, user: UserId) -> Result
 pub(crate) async fn keep_assistant(
     transaction: &Transaction,
     assistant: AssistantId,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let found = assistants::Entity::find_by_id(assistant.as_uuid())
         .select_only()
         .column(assistants::Column::Id);
     keep(transaction, found).await
 }
 
-async fn keep<E: EntityTrait>(transaction: &Transaction, id: Select<E>) -> Result<(), Failure> {
+async fn keep<E: EntityTrait>(transaction: &Transaction, id: Select<E>) -> Result<(), StoreError> {
     let found: Option<Uuid> = id
         .lock(LockType::KeyShare)
         .into_tuple()
@@ -93,7 +93,7 @@ async fn keep<E: EntityTrait>(transaction: &Transaction, id: Select<E>) -> Resul
     Ok(())
 }
 
-pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Result<(), Failure> {
+pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Result<(), StoreError> {
     Entity::find()
         .select_only()
         .column(Column::Id)
@@ -109,7 +109,7 @@ pub(crate) async fn lock_runs(transaction: &Transaction, runs: &[Uuid]) -> Resul
 pub(crate) async fn locked_account(
     transaction: &Transaction,
     user: UserId,
-) -> Result<Option<users::Model>, Failure> {
+) -> Result<Option<users::Model>, StoreError> {
     let account = users::Entity::find_by_id(user.as_uuid()).lock(LockType::NoKeyUpdate);
     Ok(account.one(transaction).await?)
 }
@@ -119,7 +119,7 @@ pub(crate) async fn lock_held(
     transaction: &Transaction,
     holder: InstanceId,
     runs: impl IntoIterator<Item = RunId>,
-) -> Result<Vec<RunId>, Failure> {
+) -> Result<Vec<RunId>, StoreError> {
     let held: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::entities::message_reasoning;
 use crate::entities::messages::{self, COLUMN, Column, Entity};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::rows::all;
 use crate::run_events::forget;
 use crate::{Database, presence};
@@ -200,7 +200,7 @@ async fn page(
     scope: MessageScope,
     start: MessagesFrom,
     limit: u32,
-) -> Result<MessagePage, Failure> {
+) -> Result<MessagePage, StoreError> {
     let has_opposite = match start.opposite() {
         Some(opposite) => has_any(connection, rows_from(thread, scope, opposite)).await?,
         None => false,
@@ -291,7 +291,7 @@ mod tests {
     use colloquy_application::testing::samples::Samples;
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn both_ends_of_a_thread_are_found_by_the_index_of_positions() {

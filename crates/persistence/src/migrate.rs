@@ -10,7 +10,7 @@ use sea_orm_migration::{MigratorTrait, seaql_migrations};
 
 use crate::Database;
 use crate::connections::Connections;
-use crate::error::{Failure, explained_database_error, is_locked};
+use crate::error::{StoreError, explained_database_error, is_locked};
 
 /// Result of [`Database::migrate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Database {
     }
 }
 
-pub(crate) async fn is_up_to_date(connections: &Connections) -> Result<bool, Failure> {
+pub(crate) async fn is_up_to_date(connections: &Connections) -> Result<bool, StoreError> {
     let Some(newest) = Migrator::migrations().pop() else {
         return Ok(true);
     };

@@ -156,15 +156,15 @@ async fn check_settings(connection: &mut PgConnection) -> Result<(), ConnectErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::places;
+    use crate::test_databases;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_connection_has_the_settings_also_after_reconnecting() {
-        let Some(place) = places::postgres().await else {
+        let Some(test_database) = test_databases::postgres().await else {
             return;
         };
         let options = DatabaseOptions::default();
-        let connection = connection_options(&place.url).unwrap();
+        let connection = connection_options(&test_database.url).unwrap();
         let pool = open(connection, &options).await;
         let pool = pool.unwrap();
         for _ in 0..3 {
@@ -181,10 +181,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_with_another_setting_is_refused_by_its_name() {
-        let Some(place) = places::postgres().await else {
+        let Some(test_database) = test_databases::postgres().await else {
             return;
         };
-        let options = connection_options(&place.url).unwrap();
+        let options = connection_options(&test_database.url).unwrap();
         let options = options.options([("lock_timeout", "0")]);
         let error = prepare(&options, Duration::from_secs(4)).await.unwrap_err();
         let text = error.to_string();
@@ -193,10 +193,10 @@ mod tests {
 
     #[tokio::test]
     async fn commits_are_flushed_also_where_the_database_says_otherwise() {
-        let Some(place) = places::postgres().await else {
+        let Some(test_database) = test_databases::postgres().await else {
             return;
         };
-        let mut url = url::Url::parse(&place.url).unwrap();
+        let mut url = url::Url::parse(&test_database.url).unwrap();
         url.query_pairs_mut()
             .append_pair("options", "-c synchronous_commit=off");
         let options = DatabaseOptions::default();
@@ -210,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_cannot_hold_every_text_is_refused_by_name() {
-        let Some(place) = places::postgres().await else {
+        let Some(test_database) = test_databases::postgres().await else {
             return;
         };
         for encoding in ["LATIN1", "SQL_ASCII", "EUC_JP"] {
@@ -223,12 +223,16 @@ mod tests {
                 "CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'
                  TEMPLATE template0"
             );
-            places::execute(&place.url, &create).await;
-            let mut url = url::Url::parse(&place.url).unwrap();
+            test_databases::execute(&test_database.url, &create).await;
+            let mut url = url::Url::parse(&test_database.url).unwrap();
             url.set_path(&name);
             let options = DatabaseOptions::default();
             let refused = open(connection_options(url.as_str()).unwrap(), &options).await;
-            places::execute(&place.url, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            test_databases::execute(
+                &test_database.url,
+                &format!("DROP DATABASE {name} WITH (FORCE)"),
+            )
+            .await;
             let text = refused.unwrap_err().to_string();
             let expected = format!("server_encoding = {encoding}, but needs UTF8");
             assert!(text.contains(&expected), "{text}");

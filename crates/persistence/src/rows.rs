@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::transaction::Transaction;
 
 /// A page of the selection and its total count; ends the transaction. Ordered by these columns, the
@@ -19,7 +19,7 @@ pub(crate) async fn page<E, T>(
     by: &[E::Column],
     page: OffsetPage,
     bytes: Expr,
-) -> Result<OffsetList<T>, Failure>
+) -> Result<OffsetList<T>, StoreError>
 where
     E: EntityTrait<Model: Sync>,
     T: TryFrom<E::Model, Error = PortError>,
@@ -53,7 +53,7 @@ async fn fitting_keys<E: EntityTrait>(
     rows: Select<E>,
     by: &[E::Column],
     bytes: Expr,
-) -> Result<Vec<Uuid>, Failure> {
+) -> Result<Vec<Uuid>, StoreError> {
     let sizes = rows.select_only().columns(by.last().copied());
     let sizes = sizes.expr_as(bytes, "bytes").into_tuple();
     let mut sizes: Vec<(Uuid, i64)> = sizes.all(transaction).await?;

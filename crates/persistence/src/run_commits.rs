@@ -19,7 +19,7 @@ use sea_orm::{
 use self::chain::Chain;
 use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find};
 use crate::entities::threads;
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::locks::{lock_runs, lock_thread, lock_user};
 use crate::run_events::{behind, last_number};
 use crate::transaction::Transaction;
@@ -35,7 +35,7 @@ const MARGIN: u32 = 64;
 pub(crate) async fn commit(
     database: &Database,
     commit: &RunCommit,
-) -> Result<Vec<Message>, Failure> {
+) -> Result<Vec<Message>, StoreError> {
     if let Some(chain) = unlocked(database.backend(), commit)?
         && let Some(last_position) = chain.run(database.at_once()).await?
     {
@@ -45,7 +45,7 @@ pub(crate) async fn commit(
 }
 
 /// The chain where no locks are needed before it.
-fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, Failure> {
+fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, StoreError> {
     let chain = match &commit.expected {
         Expected::New { max_per_user, .. } => {
             let max = match backend {
@@ -63,7 +63,7 @@ fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, Fai
     Ok(chain.transpose()?)
 }
 
-async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>, Failure> {
+async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>, StoreError> {
     let transaction = database.begin().await?;
     let chain = match &commit.expected {
         Expected::New { max_per_user, .. } => {
@@ -91,7 +91,7 @@ async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>,
 }
 
 /// Why the chain had no effect.
-async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortError, Failure> {
+async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortError, StoreError> {
     if !matches!(commit.expected, Expected::New { .. }) {
         return Ok(PortError::Conflict(Constraint::RunLease));
     }
@@ -110,7 +110,7 @@ async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortEr
     ))
 }
 
-fn placed(commit: &RunCommit, last_position: i64) -> Result<Vec<Message>, Failure> {
+fn placed(commit: &RunCommit, last_position: i64) -> Result<Vec<Message>, StoreError> {
     let last = u64::try_from(last_position).map_err(PortError::other)?;
     let first = (last + 1).saturating_sub(commit.messages.len() as u64);
     let messages = (first..).zip(commit.messages.iter().cloned());
@@ -125,7 +125,7 @@ pub(crate) async fn known(
     connection: &impl ConnectionTrait,
     user: UserId,
     asked: &Idempotency,
-) -> Result<Option<Run>, Failure> {
+) -> Result<Option<Run>, StoreError> {
     let known = find().filter(has_key(user, asked)).one(connection).await?;
     let Some(known) = known else {
         return Ok(None);
@@ -142,7 +142,7 @@ pub(crate) async fn free_key(
     transaction: &Transaction,
     user: UserId,
     asked: &Idempotency,
-) -> Result<bool, Failure> {
+) -> Result<bool, StoreError> {
     let thread = presence::thread(Expr::col((Entity, Column::ThreadId)));
     let without = ActiveModel {
         idempotency_key: Set(None),
@@ -172,7 +172,7 @@ pub(crate) fn in_progress_of(user: UserId) -> Select<Entity> {
 pub(crate) async fn drop_active(
     transaction: &Transaction,
     thread: ThreadId,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let dropped = ActiveModel {
         status: Set(RunStatus::Cancelled.as_str().to_owned()),
         lease_holder: Set(None),

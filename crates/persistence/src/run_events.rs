@@ -17,7 +17,7 @@ use crate::entities::run_events::{
     self, ActiveModel, COLUMN, Column, Entity, FIRST, Model, Subjects,
 };
 use crate::entities::{messages, runs};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::locks::lock_held;
 use crate::rows::all;
 use crate::transaction::Transaction;
@@ -71,7 +71,7 @@ impl RunEventRepository for SeaRunEventRepository {
 /// Rows per INSERT: seven parameters each, of SQLite's 32,766.
 const ROWS_AT_ONCE: usize = 1_000;
 
-async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), Failure> {
+async fn add(transaction: &Transaction, rows: Vec<ActiveModel>) -> Result<(), StoreError> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         Entity::insert_many(rows.iter().cloned())
             .exec_without_returning(transaction)
@@ -89,7 +89,7 @@ async fn page(
     run: RunId,
     after: u64,
     limit: u32,
-) -> Result<Vec<RunEvent>, Failure> {
+) -> Result<Vec<RunEvent>, StoreError> {
     let mut behind = after;
     loop {
         let Some(last) = last_row_within(connection, run, behind, limit).await? else {
@@ -112,7 +112,7 @@ async fn last_row_within(
     run: RunId,
     after: u64,
     limit: u32,
-) -> Result<Option<i64>, Failure> {
+) -> Result<Option<i64>, StoreError> {
     let sizes: Vec<(i64, i64)> = rows_after(run, after, limit)
         .select_only()
         .column(Column::LastNumber)
@@ -131,7 +131,7 @@ async fn last_row_within(
 
 /// The number of the log's last event. A log without rows had its first event, which was removed
 /// with its message.
-pub(crate) async fn last_number(transaction: &Transaction, run: RunId) -> Result<u64, Failure> {
+pub(crate) async fn last_number(transaction: &Transaction, run: RunId) -> Result<u64, StoreError> {
     let last = last_numbers(transaction, &[run]).await?;
     Ok(last.get(&run).copied().unwrap_or(FIRST))
 }
@@ -140,7 +140,7 @@ pub(crate) async fn last_number(transaction: &Transaction, run: RunId) -> Result
 async fn last_numbers(
     transaction: &Transaction,
     runs: &[RunId],
-) -> Result<HashMap<RunId, u64>, Failure> {
+) -> Result<HashMap<RunId, u64>, StoreError> {
     let rows = rows_of_last_numbers(runs).into_tuple();
     let last: Vec<(Uuid, Option<i64>)> = rows.all(transaction).await?;
     let last = last.into_iter().map(|(run, last)| {
@@ -206,7 +206,7 @@ async fn read(
     connection: &impl ConnectionTrait,
     run: RunId,
     rows: Select<Entity>,
-) -> Result<Vec<RunEvent>, Failure> {
+) -> Result<Vec<RunEvent>, StoreError> {
     let rows = rows.all(connection).await?;
     let subjects = subjects(connection, run, &rows).await?;
     let mut events = Vec::new();
@@ -220,7 +220,7 @@ async fn subjects(
     connection: &impl ConnectionTrait,
     run: RunId,
     rows: &[Model],
-) -> Result<Subjects, Failure> {
+) -> Result<Subjects, StoreError> {
     let referring = rows.iter().filter(|row| row.refers());
     let named: Vec<_> = referring.map(|row| row.message_id).collect();
     if named.is_empty() {
@@ -244,7 +244,7 @@ pub(crate) async fn forget(
     transaction: &Transaction,
     run: Uuid,
     message: MessageId,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     Entity::delete_many()
         .filter(COLUMN.run_id.eq(run))
         .filter(COLUMN.message_id.eq(message.as_uuid()))
@@ -265,7 +265,7 @@ mod tests {
     use colloquy_application::testing::samples::Samples;
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_lies_behind_a_number_is_one_range_of_the_key() {

@@ -208,7 +208,7 @@ mod tests {
     use colloquy_application::testing::samples::{Samples, moment};
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn runs_of_a_thread_abandoned_ones_and_a_users_are_found_by_indexes() {

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait
 
 use crate::Database;
 use crate::entities::{sign_in_attempts as attempts, sign_in_places as places};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::locks::lock_hashes;
 use crate::rows::all;
 use crate::transaction::Transaction;
@@ -126,7 +126,7 @@ impl SignInRepository for SeaSignInRepository {
 }
 
 /// Serialises attempts that share an account or place. SQLite has a single writer.
-async fn lock(transaction: &Transaction, attempt: &SignInAttempt) -> Result<(), Failure> {
+async fn lock(transaction: &Transaction, attempt: &SignInAttempt) -> Result<(), StoreError> {
     lock_hashes(transaction, [&attempt.account.0, &attempt.place.0]).await
 }
 
@@ -134,7 +134,7 @@ async fn judge(
     connection: &impl ConnectionTrait,
     attempt: &SignInAttempt,
     limits: SignInLimits,
-) -> Result<Admission, Failure> {
+) -> Result<Admission, StoreError> {
     let of_account = of_account(attempt).all(connection).await?;
     let of_place = of_place(attempt).all(connection).await?;
     let past: Vec<PastAttempt> = all(of_account.into_iter().chain(of_place).collect())?;
@@ -167,7 +167,7 @@ fn of_place(attempt: &SignInAttempt) -> Select<attempts::Entity> {
         .filter(attempts::COLUMN.account.ne(attempt.account.0.to_vec()))
 }
 
-async fn remove_attempts(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, Failure> {
+async fn remove_attempts(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let outdated = attempts::Entity::find()
         .select_only()
         .column(attempts::Column::Id)
@@ -180,7 +180,7 @@ async fn remove_attempts(transaction: &Transaction, now: DateTime<Utc>) -> Resul
     Ok(deletion.await?.rows_affected)
 }
 
-async fn remove_places(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, Failure> {
+async fn remove_places(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let deletion = places::Entity::delete_many()
         .filter(
             places::COLUMN
@@ -197,7 +197,7 @@ mod tests {
     use colloquy_application::testing::samples::{Samples, moment};
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn attempts_of_an_account_and_of_a_place_are_found_by_indexes() {

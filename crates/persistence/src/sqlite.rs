@@ -173,14 +173,16 @@ mod tests {
     use sea_orm::sqlx::pool::PoolConnection;
 
     use super::*;
-    use crate::places;
+    use crate::test_databases;
 
     const RECONNECTS: usize = 100;
 
-    async fn pools() -> (places::Place, SqlitePool, SqlitePool) {
-        let place = places::sqlite().await.unwrap();
-        let (reader, writer) = open(&place.url, &DatabaseOptions::default()).await.unwrap();
-        (place, reader, writer)
+    async fn pools() -> (test_databases::TestDatabase, SqlitePool, SqlitePool) {
+        let test_database = test_databases::sqlite().await.unwrap();
+        let (reader, writer) = open(&test_database.url, &DatabaseOptions::default())
+            .await
+            .unwrap();
+        (test_database, reader, writer)
     }
 
     async fn all_of(pool: &SqlitePool) -> Vec<PoolConnection<Sqlite>> {
@@ -208,8 +210,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_with_another_setting_is_refused_by_its_name() {
-        let (place, _reader, _writer) = pools().await;
-        let file: SqliteConnectOptions = place.url.parse().unwrap();
+        let (test_database, _reader, _writer) = pools().await;
+        let file: SqliteConnectOptions = test_database.url.parse().unwrap();
         let good = connection_options(&file, Access::Write);
         for (name, options, actual) in [
             (

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument as _, Span};
 
 use crate::connections::Connections;
-use crate::error::Failure;
+use crate::error::StoreError;
 
 /// Statements that apply all or none.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Batches {
 
     /// Commits the batch and returns its rows. Nothing is applied if a statement fails or the
     /// caller leaves before it begins.
-    pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<QueryResult>, Failure> {
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<QueryResult>, StoreError> {
         let (done, rows) = oneshot::channel();
         let span = Span::current();
         let waiting = Waiting { batch, span, done };
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::Database;
     use crate::database::AtOnce;
-    use crate::places::{self, Place};
+    use crate::test_databases::{self, TestDatabase};
 
     /// A table of distinct numbers, where 13 makes SQLite roll back the transaction itself.
     const NUMBERS: &str = "
@@ -192,13 +192,13 @@ mod tests {
         CREATE TRIGGER unlucky BEFORE INSERT ON numbers WHEN new.number = 13
         BEGIN SELECT raise(ROLLBACK, 'unlucky'); END";
 
-    async fn numbers() -> (Place, Database) {
-        let place = places::sqlite().await.unwrap();
-        let database = place.open().await;
+    async fn numbers() -> (TestDatabase, Database) {
+        let test_database = test_databases::sqlite().await.unwrap();
+        let database = test_database.open().await;
         let transaction = database.begin().await.unwrap();
         transaction.execute_unprepared(NUMBERS).await.unwrap();
         transaction.commit().await.unwrap();
-        (place, database)
+        (test_database, database)
     }
 
     fn batch(numbers: &[i64]) -> Batch {
@@ -274,8 +274,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_somebody_gave_up_while_it_waited_for_the_lock_is_not_done() {
-        let (place, database) = numbers().await;
-        let another = place.open().await;
+        let (test_database, database) = numbers().await;
+        let another = test_database.open().await;
         let lock = another.begin().await.unwrap();
         let given_up = timeout(Duration::from_millis(50), commit(&database, &[1])).await;
         assert!(given_up.is_err());

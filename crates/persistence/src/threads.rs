@@ -176,7 +176,7 @@ mod tests {
     use colloquy_application::testing::samples::Samples;
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_filter_has_an_index_in_the_order_of_the_list() {

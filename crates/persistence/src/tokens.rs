@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::entities::{access_tokens, users};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::locks::locked_account;
 use crate::rows::{expect_found, page};
 use crate::transaction::Transaction;
@@ -233,7 +233,7 @@ async fn check_grounds(
     transaction: &Transaction,
     user: UserId,
     grounds: &Grounds,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let account = locked_account(transaction, user).await?;
     let account = account.filter(|account| account.is_active);
     let account = account.ok_or(PortError::NotFound)?;
@@ -249,13 +249,13 @@ async fn is_there(
     transaction: &Transaction,
     user: UserId,
     token: TokenId,
-) -> Result<bool, Failure> {
+) -> Result<bool, StoreError> {
     let token = access_tokens::Entity::find_by_id(token.as_uuid())
         .filter(access_tokens::COLUMN.user_id.eq(user.as_uuid()));
     Ok(token.count(transaction).await? > 0)
 }
 
-async fn check_room_for(transaction: &Transaction, key: &AccessToken) -> Result<(), Failure> {
+async fn check_room_for(transaction: &Transaction, key: &AccessToken) -> Result<(), StoreError> {
     let expires_at = access_tokens::COLUMN.expires_at;
     let counts = Condition::any()
         .add(expires_at.is_null())
@@ -274,7 +274,7 @@ mod tests {
     use sea_orm::Order;
 
     use super::*;
-    use crate::plans::{assert_served_by, databases};
+    use crate::query_plan::{assert_served_by, databases};
     use crate::rows::ordered;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@ use sea_orm::{
 use crate::Database;
 use crate::deletions::{self, Deleted};
 use crate::entities::{access_tokens, users};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::locks::locked_account;
 use crate::rows::{expect_found, page};
 use crate::transaction::Transaction;
@@ -247,7 +247,7 @@ fn check_password(
 async fn check_another_administrator(
     transaction: &Transaction,
     account: &users::Model,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let admin = Role::Admin.as_str();
     if !account.is_active || account.role != admin {
         return Ok(());
@@ -281,7 +281,7 @@ async fn end_tokens(
     transaction: &Transaction,
     user: UserId,
     changes: &UserChanges,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     if changes.ends_sessions() {
         let mut sessions = of_kind(user, TokenKind::Session);
         if let Some(kept) = changes.kept_session() {

@@ -7,7 +7,7 @@ use colloquy_application::ports::{OffsetPage, SecretGenerator};
 use colloquy_domain::{AssistantName, Description, Email, ModelName, Slug, Violation};
 
 use crate::config::FirstAdministrator;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::password::ChosenPassword;
 
 /// The administrator of an empty database unless one is configured.
@@ -27,7 +27,7 @@ pub(crate) async fn create_first_administrator(
     accounts: &Accounts,
     configured: Option<FirstAdministrator>,
     secrets: &dyn SecretGenerator,
-) -> Result<Option<FirstSignIn>, Failure> {
+) -> Result<Option<FirstSignIn>, FatalError> {
     let (email, chosen) = match configured {
         Some(configured) => (configured.email, configured.password.into()),
         None if has_accounts(accounts).await? => return Ok(None),
@@ -40,7 +40,7 @@ pub(crate) async fn create_first_administrator(
         .create_first_administrator(email.clone(), chosen.password)
         .await
         .map_err(|error| match error {
-            Error::Duplicate(_) => Failure::Refused(format!(
+            Error::Duplicate(_) => FatalError::Refused(format!(
                 "{email} cannot become the first administrator: the account exists without that role"
             )),
             error => error.into(),
@@ -57,7 +57,7 @@ async fn has_accounts(accounts: &Accounts) -> Result<bool, Error> {
 }
 
 /// Creates a public demo assistant if there is no assistant.
-pub(crate) async fn create_demo_assistant(assistants: &Assistants) -> Result<(), Failure> {
+pub(crate) async fn create_demo_assistant(assistants: &Assistants) -> Result<(), FatalError> {
     if !assistants.is_empty().await? {
         return Ok(());
     }
@@ -68,7 +68,7 @@ pub(crate) async fn create_demo_assistant(assistants: &Assistants) -> Result<(),
     }
 }
 
-fn demo() -> Result<NewAssistant, Failure> {
+fn demo() -> Result<NewAssistant, FatalError> {
     Ok(NewAssistant {
         slug: Some(valid(Slug::parse("demo"))?),
         description: Some(valid(Description::parse(
@@ -80,6 +80,6 @@ fn demo() -> Result<NewAssistant, Failure> {
 }
 
 /// For the constants above.
-fn valid<T>(value: Result<T, Violation>) -> Result<T, Failure> {
-    value.map_err(|violation| Failure::Refused(violation.message))
+fn valid<T>(value: Result<T, Violation>) -> Result<T, FatalError> {
+    value.map_err(|violation| FatalError::Refused(violation.message))
 }

@@ -18,7 +18,7 @@ mod cli;
 mod commands;
 mod config;
 mod descriptors;
-mod failure;
+mod fatal_error;
 mod first_steps;
 mod instance;
 mod invocation;
@@ -44,7 +44,7 @@ use std::time::Duration;
 use crate::builder::Extensions;
 use crate::cli::Task;
 use crate::config::{Configuration, Environment, Logging, TraceSettings};
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::traces::Traces;
 
 pub use allocator::Allocator;
@@ -67,7 +67,7 @@ fn run(extensions: Extensions) -> ExitCode {
     }
 }
 
-fn try_run(extensions: Extensions) -> Result<(), Failure> {
+fn try_run(extensions: Extensions) -> Result<(), FatalError> {
     let (cli, flags) = cli::read()?;
     let environment = Environment::new(std::env::vars_os())?;
     let configuration = Configuration::load(&environment, &flags)?;
@@ -87,7 +87,7 @@ async fn carry_out(
     task: Task,
     configuration: &Configuration,
     extensions: Extensions,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     match task {
         Task::Serve => commands::serve(configuration, extensions).await,
         Task::Migrate => commands::migrate(configuration, extensions).await,

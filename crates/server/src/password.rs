@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read as _};
 use colloquy_application::passwords::Password;
 use colloquy_application::ports::{PortError, SecretGenerator};
 
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 
 /// A new password.
 pub(crate) struct ChosenPassword {
@@ -24,7 +24,7 @@ const MAX_LINE: u64 = 4 * Password::MAX_CHARS as u64 + 2;
 
 impl ChosenPassword {
     /// Generates a password.
-    pub(crate) fn generate(secrets: &dyn SecretGenerator) -> Result<Self, Failure> {
+    pub(crate) fn generate(secrets: &dyn SecretGenerator) -> Result<Self, FatalError> {
         let random = secrets.secret().map_err(PortError::Other)?;
         let characters: Vec<char> = random
             .iter()
@@ -43,7 +43,7 @@ impl ChosenPassword {
     }
 
     /// Reads a password from the first line of standard input.
-    pub(crate) fn from_stdin() -> Result<Self, Failure> {
+    pub(crate) fn from_stdin() -> Result<Self, FatalError> {
         Ok(parse(first_line(&mut io::stdin().lock())?)?.into())
     }
 }
@@ -58,9 +58,9 @@ impl From<Password> for ChosenPassword {
     }
 }
 
-fn parse(text: String) -> Result<Password, Failure> {
+fn parse(text: String) -> Result<Password, FatalError> {
     Password::parse(text)
-        .map_err(|violation| Failure::Refused(format!("the password {}", violation.message)))
+        .map_err(|violation| FatalError::Refused(format!("the password {}", violation.message)))
 }
 
 fn first_line(input: &mut dyn BufRead) -> io::Result<String> {

@@ -23,7 +23,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::builder::{Extensions, SignIn};
 use crate::config::{Configuration, Settings};
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::instance::InstanceSlot;
 use crate::model_router::ModelRouter;
 use crate::process::ThisProcess;
@@ -57,7 +57,7 @@ impl Service {
         sources: Sources,
         extensions: Extensions,
         address: SocketAddr,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, FatalError> {
         make_data_dir(&settings.data_dir)?;
         let now = sources.clock.now();
         let sole_server = colloquy_persistence::sqlite_file(settings.database_url.expose_secret())
@@ -132,7 +132,7 @@ impl Models {
         configuration: &Configuration,
         sources: &Sources,
         registered: BTreeMap<String, Arc<dyn ChatModel>>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, FatalError> {
         let providers = Arc::new(configuration.providers(&sources.clock)?);
         let chat = ModelRouter {
             registered,
@@ -226,7 +226,7 @@ fn use_case_settings(settings: &Settings, instance: InstanceId) -> UseCaseSettin
 fn authenticator(
     sign_in: SignIn,
     proxies: &[ProxyNetwork],
-) -> Result<Option<Arc<dyn Authenticator>>, Failure> {
+) -> Result<Option<Arc<dyn Authenticator>>, FatalError> {
     let name = match sign_in {
         SignIn::TokensOnly => return Ok(None),
         SignIn::Authenticator(authenticator) => return Ok(Some(authenticator)),
@@ -234,10 +234,10 @@ fn authenticator(
     };
     if proxies.is_empty() {
         let why = format!("the header {name} is trusted from no proxy: set http.trusted_proxies");
-        return Err(Failure::Refused(why));
+        return Err(FatalError::Refused(why));
     }
     let header = HeaderName::try_from(&name);
-    let header = header.map_err(|_| Failure::Refused(format!("{name:?} is no header name")))?;
+    let header = header.map_err(|_| FatalError::Refused(format!("{name:?} is no header name")))?;
     let proxies = TrustedProxies::new(proxies.to_vec());
     Ok(Some(Arc::new(TrustedHeader::new(header, proxies))))
 }

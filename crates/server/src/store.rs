@@ -18,7 +18,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Settings;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 
 /// The service's stores: the configured database, or those of an embedding program.
 pub(crate) struct Store {
@@ -32,7 +32,7 @@ impl Store {
     pub(crate) async fn open(
         settings: &Settings,
         embedded: Option<Stores>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, FatalError> {
         make_data_dir(&settings.data_dir)?;
         if let Some(stores) = embedded {
             return Ok(Self {
@@ -62,7 +62,7 @@ impl Store {
 /// Opens and migrates the database.
 pub(crate) async fn open_database(
     settings: &Settings,
-) -> Result<(Database, MigrationReport), Failure> {
+) -> Result<(Database, MigrationReport), FatalError> {
     make_data_dir(&settings.data_dir)?;
     let database = connect(settings).await?;
     let migration = database.migrate().await?;
@@ -127,12 +127,12 @@ impl Default for Sources {
 }
 
 /// Private to this user.
-pub(crate) fn make_data_dir(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_data_dir(path: &Path) -> Result<(), FatalError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|source| Failure::DataDir {
+        .map_err(|source| FatalError::DataDir {
             path: path.to_owned(),
             source,
         })

@@ -15,7 +15,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use colloquy_application::fair_queue::{FairQueue, Place, QueueLimits};
+use colloquy_application::fair_queue::{FairQueue, QueueLimits, QueuePermit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -124,7 +124,7 @@ pub struct Permit(Option<Arc<Held>>);
 #[derive(Debug)]
 struct Held {
     room: Mutex<Option<OwnedSemaphorePermit>>,
-    work: Mutex<Option<Place<Network>>>,
+    work: Mutex<Option<QueuePermit<Network>>>,
     limit: ConcurrencyLimit,
     client: Network,
     connection: Option<Activity>,

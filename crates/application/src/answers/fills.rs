@@ -17,22 +17,22 @@ pub(super) struct Key {
 #[derive(Clone, Default)]
 pub(super) struct Fills(Arc<Mutex<HashMap<Arc<Key>, CancellationToken>>>);
 
-/// The right to answer a question while others wait. Dropping it releases them.
+/// The claim to answer a question while others wait. Dropping it releases them.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct Claim {
     fills: Fills,
     key: Arc<Key>,
 }
 
 impl Fills {
-    /// The turn, or a token that is cancelled when its holder is done.
-    pub(super) fn begin(&self, key: &Arc<Key>) -> Result<Turn, CancellationToken> {
+    /// The claim, or a token that is cancelled when its holder is done.
+    pub(super) fn begin(&self, key: &Arc<Key>) -> Result<Claim, CancellationToken> {
         let mut fills = self.fills();
         if let Some(done) = fills.get(key) {
             return Err(done.clone());
         }
         fills.insert(Arc::clone(key), CancellationToken::new());
-        Ok(Turn {
+        Ok(Claim {
             fills: self.clone(),
             key: Arc::clone(key),
         })
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Fills {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(done) = self.fills.fills().remove(&self.key) {
             done.cancel();

@@ -19,7 +19,7 @@ use colloquy_domain::{
 };
 
 use self::embedding::Vectors;
-use self::fills::{Fills, Key, Turn};
+use self::fills::{Claim, Fills, Key};
 use self::normalise::normalise;
 pub use self::sources::AnswerSources;
 pub(crate) use self::sources::forget;
@@ -103,7 +103,7 @@ pub struct Fill {
     source: AnswerSource,
     vector: Option<Embedding>,
     /// `None` after waiting in vain; nobody waits for this one.
-    _turn: Option<Turn>,
+    _claim: Option<Claim>,
 }
 
 impl Answers {
@@ -160,8 +160,8 @@ impl Answers {
     }
 
     async fn find(&self, assistant: &Assistant, key: Arc<Key>, source: AnswerSource) -> Lookup {
-        let turn = match self.fills.begin(&key) {
-            Ok(turn) => Some(turn),
+        let claim = match self.fills.begin(&key) {
+            Ok(claim) => Some(claim),
             Err(other) => {
                 // After a timeout or a failed fill, answer without making others wait.
                 let _ = tokio::time::timeout(PATIENCE, other.cancelled()).await;
@@ -182,7 +182,7 @@ impl Answers {
             key,
             source,
             vector,
-            _turn: turn,
+            _claim: claim,
         })
     }
 

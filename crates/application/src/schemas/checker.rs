@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::Schema;
-use crate::fair_queue::{FairQueue, Place, QueueLimits};
+use crate::fair_queue::{FairQueue, QueueLimits, QueuePermit};
 
 /// Compiles schemas and checks values, a few at once. Users take turns, however many jobs each has.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ impl SchemaChecker {
 
 struct Job<T> {
     work: JoinHandle<T>,
-    slot: Place<Option<UserId>>,
+    slot: QueuePermit<Option<UserId>>,
     overdue: Arc<Semaphore>,
 }
 

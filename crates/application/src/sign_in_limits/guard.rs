@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::{Admission, SignInLimits, WINDOW};
 use crate::Error;
-use crate::fair_queue::{FairQueue, Place, QueueFull, QueueLimits};
+use crate::fair_queue::{FairQueue, QueueFull, QueueLimits, QueuePermit};
 use crate::ports::{AccountKey, Clock, PlaceKey, PortError, SignInAttempt, SignInRepository};
 
 /// Poll interval for undecided attempts, and number of polls: together the time an attempt may be
@@ -37,10 +37,10 @@ pub(crate) struct SignInGuard {
     refusals: Arc<Refusals>,
 }
 
-/// An admitted attempt and its place in the queue. Does not count if dropped undecided.
+/// An admitted attempt and its queue permit. Does not count if dropped undecided.
 pub(crate) struct Entry {
     undecided: Option<Undecided>,
-    _place: Place<PlaceKey>,
+    _permit: QueuePermit<PlaceKey>,
 }
 
 impl SignInGuard {
@@ -51,11 +51,11 @@ impl SignInGuard {
         password_slots: usize,
     ) -> Self {
         // While one password is checked, another attempt queries the store.
-        let places = password_slots.max(1).saturating_mul(2);
+        let permits = password_slots.max(1).saturating_mul(2);
         Self {
             attempts,
             limits,
-            queue: FairQueue::new(places, QUEUE),
+            queue: FairQueue::new(permits, QUEUE),
             refusals: Arc::default(),
         }
     }
@@ -71,7 +71,7 @@ impl SignInGuard {
     ) -> Result<Entry, Error> {
         for _ in 0..LOOKS {
             self.refusals.check(&attempt, clock.now())?;
-            let place = self.place(attempt.place).await?;
+            let permit = self.permit(attempt.place).await?;
             attempt.at = clock.now();
             // An attempt ahead in the queue may have exhausted the limit.
             self.refusals.check(&attempt, attempt.at)?;
@@ -79,12 +79,12 @@ impl SignInGuard {
                 (Admission::Admitted, undecided) => {
                     return Ok(Entry {
                         undecided,
-                        _place: place,
+                        _permit: permit,
                     });
                 }
                 (Admission::Undecided, _) => {
-                    // The undecided attempt may need the place.
-                    drop(place);
+                    // The undecided attempt may need the permit.
+                    drop(permit);
                     sleep(PAUSE).await;
                 }
                 (Admission::Refused { until }, _) => {
@@ -96,10 +96,10 @@ impl SignInGuard {
         Err(refusal(super::DECISION))
     }
 
-    async fn place(&self, of: PlaceKey) -> Result<Place<PlaceKey>, Error> {
-        let place = timeout(LONGEST_WAIT, self.queue.enter(of)).await;
-        let place = place.map_err(|_| Error::TooManyWaiting)?;
-        place.map_err(|QueueFull| Error::TooManyWaiting)
+    async fn permit(&self, of: PlaceKey) -> Result<QueuePermit<PlaceKey>, Error> {
+        let permit = timeout(LONGEST_WAIT, self.queue.enter(of)).await;
+        let permit = permit.map_err(|_| Error::TooManyWaiting)?;
+        permit.map_err(|QueueFull| Error::TooManyWaiting)
     }
 
     /// Judges and stores the attempt. Completes even if the client leaves; the attempt is then

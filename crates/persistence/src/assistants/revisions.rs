@@ -5,17 +5,17 @@ use colloquy_domain::{Assistant, AssistantId};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter as _, Set};
 
 use crate::entities::assistant_revisions::{ActiveModel, COLUMN, Entity, insertion, is_unnamed};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::transaction::Transaction;
 
 /// Keeps the assistant as its row is.
-pub(super) async fn keep(transaction: &Transaction, id: AssistantId) -> Result<(), Failure> {
+pub(super) async fn keep(transaction: &Transaction, id: AssistantId) -> Result<(), StoreError> {
     transaction.execute(&insertion(id.as_uuid())?).await?;
     Ok(())
 }
 
 /// Keeps the assistant as its row is, and removes what may go of its earlier revisions.
-pub(super) async fn replace(transaction: &Transaction, by: &Assistant) -> Result<(), Failure> {
+pub(super) async fn replace(transaction: &Transaction, by: &Assistant) -> Result<(), StoreError> {
     let of_assistant = COLUMN.assistant_id.eq(by.id.as_uuid());
     let replaced = ActiveModel {
         replaced_at: Set(Some(by.updated_at)),
@@ -41,7 +41,7 @@ pub(super) async fn get(
     connection: &impl ConnectionTrait,
     id: AssistantId,
     revision: u32,
-) -> Result<Option<Assistant>, Failure> {
+) -> Result<Option<Assistant>, StoreError> {
     let row = Entity::find_by_id((id.as_uuid(), i64::from(revision)));
     let model = row.one(connection).await?;
     Ok(model.map(Assistant::try_from).transpose()?)

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelec
 use uuid::Uuid;
 
 use crate::entities::{access_tokens, assistant_revisions, runs, threads};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::locks::lock_runs;
 use crate::transaction::Transaction;
 
@@ -15,7 +15,7 @@ pub(super) async fn batch_of_user(
     transaction: &Transaction,
     user: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let removed = remove_tokens(transaction, user, max_rows).await?;
     if removed > 0 {
         return Ok(removed);
@@ -37,7 +37,7 @@ pub(super) async fn batch_of_assistant(
     transaction: &Transaction,
     assistant: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let without = threads::ActiveModel {
         assistant_id: Set(None),
         ..Default::default()
@@ -53,7 +53,7 @@ async fn remove_revisions(
     transaction: &Transaction,
     assistant: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let revisions: Vec<i64> = assistant_revisions::Entity::find()
         .select_only()
         .column(assistant_revisions::Column::Revision)
@@ -73,7 +73,7 @@ async fn remove_tokens(
     transaction: &Transaction,
     user: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let ids: Vec<Uuid> = access_tokens::Entity::find()
         .select_only()
         .column(access_tokens::Column::Id)
@@ -94,7 +94,7 @@ async fn detach_threads(
     id: Uuid,
     detached: threads::ActiveModel,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let ids: Vec<Uuid> = threads::Entity::find()
         .select_only()
         .column(threads::Column::Id)
@@ -114,7 +114,11 @@ async fn detach_threads(
     Ok(update.exec(transaction).await?.rows_affected)
 }
 
-async fn detach_runs(transaction: &Transaction, user: Uuid, max_rows: u64) -> Result<u64, Failure> {
+async fn detach_runs(
+    transaction: &Transaction,
+    user: Uuid,
+    max_rows: u64,
+) -> Result<u64, StoreError> {
     let ids: Vec<Uuid> = runs::Entity::find()
         .select_only()
         .column(runs::Column::Id)

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::Database;
 use crate::entities::deletions::{ActiveModel, COLUMN, Entity, Model};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::transaction::Transaction;
 
 /// Maximum bytes of text per batch, unless a single row has more.
@@ -49,7 +49,7 @@ pub(crate) async fn note(
     transaction: &Transaction,
     kind: Deleted,
     id: Uuid,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let deletion = ActiveModel {
         id: Set(id),
         kind: Set(kind.as_str().to_owned()),
@@ -95,7 +95,7 @@ impl DeletionRepository for SeaDeletionRepository {
 }
 
 impl SeaDeletionRepository {
-    async fn begin(&self) -> Result<Transaction, Failure> {
+    async fn begin(&self) -> Result<Transaction, StoreError> {
         if self.database.backend() != DbBackend::Postgres {
             return Ok(self.database.begin().await?);
         }
@@ -117,7 +117,7 @@ impl SeaDeletionRepository {
 }
 
 /// A deletion that no other instance is processing.
-async fn next(transaction: &Transaction) -> Result<Option<Model>, Failure> {
+async fn next(transaction: &Transaction) -> Result<Option<Model>, StoreError> {
     let first = Entity::find()
         .order_by_asc(COLUMN.id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
@@ -125,7 +125,11 @@ async fn next(transaction: &Transaction) -> Result<Option<Model>, Failure> {
 }
 
 /// Processes a batch. Returns the number of rows. Removes the deletion itself last.
-async fn batch(transaction: &Transaction, deletion: &Model, max_rows: u64) -> Result<u64, Failure> {
+async fn batch(
+    transaction: &Transaction,
+    deletion: &Model,
+    max_rows: u64,
+) -> Result<u64, StoreError> {
     let id = deletion.id;
     let dealt_with = match Deleted::from_name(&deletion.kind) {
         Some(Deleted::Thread) => thread::remove_batch(transaction, id, max_rows).await?,
@@ -142,7 +146,7 @@ async fn batch(transaction: &Transaction, deletion: &Model, max_rows: u64) -> Re
     Ok(1)
 }
 
-async fn finish(connection: &impl ConnectionTrait, id: Uuid) -> Result<(), Failure> {
+async fn finish(connection: &impl ConnectionTrait, id: Uuid) -> Result<(), StoreError> {
     Entity::delete_by_id(id).exec(connection).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::BATCH_BYTES;
 use crate::entities::{messages, run_events, runs};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::transaction::Transaction;
 
 /// One row in five is a run: most have four rows of events.
@@ -19,7 +19,7 @@ pub(super) async fn remove_batch(
     transaction: &Transaction,
     thread: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     match remove_messages(transaction, thread, max_rows).await? {
         0 => remove_runs(transaction, thread, max_rows).await,
         removed => Ok(removed),
@@ -36,7 +36,7 @@ async fn remove_messages(
     transaction: &Transaction,
     thread: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let of_thread = messages::COLUMN.thread_id.eq(thread);
     let first: Vec<SizedMessage> = messages::Entity::find()
         .select_only()
@@ -69,7 +69,7 @@ async fn remove_runs(
     transaction: &Transaction,
     thread: Uuid,
     max_rows: u64,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let max_runs = Ord::max(max_rows / ROWS_PER_RUN, 1);
     let max_events = Ord::max(max_rows.saturating_sub(max_runs), 1);
     let runs: Vec<Uuid> = runs::Entity::find()
@@ -101,7 +101,7 @@ async fn first_events(
     transaction: &Transaction,
     runs: &[Uuid],
     max_events: u64,
-) -> Result<Vec<SizedEvents>, Failure> {
+) -> Result<Vec<SizedEvents>, StoreError> {
     let first = run_events::Entity::find()
         .select_only()
         .columns([run_events::Column::RunId, run_events::Column::LastNumber])
@@ -117,7 +117,7 @@ async fn remove_events(
     transaction: &Transaction,
     runs: &[Uuid],
     last: &SizedEvents,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let run = run_events::COLUMN.run_id;
     let up_to_last = run.eq(last.run_id);
     let up_to_last = up_to_last.and(run_events::COLUMN.last_number.lte(last.last_number));

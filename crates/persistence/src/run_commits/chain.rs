@@ -15,7 +15,7 @@ use sea_orm::{
 use super::count_of;
 use crate::database::AtOnce;
 use crate::entities::{message_reasoning, messages, run_events, runs, threads};
-use crate::error::Failure;
+use crate::error::StoreError;
 use crate::sqlite_batch::Batch;
 use crate::transaction::Transaction;
 
@@ -205,7 +205,7 @@ impl Chain {
     }
 
     /// Runs the chain as a transaction of its own; the thread's last position if it had its effect.
-    pub(super) async fn run(self, at_once: AtOnce<'_>) -> Result<Option<i64>, Failure> {
+    pub(super) async fn run(self, at_once: AtOnce<'_>) -> Result<Option<i64>, StoreError> {
         let rows = match at_once {
             AtOnce::Postgres(connections) => connections.query_all(&self.into_one()).await?,
             AtOnce::Sqlite(batches) => batches.commit(Batch::of(self.statements())).await?,
@@ -214,7 +214,7 @@ impl Chain {
     }
 
     /// Runs the chain within a transaction.
-    pub(super) async fn run_in(self, transaction: &Transaction) -> Result<Option<i64>, Failure> {
+    pub(super) async fn run_in(self, transaction: &Transaction) -> Result<Option<i64>, StoreError> {
         if self.backend == DbBackend::Postgres {
             return last_position(&transaction.query_all(&self.into_one()).await?);
         }
@@ -275,7 +275,7 @@ fn extended_thread(commit: &RunCommit) -> Result<UpdateMany<threads::Entity>, Po
 
 const LAST_POSITION: &str = "last_position";
 
-fn last_position(rows: &[QueryResult]) -> Result<Option<i64>, Failure> {
+fn last_position(rows: &[QueryResult]) -> Result<Option<i64>, StoreError> {
     let position = rows.first().map(|row| row.try_get_by_index(0));
     Ok(position.transpose()?)
 }

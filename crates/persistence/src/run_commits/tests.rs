@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::{MARGIN, is_active_in, unlocked};
 use crate::entities::runs::Entity;
-use crate::plans::{assert_served_by, databases};
-use crate::{Database, SeaRunRepository, SeaThreadRepository, SeaUserRepository, places};
+use crate::query_plan::{assert_served_by, databases};
+use crate::{Database, SeaRunRepository, SeaThreadRepository, SeaUserRepository, test_databases};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_active_run_of_a_thread_has_an_index_of_its_own() {
@@ -51,10 +51,10 @@ async fn at_once(database: &Database, commit: &RunCommit) -> Option<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_statement_starts_runs_of_users_far_from_their_limit_in_threads_that_are_there() {
-    let Some(place) = places::postgres().await else {
+    let Some(test_database) = test_databases::postgres().await else {
         return;
     };
-    let database = place.migrated().await;
+    let database = test_database.migrated().await;
     let make = Samples::new();
     let owner = has_owner(&database, &make).await;
     for (limit, is_enough) in [(2, false), (MARGIN, false), (MARGIN + 1, true)] {

@@ -7,15 +7,15 @@ use colloquy_application::testing::samples::Samples;
 use colloquy_application::testing::steps::RunSteps as _;
 use tokio::time::timeout;
 
-use crate::places::Place;
+use crate::test_databases::TestDatabase;
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
     a_dropped_start_is_whole_or_not_there,
 }
 
-async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
-    let database = place.migrated().await;
+async fn a_dropped_start_is_whole_or_not_there(test_database: &TestDatabase) {
+    let database = test_database.migrated().await;
     let first = stores(&database);
     let make = Samples::new();
     let owner = make.user("ada@example.org");
@@ -32,7 +32,7 @@ async fn a_dropped_start_is_whole_or_not_there(place: &Place) {
     // Everything sent has reached the database by now.
     database.close().await;
 
-    let stores = stores(&place.open().await);
+    let stores = stores(&test_database.open().await);
     for (start, is_answered) in started {
         let thread = start.run.thread_id;
         let messages = stores

@@ -5,20 +5,28 @@ use colloquy_application::testing::samples::Samples;
 use colloquy_domain::Assistant;
 use colloquy_persistence::{Change, SeaAssistantRepository};
 
-use crate::places::{execute, postgres, sqlite};
+use crate::test_databases::{execute, postgres, sqlite};
 
 #[tokio::test]
 async fn sqlite_has_nobody_to_tell() {
-    let place = sqlite().await.unwrap();
-    assert!(place.migrated().await.changes().await.unwrap().is_none());
+    let test_database = sqlite().await.unwrap();
+    assert!(
+        test_database
+            .migrated()
+            .await
+            .changes()
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_write_of_an_assistant_is_heard_on_postgres() {
-    let Some(place) = postgres().await else {
+    let Some(test_database) = postgres().await else {
         return;
     };
-    let (here, there) = (place.migrated().await, place.open().await);
+    let (here, there) = (test_database.migrated().await, test_database.open().await);
     let mut changes = there.changes().await.unwrap().unwrap();
     let assistants = SeaAssistantRepository::new(here);
     let assistant = Samples::new().assistant("Guide");
@@ -38,13 +46,13 @@ async fn every_write_of_an_assistant_is_heard_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_is_cut_on_postgres_is_told_of_and_taken_up_again() {
-    let Some(place) = postgres().await else {
+    let Some(test_database) = postgres().await else {
         return;
     };
-    let (here, there) = (place.migrated().await, place.open().await);
+    let (here, there) = (test_database.migrated().await, test_database.open().await);
     let mut changes = there.changes().await.unwrap().unwrap();
     execute(
-        &place.url,
+        &test_database.url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE application_name = current_setting('application_name')
          AND query LIKE 'LISTEN%'",

@@ -9,7 +9,7 @@ use colloquy_application::testing::steps::RunSteps as _;
 use colloquy_domain::Thread;
 use tokio::task::JoinSet;
 
-use crate::places::Place;
+use crate::test_databases::TestDatabase;
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -21,8 +21,8 @@ const WRITERS: usize = 50;
 const ROUNDS: usize = 8;
 
 /// Half of the writers share a thread, the others have their own.
-async fn fifty_writers_meet_no_error_but_a_busy_thread(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn fifty_writers_meet_no_error_but_a_busy_thread(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Arc::new(Samples::new());
     let shared = new_thread(&stores, &make).await;
     let mut writing = JoinSet::new();
@@ -81,8 +81,10 @@ async fn converse(stores: &Stores, make: &Samples, thread: &Thread) -> usize {
 
 /// On PostgreSQL they lock thread and user in opposite orders: deadlocks that the adapter must
 /// retry.
-async fn starts_and_the_deletion_of_their_user_do_not_block_each_other(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn starts_and_the_deletion_of_their_user_do_not_block_each_other(
+    test_database: &TestDatabase,
+) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let mut working = JoinSet::new();
     for _ in 0..20 {

@@ -5,12 +5,12 @@ macro_rules! contracts {
         mod $database {
             use colloquy_application::Stores;
 
-            use crate::places::{self, Place};
+            use crate::test_databases::{self, TestDatabase};
 
-            async fn stores() -> Option<(Stores, Place)> {
-                let place = places::$database().await?;
-                let database = place.migrated().await;
-                Some((crate::stores(&database), place))
+            async fn stores() -> Option<(Stores, TestDatabase)> {
+                let test_database = test_databases::$database().await?;
+                let database = test_database.migrated().await;
+                Some((crate::stores(&database), test_database))
             }
 
             colloquy_application::user_contracts!(stores);

@@ -4,7 +4,7 @@ use colloquy_application::ports::{AssistantScope, Grounds, OffsetPage, PortError
 use colloquy_application::testing::samples::{Samples, moment, token_hash};
 use colloquy_domain::{AvatarKind, TokenKind};
 
-use crate::places::{Place, execute};
+use crate::test_databases::{TestDatabase, execute};
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -24,17 +24,19 @@ fn place_of<T: std::fmt::Debug>(answer: Result<T, PortError>) -> (String, String
     }
 }
 
-async fn a_user_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn a_user_that_does_not_fit_is_told_by_table_column_and_row(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let user = Samples::new().user("ada@example.org");
     stores.users.add(&user, None).await.unwrap();
-    execute(&place.url, "UPDATE users SET email = 'nobody'").await;
+    execute(&test_database.url, "UPDATE users SET email = 'nobody'").await;
     let found = place_of(stores.users.get(user.id).await);
     assert_eq!(found, ("users.email".to_owned(), user.id.to_string()));
 }
 
-async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(
+    test_database: &TestDatabase,
+) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let mut assistant = make.assistant("Guide");
     assistant.avatar.image = Some(make.avatar_image(AvatarKind::Png));
@@ -54,7 +56,7 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
         ("avatar_vertical_position", "-1"),
     ] {
         let statement = format!("UPDATE assistants SET {column} = {value}");
-        execute(&place.url, &statement).await;
+        execute(&test_database.url, &statement).await;
         let found = place_of(
             stores
                 .assistants
@@ -66,7 +68,7 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
         let mend = "UPDATE assistants SET configuration = '{}', model = 'a::b', revision = 1,
                     avatar_kind = 'png', avatar_background = 'red', avatar_text = 'red',
                     avatar_vertical_position = 1, caching = '{}', answer_generation = 0";
-        execute(&place.url, mend).await;
+        execute(&test_database.url, mend).await;
         stores
             .assistants
             .get(&assistant.id.into(), &AssistantScope::All)
@@ -75,25 +77,25 @@ async fn an_assistant_that_does_not_fit_is_told_by_table_column_and_row(place: &
     }
 }
 
-async fn a_page_with_a_row_that_does_not_fit_is_refused(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn a_page_with_a_row_that_does_not_fit_is_refused(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let user = Samples::new().user("ada@example.org");
     stores.users.add(&user, None).await.unwrap();
-    execute(&place.url, "UPDATE users SET name = ''").await;
+    execute(&test_database.url, "UPDATE users SET name = ''").await;
     let page = OffsetPage { skip: 0, limit: 10 };
     let found = place_of(stores.users.list(page).await);
     assert_eq!(found, ("users.name".to_owned(), user.id.to_string()));
 }
 
-async fn a_token_of_a_corrupt_user_authenticates_nobody(place: &Place) {
+async fn a_token_of_a_corrupt_user_authenticates_nobody(test_database: &TestDatabase) {
     let make = Samples::new();
-    let stores = stores(&place.migrated().await);
+    let stores = stores(&test_database.migrated().await);
     let user = make.user("ada@example.org");
     stores.users.add(&user, None).await.unwrap();
     let token = make.token(user.id, TokenKind::ApiKey);
     let (hash, grounds) = (token_hash(1), Grounds::Operator);
     stores.tokens.add(&token, &hash, &grounds).await.unwrap();
-    execute(&place.url, "UPDATE users SET email = ''").await;
+    execute(&test_database.url, "UPDATE users SET email = ''").await;
     let answer = stores.tokens.authenticate(&token_hash(1), moment(0)).await;
     assert_eq!(place_of(answer).0, "users.email");
 }

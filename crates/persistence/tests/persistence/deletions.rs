@@ -7,7 +7,7 @@ use colloquy_application::testing::steps::{RunStart, RunSteps as _};
 use colloquy_domain::{Thread, ThreadId, TokenKind};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, query_scalar};
 
-use crate::places::Place;
+use crate::test_databases::TestDatabase;
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -66,8 +66,8 @@ async fn count(url: &str, query: &str) -> i64 {
 }
 
 /// Rows of all tables that belong to other threads.
-async fn rows_but_of(place: &Place, kept: ThreadId) -> i64 {
-    let mark = if place.url.starts_with("sqlite:") {
+async fn rows_but_of(test_database: &TestDatabase, kept: ThreadId) -> i64 {
+    let mark = if test_database.url.starts_with("sqlite:") {
         "x"
     } else {
         ""
@@ -80,11 +80,11 @@ async fn rows_but_of(place: &Place, kept: ThreadId) -> i64 {
                 WHERE run_id NOT IN (SELECT id FROM runs WHERE thread_id = {kept}))
             + (SELECT count(*) FROM deletions)"
     );
-    count(&place.url, &query).await
+    count(&test_database.url, &query).await
 }
 
-async fn nothing_of_a_deleted_thread_is_left_in_the_end(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn nothing_of_a_deleted_thread_is_left_in_the_end(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let (gone, kept) = (
         has_thread(&stores, &make).await,
@@ -95,17 +95,17 @@ async fn nothing_of_a_deleted_thread_is_left_in_the_end(place: &Place) {
     }
     has_run(&stores, &make, &kept, &[3; 4]).await;
     stores.threads.delete(gone.id).await.unwrap();
-    let left = rows_but_of(place, kept.id).await;
+    let left = rows_but_of(test_database, kept.id).await;
     let batches = finish(&stores).await;
     assert!(batches.iter().all(|rows| *rows <= MOST_ROWS), "{batches:?}");
     assert_eq!(batches.iter().sum::<u64>(), left.unsigned_abs());
-    assert_eq!(rows_but_of(place, kept.id).await, 0);
-    let messages = count(&place.url, "SELECT count(*) FROM messages").await;
+    assert_eq!(rows_but_of(test_database, kept.id).await, 0);
+    let messages = count(&test_database.url, "SELECT count(*) FROM messages").await;
     assert_eq!(messages, 5);
 }
 
-async fn a_batch_is_small_however_large_the_messages(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn a_batch_is_small_however_large_the_messages(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let thread = has_thread(&stores, &make).await;
     // Of the first two fit, and of the second none.
@@ -116,8 +116,8 @@ async fn a_batch_is_small_however_large_the_messages(place: &Place) {
     assert_eq!(batches[..8], [3, 2, 2, 3, 1, 1, 1, 17]);
 }
 
-async fn nothing_names_a_deleted_user_in_the_end(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn nothing_names_a_deleted_user_in_the_end(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let thread = has_thread(&stores, &make).await;
     let owner = thread.owner_id.unwrap();
@@ -139,12 +139,15 @@ async fn nothing_names_a_deleted_user_in_the_end(place: &Place) {
     let query = "SELECT (SELECT count(*) FROM threads WHERE owner_id IS NOT NULL)
         + (SELECT count(*) FROM runs WHERE user_id IS NOT NULL)
         + (SELECT count(*) FROM access_tokens) + (SELECT count(*) FROM deletions)";
-    assert_eq!(count(&place.url, query).await, 0);
-    assert_eq!(count(&place.url, "SELECT count(*) FROM threads").await, 601);
+    assert_eq!(count(&test_database.url, query).await, 0);
+    assert_eq!(
+        count(&test_database.url, "SELECT count(*) FROM threads").await,
+        601
+    );
 }
 
-async fn nothing_names_a_deleted_assistant_in_the_end(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn nothing_names_a_deleted_assistant_in_the_end(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let owner = has_thread(&stores, &make).await.owner_id.unwrap();
     let assistant = make.assistant("Guide");
@@ -159,5 +162,5 @@ async fn nothing_names_a_deleted_assistant_in_the_end(place: &Place) {
     stores.assistants.delete(assistant.id).await.unwrap();
     assert_eq!(finish(&stores).await, [500, 100, 1]);
     let query = "SELECT count(*) FROM threads WHERE assistant_id IS NOT NULL";
-    assert_eq!(count(&place.url, query).await, 0);
+    assert_eq!(count(&test_database.url, query).await, 0);
 }

@@ -21,7 +21,7 @@ use colloquy_domain::{
 };
 use colloquy_persistence::{Database, DatabaseOptions};
 
-use crate::places::Place;
+use crate::test_databases::TestDatabase;
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -79,18 +79,20 @@ struct Records {
 }
 
 impl World {
-    async fn new(place: &Place) -> Self {
+    async fn new(test_database: &TestDatabase) -> Self {
         let mut options = DatabaseOptions::default();
         options.max_connections = CONNECTIONS;
-        place.migrated().await.close().await;
-        let database = Database::connect(&place.url, options).await.unwrap();
+        test_database.migrated().await.close().await;
+        let database = Database::connect(&test_database.url, options)
+            .await
+            .unwrap();
         let make = Samples::new();
         let world = Self {
             owner: make.user("owner@example.org"),
             make,
             stores: stores(&database),
             database,
-            observer: stores(&place.open().await),
+            observer: stores(&test_database.open().await),
         };
         world.stores.users.add(&world.owner, None).await.unwrap();
         world
@@ -201,8 +203,8 @@ macro_rules! port {
 
 const PAGE: OffsetPage = OffsetPage { skip: 0, limit: 10 };
 
-async fn dropped_calls_about_users_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_users_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let make = &world.make;
     let new_user = || make.user(&format!("{}@example.org", make.user_id()));
     let port = port!(&world, "users.rs");
@@ -255,8 +257,8 @@ fn hash_of(token: &AccessToken) -> TokenHash {
     TokenHash(hash)
 }
 
-async fn dropped_calls_about_tokens_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_tokens_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "tokens.rs");
     port.drop_everywhere("add", async |stores, it| {
         let token = world.make.token(it.user.id, TokenKind::ApiKey);
@@ -284,8 +286,8 @@ async fn dropped_calls_about_tokens_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_sign_ins_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_sign_ins_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let attempt = |it: &Records| SignInAttempt {
         id: it.user.id.as_uuid(),
         account: AccountKey([1; 32]),
@@ -319,8 +321,8 @@ async fn dropped_calls_about_sign_ins_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_assistants_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_assistants_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "assistants.rs");
     port.drop_everywhere("add", async |stores, _| {
         let assistant = world.make.assistant("Another");
@@ -367,8 +369,8 @@ async fn dropped_calls_about_assistants_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_threads_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_threads_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "threads.rs");
     port.drop_everywhere("add", async |stores, it| {
         let thread = world.make.thread(it.user.id);
@@ -406,8 +408,8 @@ async fn dropped_calls_about_threads_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_messages_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_messages_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "messages.rs");
     port.drop_everywhere("get", async |stores, it| {
         let message = it.start.message.id;
@@ -442,8 +444,8 @@ async fn dropped_calls_about_messages_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_runs_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let make = &world.make;
     let port = port!(&world, "runs.rs");
     // One statement far from the limit, a transaction close to it.
@@ -501,8 +503,8 @@ async fn dropped_calls_about_runs_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_events_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_events_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "events.rs");
     port.drop_everywhere("append", async |stores, it| {
         let kind = RunEventKind::MessageDelta {
@@ -525,8 +527,8 @@ async fn dropped_calls_about_events_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_calls_about_deletions_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_calls_about_deletions_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "deletions.rs");
     for _ in 0..MAX_POLLS {
         let thread = world.records().await.thread;
@@ -539,8 +541,8 @@ async fn dropped_calls_about_deletions_leave_sound_connections(place: &Place) {
     port.assert_complete();
 }
 
-async fn dropped_checks_of_health_leave_sound_connections(place: &Place) {
-    let world = World::new(place).await;
+async fn dropped_checks_of_health_leave_sound_connections(test_database: &TestDatabase) {
+    let world = World::new(test_database).await;
     let port = port!(&world, "health.rs");
     port.drop_everywhere("check", async |_, _| world.database.check().await)
         .await;

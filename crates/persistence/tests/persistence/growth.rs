@@ -8,8 +8,8 @@ use colloquy_domain::{ContentPart, RunEvent, RunEventKind, User};
 use colloquy_persistence::{Database, DatabaseOptions};
 use sea_orm::sqlx::{self, Connection as _, PgConnection};
 
-use crate::places::{self, Place, execute};
 use crate::stores;
+use crate::test_databases::{self, TestDatabase, execute};
 
 /// More than enough for a cached plan.
 const LIVES: usize = 10;
@@ -55,26 +55,28 @@ async fn runs_are_found_by_indexes_in_tables_that_were_analysed_when_they_were_e
 }
 
 async fn assert_no_table_is_scanned(before: &str) {
-    let Some(place) = places::postgres().await else {
+    let Some(test_database) = test_databases::postgres().await else {
         return;
     };
-    place.migrated().await.close().await;
-    execute(&place.url, NO_AUTOVACUUM).await;
+    test_database.migrated().await.close().await;
+    execute(&test_database.url, NO_AUTOVACUUM).await;
     if !before.is_empty() {
-        execute(&place.url, before).await;
+        execute(&test_database.url, before).await;
     }
     // A single connection, which keeps its plans for the empty tables.
     let mut options = DatabaseOptions::default();
     options.max_connections = 1;
-    let database = Database::connect(&place.url, options).await.unwrap();
+    let database = Database::connect(&test_database.url, options)
+        .await
+        .unwrap();
     let (stores, make) = (stores(&database), Samples::new());
     let owner = make.user("ada@example.org");
     stores.users.add(&owner, None).await.unwrap();
     live(&stores, &make, &owner).await;
-    execute(&place.url, GROW).await;
+    execute(&test_database.url, GROW).await;
     live(&stores, &make, &owner).await;
     database.close().await;
-    let read = rows_read_by_scans(&place).await;
+    let read = rows_read_by_scans(&test_database).await;
     assert!(read < ROWS, "sequential scans read {read} rows");
 }
 
@@ -117,8 +119,8 @@ async fn go_on(stores: &Stores, make: &Samples, start: &RunStart) {
 }
 
 /// Sessions report their statistics when they end, at the latest.
-async fn rows_read_by_scans(place: &Place) -> i64 {
-    let mut connection = PgConnection::connect(&place.url).await.unwrap();
+async fn rows_read_by_scans(test_database: &TestDatabase) -> i64 {
+    let mut connection = PgConnection::connect(&test_database.url).await.unwrap();
     let others = "SELECT count(*) FROM pg_stat_activity
         WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
     while sqlx::query_scalar::<_, i64>(others)

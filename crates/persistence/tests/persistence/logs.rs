@@ -9,7 +9,7 @@ use colloquy_application::testing::steps::{RunEnd, RunStart, RunSteps as _};
 use colloquy_domain::{ContentPart, MessageId, RunEnding, RunEvent, RunEventKind, UserId};
 use tokio::task::JoinSet;
 
-use crate::places::{Place, execute};
+use crate::test_databases::{TestDatabase, execute};
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -23,8 +23,8 @@ const ROUNDS: u64 = 12;
 
 /// One instance appends to and renews all its runs, in every order, while some finish, some are
 /// cancelled and finally all are abandoned.
-async fn logs_are_whole_whoever_writes_and_ends_runs_at_once(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn logs_are_whole_whoever_writes_and_ends_runs_at_once(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let holder = make.instance();
     let held = Arc::new(has_runs(&stores, &make, holder, RUNS).await);
@@ -94,9 +94,9 @@ async fn assert_is_whole(stores: &Stores, start: &RunStart) {
     assert!(log.last().unwrap().kind.is_last());
 }
 
-async fn a_thousand_logs_are_appended_to_at_once(place: &Place) {
+async fn a_thousand_logs_are_appended_to_at_once(test_database: &TestDatabase) {
     const MANY: usize = 1_000;
-    let stores = stores(&place.migrated().await);
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let held = has_runs(&stores, &make, make.instance(), MANY).await;
     let events: Vec<_> = held.iter().map(|run| delta(run, 2)).collect();
@@ -108,8 +108,8 @@ async fn a_thousand_logs_are_appended_to_at_once(place: &Place) {
     }
 }
 
-async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let held = has_runs(&stores, &make, make.instance(), 1).await;
     let (start, _) = &held[0];
@@ -120,7 +120,7 @@ async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) 
         .await
         .unwrap();
     let keep = "CREATE TABLE kept AS SELECT * FROM run_events";
-    execute(&place.url, keep).await;
+    execute(&test_database.url, keep).await;
     for (column, value) in [
         ("kind", "'sung'"),
         ("texts", "NULL"),
@@ -131,7 +131,7 @@ async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) 
     ] {
         let change =
             |value| format!("UPDATE run_events SET {column} = {value} WHERE last_number = 2");
-        execute(&place.url, &change(value)).await;
+        execute(&test_database.url, &change(value)).await;
         let found = stores.events.list(start.run.id, 1, 10).await;
         let Err(PortError::Corrupt {
             table,
@@ -145,7 +145,7 @@ async fn a_log_that_does_not_fit_is_told_by_table_column_and_row(place: &Place) 
         assert_eq!((table, told), ("run_events", column));
         assert_eq!(row, start.run.id.to_string());
         let mend = format!("(SELECT {column} FROM kept WHERE last_number = 2)");
-        execute(&place.url, &change(&mend)).await;
+        execute(&test_database.url, &change(&mend)).await;
         stores.events.list(start.run.id, 1, 10).await.unwrap();
     }
 }

@@ -27,8 +27,8 @@ mod growth;
 mod logs;
 mod migrations;
 mod outages;
-mod places;
 mod races;
+mod test_databases;
 
 /// Makes a test of each function on SQLite and on PostgreSQL, given an empty database.
 macro_rules! on_both_databases {
@@ -41,8 +41,8 @@ macro_rules! on_both_databases {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    if let Some(place) = crate::places::$database().await {
-                        super::$test(&place).await;
+                    if let Some(test_database) = crate::test_databases::$database().await {
+                        super::$test(&test_database).await;
                     }
                 }
             )+

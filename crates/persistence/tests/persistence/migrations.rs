@@ -8,7 +8,7 @@ use colloquy_domain::{AssistantId, Avatar, Email};
 use colloquy_persistence::{Database, DatabaseOptions, MigrateError};
 use tokio::task::JoinSet;
 
-use crate::places::{Place, execute};
+use crate::test_databases::{TestDatabase, execute};
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -38,10 +38,10 @@ const ALL: [&str; 12] = [
     "m20261126_000015_assistant_revisions",
 ];
 
-async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
+async fn of_many_that_migrate_at_once_one_does_it(test_database: &TestDatabase) {
     let mut migrating = JoinSet::new();
     for _ in 0..4 {
-        let url = place.url.clone();
+        let url = test_database.url.clone();
         migrating.spawn(async move {
             let options = DatabaseOptions::default();
             let database = Database::connect(&url, options).await.unwrap();
@@ -51,29 +51,29 @@ async fn of_many_that_migrate_at_once_one_does_it(place: &Place) {
     let mut reports = migrating.join_all().await;
     reports.retain(|applied| !applied.is_empty());
     assert_eq!(reports, [ALL]);
-    assert_is_usable(place).await;
+    assert_is_usable(test_database).await;
 }
 
-async fn a_migrated_database_needs_no_more(place: &Place) {
-    let database = place.open().await;
+async fn a_migrated_database_needs_no_more(test_database: &TestDatabase) {
+    let database = test_database.open().await;
     assert_eq!(database.migrate().await.unwrap().applied, ALL);
     assert!(database.migrate().await.unwrap().applied.is_empty());
     assert!(database.pending_migrations().await.unwrap().is_empty());
 }
 
-async fn looking_at_what_is_pending_changes_nothing(place: &Place) {
-    let database = place.open().await;
+async fn looking_at_what_is_pending_changes_nothing(test_database: &TestDatabase) {
+    let database = test_database.open().await;
     for _ in 0..2 {
         assert_eq!(database.pending_migrations().await.unwrap(), ALL);
     }
     // A second table of that name would fail.
-    execute(&place.url, "CREATE TABLE seaql_migrations (x int)").await;
+    execute(&test_database.url, "CREATE TABLE seaql_migrations (x int)").await;
 }
 
-async fn a_newer_schema_is_refused_and_named(place: &Place) {
-    let database = place.migrated().await;
+async fn a_newer_schema_is_refused_and_named(test_database: &TestDatabase) {
+    let database = test_database.migrated().await;
     execute(
-        &place.url,
+        &test_database.url,
         "INSERT INTO seaql_migrations VALUES ('m20991231_000001_future', 0)",
     )
     .await;
@@ -84,27 +84,27 @@ async fn a_newer_schema_is_refused_and_named(place: &Place) {
     assert_eq!(text.lines().count(), 1);
 }
 
-async fn a_migration_that_is_given_up_can_be_done_again(place: &Place) {
+async fn a_migration_that_is_given_up_can_be_done_again(test_database: &TestDatabase) {
     for milliseconds in (0..100).step_by(5) {
-        let database = place.open().await;
+        let database = test_database.open().await;
         let limit = Duration::from_millis(milliseconds);
         // Whether or not it completes, the next one must find all or nothing.
         let _ = tokio::time::timeout(limit, database.migrate()).await;
         database.close().await;
     }
-    place.open().await.migrate().await.unwrap();
-    assert_is_usable(place).await;
+    test_database.open().await.migrate().await.unwrap();
+    assert_is_usable(test_database).await;
 }
 
-async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn assistants_that_are_there_already_look_as_usual(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let assistant = Samples::new().assistant("Guide");
     stores.assistants.add(&assistant).await.unwrap();
     // A copy without the columns that were added later.
     let columns = "slug, name, instructions, model, configuration, user_authentication, \
                    is_enabled, revision, created_at, updated_at";
     let id = "0190a1b2c3d47000800000000000000f";
-    let mark = if place.url.starts_with("sqlite:") {
+    let mark = if test_database.url.starts_with("sqlite:") {
         "x"
     } else {
         ""
@@ -113,7 +113,7 @@ async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
     let copy = format!(
         "INSERT INTO assistants (id, {columns}) SELECT {mark}'{id}', {old} FROM assistants"
     );
-    execute(&place.url, &copy).await;
+    execute(&test_database.url, &copy).await;
     let old: AssistantId = id.parse().unwrap();
     let found = stores
         .assistants
@@ -124,8 +124,8 @@ async fn assistants_that_are_there_already_look_as_usual(place: &Place) {
     assert_eq!(found.avatar, Avatar::default());
 }
 
-async fn assistants_that_are_there_already_have_their_revision(place: &Place) {
-    let database = place.migrated().await;
+async fn assistants_that_are_there_already_have_their_revision(test_database: &TestDatabase) {
+    let database = test_database.migrated().await;
     let stores = stores(&database);
     let assistant = Samples::new().assistant("Guide");
     stores.assistants.add(&assistant).await.unwrap();
@@ -137,15 +137,17 @@ async fn assistants_that_are_there_already_have_their_revision(place: &Place) {
         "ALTER TABLE runs DROP COLUMN instructions",
         "DELETE FROM seaql_migrations WHERE version = 'm20261126_000015_assistant_revisions'",
     ] {
-        execute(&place.url, change).await;
+        execute(&test_database.url, change).await;
     }
     database.migrate().await.unwrap();
     let found = stores.assistants.revision(assistant.id, 1).await.unwrap();
     assert_eq!(found, Some(assistant));
 }
 
-async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(place: &Place) {
-    let database = place.migrated().await;
+async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(
+    test_database: &TestDatabase,
+) {
+    let database = test_database.migrated().await;
     let (make, stores) = (Samples::new(), stores(&database));
     for (email, hash) in [("zoe\u{308}@example.org", "1"), ("ada@example.org", "2")] {
         let user = make.user(email);
@@ -157,7 +159,7 @@ async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(
         "UPDATE users SET email_key = lower(email)",
         "DELETE FROM seaql_migrations WHERE version = 'm20261126_000010_accounts'",
     ] {
-        execute(&place.url, change).await;
+        execute(&test_database.url, change).await;
     }
     database.migrate().await.unwrap();
     for (email, hash) in [
@@ -171,8 +173,10 @@ async fn accounts_that_are_there_already_are_found_however_their_email_is_typed(
     }
 }
 
-async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(place: &Place) {
-    let database = place.migrated().await;
+async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(
+    test_database: &TestDatabase,
+) {
+    let database = test_database.migrated().await;
     let (make, stores) = (Samples::new(), stores(&database));
     let emails = ["caf\u{e9}@example.org", "cafe\u{301}@example.org"];
     let mut ids = Vec::new();
@@ -184,11 +188,11 @@ async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(plac
         let change = format!(
             "UPDATE users SET email = '{email}', email_key = '{email}' WHERE email_key = 'x{number}@example.org'"
         );
-        execute(&place.url, &change).await;
+        execute(&test_database.url, &change).await;
         ids.push(user.id);
     }
     let undone = "DELETE FROM seaql_migrations WHERE version = 'm20261126_000010_accounts'";
-    execute(&place.url, undone).await;
+    execute(&test_database.url, undone).await;
     database.migrate().await.unwrap();
     for (email, id) in emails.into_iter().zip(ids) {
         let email = Email::parse(email).unwrap();
@@ -203,8 +207,8 @@ async fn accounts_whose_emails_become_the_same_are_both_found_to_the_letter(plac
     }
 }
 
-async fn assert_is_usable(place: &Place) {
-    let stores = stores(&place.open().await);
+async fn assert_is_usable(test_database: &TestDatabase) {
+    let stores = stores(&test_database.open().await);
     let user = Samples::new().user("ada@example.org");
     stores.users.add(&user, None).await.unwrap();
     assert_eq!(stores.users.get(user.id).await.unwrap(), Some(user));

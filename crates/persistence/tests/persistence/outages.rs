@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::places::{self, Place, execute};
+use crate::test_databases::{self, TestDatabase, execute};
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -39,13 +39,15 @@ fn assert_unavailable<T: std::fmt::Debug>(answer: &Result<T, PortError>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_file_is_unavailable_until_it_is_free() {
-    let place = places::sqlite().await.unwrap();
-    place.migrated().await.close().await;
-    let database = Database::connect(&place.url, options()).await.unwrap();
+    let test_database = test_databases::sqlite().await.unwrap();
+    test_database.migrated().await.close().await;
+    let database = Database::connect(&test_database.url, options())
+        .await
+        .unwrap();
     let users = stores(&database).users;
     let user = Samples::new().user("ada@example.org");
 
-    let mut other = SqliteConnection::connect(&place.url).await.unwrap();
+    let mut other = SqliteConnection::connect(&test_database.url).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE")
         .execute(&mut other)
         .await
@@ -61,20 +63,22 @@ async fn a_locked_file_is_unavailable_until_it_is_free() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_file_is_found_out_before_anybody_writes() {
-    let place = places::sqlite().await.unwrap();
-    place.migrated().await.close().await;
-    let database = Database::connect(&place.url, options()).await.unwrap();
+    let test_database = test_databases::sqlite().await.unwrap();
+    test_database.migrated().await.close().await;
+    let database = Database::connect(&test_database.url, options())
+        .await
+        .unwrap();
     database.check().await.unwrap();
-    let mut other = SqliteConnection::connect(&place.url).await.unwrap();
+    let mut other = SqliteConnection::connect(&test_database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     assert_unavailable(&database.check().await);
     other.execute("ROLLBACK").await.unwrap();
 }
 
-async fn a_database_without_our_tables_is_not_ready(place: &Place) {
-    let database = place.open().await;
+async fn a_database_without_our_tables_is_not_ready(test_database: &TestDatabase) {
+    let database = test_database.open().await;
     assert!(database.check().await.is_err());
-    if place.url.starts_with("postgres") {
+    if test_database.url.starts_with("postgres") {
         let users = stores(&database).users;
         assert_unavailable(&users.get(Samples::new().user_id()).await);
     }
@@ -82,8 +86,8 @@ async fn a_database_without_our_tables_is_not_ready(place: &Place) {
     database.check().await.unwrap();
 }
 
-async fn authentication_does_not_wait_for_a_lock_on_tokens(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn authentication_does_not_wait_for_a_lock_on_tokens(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let user = make.user("ada@example.org");
     stores.users.add(&user, None).await.unwrap();
@@ -96,12 +100,12 @@ async fn authentication_does_not_wait_for_a_lock_on_tokens(place: &Place) {
         let found = timeout(limit, stores.tokens.authenticate(&hash, second(90))).await;
         found.unwrap().unwrap().unwrap().token.last_used_at
     };
-    let last_used_at = if place.url.starts_with("sqlite:") {
-        let mut other = SqliteConnection::connect(&place.url).await.unwrap();
+    let last_used_at = if test_database.url.starts_with("sqlite:") {
+        let mut other = SqliteConnection::connect(&test_database.url).await.unwrap();
         other.execute("BEGIN IMMEDIATE").await.unwrap();
         authenticated.await
     } else {
-        let mut other = PgConnection::connect(&place.url).await.unwrap();
+        let mut other = PgConnection::connect(&test_database.url).await.unwrap();
         let lock = "BEGIN; LOCK TABLE access_tokens IN SHARE MODE";
         other.execute(sqlx::raw_sql(lock)).await.unwrap();
         authenticated.await
@@ -111,11 +115,11 @@ async fn authentication_does_not_wait_for_a_lock_on_tokens(place: &Place) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_waits_for_a_lock_that_is_released_in_time() {
-    let place = places::sqlite().await.unwrap();
-    let users = stores(&place.migrated().await).users;
+    let test_database = test_databases::sqlite().await.unwrap();
+    let users = stores(&test_database.migrated().await).users;
     let user = Samples::new().user("ada@example.org");
 
-    let mut other = SqliteConnection::connect(&place.url).await.unwrap();
+    let mut other = SqliteConnection::connect(&test_database.url).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE")
         .execute(&mut other)
         .await
@@ -172,8 +176,8 @@ struct Line {
 }
 
 impl Line {
-    async fn to(place: &Place) -> Self {
-        let mut url = url::Url::parse(&place.url).unwrap();
+    async fn to(test_database: &TestDatabase) -> Self {
+        let mut url = url::Url::parse(&test_database.url).unwrap();
         let host = url.host_str().unwrap().to_owned();
         let port = url.port().unwrap_or(5432);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -211,11 +215,11 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, mut is_live: watch:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_line_is_unavailable_in_time_and_recovers() {
-    let Some(place) = places::postgres().await else {
+    let Some(test_database) = test_databases::postgres().await else {
         return;
     };
-    place.migrated().await.close().await;
-    let line = Line::to(&place).await;
+    test_database.migrated().await.close().await;
+    let line = Line::to(&test_database).await;
     let database = Database::connect(&line.url, options()).await.unwrap();
     let users = stores(&database).users;
     let make = Samples::new();
@@ -242,20 +246,20 @@ async fn a_dead_line_is_unavailable_in_time_and_recovers() {
     users.add(&make.user("b@example.org"), None).await.unwrap();
 }
 
-/// Sessions carry the name of the place's schema.
+/// Sessions carry the name of the test_database's schema.
 const END_OTHER_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_sessions_are_replaced() {
-    let Some(place) = places::postgres().await else {
+    let Some(test_database) = test_databases::postgres().await else {
         return;
     };
-    let database = place.migrated().await;
+    let database = test_database.migrated().await;
     let users = stores(&database).users;
     let make = Samples::new();
     for number in 0..5 {
-        execute(&place.url, END_OTHER_SESSIONS).await;
+        execute(&test_database.url, END_OTHER_SESSIONS).await;
         let user = make.user(&format!("{number}@example.org"));
         users.add(&user, None).await.unwrap();
     }

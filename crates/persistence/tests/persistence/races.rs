@@ -13,7 +13,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::places::{self, Place};
+use crate::test_databases::{self, TestDatabase};
 use crate::{on_both_databases, stores};
 
 on_both_databases! {
@@ -23,8 +23,8 @@ on_both_databases! {
 
 const ROUNDS: usize = 100;
 
-async fn a_run_that_all_end_at_once_ends_once_and_leaves_no_gap(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn a_run_that_all_end_at_once_ends_once_and_leaves_no_gap(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let thread = has_thread(&stores, &make).await;
     let mut said = 0;
@@ -65,8 +65,8 @@ async fn a_run_that_all_end_at_once_ends_once_and_leaves_no_gap(place: &Place) {
     assert_eq!(positions(&stores, &thread).await, all_up_to(said));
 }
 
-async fn of_starts_at_once_one_wins_and_the_others_leave_no_gap(place: &Place) {
-    let stores = stores(&place.migrated().await);
+async fn of_starts_at_once_one_wins_and_the_others_leave_no_gap(test_database: &TestDatabase) {
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let thread = has_thread(&stores, &make).await;
     for round in 1..=ROUNDS as u64 {
@@ -96,14 +96,14 @@ async fn of_starts_at_once_one_wins_and_the_others_leave_no_gap(place: &Place) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finish_that_waited_for_a_forced_end_leaves_nothing() {
-    let Some((place, stores, make, thread)) = on_postgres().await else {
+    let Some((test_database, stores, make, thread)) = on_postgres().await else {
         return;
     };
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("Too late")]);
     let (run, runs, others) = (start.run.id, stores.runs.clone(), stores.clone());
 
-    let mut lock = Lock::of(&place, &thread).await;
+    let mut lock = Lock::of(&test_database, &thread).await;
     let force = tokio::spawn(async move { others.force_end(run, &cancelled()).await });
     lock.is_waited_for_by(1).await;
     let finish = tokio::spawn(async move { runs.finish(&end).await });
@@ -121,14 +121,14 @@ async fn a_finish_that_waited_for_a_forced_end_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forced_end_that_waited_for_a_finish_leaves_the_run_as_it_is() {
-    let Some((place, stores, make, thread)) = on_postgres().await else {
+    let Some((test_database, stores, make, thread)) = on_postgres().await else {
         return;
     };
     let start = has_run(&stores, &make, &thread).await;
     let end = make.end(&start, vec![make.answer("In time")]);
     let (run, runs, others) = (start.run.id, stores.runs.clone(), stores.clone());
 
-    let mut lock = Lock::of(&place, &thread).await;
+    let mut lock = Lock::of(&test_database, &thread).await;
     let finish = tokio::spawn(async move { runs.finish(&end).await });
     lock.is_waited_for_by(1).await;
     let force = tokio::spawn(async move { others.force_end(run, &cancelled()).await });
@@ -145,14 +145,14 @@ async fn a_forced_end_that_waited_for_a_finish_leaves_the_run_as_it_is() {
 /// changes of the thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waited_for_the_thread_goes_on_from_what_stands_in_it_then() {
-    let Some((place, stores, make, thread)) = on_postgres().await else {
+    let Some((test_database, stores, make, thread)) = on_postgres().await else {
         return;
     };
     let (first, second) = (new_start(&make, &thread), new_start(&make, &thread));
     let end = make.end(&first, vec![make.answer("Well.")]);
     let [runs, others] = [(); 2].map(|()| stores.runs.clone());
 
-    let mut lock = Lock::of(&place, &thread).await;
+    let mut lock = Lock::of(&test_database, &thread).await;
     let starting = tokio::spawn(async move { runs.start(&first).await });
     lock.is_waited_for_by(1).await;
     let late = tokio::spawn(async move { others.start(&second).await });
@@ -171,7 +171,7 @@ async fn who_waited_for_the_thread_goes_on_from_what_stands_in_it_then() {
     );
     assert!(is_refused, "{late:?}");
 
-    let mut lock = Lock::of(&place, &thread).await;
+    let mut lock = Lock::of(&test_database, &thread).await;
     let runs = stores.runs.clone();
     let finish = tokio::spawn(async move { runs.finish(&end).await });
     lock.is_waited_for_by(1).await;
@@ -185,7 +185,7 @@ async fn who_waited_for_the_thread_goes_on_from_what_stands_in_it_then() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waited_for_a_thread_that_is_deleted_does_not_find_it() {
-    let Some((place, stores, make, thread)) = on_postgres().await else {
+    let Some((test_database, stores, make, thread)) = on_postgres().await else {
         return;
     };
     let start = has_run(&stores, &make, &thread).await;
@@ -193,7 +193,7 @@ async fn who_waited_for_a_thread_that_is_deleted_does_not_find_it() {
     let next = new_start(&make, &thread);
     let [runs, others] = [(); 2].map(|()| stores.runs.clone());
 
-    let mut lock = Lock::of(&place, &thread).await;
+    let mut lock = Lock::of(&test_database, &thread).await;
     let finish = tokio::spawn(async move { runs.finish(&end).await });
     let starting = tokio::spawn(async move { others.start(&next).await });
     lock.is_waited_for_by(2).await;
@@ -213,10 +213,10 @@ struct Lock {
 }
 
 impl Lock {
-    async fn of(place: &Place, thread: &Thread) -> Self {
+    async fn of(test_database: &TestDatabase, thread: &Thread) -> Self {
         let mut lock = Self {
-            holder: PgConnection::connect(&place.url).await.unwrap(),
-            watcher: PgConnection::connect(&place.url).await.unwrap(),
+            holder: PgConnection::connect(&test_database.url).await.unwrap(),
+            watcher: PgConnection::connect(&test_database.url).await.unwrap(),
             thread: format!("'{}'", thread.id),
         };
         lock.execute("BEGIN").await;
@@ -240,7 +240,7 @@ impl Lock {
         self.holder.execute(AssertSqlSafe(statement)).await.unwrap();
     }
 
-    /// Waits until that many sessions of this place wait for a lock.
+    /// Waits until that many sessions of this test_database wait for a lock.
     async fn is_waited_for_by(&mut self, sessions: i64) {
         const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
             WHERE application_name = current_setting('application_name')
@@ -264,12 +264,12 @@ impl Lock {
 }
 
 /// A thread on PostgreSQL, the only database with row locks.
-async fn on_postgres() -> Option<(Place, Stores, Samples, Thread)> {
-    let place = places::postgres().await?;
-    let stores = stores(&place.migrated().await);
+async fn on_postgres() -> Option<(TestDatabase, Stores, Samples, Thread)> {
+    let test_database = test_databases::postgres().await?;
+    let stores = stores(&test_database.migrated().await);
     let make = Samples::new();
     let thread = has_thread(&stores, &make).await;
-    Some((place, stores, make, thread))
+    Some((test_database, stores, make, thread))
 }
 
 async fn has_thread(stores: &Stores, make: &Samples) -> Thread {

@@ -7,12 +7,15 @@ use colloquy_application::system::SystemClock;
 
 use crate::builder::Extensions;
 use crate::config::Configuration;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::model_router::ModelRouter;
 use crate::terminal::print;
 
 /// Prints the effective settings, after the checks that `serve` makes of them.
-pub(crate) fn config(configuration: &Configuration, extensions: Extensions) -> Result<(), Failure> {
+pub(crate) fn config(
+    configuration: &Configuration,
+    extensions: Extensions,
+) -> Result<(), FatalError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     configuration.check_default_model(&ModelRouter {
         configured: Arc::new(configuration.providers(&clock)?),

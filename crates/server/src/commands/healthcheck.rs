@@ -10,12 +10,12 @@ use tokio::time::timeout;
 
 use crate::address::reachable;
 use crate::config::Configuration;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 
 const LIMIT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: u64 = 512;
 
-pub(crate) async fn healthcheck(configuration: &Configuration) -> Result<(), Failure> {
+pub(crate) async fn healthcheck(configuration: &Configuration) -> Result<(), FatalError> {
     let address = reachable(configuration.settings.listen);
     let status = match timeout(LIMIT, ask(address)).await {
         Ok(answer) => answer.map_err(|error| refused(address, &error.to_string()))?,
@@ -38,6 +38,6 @@ async fn ask(address: SocketAddr) -> io::Result<String> {
     Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
-fn refused(address: SocketAddr, why: &str) -> Failure {
-    Failure::Refused(format!("{address} is not ready: {why}"))
+fn refused(address: SocketAddr, why: &str) -> FatalError {
+    FatalError::Refused(format!("{address} is not ready: {why}"))
 }

@@ -2,7 +2,7 @@
 
 use crate::builder::Extensions;
 use crate::config::Configuration;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::store::open_database;
 use crate::terminal::print;
 
@@ -10,10 +10,10 @@ use crate::terminal::print;
 pub(crate) async fn migrate(
     configuration: &Configuration,
     extensions: Extensions,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     if extensions.stores.is_some() {
         let why = "this program has stores of its own, which it migrates itself";
-        return Err(Failure::Refused(why.to_owned()));
+        return Err(FatalError::Refused(why.to_owned()));
     }
     let (_database, migration) = open_database(&configuration.settings).await?;
     if migration.applied.is_empty() {

@@ -16,7 +16,7 @@ use crate::builder::Extensions;
 use crate::changes::hear_changes;
 use crate::config::{Configuration, Settings};
 use crate::descriptors;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::first_steps::{FirstSignIn, create_demo_assistant, create_first_administrator};
 use crate::service::{Models, Service};
 use crate::signals;
@@ -35,7 +35,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(
     configuration: &Configuration,
     mut extensions: Extensions,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     let settings = &configuration.settings;
     let stop = signals::stop_token()?;
     signals::survive_file_size_limit()?;
@@ -74,7 +74,10 @@ pub(crate) async fn serve(
 }
 
 /// What happens before the first request.
-async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstSignIn>, Failure> {
+async fn prepare(
+    service: &Service,
+    settings: &Settings,
+) -> Result<Option<FirstSignIn>, FatalError> {
     let use_cases = &service.use_cases;
     use_cases.engine.recover().await?;
     use_cases.assistants.store_from_code().await?;
@@ -90,8 +93,8 @@ async fn prepare(service: &Service, settings: &Settings) -> Result<Option<FirstS
     .await
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    colloquy_web::serve::listen(address).map_err(|source| Failure::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, FatalError> {
+    colloquy_web::serve::listen(address).map_err(|source| FatalError::Listen { address, source })
 }
 
 fn start_background(service: &Service) -> Vec<AbortHandle> {

@@ -10,7 +10,7 @@ use super::user::{PAGE, find};
 use crate::builder::Extensions;
 use crate::cli::TokenTask;
 use crate::config::Configuration;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::store::Store;
 use crate::terminal::{print, visible};
 
@@ -18,7 +18,7 @@ pub(crate) async fn token(
     configuration: &Configuration,
     extensions: Extensions,
     task: TokenTask,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     let store = Store::open(&configuration.settings, extensions.stores).await?;
     let Operator { accounts, tokens } = store.operator();
     match task {
@@ -48,12 +48,12 @@ async fn create(
     user: &User,
     name: TokenName,
     days: Option<u16>,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     let lifetime = days.map(|days| TimeDelta::days(days.into()));
     let issued = tokens.issue_api_key(user.id, name, lifetime).await;
     let issued = issued.map_err(|error| match error {
-        Error::NotFound => Failure::Refused(format!("{} is disabled", user.email)),
-        Error::TooManyApiKeys => Failure::Refused(format!(
+        Error::NotFound => FatalError::Refused(format!("{} is disabled", user.email)),
+        Error::TooManyApiKeys => FatalError::Refused(format!(
             "{} has {MAX_API_KEYS} API keys, the most that a user may have",
             user.email
         )),
@@ -63,7 +63,7 @@ async fn create(
     Ok(())
 }
 
-async fn list(tokens: &Tokens, user: UserId) -> Result<(), Failure> {
+async fn list(tokens: &Tokens, user: UserId) -> Result<(), FatalError> {
     let mut skip = 0;
     loop {
         let page = OffsetPage { skip, limit: PAGE };
@@ -78,12 +78,12 @@ async fn list(tokens: &Tokens, user: UserId) -> Result<(), Failure> {
     }
 }
 
-async fn revoke(tokens: &Tokens, user: &User, id: TokenId) -> Result<(), Failure> {
+async fn revoke(tokens: &Tokens, user: &User, id: TokenId) -> Result<(), FatalError> {
     tokens
         .revoke_of(user.id, id)
         .await
         .map_err(|error| match error {
-            Error::NotFound => Failure::Refused(format!("{} has no token {id}", user.email)),
+            Error::NotFound => FatalError::Refused(format!("{} has no token {id}", user.email)),
             error => error.into(),
         })?;
     print(&format!("revoked {id}"))?;

@@ -11,7 +11,7 @@ use colloquy_domain::{Email, Role, User};
 use crate::builder::Extensions;
 use crate::cli::{NewUser, UserTask};
 use crate::config::Configuration;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::password::ChosenPassword;
 use crate::store::Store;
 use crate::terminal::{print, visible};
@@ -23,7 +23,7 @@ pub(crate) async fn user(
     configuration: &Configuration,
     extensions: Extensions,
     task: UserTask,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     let store = Store::open(&configuration.settings, extensions.stores).await?;
     let accounts = store.operator().accounts;
     match task {
@@ -38,7 +38,7 @@ pub(crate) async fn user(
     }
 }
 
-async fn create(accounts: &Accounts, new: NewUser) -> Result<(), Failure> {
+async fn create(accounts: &Accounts, new: NewUser) -> Result<(), FatalError> {
     let chosen = if new.no_password {
         None
     } else {
@@ -54,7 +54,7 @@ async fn create(accounts: &Accounts, new: NewUser) -> Result<(), Failure> {
         .create(account)
         .await
         .map_err(|error| match error {
-            Error::Duplicate(_) => Failure::Refused(format!("there is {} already", new.email)),
+            Error::Duplicate(_) => FatalError::Refused(format!("there is {} already", new.email)),
             error => error.into(),
         })?;
     let role = user.role.as_str();
@@ -63,7 +63,7 @@ async fn create(accounts: &Accounts, new: NewUser) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn list(accounts: &Accounts) -> Result<(), Failure> {
+async fn list(accounts: &Accounts) -> Result<(), FatalError> {
     let mut skip = 0;
     loop {
         let page = accounts.list(OffsetPage { skip, limit: PAGE }).await?;
@@ -82,7 +82,7 @@ async fn set_password(
     email: &Email,
     stdin: bool,
     revokes_api_keys: bool,
-) -> Result<(), Failure> {
+) -> Result<(), FatalError> {
     let user = find(accounts, email).await?;
     let chosen = choose(stdin)?;
     let changes = AccountChanges {
@@ -96,7 +96,7 @@ async fn set_password(
     Ok(())
 }
 
-async fn disable(accounts: &Accounts, email: &Email) -> Result<(), Failure> {
+async fn disable(accounts: &Accounts, email: &Email) -> Result<(), FatalError> {
     let user = find(accounts, email).await?;
     let changes = AccountChanges {
         is_active: Some(false),
@@ -105,7 +105,7 @@ async fn disable(accounts: &Accounts, email: &Email) -> Result<(), Failure> {
     let disabled = accounts.update(user.id, changes).await;
     disabled.map_err(|error| match error {
         Error::LastAdministrator => {
-            Failure::Refused(format!("{} is the last active administrator", user.email))
+            FatalError::Refused(format!("{} is the last active administrator", user.email))
         }
         error => error.into(),
     })?;
@@ -113,9 +113,9 @@ async fn disable(accounts: &Accounts, email: &Email) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) async fn find(accounts: &Accounts, email: &Email) -> Result<User, Failure> {
+pub(super) async fn find(accounts: &Accounts, email: &Email) -> Result<User, FatalError> {
     accounts.find(email).await.map_err(|error| match error {
-        Error::NotFound => Failure::Refused(format!("there is no account {email}")),
+        Error::NotFound => FatalError::Refused(format!("there is no account {email}")),
         error => error.into(),
     })
 }
@@ -128,7 +128,7 @@ fn line(user: &User) -> String {
     visible(line.trim_end())
 }
 
-fn choose(from_stdin: bool) -> Result<ChosenPassword, Failure> {
+fn choose(from_stdin: bool) -> Result<ChosenPassword, FatalError> {
     if from_stdin {
         ChosenPassword::from_stdin()
     } else {

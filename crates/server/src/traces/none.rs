@@ -3,7 +3,7 @@
 use tokio::runtime::Handle;
 
 use crate::config::TraceSettings;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::logging::Listener;
 
 /// Sends nothing.
@@ -11,7 +11,7 @@ pub(crate) struct Traces;
 
 impl Traces {
     #[expect(clippy::unnecessary_wraps, reason = "those that are sent may fail")]
-    pub(crate) fn open(_: Option<&TraceSettings>, _: &Handle) -> Result<Self, Failure> {
+    pub(crate) fn open(_: Option<&TraceSettings>, _: &Handle) -> Result<Self, FatalError> {
         Ok(Self)
     }
 

@@ -21,7 +21,7 @@ use url::Url;
 use super::client::Client;
 use super::exporter::Exporter;
 use crate::config::TraceSettings;
-use crate::failure::Failure;
+use crate::fatal_error::FatalError;
 use crate::logging::Listener;
 
 /// Queued spans; more are dropped.
@@ -41,9 +41,9 @@ impl Traces {
     pub(crate) fn open(
         settings: Option<&TraceSettings>,
         runtime: &Handle,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, FatalError> {
         let provider = settings.map(|settings| provider(settings, runtime));
-        Ok(Self(provider.transpose().map_err(Failure::Traces)?))
+        Ok(Self(provider.transpose().map_err(FatalError::Traces)?))
     }
 
     /// Independent of what is logged.

@@ -14,7 +14,7 @@ use crate::sole_server::SoleServerError;
 
 /// Why the program ends early. Printed on one line.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum FatalError {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -60,7 +60,7 @@ pub(crate) enum Failure {
     Io(#[from] io::Error),
 }
 
-impl Failure {
+impl FatalError {
     /// 2 for mistakes in the command line or settings, 1 for the rest.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {

@@ -7,7 +7,7 @@ use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteCon
 use tempfile::TempDir;
 
 /// An empty database, for the lifetime of this value.
-pub(crate) struct Place {
+pub(crate) struct TestDatabase {
     pub(crate) url: String,
     _guard: Guard,
 }
@@ -17,7 +17,7 @@ enum Guard {
     Postgres { _schema: PostgresSchema },
 }
 
-impl Place {
+impl TestDatabase {
     pub(crate) async fn open(&self) -> Database {
         let options = DatabaseOptions::default();
         Database::connect(&self.url, options).await.unwrap()
@@ -31,17 +31,17 @@ impl Place {
 }
 
 /// A new file in a folder that does not exist yet.
-pub(crate) async fn sqlite() -> Option<Place> {
+pub(crate) async fn sqlite() -> Option<TestDatabase> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data").join("colloquy.db");
-    Some(Place {
+    Some(TestDatabase {
         url: format!("sqlite://{}", file.display()),
         _guard: Guard::Sqlite { _folder: folder },
     })
 }
 
 /// A new schema in the database of `TEST_POSTGRES_URL`, if set.
-pub(crate) async fn postgres() -> Option<Place> {
+pub(crate) async fn postgres() -> Option<TestDatabase> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
         println!("not run: TEST_POSTGRES_URL is not set");
@@ -55,7 +55,7 @@ pub(crate) async fn postgres() -> Option<Place> {
         .append_pair("application_name", &name)
         .append_pair("options", &format!("-c search_path={name}"));
     let schema = PostgresSchema { server, name };
-    Some(Place {
+    Some(TestDatabase {
         url: url.to_string(),
         _guard: Guard::Postgres { _schema: schema },
     })

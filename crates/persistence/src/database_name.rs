@@ -8,9 +8,9 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 
 /// Describes the database in errors, without user and password.
 #[derive(Debug, Clone)]
-pub struct Place(Arc<str>);
+pub struct DatabaseName(Arc<str>);
 
-impl Place {
+impl DatabaseName {
     pub(crate) fn sqlite(file: &std::path::Path) -> Self {
         Self(format!("the SQLite database {}", file.display()).into())
     }
@@ -34,7 +34,7 @@ impl Place {
     pub(crate) fn of(&self, error: PortError) -> PortError {
         match error {
             PortError::Unavailable(source) => PortError::unavailable(Unavailable {
-                place: self.clone(),
+                database: self.clone(),
                 source,
             }),
             error => error,
@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DatabaseName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -50,9 +50,9 @@ impl fmt::Display for Place {
 
 /// The database is unavailable.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}")]
+#[error("{database}")]
 struct Unavailable {
-    place: Place,
+    database: DatabaseName,
     #[source]
     source: BoxError,
 }

@@ -3,15 +3,18 @@
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 use crate::Database;
-use crate::places::{self, Place};
+use crate::test_databases::{self, TestDatabase};
 
 /// The available databases, with an empty schema.
-pub(crate) async fn databases() -> Vec<(Place, Database)> {
+pub(crate) async fn databases() -> Vec<(TestDatabase, Database)> {
     let mut databases = Vec::new();
-    let places = [places::sqlite().await, places::postgres().await];
-    for place in places.into_iter().flatten() {
-        let database = place.migrated().await;
-        databases.push((place, database));
+    let test_databases = [
+        test_databases::sqlite().await,
+        test_databases::postgres().await,
+    ];
+    for test_database in test_databases.into_iter().flatten() {
+        let database = test_database.migrated().await;
+        databases.push((test_database, database));
     }
     databases
 }
