@@ -181,6 +181,7 @@ impl UseCases {
                 tokens.clone(),
                 Arc::clone(&ports.answers),
                 policy,
+                engine.clone(),
             ),
             profile: Profile::new(check),
             tokens,

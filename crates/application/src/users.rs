@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::{AccessToken, Actor, TokenId, User, UserId};
+use colloquy_domain::{AccessToken, Actor, Role, TokenId, User, UserId};
 
 use crate::Error;
 use crate::accounts::{AccountChanges, Accounts, NewAccount};
 use crate::answers::forget;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{AnswerCache, AnswerOrigin, OffsetList, OffsetPage};
+use crate::runs::RunEngine;
 use crate::tokens::Tokens;
 
 /// Manages accounts over the API.
@@ -18,6 +19,7 @@ pub struct Users {
     tokens: Tokens,
     answers: Arc<dyn AnswerCache>,
     policy: Arc<dyn PermissionPolicy>,
+    engine: RunEngine,
 }
 
 impl Users {
@@ -27,12 +29,14 @@ impl Users {
         tokens: Tokens,
         answers: Arc<dyn AnswerCache>,
         policy: Arc<dyn PermissionPolicy>,
+        engine: RunEngine,
     ) -> Self {
         Self {
             accounts,
             tokens,
             answers,
             policy,
+            engine,
         }
     }
 
@@ -63,7 +67,7 @@ impl Users {
         self.accounts.get(id).await
     }
 
-    /// Changes an account.
+    /// Changes an account. Disabling or demoting it ends its runs.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`, `Duplicate("email")`, `LastAdministrator`.
@@ -74,7 +78,18 @@ impl Users {
         changes: AccountChanges,
     ) -> Result<User, Error> {
         self.require(actor).await?;
-        self.accounts.update_by(actor.into(), id, changes).await
+        let is_disabled = changes.is_active == Some(false);
+        let is_demoted =
+            changes.role == Some(Role::User) && self.accounts.get(id).await?.role == Role::Admin;
+        let user = self.accounts.update_by(actor.into(), id, changes).await?;
+        if (is_disabled || is_demoted)
+            && let Err(error) = self.engine.end_of_user(id).await
+        {
+            // The engine looks again every second.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, user.id = %id, "runs of a user who lost access are not ended yet");
+        }
+        Ok(user)
     }
 
     /// Deletes an account. Its threads stay without an owner; answers from them are not reused.

@@ -7,8 +7,8 @@ use colloquy_application::ports::{
     RunRepository,
 };
 use colloquy_domain::{Run, RunId, ThreadId};
-use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use sea_orm::sea_query::UnionType;
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set};
 use uuid::Uuid;
 
 use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find, find_whole};
@@ -83,15 +83,10 @@ impl RunRepository for SeaRunRepository {
     }
 
     async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError> {
-        let rows = Entity::find().filter(is_abandoned(abandoned));
+        let rows = ids_of(abandoned);
         self.database
             .read(async {
-                let ids: Vec<Uuid> = rows
-                    .select_only()
-                    .column(Column::Id)
-                    .into_tuple()
-                    .all(self.database.reader())
-                    .await?;
+                let ids: Vec<Uuid> = rows.into_tuple().all(self.database.reader()).await?;
                 Ok(ids.into_iter().map(RunId::from_uuid).collect())
             })
             .await
@@ -183,11 +178,20 @@ impl SeaRunRepository {
 }
 
 /// Only a run in progress has a lease, and only a paused one waits.
-fn is_abandoned(abandoned: AbandonedRuns) -> SimpleExpr {
+fn ids_of(abandoned: AbandonedRuns) -> Select<Entity> {
+    let ids = |rows: Select<Entity>| rows.select_only().column(Column::Id);
     match abandoned {
-        AbandonedRuns::ExpiredBefore(moment) => COLUMN.lease_expires_at.lt(moment),
-        AbandonedRuns::HeldBy(InstanceId(holder)) => COLUMN.lease_holder.eq(holder),
-        AbandonedRuns::WaitedUntil(moment) => COLUMN.expires_at.lt(moment),
+        AbandonedRuns::OverdueAt(moment) => {
+            // A union, because each half has an index of its own.
+            let waited = Entity::find().filter(COLUMN.expires_at.lt(moment));
+            let mut overdue = ids(Entity::find().filter(COLUMN.lease_expires_at.lt(moment)));
+            QueryTrait::query(&mut overdue).union(UnionType::All, ids(waited).into_query());
+            overdue
+        }
+        AbandonedRuns::HeldBy(InstanceId(holder)) => {
+            ids(Entity::find().filter(COLUMN.lease_holder.eq(holder)))
+        }
+        AbandonedRuns::OfUser(user) => ids(run_commits::in_progress_of(user)),
     }
 }
 
@@ -214,17 +218,15 @@ mod tests {
     async fn runs_of_a_thread_abandoned_ones_and_a_users_are_found_by_indexes() {
         let make = Samples::new();
         let (thread, after) = (make.thread_id(), Some(make.run_id()));
-        let abandoned = |how| Entity::find().filter(is_abandoned(how));
-        let expired = abandoned(AbandonedRuns::ExpiredBefore(moment(0)));
-        let lost = abandoned(AbandonedRuns::HeldBy(make.instance()));
-        let forgotten = abandoned(AbandonedRuns::WaitedUntil(moment(0)));
-        let of_user = run_commits::in_progress_of(make.user_id());
+        let overdue = ids_of(AbandonedRuns::OverdueAt(moment(0)));
+        let lost = ids_of(AbandonedRuns::HeldBy(make.instance()));
+        let of_user = ids_of(AbandonedRuns::OfUser(make.user_id()));
         for (_place, database) in databases().await {
             for (rows, index) in [
                 (&rows_after(thread, after, 100), "runs_thread_id_id_idx"),
-                (&expired, "runs_lease_expires_at_idx"),
+                (&overdue, "runs_lease_expires_at_idx"),
+                (&overdue, "runs_expires_at_idx"),
                 (&lost, "runs_lease_holder_idx"),
-                (&forgotten, "runs_expires_at_idx"),
                 (&of_user, "runs_active_user_id_idx"),
             ] {
                 assert_served_by(&database, rows, index).await;

@@ -168,12 +168,23 @@ async fn assert_revoked(reader: &Client, thread: &str, run: &str, since: Instant
 async fn a_run_ends_when_its_user_is_disabled_demoted_or_deleted(backend: Backend) {
     let scene = Scene::with(backend, Reply::events().text("so far").hang()).await;
     let admin = scene.server.admin().await;
-    for (name, role, change) in [
-        ("disabled", "user", Some(json!({"is_active": false}))),
-        ("demoted", "admin", Some(json!({"role": "user"}))),
-        ("deleted", "user", None),
+    for (name, role, changes) in [
+        ("disabled", "user", vec![json!({"is_active": false})]),
+        (
+            "briefly disabled",
+            "user",
+            vec![json!({"is_active": false}), json!({"is_active": true})],
+        ),
+        ("demoted", "admin", vec![json!({"role": "user"})]),
+        (
+            "briefly demoted",
+            "admin",
+            vec![json!({"role": "user"}), json!({"role": "admin"})],
+        ),
+        ("deleted", "user", vec![]),
     ] {
-        let user = scene.server.user(name).await;
+        let name = name.replace(' ', "-");
+        let user = scene.server.user(&name).await;
         let id = text(&user.get("/users/me").await.expect(200)["id"]).to_owned();
         let path = format!("/users/{id}");
         admin.patch(&path, json!({"role": role})).await.expect(200);
@@ -184,10 +195,12 @@ async fn a_run_ends_when_its_user_is_disabled_demoted_or_deleted(backend: Backen
         let mut stream = post.json(&scene.body("Well?")).events().await;
         let run = under_way(&mut stream).await;
         let since = Instant::now();
-        match change {
-            Some(change) => admin.patch(&path, change).await.expect(200),
-            None => admin.delete(&path).await.expect(204),
-        };
+        if changes.is_empty() {
+            admin.delete(&path).await.expect(204);
+        }
+        for change in changes {
+            admin.patch(&path, change).await.expect(200);
+        }
         assert_revoked(&admin, &thread, &run, since).await;
         // The thread is free and keeps the messages.
         let kept = admin.get(&messages).await.expect(200);
@@ -205,7 +218,9 @@ async fn a_run_ends_on_every_instance_when_its_user_is_disabled() {
     let run = under_way(&mut stream).await;
     let admin = pair.one.server.admin().await;
     let since = Instant::now();
-    pair.one.disable_user().await;
+    let user = pair.one.disable_user().await;
+    let enabled = json!({"is_active": true});
+    admin.patch(&user, enabled).await.expect(200);
     assert_revoked(&admin, &thread, &run, since).await;
 }
 

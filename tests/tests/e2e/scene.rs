@@ -87,12 +87,14 @@ impl Scene {
         self.user = self.user.at(self.server.origin());
     }
 
-    pub(crate) async fn disable_user(&self) {
+    /// Deactivates the user.
+    pub(crate) async fn disable_user(&self) -> String {
         let me = self.user.get("/users/me").await.expect(200);
         let path = format!("/users/{}", text(&me["id"]));
         let admin = self.server.admin().await;
         let change = json!({"is_active": false});
         admin.patch(&path, change).await.expect(200);
+        path
     }
 }
 

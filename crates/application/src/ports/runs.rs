@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
     IdempotencyKey, Instructions, Message, NewMessage, Run, RunEvent, RunId, ThreadId, ThreadName,
+    UserId,
 };
 use uuid::Uuid;
 
@@ -153,15 +154,16 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
-/// Which active runs nobody works on any more.
+/// Which active runs somebody other than their holder ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AbandonedRuns {
-    /// Those whose lease ended before this moment.
-    ExpiredBefore(DateTime<Utc>),
+    /// Those in progress whose lease ended before this moment, and paused ones that waited until
+    /// before it.
+    OverdueAt(DateTime<Utc>),
     /// Those of an instance that is known to be gone.
     HeldBy(InstanceId),
-    /// Those that are paused and waited until before this moment.
-    WaitedUntil(DateTime<Utc>),
+    /// Those in progress of a user who has lost access.
+    OfUser(UserId),
 }
 
 impl AbandonedRuns {
@@ -169,11 +171,15 @@ impl AbandonedRuns {
     #[must_use]
     pub fn contains(self, active: &ActiveRun) -> bool {
         match self {
-            Self::ExpiredBefore(moment) => {
-                active.lease.is_some_and(|lease| lease.expires_at < moment)
+            Self::OverdueAt(moment) => {
+                let lease = active.lease.map(|lease| lease.expires_at);
+                [lease, active.run.expires_at]
+                    .into_iter()
+                    .flatten()
+                    .any(|end| end < moment)
             }
             Self::HeldBy(instance) => active.lease.is_some_and(|lease| lease.holder == instance),
-            Self::WaitedUntil(moment) => active.run.expires_at.is_some_and(|end| end < moment),
+            Self::OfUser(user) => active.lease.is_some() && active.run.user_id == Some(user),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use colloquy_domain::{AssistantId, Role, RunErrorCode, User, UserId};
+use colloquy_domain::{AssistantId, Role, RunEnding, RunErrorCode, User, UserId};
 
 use super::active::ActiveRun;
 use super::engine::RunEngine;
-use crate::ports::PortError;
+use super::forced_end::force_end;
+use super::outcome::summary;
+use crate::ports::{AbandonedRuns, ActiveRun as StoredRun, PortError};
 
 impl RunEngine {
     /// Ends the runs in progress of users who are disabled, deleted or no longer have the role that
@@ -19,6 +21,33 @@ impl RunEngine {
         let active = self.inner.active.all();
         self.end_of_lost_users(&active).await?;
         self.end_of_deleted_assistants(&active).await
+    }
+
+    /// Ends the runs in progress of a user who has just lost access, on whichever instance. A look
+    /// alone would miss a user who gets access back before it.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub(crate) async fn end_of_user(&self, user: UserId) -> Result<(), PortError> {
+        let active = self.inner.active.all();
+        for run in active.iter().filter(|it| it.actor.user_id() == Some(user)) {
+            run.stop(RunErrorCode::AccessRevoked);
+        }
+        let ports = &self.inner.ports;
+        let abandoned = AbandonedRuns::OfUser(user);
+        for run in ports.runs.abandoned(abandoned).await? {
+            if self.inner.active.get(run).is_some() {
+                continue;
+            }
+            let now = ports.clock.now();
+            let revoked = RunEnding::without_answer(RunErrorCode::AccessRevoked, now);
+            let ending = |run: &StoredRun| abandoned.contains(run).then(|| revoked.clone());
+            let stores = (&*ports.runs, &*ports.events);
+            if let Some(ended) = force_end(stores, run, ending).await? {
+                ports.observer.run_ended(summary(&ended));
+            }
+        }
+        Ok(())
     }
 
     async fn end_of_deleted_assistants(&self, active: &[Arc<ActiveRun>]) -> Result<(), PortError> {

@@ -204,9 +204,9 @@ impl RunEngine {
             };
         }
         let ports = &self.inner.ports;
-        let ending = RunEnding::cancelled(ports.clock.now());
+        let now = ports.clock.now();
         let stores = (&*ports.runs, &*ports.events);
-        match force_end(stores, run, |_| true, &ending).await? {
+        match force_end(stores, run, |_| Some(RunEnding::cancelled(now))).await? {
             Some(ended) => {
                 ports.observer.run_ended(summary(&ended));
                 Ok(ended)

@@ -12,24 +12,27 @@ const ATTEMPTS: u32 = 32;
 /// How many events are read at once.
 const PAGE_EVENTS: u32 = 1_000;
 
-/// Ends the run with what its log has, if it is active and `is_due`; the run as it ended, or `None`.
+/// Ends the run with what its log has, if it is active and `ending` gives it an end. Returns the
+/// run as it ended, or `None`.
 ///
 /// # Errors
 /// The store's own.
 pub(crate) async fn force_end(
     (runs, events): (&dyn RunRepository, &dyn RunEventRepository),
     id: RunId,
-    is_due: impl Fn(&ActiveRun) -> bool + Send,
-    ending: &RunEnding,
+    ending: impl Fn(&ActiveRun) -> Option<RunEnding> + Send,
 ) -> Result<Option<Run>, PortError> {
     let mut log = StoredLog::default();
     for _ in 0..ATTEMPTS {
         // The run first: what its log has is not older then.
-        let Some(active) = runs.active(id).await?.filter(|active| is_due(active)) else {
+        let Some(active) = runs.active(id).await? else {
+            return Ok(None);
+        };
+        let Some(ending) = ending(&active) else {
             return Ok(None);
         };
         log.read(events, id).await?;
-        let closing = log.state.ending(&active.run, ending);
+        let closing = log.state.ending(&active.run, &ending);
         let commit = RunCommit {
             events: closing.numbered_by_another(log.last),
             run: closing.run,

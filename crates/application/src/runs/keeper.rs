@@ -31,8 +31,8 @@ impl RunEngine {
     /// `Unavailable`.
     pub async fn recover(&self) -> Result<(), PortError> {
         let held = AbandonedRuns::HeldBy(self.inner.instance);
-        let expired = AbandonedRuns::ExpiredBefore(self.now());
-        for abandoned in [held, expired] {
+        let overdue = AbandonedRuns::OverdueAt(self.now());
+        for abandoned in [held, overdue] {
             match self.end_abandoned(abandoned).await {
                 Err(error @ PortError::Unavailable(_)) => return Err(error),
                 // A run whose rows cannot be read is no reason not to serve.
@@ -82,10 +82,8 @@ impl RunEngine {
     async fn lease_round(&self) -> Result<(), PortError> {
         // Renewal first: after an outage our own leases may look abandoned too.
         self.renew().await?;
-        let now = self.now();
-        self.end_abandoned(AbandonedRuns::ExpiredBefore(now))
-            .await?;
-        self.end_abandoned(AbandonedRuns::WaitedUntil(now)).await
+        self.end_abandoned(AbandonedRuns::OverdueAt(self.now()))
+            .await
     }
 
     /// Renews, and stops working on what is not ours any more: nothing could be written for it.
@@ -140,13 +138,15 @@ impl RunEngine {
         abandoned: AbandonedRuns,
     ) -> Result<(), PortError> {
         let ports = &self.inner.ports;
-        let ending = match abandoned {
-            AbandonedRuns::WaitedUntil(_) => RunEnding::expired(self.now()),
-            _ => RunEnding::interrupted(self.now()),
+        let now = self.now();
+        let ending = |run: &StoredRun| {
+            abandoned.contains(run).then(|| match run.lease {
+                Some(_) => RunEnding::interrupted(now),
+                None => RunEnding::expired(now),
+            })
         };
-        let is_due = |run: &StoredRun| abandoned.contains(run);
         let stores = (&*ports.runs, &*ports.events);
-        if let Some(ended) = force_end(stores, run, is_due, &ending).await? {
+        if let Some(ended) = force_end(stores, run, ending).await? {
             tracing::warn!(run.id = %run, status = ended.status.as_str(), "abandoned run ended");
             // How long it was worked on nobody knows.
             ports.observer.run_ended(RunSummary {

@@ -199,9 +199,9 @@ impl Inner {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => wait = LONGEST_DISOWN_BACKOFF.min(2 * wait),
             }
-            let ending = RunEnding::interrupted(self.ports.clock.now());
+            let now = self.ports.clock.now();
             let stores = (&*self.ports.runs, &*self.ports.events);
-            match force_end(stores, run, |_| true, &ending).await {
+            match force_end(stores, run, |_| Some(RunEnding::interrupted(now))).await {
                 Ok(Some(ended)) => {
                     tracing::warn!(run.id = %run, "run that nobody carries out ended as interrupted");
                     self.ports.observer.run_ended(summary(&ended));

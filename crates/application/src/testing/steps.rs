@@ -206,7 +206,7 @@ pub async fn force_end(
     run: RunId,
     ending: &RunEnding,
 ) -> Result<Run, PortError> {
-    match forced_end::force_end((runs, events), run, |_| true, ending).await? {
+    match forced_end::force_end((runs, events), run, |_| Some(ending.clone())).await? {
         Some(ended) => Ok(ended),
         None => runs.find(run).await?.ok_or(PortError::NotFound),
     }
@@ -224,8 +224,9 @@ pub async fn interrupt(
 ) -> Result<Vec<RunId>, PortError> {
     let mut ended = Vec::new();
     for run in runs.abandoned(abandoned).await? {
-        let is_due = |run: &crate::ports::ActiveRun| abandoned.contains(run);
-        let run = forced_end::force_end((runs, events), run, is_due, ending).await?;
+        let ending =
+            |run: &crate::ports::ActiveRun| abandoned.contains(run).then(|| ending.clone());
+        let run = forced_end::force_end((runs, events), run, ending).await?;
         ended.extend(run.map(|run| run.id));
     }
     Ok(ended)

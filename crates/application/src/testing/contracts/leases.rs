@@ -70,12 +70,12 @@ pub async fn runs_with_an_expired_lease_are_interrupted(stores: &Stores) {
     let ended = has_ended(stores, &make, holder).await;
     let ended = get(stores, &ended.run).await;
 
-    let interrupted = interrupt(stores, AbandonedRuns::ExpiredBefore(now)).await;
+    let interrupted = interrupt(stores, AbandonedRuns::OverdueAt(now)).await;
 
     assert_eq!(interrupted, sorted(vec![late.run.id, just.run.id]));
     assert_eq!(get(stores, &held.run).await, held.run);
     assert_eq!(get(stores, &ended).await, ended);
-    let again = interrupt(stores, AbandonedRuns::ExpiredBefore(now)).await;
+    let again = interrupt(stores, AbandonedRuns::OverdueAt(now)).await;
     assert_eq!(again, []);
 }
 
@@ -94,6 +94,26 @@ pub async fn the_runs_of_a_lost_instance_are_interrupted(stores: &Stores) {
     assert_eq!(get(stores, &other.run).await, other.run);
     assert_eq!(get(stores, &ended).await, ended);
     assert_eq!(interrupt(stores, AbandonedRuns::HeldBy(lost)).await, []);
+}
+
+pub async fn the_runs_in_progress_of_a_user_are_found(stores: &Stores) {
+    let make = Samples::new();
+    let holder = make.instance();
+    let (_, one) = has_run(stores, &make, holder, second(1)).await;
+    let user = one.run.user_id.unwrap();
+    let thread = make.thread(user);
+    stores.threads.add(&thread).await.unwrap();
+    let two = make.start(&thread, make.instance(), make.question("Hello"));
+    stores.starts(&two).await;
+    has_run(stores, &make, holder, second(1)).await;
+    let found = async |user| sorted(stores.runs.abandoned(user).await.unwrap());
+    let of_user = AbandonedRuns::OfUser(user);
+    let expected = sorted(vec![one.run.id, two.run.id]);
+    assert_eq!(found(of_user).await, expected);
+    assert_eq!(interrupt(stores, of_user).await, expected);
+    assert_eq!(found(of_user).await, []);
+    let nobody = AbandonedRuns::OfUser(make.user_id());
+    assert_eq!(found(nobody).await, []);
 }
 
 pub async fn an_interrupted_run_has_failed_and_keeps_its_message(stores: &Stores) {
@@ -125,7 +145,7 @@ pub async fn an_interrupted_run_has_failed_and_keeps_its_message(stores: &Stores
 pub async fn an_interrupted_run_frees_its_thread(stores: &Stores) {
     let make = Samples::new();
     let (thread, start) = has_run(stores, &make, make.instance(), second(1)).await;
-    interrupt(stores, AbandonedRuns::ExpiredBefore(second(2))).await;
+    interrupt(stores, AbandonedRuns::OverdueAt(second(2))).await;
     let next = make.start(&thread, start.lease.holder, make.question("Again"));
     assert_eq!(stores.starts(&next).await.position, 2);
 }
@@ -134,7 +154,7 @@ pub async fn the_former_holder_writes_nothing_more(stores: &Stores) {
     let make = Samples::new();
     let (thread, start) = has_run(stores, &make, make.instance(), second(1)).await;
     let holder = start.lease.holder;
-    interrupt(stores, AbandonedRuns::ExpiredBefore(second(2))).await;
+    interrupt(stores, AbandonedRuns::OverdueAt(second(2))).await;
     let end = make.end(&start, vec![make.answer("Too late")]);
     let answer = stores.runs.finish(&end).await;
     assert_conflict(answer, Constraint::RunLease);
@@ -203,7 +223,7 @@ pub async fn a_renewed_lease_counts_until_its_new_end(stores: &Stores) {
     let (_, forgotten) = has_run(stores, &make, holder, second(10)).await;
     let ids = renew(stores, holder, &[renewed.run.id], second(20)).await;
     assert_eq!(ids, [renewed.run.id]);
-    let expired = |at| AbandonedRuns::ExpiredBefore(at);
+    let expired = |at| AbandonedRuns::OverdueAt(at);
     let ids = interrupt(stores, expired(second(11))).await;
     assert_eq!(ids, [forgotten.run.id]);
     let ids = interrupt(stores, expired(second(20) - TICK)).await;
@@ -226,7 +246,7 @@ pub async fn only_what_is_still_held_is_renewed(stores: &Stores) {
     let renewed = renew(stores, holder, &named, second(20)).await;
 
     assert_eq!(renewed, sorted(vec![one.run.id, two.run.id]));
-    let ids = interrupt(stores, AbandonedRuns::ExpiredBefore(second(11))).await;
+    let ids = interrupt(stores, AbandonedRuns::OverdueAt(second(11))).await;
     assert_eq!(
         ids,
         [foreign.run.id],
@@ -243,7 +263,7 @@ pub async fn nothing_to_renew_is_no_error(stores: &Stores) {
         renew(stores, holder, &[make.run_id()], second(20)).await,
         []
     );
-    let ids = interrupt(stores, AbandonedRuns::ExpiredBefore(second(11))).await;
+    let ids = interrupt(stores, AbandonedRuns::OverdueAt(second(11))).await;
     assert_eq!(ids, [held.run.id], "only named leases are renewed");
 }
 
@@ -255,6 +275,6 @@ pub async fn many_leases_are_renewed_at_once(stores: &Stores) {
         held.push(has_run(stores, &make, holder, second(10)).await.1.run.id);
     }
     assert_eq!(renew(stores, holder, &held, second(20)).await, sorted(held));
-    let ids = interrupt(stores, AbandonedRuns::ExpiredBefore(second(11))).await;
+    let ids = interrupt(stores, AbandonedRuns::OverdueAt(second(11))).await;
     assert_eq!(ids, []);
 }

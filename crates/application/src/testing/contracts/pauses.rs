@@ -203,12 +203,28 @@ pub async fn one_of_many_resumptions_is_accepted(stores: &Stores) {
 pub async fn a_pause_that_nobody_ends_expires(stores: &Stores) {
     let make = Samples::new();
     let (_, paused) = has_paused(stores, &make).await;
-    let (_, other) = has_started(stores, &make).await;
+    let (_, mut other) = has_started(stores, &make).await;
+    other.lease.expires_at = second(90);
+    let renewed = (other.lease.holder, [other.run.id], other.lease.expires_at);
+    stores
+        .runs
+        .renew(renewed.0, &renewed.1, renewed.2)
+        .await
+        .unwrap();
     let interrupt = async |moment| {
-        let waited = AbandonedRuns::WaitedUntil(moment);
+        let overdue = AbandonedRuns::OverdueAt(moment);
         let ending = RunEnding::expired(moment);
-        stores.interrupt(waited, &ending).await.unwrap()
+        stores.interrupt(overdue, &ending).await.unwrap()
     };
+    let overdue = async |moment| {
+        let overdue = stores.runs.abandoned(AbandonedRuns::OverdueAt(moment));
+        let mut ids = overdue.await.unwrap();
+        ids.sort();
+        ids
+    };
+    let mut both = [paused.run.id, other.run.id];
+    both.sort();
+    assert_eq!(overdue(second(91)).await, both);
     assert_eq!(interrupt(second(59)).await, []);
     assert_eq!(interrupt(second(61)).await, [paused.run.id]);
     let run = stores.runs.find(paused.run.id).await.unwrap().unwrap();

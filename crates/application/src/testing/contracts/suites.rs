@@ -249,6 +249,7 @@ macro_rules! run_contracts {
         $crate::contract_tests! { $stores, leases:
             runs_with_an_expired_lease_are_interrupted,
             the_runs_of_a_lost_instance_are_interrupted,
+            the_runs_in_progress_of_a_user_are_found,
             an_interrupted_run_has_failed_and_keeps_its_message,
             an_interrupted_run_frees_its_thread,
             the_former_holder_writes_nothing_more,
