@@ -87,7 +87,7 @@ impl Scene {
         self.user = self.user.at(self.server.origin());
     }
 
-    /// Deactivates the user.
+    /// Deactivates the user; returns its path.
     pub(crate) async fn disable_user(&self) -> String {
         let me = self.user.get("/users/me").await.expect(200);
         let path = format!("/users/{}", text(&me["id"]));

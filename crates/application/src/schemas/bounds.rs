@@ -28,6 +28,8 @@ const MAX_EXPLAINED_STEPS: u64 = 1_000_000;
 pub(super) const VALUE_STEPS: u64 = 50;
 /// Cost per byte and possible match position of a pattern.
 const PLACE_STEPS: u64 = 4;
+/// Cost per byte of a checked format.
+pub(super) const FORMAT_STEPS: u64 = 16;
 /// How often `unevaluatedProperties` evaluates subschemas again.
 const UNEVALUATED_ROUNDS: usize = 3;
 

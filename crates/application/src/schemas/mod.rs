@@ -20,6 +20,20 @@ const MAX_COMPLAINTS: usize = 10;
 /// Maximum bytes of them; they quote names that the model chose.
 const MAX_COMPLAINT_BYTES: usize = 4_096;
 
+/// Formats that are not checked: some are unbounded in time and memory, and models are
+/// rarely asked for the others. The validator checks the rest, in linear time.
+const UNCHECKED_FORMATS: [&str; 9] = [
+    "idn-email",
+    "idn-hostname",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "regex",
+    "relative-json-pointer",
+    "uri-reference",
+    "uri-template",
+];
+
 /// A compiled schema. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema(Arc<Compiled>);
@@ -43,10 +57,16 @@ impl Schema {
         let patterns = PatternOptions::regex()
             .size_limit(bounds::MAX_PATTERN_BYTES)
             .dfa_size_limit(bounds::MAX_MATCHER_BYTES);
-        let validator = jsonschema::options()
+        let options = jsonschema::options()
             .with_pattern_options(patterns)
-            // Unbounded in time and memory; not required by drafts since 2019-09.
-            .should_validate_formats(false)
+            .should_validate_formats(true);
+        let options = UNCHECKED_FORMATS
+            .into_iter()
+            .fold(options, |options, format| {
+                options.with_format(format, |_| true)
+            });
+        let validator = options
+            // Unbounded in time and memory.
             .without_content_media_type_support("application/json")
             .without_content_encoding_support("base64")
             .build(schema)

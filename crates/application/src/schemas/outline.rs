@@ -154,6 +154,7 @@ impl<'a> Reader<'a> {
             "not" | "if" | "then" | "else" => node.same.push(self.node(value)),
             "dependentSchemas" | "dependencies" => node.same.extend(self.members(value)),
             "pattern" => node.byte_steps += self.pattern(value.as_str().unwrap_or_default())?,
+            "format" => node.byte_steps += bounds::FORMAT_STEPS,
             _ => self.part(node, keyword, value)?,
         }
         Ok(())
