@@ -1,9 +1,10 @@
 //! Caps concurrent requests; excess requests queue, then get 503.
 //!
 //! Few requests run at a time, because requests that all run together all finish late. Client
-//! addresses take turns, however many requests each has queued. Requests
-//! that only wait, for their body or for a model, occupy no slot; those with unfinished bodies have
-//! their own limits on number and bytes, per client and in total. Health checks are exempt.
+//! addresses take turns, however many requests each has queued, and none takes more than half of the
+//! slots. Requests that only wait, for their body or for a model, occupy no slot; those with
+//! unfinished bodies have their own limits on number and bytes, per client and in total. Health
+//! checks are exempt.
 //! Requests that hold a slot too long are cancelled.
 
 use std::convert::Infallible;
@@ -16,7 +17,6 @@ use axum::http::Extensions;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use colloquy_application::fair_queue::{FairQueue, QueueLimits, QueuePermit};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::layer::layer_fn;
@@ -24,7 +24,7 @@ use tower::{Layer, service_fn};
 
 use crate::client_address::{Network, TrustedProxies};
 use crate::http_service::HttpService;
-use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
+use crate::limits::{Budget, Holder, Limit, Limits, RequestSlot, RequestSlots, Room, Share};
 use crate::problem::Problem;
 use crate::serve::{Activity, Waiting};
 
@@ -49,7 +49,7 @@ const BODIES_OF_CLIENT: usize = BODIES.total / 4 * 3;
 /// The limits on running and queued requests.
 #[derive(Debug, Clone)]
 pub(crate) struct ConcurrencyLimit {
-    room: Arc<Semaphore>,
+    slots: RequestSlots,
     work: FairQueue<Network>,
     bodies: Budget<Arrival>,
     /// Prefixes of exempt paths.
@@ -59,7 +59,8 @@ pub(crate) struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// Admits `count` requests, queued ones included, and any to `unlimited` paths.
+    /// Admits `count` requests, queued ones included, of one client half as many, and any to
+    /// `unlimited` paths.
     pub(crate) fn new(
         unlimited: &'static [&'static str],
         count: usize,
@@ -68,7 +69,7 @@ impl ConcurrencyLimit {
     ) -> Self {
         Self {
             unlimited,
-            room: Arc::new(Semaphore::new(count)),
+            slots: RequestSlots::new(count),
             work: FairQueue::new(AT_WORK, QueueLimits::NONE),
             bodies: Budget::new(BODIES, Limit::RequestBodies, limits.clone()),
             limits,
@@ -76,10 +77,10 @@ impl ConcurrencyLimit {
         }
     }
 
-    fn room(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+    fn slot(&self, client: Network) -> Result<RequestSlot, Problem> {
+        self.slots.take(client).ok_or_else(|| {
             self.limits.reached(Limit::Requests);
-            let busy = "The service has as much to do as it can. Try again in a moment.";
+            let busy = "Too many requests are under way. Try again in a moment.";
             Problem::unavailable(busy)
         })
     }
@@ -123,7 +124,7 @@ pub struct Permit(Option<Arc<Held>>);
 
 #[derive(Debug)]
 struct Held {
-    room: Mutex<Option<OwnedSemaphorePermit>>,
+    slot: Mutex<Option<RequestSlot>>,
     work: Mutex<Option<QueuePermit<Network>>>,
     limit: ConcurrencyLimit,
     client: Network,
@@ -148,11 +149,12 @@ impl Permit {
         if limit.unlimited.iter().any(|it| path.starts_with(it)) {
             return Ok(Self::default());
         }
+        let client = Network::from_request(request, &limit.proxies);
         let turn = Self(Some(Arc::new(Held {
-            room: Mutex::new(Some(limit.room()?)),
+            slot: Mutex::new(Some(limit.slot(client)?)),
             work: Mutex::new(None),
             limit: limit.clone(),
-            client: Network::from_request(request, &limit.proxies),
+            client,
             connection: request.extensions().get().cloned(),
         })));
         turn.work().await;
@@ -193,8 +195,8 @@ impl Permit {
     /// If too many requests are queued.
     pub(crate) async fn resume(&self) -> Result<(), Problem> {
         if let Some(held) = &self.0 {
-            let room = held.limit.room()?;
-            *lock(&held.room) = Some(room);
+            let slot = held.limit.slot(held.client)?;
+            *lock(&held.slot) = Some(slot);
         }
         self.work().await;
         Ok(())
@@ -220,14 +222,14 @@ impl Permit {
     fn is_held(&self) -> bool {
         self.0
             .as_ref()
-            .is_some_and(|held| lock(&held.room).is_some())
+            .is_some_and(|held| lock(&held.slot).is_some())
     }
 
     /// Releases the slot for good.
     pub fn end(&self) {
         self.pause();
         if let Some(held) = &self.0 {
-            *lock(&held.room) = None;
+            *lock(&held.slot) = None;
         }
     }
 }
@@ -292,6 +294,6 @@ impl<S: Sync> FromRequestParts<S> for Permit {
     }
 }
 
-fn lock<T>(permit: &Mutex<T>) -> MutexGuard<'_, T> {
-    permit.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,8 @@
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
 use colloquy_tests::on_both_backends;
-use colloquy_tests::server::Colloquy;
+use colloquy_tests::server::{Colloquy, PASSWORD};
+use futures_util::future::join_all;
 use hyper::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,6 +24,7 @@ on_both_backends![
     the_document_describes_the_api,
     other_origins_have_no_access_unless_listed,
     answers_are_not_guessed_at_or_kept,
+    one_address_takes_at_most_half_of_the_requests,
 ];
 
 async fn what_does_not_exist_is_a_problem_too(backend: Backend) {
@@ -296,4 +298,34 @@ async fn answers_are_not_guessed_at_or_kept(backend: Backend) {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
+}
+
+async fn one_address_takes_at_most_half_of_the_requests(backend: Backend) {
+    let site = Colloquy::installed(backend).await;
+    let site = site.env("COLLOQUY_HTTP__TRUSTED_PROXIES", "127.0.0.0/8, ::1");
+    let server = site.env("COLLOQUY_HTTP__MAX_REQUESTS", "8").serve().await;
+    let (busy, other) = (server.user("busy").await, server.user("other").await);
+    // Password checks are slow, and their requests count as under way.
+    let change = json!({"password": PASSWORD, "current_password": PASSWORD});
+    let changes = join_all((0..40).map(async |_| {
+        let change = busy.request(Method::PATCH, "/users/me").json(&change);
+        let change = change.header("x-forwarded-for", "203.0.113.1");
+        change.send().await.status
+    }));
+    let reads = async {
+        for _ in 0..40 {
+            let read = other.request(Method::GET, "/users/me");
+            let read = read.header("x-forwarded-for", "203.0.113.2");
+            read.send().await.expect(200);
+        }
+    };
+    let (statuses, ()) = tokio::join!(changes, reads);
+    let refused = statuses.iter().filter(|status| **status == 503).count();
+    assert!((1..=36).contains(&refused), "{statuses:?}");
+    let again = busy.request(Method::GET, "/users/me");
+    again
+        .header("x-forwarded-for", "203.0.113.1")
+        .send()
+        .await
+        .expect(200);
 }

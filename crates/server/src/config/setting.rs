@@ -226,7 +226,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text(
         "http.max_requests",
         "COUNT",
-        "How many requests are worked on or wait for that; further ones are refused for the moment",
+        "How many requests may be under way, of one client address half as many; further ones get 503",
     )
     .or("1024"),
     text(

@@ -2,6 +2,7 @@
 //! holder yields first, so nobody can lock others out.
 
 mod budget;
+mod request_slots;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use colloquy_application::ports::Reading;
 use tokio::time::Instant;
 
 pub(crate) use budget::{Budget, Holder, Room, Share};
+pub(crate) use request_slots::{RequestSlot, RequestSlots};
 
 const RECENT: Duration = Duration::from_secs(10);
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
