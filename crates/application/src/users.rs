@@ -121,7 +121,7 @@ impl Users {
     /// Revokes a user's token.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`.
+    /// The policy's refusal, `NotFound` for the user, `ReferenceNotFound` for the token.
     pub async fn revoke_token(
         &self,
         actor: &Actor,
@@ -129,7 +129,9 @@ impl Users {
         token: TokenId,
     ) -> Result<(), Error> {
         self.require(actor).await?;
-        self.tokens.revoke_by(actor.into(), id, token).await
+        let user = self.accounts.get(id).await?;
+        let revoked = self.tokens.revoke_by(actor.into(), user.id, token).await;
+        revoked.map_err(|error| error.of_reference("token_id"))
     }
 
     async fn require(&self, actor: &Actor) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use colloquy_tests::database::Backend;
 use colloquy_tests::model_server::{Gate, ModelServer, Reply};
 use colloquy_tests::on_both_backends;
 use colloquy_tests::server::Colloquy;
+use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::{ABSENT, SCRIPTED, members, with_models};
@@ -66,7 +67,19 @@ async fn runs_are_listed_newest_first_page_by_page(backend: Backend) {
     let refused = user.get(&format!("{path}?limit=0")).await;
     assert_eq!(refused.invalid_fields(), ["limit"]);
     let absent = user.get(&format!("{path}/{ABSENT}")).await;
-    absent.problem(404, "entity_not_found");
+    let problem = absent.problem(404, "entity_not_found");
+    assert_eq!(problem["errors"][0]["field"], "run_id");
+    for nested in ["cancel", "events"] {
+        let path = format!("{path}/{ABSENT}/{nested}");
+        let method = if nested == "cancel" {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let absent = user.request(method, &path).send().await;
+        let problem = absent.problem(404, "entity_not_found");
+        assert_eq!(problem["errors"][0]["field"], "run_id");
+    }
 }
 
 async fn a_run_under_way_keeps_its_thread_busy(backend: Backend) {

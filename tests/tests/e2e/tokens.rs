@@ -214,14 +214,17 @@ async fn administrators_see_and_revoke_a_users_tokens(backend: Backend) {
     missing.problem(404, "entity_not_found");
     let foreign = format!("{wrong}/{}", text(&key["id"]));
     let missing = admin.delete(&foreign).await;
-    missing.problem(404, "entity_not_found");
+    let problem = missing.problem(404, "entity_not_found");
+    assert_eq!(problem["errors"], Value::Null);
     program.get("/users/me").await.expect(200);
 
     let deleted = admin.delete(&one).await;
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     let refused = program.get("/users/me").await;
     refused.problem(401, "authentication_required");
-    admin.delete(&one).await.problem(404, "entity_not_found");
+    let again = admin.delete(&one).await;
+    let problem = again.problem(404, "entity_not_found");
+    assert_eq!(problem["errors"][0]["field"], "token_id");
     assert_eq!(admin.delete(&session).await.status, 204);
     let refused = user.get("/users/me").await;
     refused.problem(401, "authentication_required");

@@ -100,18 +100,18 @@ impl Runs {
     /// One run of the thread.
     ///
     /// # Errors
-    /// `NotFound` also for another user's thread.
+    /// `NotFound` for the thread, also for another user's; `ReferenceNotFound` for the run.
     pub async fn get(&self, actor: &Actor, thread: ThreadId, id: RunId) -> Result<Run, Error> {
         self.access
             .thread(actor, thread, ThreadAction::View)
             .await?;
-        self.runs.get(thread, id).await?.ok_or(Error::NotFound)
+        self.of_thread(thread, id).await
     }
 
     /// The run's event log from behind number `after`: what there is, then what comes.
     ///
     /// # Errors
-    /// `NotFound` also for another user's thread.
+    /// Those of [`Runs::get`].
     pub async fn follow(
         &self,
         actor: &Actor,
@@ -127,12 +127,12 @@ impl Runs {
     /// written for it afterwards. One that has ended already is left as it is.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound` also for another user's thread.
+    /// The policy's refusal, those of [`Runs::get`].
     pub async fn cancel(&self, actor: &Actor, thread: ThreadId, id: RunId) -> Result<Run, Error> {
         self.access
             .thread(actor, thread, ThreadAction::CancelRun)
             .await?;
-        let run = self.runs.get(thread, id).await?.ok_or(Error::NotFound)?;
+        let run = self.of_thread(thread, id).await?;
         match run.finished_at {
             Some(_) => Ok(run),
             None => self.engine.cancel(run.id).await,
@@ -158,5 +158,10 @@ impl Runs {
             .list(thread, after, limit.saturating_add(1))
             .await?;
         Ok(Slice::from_one_more(runs, limit))
+    }
+
+    async fn of_thread(&self, thread: ThreadId, id: RunId) -> Result<Run, Error> {
+        let run = self.runs.get(thread, id).await?;
+        run.ok_or(Error::ReferenceNotFound("run_id"))
     }
 }

@@ -23,7 +23,8 @@ async fn runs_are_listed_newest_first_and_read_singly() {
     }
     let other = api.thread(&user).await;
     let elsewhere = api.get(&format!("/threads/{other}/runs/{id}")).by(&user);
-    elsewhere.send().await.problem(404, "entity_not_found");
+    let problem = elsewhere.send().await.problem(404, "entity_not_found");
+    assert_eq!(problem["errors"][0]["field"], "run_id");
     let none = api
         .get(&format!("/threads/{other}/runs"))
         .by(&user)
