@@ -34,6 +34,7 @@ format:
 lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --package colloquy-server --package colloquy-tests --features colloquy-server/otlp,colloquy-tests/otlp --all-targets --locked -- -D warnings
+	./scripts/dockerfile.sh
 
 deny:
 	$(CARGO) deny --locked --offline check bans licenses sources

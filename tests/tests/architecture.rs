@@ -55,8 +55,13 @@ const INBOUND: &[&str] = &["colloquy-application", "colloquy-domain", "colloquy-
 /// Additional dependencies of tests.
 const EDGES_OF_TESTS: &[&str] = &["colloquy-application", "colloquy-tests"];
 
-/// Test tools and examples, which may use anything.
-const TOOLS: &[&str] = &["colloquy-bench", "colloquy-tests", "weather-assistant"];
+/// Test tools and examples, which may use any dependency.
+const TOOLS: &[&str] = &[
+    "colloquy-bench",
+    "colloquy-tests",
+    "in-memory-server",
+    "weather-assistant",
+];
 
 /// Dependency families and the crates that may use them.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[

@@ -87,7 +87,7 @@ impl Users {
         {
             // The engine looks again every second.
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, user.id = %id, "runs of a user who lost access are not ended yet");
+            tracing::warn!(error, user.id = %id, "runs of a user who lost access not ended; retrying");
         }
         Ok(user)
     }

@@ -331,12 +331,13 @@ async fn errors_name_the_assistant_and_what_is_wrong() {
         "two assistants are defined with the slug counter"
     );
     let error = settings().add_assistant(counter("")).unwrap_err();
-    let expected = "the definition of the assistant code_assistants::Counter: must not be blank";
+    let expected =
+        "invalid definition of the assistant code_assistants::Counter: must not be blank";
     assert_eq!(report(&error), expected);
     let mut same_tool = settings();
     same_tool.toolbox = same_tool.toolbox.with(Count(Arc::default())).unwrap();
     let error = same_tool.add_assistant(counter("Counter")).unwrap_err();
-    let expected = "the tools of the assistant counter: there are two tools named count";
+    let expected = "invalid tools of the assistant counter: there are two tools named count";
     assert_eq!(report(&error), expected);
     let mut unknown_tool = settings();
     let assistant = Counter {

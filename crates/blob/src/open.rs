@@ -30,7 +30,7 @@ pub enum OpenError {
         source: url::ParseError,
     },
     /// Unsupported scheme.
-    #[error("blobs cannot be kept at `{scheme}://`: use `file://`, `s3://` or `memory://`")]
+    #[error("unsupported blob store `{scheme}://`: use `file://`, `s3://` or `memory://`")]
     UnknownScheme {
         /// The scheme given.
         scheme: String,
@@ -48,7 +48,7 @@ pub enum OpenError {
         url: String,
     },
     /// The folder cannot be created or read.
-    #[error("the blob folder `{}` cannot be created or read", path.display())]
+    #[error("cannot create or read the blob directory `{}`", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,

@@ -90,7 +90,7 @@ fn a_url_that_names_no_store_is_refused_in_one_line() {
         ("blobs", "the blob URL `blobs` is not a URL"),
         (
             "ftp://host/blobs",
-            "blobs cannot be kept at `ftp://`: use `file://`, `s3://` or `memory://`",
+            "unsupported blob store `ftp://`: use `file://`, `s3://` or `memory://`",
         ),
         (
             "file://host/blobs",

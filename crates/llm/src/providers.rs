@@ -164,7 +164,7 @@ impl ChatModel for ModelProviders {
             model = request.model.name(),
             status,
             ?failure,
-            "sent a request to a model"
+            "model request sent"
         );
         answer
     }

@@ -184,7 +184,7 @@ impl Connection {
         match result {
             Ok(()) => self.state = State::default(),
             Err(error) => {
-                tracing::info!(%error, "closing a connection that could not be cleaned up");
+                tracing::info!(%error, "closing a database connection that cannot be reset");
             }
         }
     }

@@ -90,12 +90,12 @@ impl SeaTokenRepository {
         match timeout(USE_TIMEOUT, self.record_use(token, now)).await {
             Ok(Ok(())) => Ok(true),
             Ok(Err(PortError::Unavailable(error))) => {
-                tracing::debug!(error, "use of a token not recorded");
+                tracing::debug!(error, "token use not recorded");
                 Ok(false)
             }
             Ok(Err(error)) => Err(error),
             Err(_) => {
-                tracing::debug!("use of a token not recorded in time");
+                tracing::debug!("token use not recorded in time");
                 Ok(false)
             }
         }

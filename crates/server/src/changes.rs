@@ -16,7 +16,7 @@ pub(crate) async fn hear_changes(database: Database, assistants: Arc<CachedAssis
     loop {
         if let Err(error) = listen(&database, &assistants).await {
             let error = &error as &dyn std::error::Error;
-            tracing::debug!(error, "changes of other instances are not heard");
+            tracing::debug!(error, "not listening for changes of other instances");
         }
         tokio::time::sleep(PAUSE).await;
     }

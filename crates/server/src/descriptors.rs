@@ -13,7 +13,7 @@ pub(crate) fn raise() {
         maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, highest) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!(%error, "open file limit not raised");
     }
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn connections(wanted: usize) -> usize {
             limit,
             room,
             wanted,
-            "too few open files are allowed for all connections"
+            "open file limit too low for http.max_connections"
         );
     }
     wanted.min(room)

@@ -22,7 +22,7 @@ pub(crate) enum FatalError {
     /// The command cannot be carried out as given.
     #[error("{0}")]
     Refused(String),
-    #[error("cannot make the data directory {}", path.display())]
+    #[error("cannot create the data directory {}", path.display())]
     DataDir {
         path: PathBuf,
         #[source]

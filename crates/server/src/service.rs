@@ -141,7 +141,7 @@ impl Models {
         configuration.check_default_model(&chat)?;
         let embedder = tokio::task::block_in_place(|| configuration.embedder(&providers))?;
         if embedder.is_none() {
-            tracing::info!("no embedding model is set: the answer cache serves only exact answers");
+            tracing::info!("no embedding model set; the answer cache serves exact matches only");
         }
         Ok(Self {
             chat: Arc::new(chat),
@@ -237,7 +237,8 @@ fn authenticator(
         return Err(FatalError::Refused(why));
     }
     let header = HeaderName::try_from(&name);
-    let header = header.map_err(|_| FatalError::Refused(format!("{name:?} is no header name")))?;
+    let header =
+        header.map_err(|_| FatalError::Refused(format!("{name:?} is not a valid header name")))?;
     let proxies = TrustedProxies::new(proxies.to_vec());
     Ok(Some(Arc::new(TrustedHeader::new(header, proxies))))
 }

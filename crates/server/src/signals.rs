@@ -20,7 +20,7 @@ pub(crate) fn stop_token() -> io::Result<CancellationToken> {
         tracing::info!("stopping");
         first.cancel();
         next(&mut terminate, &mut interrupt).await;
-        tracing::warn!("stopped at once by a second signal");
+        tracing::warn!("second stop signal; stopping at once");
         std::process::exit(EXIT_BY_SECOND_SIGNAL);
     });
     Ok(stop)

@@ -42,10 +42,7 @@ impl Store {
         }
         let (database, migration) = open_database(settings).await?;
         if !migration.applied.is_empty() {
-            tracing::info!(
-                migrations = migration.applied.len(),
-                "database schema brought up to date"
-            );
+            tracing::info!(migrations = migration.applied.len(), "database migrated");
         }
         Ok(Self {
             stores: stores(&database),

@@ -282,7 +282,7 @@ impl Holder for Arrival {
 
 fn no_room_for_body() -> Problem {
     Problem::unavailable(
-        "Too many requests wait for their bodies. Send the whole request, then try again.",
+        "Too many requests are waiting for their bodies. Send the whole request, then try again.",
     )
 }
 

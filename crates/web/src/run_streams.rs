@@ -95,7 +95,7 @@ async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Optio
                 Error::NotFound => tracing::debug!("stream ended: the thread was deleted"),
                 error => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "stream broken off");
+                    tracing::warn!(error, "stream aborted");
                 }
             }
             None

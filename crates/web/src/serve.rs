@@ -125,10 +125,10 @@ pub async fn serve(
     let Shared { options, stop, .. } = &*shared;
     drop(listener);
     stop.cancel();
-    tracing::info!(connections = connections.len(), "no more connections taken");
+    tracing::info!(connections = connections.len(), "not accepting connections");
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(options.grace, ended).await.is_err() {
-        tracing::warn!(connections = connections.len(), "connections cut");
+        tracing::warn!(connections = connections.len(), "connections closed");
     }
     Ok(())
 }

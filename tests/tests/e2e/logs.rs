@@ -166,7 +166,7 @@ async fn every_line_of_a_run_names_it_and_the_request_that_it_began_with(backend
     let said: Vec<&str> = of_runs.iter().map(|line| message(line)).collect();
     assert_eq!(
         said,
-        ["model call repeated", "model call failed", "run ended"]
+        ["retrying model call", "model call failed", "run ended"]
     );
     for line in of_runs {
         assert_eq!(in_span(line, "run", "run.id"), Some(run));

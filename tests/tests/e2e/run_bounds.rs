@@ -233,7 +233,10 @@ async fn deleting_a_busy_thread_is_no_error(backend: Backend) {
     // The model call was dropped, so the run has ended.
     scene.models.abandoned(1).await;
     seen_soon(&scene.user, "/threads", |_| {
-        scene.server.log().contains("run is gone, with its thread")
+        scene
+            .server
+            .log()
+            .contains("run was deleted with its thread")
     })
     .await;
     let log = scene.server.log();

@@ -65,7 +65,7 @@ pub(super) struct Registration {
 #[derive(Debug, thiserror::Error)]
 pub enum CodeAssistantError {
     /// Its definition breaks a rule.
-    #[error("the definition of the assistant {type_name}")]
+    #[error("invalid definition of the assistant {type_name}")]
     Definition {
         /// The Rust type that implements [`CodeAssistant`].
         type_name: &'static str,
@@ -77,7 +77,7 @@ pub enum CodeAssistantError {
     #[error("two assistants are defined with the slug {0}")]
     DuplicateSlug(Slug),
     /// One of its tools cannot be registered.
-    #[error("the tools of the assistant {slug}")]
+    #[error("invalid tools of the assistant {slug}")]
     Tools {
         /// The assistant.
         slug: Slug,

@@ -25,7 +25,7 @@ impl Avatars {
                 Ok(found) => suspects = found,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "avatars not swept");
+                    tracing::warn!(error, "orphaned avatars not removed");
                 }
             }
             sleep(PAUSE).await;

@@ -95,7 +95,7 @@ impl Avatars {
         rendered.map_err(|error| match error.violation() {
             Some(violation) => {
                 let cause = &error as &dyn std::error::Error;
-                tracing::info!(error = cause, "file refused as an avatar");
+                tracing::info!(error = cause, "avatar upload rejected");
                 violation.at("file").into()
             }
             None => PortError::other(error).into(),

@@ -54,10 +54,10 @@ pub enum ImageError {
     #[error("must have at most 4096 x 4096 pixels")]
     TooManyPixels,
     /// Within the size limits, but too expensive to decode.
-    #[error("takes too much memory to be read: save it with fewer pixels, or not as progressive")]
+    #[error("needs too much memory to decode: save it with fewer pixels, or as non-progressive")]
     TooCostly,
     /// Truncated or malformed.
-    #[error("is damaged or breaks off")]
+    #[error("is damaged or incomplete")]
     Damaged(#[source] BoxError),
     /// Encoding failed; a bug.
     #[error("the picture could not be encoded")]

@@ -68,14 +68,14 @@ impl TypedTool for AssistantTool {
         let assistant = access
             .assistant(&context.actor, &reference, AssistantAction::Run)
             .await
-            .map_err(|_| ToolError::new("The assistant cannot be asked."))?;
+            .map_err(|_| ToolError::new("The assistant is unavailable."))?;
         let (assistant, _) = access
             .instructed(assistant, &context.actor, context.thread_id)
             .await
             .map_err(|error| {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "instructions failed");
-                ToolError::new("The assistant cannot be asked.")
+                ToolError::new("The assistant is unavailable.")
             })?;
         let talk = Talk {
             engine: &self.engine,

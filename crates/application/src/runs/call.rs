@@ -55,7 +55,7 @@ pub(super) async fn ask(
             attempt,
             error = &error as &dyn std::error::Error,
             ?wait,
-            "model call repeated"
+            "retrying model call"
         );
         sleep(wait).await;
         attempt += 1;

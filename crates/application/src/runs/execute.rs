@@ -240,7 +240,7 @@ impl Inner {
                 // Ended by somebody else, or by an earlier try whose answer was lost.
                 Err(error @ PortError::Conflict(Constraint::RunLease)) => return Err(error),
                 Err(PortError::NotFound) => {
-                    tracing::info!("run is gone, with its thread");
+                    tracing::info!("run was deleted with its thread");
                     return Err(PortError::NotFound);
                 }
                 Err(error)

@@ -38,7 +38,7 @@ impl RunEngine {
                 // A run whose rows cannot be read is no reason not to serve.
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, "abandoned runs cannot be ended");
+                    tracing::error!(error, "abandoned runs not ended");
                 }
                 Ok(()) => {}
             }
@@ -57,11 +57,14 @@ impl RunEngine {
         loop {
             rounds.tick().await;
             if let Err(error) = self.lease_round().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "leases not kept");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "leases not renewed"
+                );
             }
             if let Err(error) = self.end_revoked().await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "users of runs not looked at");
+                tracing::warn!(error, "access of running users not checked");
             }
         }
     }
@@ -73,7 +76,7 @@ impl RunEngine {
             if let Err(error) = self.store_events().await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "events not stored yet"
+                    "run events not stored; retrying"
                 );
             }
         }
@@ -98,7 +101,7 @@ impl RunEngine {
         let held = runs.renew(self.inner.instance, &ids, expires_at).await?;
         let held: HashSet<RunId> = held.into_iter().collect();
         for lost in active.iter().filter(|run| !held.contains(&run.id)) {
-            tracing::info!(run.id = %lost.id, "run is not ours any more");
+            tracing::info!(run.id = %lost.id, "run taken over by another instance");
             lost.stop(RunErrorCode::Interrupted);
         }
         Ok(())

@@ -60,7 +60,7 @@ async fn run(talk: &Talk<'_>, tools: &ToolSet, requested: &RequestedCall, log: &
         }
     };
     talk.engine.ports.observer.tool_used(outcome);
-    tracing::debug!(tool = call.name, is_error, "tool used");
+    tracing::debug!(tool = call.name, is_error, "tool called");
     log.push(RunEventKind::ToolReturned {
         message_id,
         result: ToolResult {

@@ -53,7 +53,7 @@ impl Decoder for MessageDecoder {
                 stop(&data["delta"], draft)?;
             }
             Some("message_stop") => return Ok(Flow::End),
-            _ => tracing::trace!("ignored an event of an unknown type"),
+            _ => tracing::trace!("unknown event type ignored"),
         }
         Ok(if self.bytes > MAX_CALL_BYTES {
             Flow::Cut

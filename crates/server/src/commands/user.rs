@@ -54,7 +54,7 @@ async fn create(accounts: &Accounts, new: NewUser) -> Result<(), FatalError> {
         .create(account)
         .await
         .map_err(|error| match error {
-            Error::Duplicate(_) => FatalError::Refused(format!("there is {} already", new.email)),
+            Error::Duplicate(_) => FatalError::Refused(format!("{} already exists", new.email)),
             error => error.into(),
         })?;
     let role = user.role.as_str();

@@ -8,12 +8,12 @@ const HEAD: &str = "\
 # Configuration
 
 Every setting is a flag of `colloquy serve`, an environment variable, or a key of `colloquy.toml`
-in the working directory (another file with `--config` or `COLLOQUY_CONFIG`). The later one wins:
-defaults, file, environment, flag. A wrong or unknown setting stops the start with one line that
-names it. `colloquy config` prints what counts, secrets masked.
+in the working directory (another file with `--config` or `COLLOQUY_CONFIG`). The last of
+default, file, environment and flag wins. An invalid or unknown setting ends the program with one line
+that names it. `colloquy config` prints the settings in effect, with secrets masked.
 
 Durations are written `250ms`, `10s` or `5m`, sizes `512KiB`, `2MiB` or a number of bytes, lists
-with commas between their members (arrays in the file).
+comma-separated (arrays in the file).
 
 | variable, flag, key | default | |
 | --- | --- | --- |
@@ -24,14 +24,14 @@ const PROVIDERS: &str = "
 
 Models are named `provider::model`. The settings of the provider `<name>` (lower case) are keys
 below `providers.<name>`, variables that begin with `COLLOQUY_PROVIDERS__<NAME>__`, and values of the
-flag `--provider <name>.<field>=<value>`, which shows in the list of processes: no place for keys.
+flag `--provider <name>.<field>=<value>`. Flags are visible to other processes: do not pass keys in them.
 
 | key | variable |
 | --- | --- |
 ";
 
 const KEYS: &str = "
-The providers that need nothing but a key take it from its usual variable too:
+Providers that need only a key also take it from its usual variable:
 ";
 
 fn reference() -> String {

@@ -81,182 +81,182 @@ const fn text(key: &'static str, placeholder: &'static str, help: &'static str) 
 /// Every setting except the providers', in the order in which they are listed: those outside of any
 /// section first.
 pub(crate) const SETTINGS: &[Setting] = &[
-    text("listen", "HOST:PORT", "The address to serve on").or("127.0.0.1:8080"),
+    text("listen", "HOST:PORT", "Listen address").or("127.0.0.1:8080"),
     text(
         "metrics_listen",
         "HOST:PORT",
-        "The address to serve /metrics on, for Prometheus alone; unset, there are no metrics",
+        "Listen address of /metrics, for Prometheus; no metrics if unset",
     ),
     text(
         "data_dir",
         "DIR",
-        "Where the database, the files and this instance's identity lie unless said otherwise",
+        "Default directory of the database, files and the instance's identity",
     )
     .or("./data"),
     text(
         "database_url",
         "URL",
-        "sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME; else colloquy.db in the data directory",
+        "sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME; colloquy.db in the data directory if unset",
     )
     .of(Kind::Address),
     text(
         "database_wait",
         "DURATION",
-        "How long to wait at the start for a PostgreSQL that does not answer yet",
+        "Time to wait for PostgreSQL at startup",
     )
     .or("30s"),
     text(
         "blob_url",
         "URL",
-        "file:///PATH, s3://BUCKET/PREFIX or memory://; else blobs in the data directory",
+        "file:///PATH, s3://BUCKET/PREFIX or memory://; blobs in the data directory if unset",
     )
     .of(Kind::Address),
     text(
         "admin_email",
         "EMAIL",
-        "The first administrator, made when there is none",
+        "Email of the first administrator, created if there is none",
     ),
     text(
         "admin_password",
         "PASSWORD",
-        "The first administrator's password; better in the environment than in a flag",
+        "Password of the first administrator; set it in the environment, since flags are visible to other processes",
     )
     .of(Kind::Secret),
-    text("demo", "BOOL", "Make a demo assistant when there is none")
+    text("demo", "BOOL", "Create a demo assistant if there is no assistant")
         .of(Kind::Switch)
         .or("false"),
     text(
         "default_model",
         "PROVIDER::MODEL",
-        "The model of an assistant that names none",
+        "Model of assistants that name none",
     ),
     text(
         "shutdown_grace",
         "DURATION",
-        "How long runs may go on after a stop signal",
+        "Time for runs to finish after a stop signal",
     )
     .or("25s"),
     text(
         "log",
         "DIRECTIVES",
-        "What to log: a level or target=level, separated by commas",
+        "Log filter: a level or target=level, comma-separated",
     )
     .or("info"),
-    text("log_format", "FORMAT", "pretty or json").or("pretty"),
+    text("log_format", "FORMAT", "Log format: pretty or json").or("pretty"),
     text(
         "run.connect_timeout",
         "DURATION",
-        "How long connecting to a model provider may take",
+        "Time limit for connecting to a model provider",
     )
     .or("10s"),
     text(
         "run.first_token_timeout",
         "DURATION",
-        "How long the first text of an answer may take",
+        "Time limit for the first text of an answer",
     )
     .or("60s"),
     text(
         "run.idle_timeout",
         "DURATION",
-        "How long an answer may pause",
+        "Time limit between two pieces of an answer",
     )
     .or("60s"),
     text(
         "run.total_timeout",
         "DURATION",
-        "How long a run may take in all",
+        "Time limit of a run",
     )
     .or("600s"),
-    text("run.max_answer_bytes", "SIZE", "Where an answer is cut").or("2MiB"),
+    text("run.max_answer_bytes", "SIZE", "Maximum size of an answer; longer ones are cut").or("2MiB"),
     text(
         "run.max_model_calls",
         "COUNT",
-        "How often models may be asked in one run, by the assistants that it asks too",
+        "Maximum model calls per run, including the assistants it calls as tools",
     )
     .or("64"),
     text(
         "run.max_tool_calls",
         "COUNT",
-        "How often tools may be used in one run, likewise",
+        "Maximum tool calls per run, including the assistants it calls as tools",
     )
     .or("256"),
     text(
         "run.max_tokens",
         "COUNT",
-        "How many tokens models may read and write in one run, likewise",
+        "Maximum input and output tokens per run, including the assistants it calls as tools",
     )
     .or("2000000"),
     text(
         "run.max_per_user",
         "COUNT",
-        "How many runs one user may have in progress, on all instances together",
+        "Maximum concurrent runs per user, over all instances",
     )
     .or("256"),
     text(
         "run.max_concurrent",
         "COUNT",
-        "How many runs this instance works on at once",
+        "Maximum concurrent runs of this instance",
     )
     .or("2000"),
     text(
         "embedding.model",
         "PROVIDER::MODEL",
-        "What tells which questions are alike; or file:///DIR of a sentence-transformers model",
+        "Embedding model of the answer cache, or file:///DIR of a sentence-transformers model",
     ),
     text(
         "cache.answers_max_bytes",
         "SIZE",
-        "How much memory answers take that may be given again",
+        "Maximum memory of the answer cache",
     )
     .or("256MiB"),
     text(
         "http.cors_origins",
         "ORIGIN,...",
-        "The web origins whose pages may use the API",
+        "Web origins that may use the API from a browser (CORS)",
     )
     .of(Kind::List)
     .or(""),
     text(
         "http.trusted_proxies",
         "NETWORK,...",
-        "The proxies whose X-Forwarded-For counts: addresses, or networks like 10.0.0.0/8",
+        "Proxies whose X-Forwarded-For is trusted: addresses, or networks such as 10.0.0.0/8",
     )
     .of(Kind::List)
     .or(""),
     text(
         "http.max_requests",
         "COUNT",
-        "How many requests may be under way, of one client address half as many; further ones get 503",
+        "Maximum concurrent requests, half as many per client address; others get 503",
     )
     .or("1024"),
     text(
         "http.max_connections",
         "COUNT",
-        "How many connections clients may have; further ones are closed",
+        "Maximum open connections",
     )
     .or("4096"),
     text(
         "sign_in.failures_per_minute",
         "COUNT",
-        "How often an address, and strangers about an account, may be wrong about a password; 0 is no limit",
+        "Failed sign-ins per minute, by address and by account; 0 for no limit",
     )
     .or("10"),
     text(
         "api_keys.default_days",
         "COUNT",
-        "How long an API key counts whose owner does not say; unless set, until it is revoked",
+        "Default lifetime of API keys in days; unlimited if unset",
     ),
     text(
         "otlp.endpoint",
         "URL",
-        "Where traces go, over OTLP/HTTP below /v1/traces; needs a program with the feature otlp",
+        "OTLP/HTTP collector for traces, sent to /v1/traces below it; needs the feature otlp",
     )
     .of(Kind::Address),
-    text("otlp.service_name", "NAME", "What the service is called in traces").or("colloquy"),
+    text("otlp.service_name", "NAME", "Service name in traces").or("colloquy"),
     text(
         "otlp.sample_ratio",
         "RATIO",
-        "The share of traces that are kept, from 0 to 1",
+        "Share of traces to send, from 0 to 1",
     )
     .or("1"),
 ];

@@ -40,13 +40,13 @@ impl Client {
         match answer {
             Err(error) => {
                 let error: &dyn StdError = error;
-                tracing::warn!(error, "traces cannot be sent");
+                tracing::warn!(error, "traces not sent");
             }
             Ok(answer) if is_failing => {
                 let status = answer.status().as_u16();
-                tracing::warn!(status, "the collector does not take traces");
+                tracing::warn!(status, "trace collector rejects traces");
             }
-            Ok(_) => tracing::info!("traces are sent again"),
+            Ok(_) => tracing::info!("traces sent again"),
         }
     }
 }

@@ -64,7 +64,7 @@ impl Traces {
             .0
             .map(|provider| provider.shutdown_with_timeout(CLOSE_TIME));
         if let Some(Err(error)) = closed {
-            tracing::warn!(%error, "the last traces were not sent");
+            tracing::warn!(%error, "last traces not sent");
         }
     }
 }

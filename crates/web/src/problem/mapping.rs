@@ -104,7 +104,7 @@ impl Problem {
     /// Like [`Problem::not_found`], for something other than the path's first resource.
     fn reference_not_found(field: &'static str) -> Self {
         let mut problem = Self::not_found();
-        let error = Violation::new("not_found", "is not there, or you may not see it");
+        let error = Violation::new("not_found", "does not exist or is not visible to you");
         problem.errors.push(error.at(field));
         problem
     }
