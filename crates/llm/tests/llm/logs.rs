@@ -69,7 +69,7 @@ async fn calls_are_logged_without_keys_and_words() {
         ask(kind, Reply::body(401, "text/plain", &words.to_string())).await;
     }
     let log = log.text();
-    let calls = log.matches("sent a request to a model provider=\"logged\" model=\"model\"");
+    let calls = log.matches("model request sent provider=\"logged\" model=\"model\"");
     assert_eq!(calls.count(), 9);
     for secret in [KEY, "Planted question", "Planted answer"] {
         assert!(!log.contains(secret), "{secret} in {log}");
