@@ -246,7 +246,7 @@ async fn a_dead_line_is_unavailable_in_time_and_recovers() {
     users.add(&make.user("b@example.org"), None).await.unwrap();
 }
 
-/// Sessions carry the name of the test_database's schema.
+/// Sessions carry the name of the test's schema.
 const END_OTHER_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
 

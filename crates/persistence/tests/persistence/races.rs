@@ -240,7 +240,7 @@ impl Lock {
         self.holder.execute(AssertSqlSafe(statement)).await.unwrap();
     }
 
-    /// Waits until that many sessions of this test_database wait for a lock.
+    /// Waits until that many sessions of this test wait for a lock.
     async fn is_waited_for_by(&mut self, sessions: i64) {
         const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
             WHERE application_name = current_setting('application_name')
