@@ -1,4 +1,4 @@
-//! Reads a provider's event stream to its end with the decoder of its wire format.
+//! Reads a provider's event stream with the decoder of its wire format.
 
 use colloquy_application::ports::{ChatEvent, ChatStream, ModelError, ModelErrorKind};
 use colloquy_domain::{FinishReason, ToolCall};
@@ -14,18 +14,13 @@ use crate::json;
 use crate::refusals::is_about_length;
 use crate::sse::{Event, EventError, Events};
 
-/// Prefix of the last event's data.
+/// Data prefix of the last event.
 const END_MARK: &str = "[DONE]";
 
-/// Names of events that only keep the connection open.
 const KEEP_ALIVE: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
 
-/// Reads one wire format.
 pub(crate) trait Decoder: Send + 'static {
-    /// Adds an event's data to the draft. `name` is the event's, if it has one.
-    ///
-    /// # Errors
-    /// Data that fails the answer.
+    /// Adds an event to the draft. Fails the answer on an error event or malformed data.
     fn decode(
         &mut self,
         name: Option<&str>,
@@ -33,11 +28,9 @@ pub(crate) trait Decoder: Send + 'static {
         draft: &mut Draft,
     ) -> Result<Flow, ModelError>;
 
-    /// The tool calls, at the end of the answer.
     fn calls(&mut self) -> Vec<ToolCall>;
 }
 
-/// The answer in a response, as it arrives.
 pub(crate) fn read(response: Response, decoder: impl Decoder, endpoint: &Endpoint) -> ChatStream {
     let answer = Answer {
         events: Events::new(response),
@@ -59,9 +52,9 @@ struct Answer<D> {
     endpoint: Endpoint,
     draft: Draft,
     decoder: D,
-    /// Until when to wait for the trailer.
+    /// For the trailer.
     deadline: Option<Instant>,
-    /// What failed the answer, reported after the events before it.
+    /// Reported after the events before it.
     error: Option<ModelError>,
     has_ended: bool,
 }
@@ -124,12 +117,12 @@ impl<D: Decoder> Answer<D> {
         let document = document.map_err(|error| ModelError::new(ModelErrorKind::Broken, error))?;
         self.draft.begin_event(document.has_surrogates);
         let flow = match &document.value {
-            // Gemini's stream without `alt=sse`.
+            // Gemini without `alt=sse`.
             Value::Array(items) => self.decode_all(name, items),
             data => self.decode(name, data),
         };
         self.draft.end_event();
-        // Some servers send a reason with every chunk: the answer goes on.
+        // Some servers send a reason with every chunk.
         let has_grown = self.deadline.is_none() || self.draft.has_events();
         if self.draft.is_complete() && has_grown {
             self.deadline = Instant::now().checked_add(self.endpoint.trailer_timeout);
@@ -164,7 +157,7 @@ impl<D: Decoder> Answer<D> {
         ModelError::new(kind, format!("the provider sent an error: {error}"))
     }
 
-    /// The end mark completes an answer unless nothing came before it.
+    /// The end mark completes an answer unless it comes first.
     fn end_at_mark(&mut self) -> Result<(), ModelError> {
         if self.draft.has_output() {
             self.draft.stop(FinishReason::Stop);

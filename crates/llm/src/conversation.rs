@@ -1,4 +1,4 @@
-//! Turns a conversation into one that providers accept, whatever the model has said in it.
+//! Converts any conversation into one that providers accept.
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 use crate::ProviderKind;
 use crate::draft::MAX_CALLS;
 
-/// Placeholders where providers demand a text.
+/// For providers that require a text.
 const NO_TEXT: &str = "(no text)";
 const NO_ANSWER: &str = "(no answer)";
 const NO_RESULT: &str = "(no result)";
 const UNKNOWN_TOOL: &str = "unknown_tool";
-/// Tells the model why calls beyond the limit have no results.
+/// Explains to the model why calls beyond the limit have no results.
 const CALLS_LIMITED: &str = "\n[This was the last tool call of the turn: a turn has at most 128.]";
 
-/// One side's turn. The sides alternate; the user, or tools on its behalf, speaks first and last.
+/// Sides alternate; the user, or tools, speak first and last.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Turn<'a> {
     /// Not blank.
@@ -29,25 +29,23 @@ pub(crate) enum Turn<'a> {
         text: Option<Cow<'a, str>>,
         calls: Vec<Call<'a>>,
     },
-    /// One outcome for each call of the turn before.
+    /// One outcome per call of the previous turn.
     Tools(Vec<Outcome<'a>>),
 }
 
-/// A tool call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Call<'a> {
     /// Unique in the conversation.
     pub(crate) id: Cow<'a, str>,
-    /// `^[a-zA-Z0-9_-]{1,64}$`; for Gemini it does not begin with a digit or hyphen.
+    /// `^[a-zA-Z0-9_-]{1,64}$`; for Gemini without a digit or hyphen at the start.
     pub(crate) name: Cow<'a, str>,
     /// A JSON object.
     pub(crate) arguments: Cow<'a, str>,
     pub(crate) signature: Option<&'a str>,
-    /// The ID in the conversation as stored.
+    /// As stored.
     own_id: &'a str,
 }
 
-/// The result of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome<'a> {
     pub(crate) id: Cow<'a, str>,
@@ -56,7 +54,6 @@ pub(crate) struct Outcome<'a> {
     pub(crate) content: Cow<'a, str>,
 }
 
-/// The conversation for a provider of that kind.
 pub(crate) fn turns(messages: &[ChatMessage], kind: ProviderKind) -> Vec<Turn<'_>> {
     let mut conversation = Conversation {
         kind,
@@ -74,7 +71,7 @@ pub(crate) fn turns(messages: &[ChatMessage], kind: ProviderKind) -> Vec<Turn<'_
     conversation.end()
 }
 
-/// The text with NUL replaced, unless it is blank.
+/// Replaces NUL; `None` for blank text.
 pub(crate) fn non_blank(text: &str) -> Option<Cow<'_, str>> {
     (!text.trim().is_empty()).then(|| {
         if text.contains('\0') {
@@ -88,7 +85,7 @@ pub(crate) fn non_blank(text: &str) -> Option<Cow<'_, str>> {
 struct Conversation<'a> {
     kind: ProviderKind,
     turns: Vec<Turn<'a>>,
-    /// Calls without an outcome: stored ID, ID and name.
+    /// Calls without outcome: stored ID, ID, name.
     open: VecDeque<(&'a str, Cow<'a, str>, Cow<'a, str>)>,
     ids: HashSet<Cow<'a, str>>,
 }
@@ -102,7 +99,7 @@ impl<'a> Conversation<'a> {
         match self.turns.last_mut() {
             Some(Turn::User(before)) => join(before, &text),
             Some(Turn::Tools(_)) => {
-                self.turns.push(said(NO_ANSWER));
+                self.turns.push(assistant_text(NO_ANSWER));
                 self.turns.push(Turn::User(text));
             }
             _ => self.turns.push(Turn::User(text)),
@@ -162,7 +159,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Adds the missing outcomes before the next turn.
+    /// Adds missing outcomes before the next turn.
     fn close(&mut self) {
         while let Some((_, id, name)) = self.open.pop_front() {
             let content = NO_RESULT.into();
@@ -201,7 +198,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-fn said(text: &'static str) -> Turn<'static> {
+fn assistant_text(text: &'static str) -> Turn<'static> {
     Turn::Assistant {
         text: Some(text.into()),
         calls: Vec::new(),
@@ -214,7 +211,7 @@ fn join(text: &mut Cow<'_, str>, more: &str) {
     text.push_str(more);
 }
 
-/// Whether the provider accepts the ID. Compatible servers may insist on their own.
+/// Compatible servers may insist on their own IDs.
 fn accepts_id(kind: ProviderKind, id: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     match kind {
@@ -253,7 +250,7 @@ fn name(own: &str, kind: ProviderKind) -> Cow<'_, str> {
     }
 }
 
-/// The arguments if they are an object. The outcome of the call reports others as invalid.
+/// Replaces non-objects; the call's outcome reports them as invalid.
 fn arguments(own: &str) -> Cow<'_, str> {
     match serde_json::from_str::<Map<String, Value>>(own) {
         Ok(_) => Cow::Borrowed(own),

@@ -1,4 +1,4 @@
-//! An answer while it arrives: what every provider's decoder writes to.
+//! An answer in progress, written by the decoders.
 
 use std::collections::VecDeque;
 
@@ -10,12 +10,12 @@ use crate::surrogates::Surrogates;
 use crate::text::without_nul;
 use crate::think_tags::{Split, ThinkTags};
 
-/// Tool calls of one answer. The model is told of this limit with its results.
+/// Per answer; the model learns of this limit from the results.
 pub(crate) const MAX_CALLS: usize = 128;
-/// Bytes of an answer's tool calls and of the signatures that go with them.
+/// Of an answer's tool calls and their signatures.
 pub(crate) const MAX_CALL_BYTES: usize = 1024 * 1024;
 
-/// Whether more of the answer is to be read.
+/// Whether to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
     Continue,
@@ -25,17 +25,15 @@ pub(crate) enum Flow {
     Cut,
 }
 
-/// Collects an answer and hands out its events.
 #[derive(Default)]
 pub(crate) struct Draft {
-    /// Once set, nothing that follows can fail the answer.
+    /// Once set, nothing that follows fails the answer.
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
-    /// Whether any event has been handed out.
     has_output: bool,
-    /// Whether the current event may contain placeholders for surrogates.
+    /// The current event may contain placeholders for surrogates.
     has_surrogates: bool,
-    /// Whether the current event shows that the model is at work.
+    /// The current event shows that the model is at work.
     is_alive: bool,
     text: Surrogates,
     reasoning: Surrogates,
@@ -67,7 +65,7 @@ impl Draft {
         self.is_alive = false;
     }
 
-    /// Adds a sign of life where the event has given nothing else.
+    /// Reports progress if the event produced nothing else.
     pub(crate) fn end_event(&mut self) {
         if self.is_alive && self.ready.is_empty() {
             self.ready.push_back(ChatEvent::Progress);
@@ -92,18 +90,17 @@ impl Draft {
         self.is_alive = true;
     }
 
-    /// Joins surrogates in a text that is complete.
+    /// Joins surrogates in a complete text.
     pub(crate) fn joined(&self, text: String) -> String {
         let mut surrogates = Surrogates::default();
         surrogates.join(text, self.has_surrogates) + surrogates.end()
     }
 
-    /// Whether pieces of the current event may contain placeholders for surrogates.
     pub(crate) fn has_surrogates(&self) -> bool {
         self.has_surrogates
     }
 
-    /// Updates the token counts; later counts replace earlier ones.
+    /// Later counts replace earlier ones.
     pub(crate) fn count(&mut self, input: Option<u64>, output: Option<u64>) {
         if input.or(output).is_none() {
             return;
@@ -116,10 +113,7 @@ impl Draft {
         usage.output_tokens = output.unwrap_or(usage.output_tokens);
     }
 
-    /// Notes the provider's reason for stopping.
-    ///
-    /// # Errors
-    /// A reason that means failure.
+    /// Fails for reasons that mean failure.
     pub(crate) fn stop_for(&mut self, reason: &str) -> Result<(), ModelError> {
         if let Some(reason) = finish_reason::parse(reason)? {
             self.is_alive |= !self.is_complete();
@@ -128,13 +122,12 @@ impl Draft {
         Ok(())
     }
 
-    /// Notes why the answer ends. Some servers send `stop` with every chunk: another reason wins.
+    /// Some servers send `stop` with every chunk, so other reasons win.
     pub(crate) fn stop(&mut self, reason: FinishReason) {
         let known = self.finish_reason.filter(|it| *it != FinishReason::Stop);
         self.finish_reason = Some(known.unwrap_or(reason));
     }
 
-    /// Ends the answer with its calls.
     pub(crate) fn end(&mut self, finish_reason: FinishReason, calls: Vec<ToolCall>) {
         let rest = self.reasoning.end().to_owned();
         self.push(rest, ChatEvent::Reasoning);

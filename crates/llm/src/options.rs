@@ -1,4 +1,4 @@
-//! Repeats a request without the options that the provider refuses.
+//! Retries a request without the options that the provider refuses.
 
 use std::fmt::Debug;
 
@@ -6,18 +6,13 @@ use colloquy_application::ports::{ChatStream, ModelError};
 
 use crate::failure::refusal;
 
-/// The optional parts of a request.
 pub(crate) trait RequestOptions: Copy + Debug {
-    /// The options without the one that the refusal is about, if it is about any. Every step
-    /// leaves fewer of them.
-    fn without_refused(self, said: &str) -> Option<Self>;
+    /// Drops the option that the refusal is about; `None` if it is about none.
+    fn without_refused(self, message: &str) -> Option<Self>;
 }
 
-/// Sends the request until the provider accepts its options; returns the answer with those.
-/// `note_refused` receives the options of a refused attempt and those of the next.
-///
-/// # Errors
-/// That of the last attempt.
+/// Returns the answer and the accepted options. `note_refused` receives the options of a refused
+/// attempt and of the next.
 pub(crate) async fn send<O: RequestOptions, F>(
     mut options: O,
     attempt: impl Fn(O) -> F,
@@ -31,7 +26,7 @@ where
             Ok(answer) => return Ok((answer, options)),
             Err(error) => error,
         };
-        let reduced = refusal(&error).and_then(|said| options.without_refused(&said.body));
+        let reduced = refusal(&error).and_then(|response| options.without_refused(&response.body));
         let Some(reduced) = reduced else {
             return Err(error);
         };

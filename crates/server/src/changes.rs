@@ -1,4 +1,4 @@
-//! Changes made by other instances.
+//! Listens for changes by other instances.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use colloquy_application::ports::PortError;
 use colloquy_cache::CachedAssistantRepository;
 use colloquy_persistence::Database;
 
-/// Delay before listening again after a database error. Cached copies expire within seconds anyway.
+/// After a database error. Cached copies expire within seconds anyway.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Drops cached assistants whenever another instance changes one.
-pub(crate) async fn hear_changes(database: Database, assistants: Arc<CachedAssistantRepository>) {
+/// Drops cached assistants when another instance changes one.
+pub(crate) async fn watch_changes(database: Database, assistants: Arc<CachedAssistantRepository>) {
     loop {
         if let Err(error) = listen(&database, &assistants).await {
             let error = &error as &dyn std::error::Error;
@@ -30,7 +30,7 @@ async fn listen(
         return pending().await;
     };
     loop {
-        // Also once at the start: changes made before listening began were missed.
+        // At the start, too: earlier changes were missed.
         assistants.forget_all();
         changes.next().await?;
     }

@@ -1,11 +1,11 @@
-//! The limit of open files and sockets.
+//! The open file limit.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Kept for the database, files and the log.
+/// For the database, files and the log.
 const RESERVED: u64 = 256;
 
-/// Raises the soft limit to the hard one. Many systems start at 1,024.
+/// Raises the soft limit, often 1,024, to the hard one.
 pub(crate) fn raise() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let highest = Rlimit {
@@ -17,7 +17,7 @@ pub(crate) fn raise() {
     }
 }
 
-/// Caps client connections to what the limit allows. Each may need a second one, to a provider.
+/// Caps client connections by the limit: each may need a second one, to a provider.
 pub(crate) fn connections(wanted: usize) -> usize {
     let Some(limit) = getrlimit(Resource::Nofile).current else {
         return wanted;

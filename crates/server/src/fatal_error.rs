@@ -1,4 +1,4 @@
-//! Why the program fails.
+//! Why the program ends early.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use crate::config::ConfigError;
 use crate::instance::InstanceError;
 use crate::sole_server::SoleServerError;
 
-/// Why the program ends early. Printed on one line.
+/// Displays as one line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FatalError {
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The command cannot be carried out as given.
+    /// The command cannot be executed as given.
     #[error("{0}")]
     Refused(String),
     #[error("cannot create the data directory {}", path.display())]
@@ -52,7 +52,6 @@ pub(crate) enum FatalError {
     UseCase(#[from] colloquy_application::Error),
     #[error(transparent)]
     Port(#[from] colloquy_application::ports::PortError),
-    /// The trace exporter cannot be set up.
     #[cfg(feature = "otlp")]
     #[error("cannot send traces")]
     Traces(#[source] colloquy_application::ports::BoxError),
@@ -61,7 +60,7 @@ pub(crate) enum FatalError {
 }
 
 impl FatalError {
-    /// 2 for mistakes in the command line or settings, 1 for the rest.
+    /// 2 for mistakes in the command line or settings, else 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Config(_) => ExitCode::from(2),

@@ -1,4 +1,4 @@
-//! Contents of an empty database: an administrator and a demo assistant.
+//! Seeds an empty database: an administrator and a demo assistant.
 
 use colloquy_application::Error;
 use colloquy_application::accounts::Accounts;
@@ -10,19 +10,18 @@ use crate::config::FirstAdministrator;
 use crate::fatal_error::FatalError;
 use crate::password::ChosenPassword;
 
-/// The administrator of an empty database unless one is configured.
+/// Used unless one is configured.
 const DEFAULT_EMAIL: &str = "admin@localhost";
 
-/// How to sign in for the first time.
 #[derive(Debug)]
 pub(crate) struct FirstSignIn {
     pub(crate) email: Email,
-    /// `None` if it was configured.
+    /// `None` if configured.
     pub(crate) password: Option<String>,
 }
 
-/// Creates the configured administrator if there is none yet; in a database without accounts, one
-/// with a generated password. `None` if nobody was created.
+/// Creates the configured administrator if there is none; without accounts, one with a generated
+/// password. `None` if nobody was created.
 pub(crate) async fn create_first_administrator(
     accounts: &Accounts,
     configured: Option<FirstAdministrator>,
@@ -56,13 +55,13 @@ async fn has_accounts(accounts: &Accounts) -> Result<bool, Error> {
     Ok(accounts.list(page).await?.total > 0)
 }
 
-/// Creates a public demo assistant if there is no assistant.
+/// Public; created if there is no assistant.
 pub(crate) async fn create_demo_assistant(assistants: &Assistants) -> Result<(), FatalError> {
     if !assistants.is_empty().await? {
         return Ok(());
     }
     match assistants.define(demo()?).await {
-        // Another instance created it first.
+        // Created concurrently by another instance.
         Ok(_) | Err(Error::Duplicate(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -79,7 +78,6 @@ fn demo() -> Result<NewAssistant, FatalError> {
     })
 }
 
-/// For the constants above.
 fn valid<T>(value: Result<T, Violation>) -> Result<T, FatalError> {
     value.map_err(|violation| FatalError::Refused(violation.message))
 }

@@ -1,4 +1,4 @@
-//! Passwords chosen or generated on the command line.
+//! Passwords given or generated on the command line.
 
 use std::io::{self, BufRead, Read as _};
 
@@ -7,10 +7,9 @@ use colloquy_application::ports::{PortError, SecretGenerator};
 
 use crate::fatal_error::FatalError;
 
-/// A new password.
 pub(crate) struct ChosenPassword {
     pub(crate) password: Password,
-    /// The text to show once, if it was generated here.
+    /// Shown once, if generated.
     pub(crate) generated: Option<String>,
 }
 
@@ -19,11 +18,10 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Five bits each: 100 bits.
 const CHARACTERS: usize = 20;
 const GROUP: usize = 5;
-/// Four bytes per character, and the line's end.
+/// Four bytes per character and the line end.
 const MAX_LINE: u64 = 4 * Password::MAX_CHARS as u64 + 2;
 
 impl ChosenPassword {
-    /// Generates a password.
     pub(crate) fn generate(secrets: &dyn SecretGenerator) -> Result<Self, FatalError> {
         let random = secrets.secret().map_err(PortError::Other)?;
         let characters: Vec<char> = random
@@ -42,7 +40,7 @@ impl ChosenPassword {
         })
     }
 
-    /// Reads a password from the first line of standard input.
+    /// The first line.
     pub(crate) fn from_stdin() -> Result<Self, FatalError> {
         Ok(parse(first_line(&mut io::stdin().lock())?)?.into())
     }

@@ -1,4 +1,4 @@
-//! Composes the service from its settings. The one place that knows every adapter.
+//! Composes the service. The only module that knows every adapter.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,27 +30,24 @@ use crate::process::ThisProcess;
 use crate::sole_server::SoleServer;
 use crate::store::{Sources, Store, make_data_dir};
 
-/// Everything that is served.
 pub(crate) struct Service {
     pub(crate) use_cases: UseCases,
-    /// Checked for readiness.
     pub(crate) health: Vec<Arc<dyn HealthCheck>>,
     pub(crate) metrics: Metrics,
-    /// Gauges beside the metrics.
     pub(crate) readings: Vec<Arc<dyn Readings>>,
     pub(crate) sources: Sources,
     pub(crate) assistants: Arc<CachedAssistantRepository>,
     pub(crate) database: Option<Database>,
     pub(crate) sign_in: Option<Arc<dyn Authenticator>>,
     pub(crate) routes: axum::Router,
-    /// Held while the service carries out runs.
+    /// Held while runs are executed.
     _slot: InstanceSlot,
-    /// Held while a SQLite database is served.
+    /// Held while serving a SQLite database.
     _sole_server: Option<SoleServer>,
 }
 
 impl Service {
-    /// Opens the stores and composes the use cases. `address` is where they will be served.
+    /// Opens the stores and composes the use cases, to be served at `address`.
     pub(crate) async fn open(
         settings: &Settings,
         models: Models,
@@ -112,7 +109,7 @@ impl Service {
         })
     }
 
-    /// Closes the stores. Nothing may use them any more.
+    /// Closes the stores, which must be unused.
     pub(crate) async fn close(self) {
         if let Some(database) = self.database {
             database.close().await;
@@ -120,14 +117,12 @@ impl Service {
     }
 }
 
-/// Chat and embedding models.
 pub(crate) struct Models {
     chat: Arc<dyn ChatModel>,
     embedder: Option<Arc<dyn Embedder>>,
 }
 
 impl Models {
-    /// Sets up the configured models beside those that are `registered` by provider.
     pub(crate) fn load(
         configuration: &Configuration,
         sources: &Sources,
@@ -150,7 +145,6 @@ impl Models {
     }
 }
 
-/// In-memory copies, and the repositories that invalidate them.
 struct Caches {
     users: Arc<TokenForgettingUserRepository>,
     tokens: Arc<CachedTokenRepository>,
@@ -159,7 +153,7 @@ struct Caches {
     answers: Arc<MemoryAnswerCache>,
 }
 
-/// Memory for copies of avatars: some hundred of the largest.
+/// Some hundred of the largest avatars.
 const BLOB_COPIES_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 impl Caches {
@@ -243,7 +237,7 @@ fn authenticator(
     Ok(Some(Arc::new(TrustedHeader::new(header, proxies))))
 }
 
-/// One password per processor: more would only take memory.
+/// One per processor: more would only take memory.
 fn password_slots() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -6,10 +6,10 @@ use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code that a shell reports after an interrupt.
+/// As a shell reports an interrupt.
 const EXIT_BY_SECOND_SIGNAL: i32 = 130;
 
-/// Cancels the token at the first SIGTERM or SIGINT. A second one exits at once.
+/// Cancelled by the first SIGTERM or SIGINT; a second one exits at once.
 pub(crate) fn stop_token() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -26,7 +26,7 @@ pub(crate) fn stop_token() -> io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Makes a write beyond the file size limit fail with an error instead of killing the process.
+/// Writes beyond the file size limit fail instead of killing the process.
 pub(crate) fn survive_file_size_limit() -> io::Result<()> {
     signal(SignalKind::from_raw(Number::XFSZ.as_raw())).map(drop)
 }

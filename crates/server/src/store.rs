@@ -20,15 +20,15 @@ use tokio::time::{Instant, sleep};
 use crate::config::Settings;
 use crate::fatal_error::FatalError;
 
-/// The service's stores: the configured database, or those of an embedding program.
+/// The configured database, or the stores of an embedding program.
 pub(crate) struct Store {
     pub(crate) stores: Stores,
-    /// `None` with stores of an embedding program.
+    /// `None` with an embedding program's stores.
     pub(crate) database: Option<Database>,
 }
 
 impl Store {
-    /// Opens the stores. Creates the data directory and migrates the database.
+    /// Also creates the data directory and migrates the database.
     pub(crate) async fn open(
         settings: &Settings,
         embedded: Option<Stores>,
@@ -50,13 +50,11 @@ impl Store {
         })
     }
 
-    /// Accounts and tokens for the command line.
     pub(crate) fn operator(self) -> Operator {
         Operator::new(self.stores)
     }
 }
 
-/// Opens and migrates the database.
 pub(crate) async fn open_database(
     settings: &Settings,
 ) -> Result<(Database, MigrationReport), FatalError> {
@@ -80,10 +78,9 @@ fn stores(database: &Database) -> Stores {
     }
 }
 
-/// Delay between connection attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Connects to the database. Retries as long as the settings say, since it may be starting, too.
+/// Retries while `database_wait` lasts: the database may be starting, too.
 async fn connect(settings: &Settings) -> Result<Database, ConnectError> {
     let url = settings.database_url.expose_secret();
     let begun = Instant::now();
@@ -106,7 +103,6 @@ async fn connect(settings: &Settings) -> Result<Database, ConnectError> {
     }
 }
 
-/// Time, ids and randomness of the system.
 pub(crate) struct Sources {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,

@@ -1,11 +1,9 @@
 //! Caps concurrent requests; excess requests queue, then get 503.
 //!
-//! Few requests run at a time, because requests that all run together all finish late. Client
-//! addresses take turns, however many requests each has queued, and none takes more than half of the
-//! slots. Requests that only wait, for their body or for a model, occupy no slot; those with
-//! unfinished bodies have their own limits on number and bytes, per client and in total. Health
+//! The queue is round-robin by client address, and no address gets more than half of the requests.
+//! Requests that wait for their body or a model do not count as running; unfinished bodies have their
+//! own limits on number and bytes, per client and in total. Slow requests are cancelled. Health
 //! checks are exempt.
-//! Requests that hold a slot too long are cancelled.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -28,39 +26,34 @@ use crate::limits::{Budget, Holder, Limit, Limits, RequestSlot, RequestSlots, Ro
 use crate::problem::Problem;
 use crate::serve::{Activity, Waiting};
 
-/// Concurrent requests: twice the database connections, which most requests wait for, while leaving
-/// capacity to the runs.
+/// Twice the database connections, which most requests wait for; leaves capacity to the runs.
 const AT_WORK: usize = 24;
 
-/// Maximum time for anything that does not wait for a model; longer than [`read`](crate::input)
-/// allows a body to take.
+/// Time limit of a slot; longer than [`input`](crate::input) lets a body take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Cost of a request with an unfinished body, besides the bytes received.
+/// Besides the bytes received.
 const BODY_COST: usize = 32 * 1024;
-/// Limit for all unfinished bodies: 1,792 empty ones, or eleven of the largest avatars.
+/// All unfinished bodies: 1,792 empty ones, or eleven of the largest avatars.
 const BODIES: Room = Room {
     total: 56 * 1024 * 1024,
     hard: None,
 };
-/// Limit per client: eight of the largest avatars.
+/// Per client: eight of the largest avatars.
 const BODIES_OF_CLIENT: usize = BODIES.total / 4 * 3;
 
-/// The limits on running and queued requests.
 #[derive(Debug, Clone)]
 pub(crate) struct ConcurrencyLimit {
     slots: RequestSlots,
     work: FairQueue<Network>,
     bodies: Budget<Arrival>,
-    /// Prefixes of exempt paths.
     unlimited: &'static [&'static str],
     limits: Limits,
     proxies: TrustedProxies,
 }
 
 impl ConcurrencyLimit {
-    /// Admits `count` requests, queued ones included, of one client half as many, and any to
-    /// `unlimited` paths.
+    /// Admits `count` requests, queued ones included, half as many per client.
     pub(crate) fn new(
         unlimited: &'static [&'static str],
         count: usize,
@@ -86,7 +79,7 @@ impl ConcurrencyLimit {
     }
 }
 
-/// The layer that gives each request its permit and cancels requests that hold it too long.
+/// Gives each request a permit and cancels overdue ones.
 pub(crate) fn layer<S: HttpService>(
     limit: ConcurrencyLimit,
 ) -> impl Layer<S, Service = impl HttpService> + Clone {
@@ -117,8 +110,8 @@ async fn handle(
     Ok(response)
 }
 
-/// A request's slot, held until the response head is ready. Handlers that then only wait for a
-/// model release it earlier.
+/// A request's slot, held until the response head is ready, or released earlier by handlers that
+/// wait for a model.
 #[derive(Debug, Clone, Default)]
 pub struct Permit(Option<Arc<Held>>);
 
@@ -132,15 +125,11 @@ struct Held {
 }
 
 impl Permit {
-    /// The permit in the request's extensions.
     pub(crate) fn from_extensions(extensions: &Extensions) -> Self {
         extensions.get().cloned().unwrap_or_default()
     }
 
-    /// Waits for a slot; exempt requests get an empty permit.
-    ///
-    /// # Errors
-    /// If too many requests are queued.
+    /// Waits for a slot; exempt requests get an empty permit. Fails if the queue is full.
     pub(crate) async fn take(
         limit: &ConcurrencyLimit,
         request: &mut Request,
@@ -162,17 +151,14 @@ impl Permit {
         Ok(turn)
     }
 
-    /// Releases the slot while this request waits for something else.
+    /// Releases the slot while the request waits for something else.
     pub fn pause(&self) {
         if let Some(held) = &self.0 {
             *lock(&held.work) = None;
         }
     }
 
-    /// Releases the slot while the rest of the request's body arrives.
-    ///
-    /// # Errors
-    /// If there are too many unfinished bodies.
+    /// Releases the slot while the body arrives. Fails if too many bodies are unfinished.
     pub(crate) fn await_body(&self) -> Result<AwaitedBody, Problem> {
         self.end();
         let arrival = Arc::new(Arrival::default());
@@ -189,10 +175,7 @@ impl Permit {
         })
     }
 
-    /// Waits for a slot again once the body has arrived.
-    ///
-    /// # Errors
-    /// If too many requests are queued.
+    /// Waits for a slot again. Fails if the queue is full.
     pub(crate) async fn resume(&self) -> Result<(), Problem> {
         if let Some(held) = &self.0 {
             let slot = held.limit.slot(held.client)?;
@@ -208,8 +191,7 @@ impl Permit {
         *lock(&held.work) = permit.ok();
     }
 
-    /// Completes when the slot was held for longer than [`LIMIT`]; never if it was released or
-    /// there is none.
+    /// Completes once the slot was held longer than [`LIMIT`]; never without a slot.
     pub(crate) async fn overdue(&self) {
         if self.0.is_some() {
             sleep(LIMIT).await;
@@ -234,7 +216,6 @@ impl Permit {
     }
 }
 
-/// An unfinished request body.
 pub(crate) struct AwaitedBody {
     arrival: Arc<Arrival>,
     share: Option<Share<Arrival>>,
@@ -250,23 +231,19 @@ impl AwaitedBody {
         }
     }
 
-    /// Accounts for more received bytes.
-    ///
-    /// # Errors
-    /// If they exceed the limit.
+    /// Accounts for received bytes. Fails above the limit.
     pub(crate) fn grow(&self, bytes: usize) -> Result<(), Problem> {
         let grown = self.share.as_ref().map_or(Ok(()), |it| it.grow(bytes));
         grown.map_err(|_| no_room_for_body())
     }
 
-    /// Completes when the request is evicted in favour of others, with the reason.
+    /// Completes with the reason when the request is evicted in favour of others.
     pub(crate) async fn lost(&self) -> Problem {
         self.arrival.0.cancelled().await;
         no_room_for_body()
     }
 }
 
-/// Signals eviction.
 #[derive(Debug, Default)]
 struct Arrival(CancellationToken);
 

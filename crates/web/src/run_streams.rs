@@ -1,4 +1,4 @@
-//! Streams a run's events to a client for as long as it may see the thread.
+//! Streams a run's events while the client may see the thread.
 
 use std::future::{pending, ready};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::sse;
 
-/// At shutdown, how long to wait for events of another instance's run. Shorter than the polling
-/// interval, so only stored events are sent.
-const LAST_LOOK: Duration = Duration::from_millis(200);
+/// How long shutdown waits for another instance's events. Below the polling interval, so that only
+/// stored events are sent.
+const FINAL_READ_TIMEOUT: Duration = Duration::from_millis(200);
 /// Cancelled at the start of shutdown.
 #[derive(Debug, Clone)]
 pub struct Draining(pub CancellationToken);
 
-/// Streams runs' events to the caller of this request while they may see them.
+/// Streams run events to this request's caller.
 pub struct RunStreams {
     watch: AccessWatch,
     draining: Draining,
@@ -55,8 +55,7 @@ where
 }
 
 impl RunStreams {
-    /// The events from the follower's position, written by `frame`. Read page by page, as fast as
-    /// the connection takes them.
+    /// Events from the follower's position, formatted by `frame`, read at the connection's pace.
     pub fn response(
         self,
         thread: ThreadId,
@@ -85,8 +84,7 @@ fn events(
     pages.flatten()
 }
 
-/// The next page; `None` after the last event, on a store failure and at shutdown. The client can
-/// resume.
+/// `None` after the last event, on a store failure or at shutdown; the client can resume.
 async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Option<Vec<RunEvent>> {
     let is_local = follower.is_local();
     tokio::select! {
@@ -100,15 +98,15 @@ async fn page(follower: &mut RunFollower, draining: &CancellationToken) -> Optio
             }
             None
         }),
-        () = dismissal(is_local, draining) => None,
+        () = shutdown(is_local, draining) => None,
     }
 }
 
-/// At shutdown local runs are ended; runs of other instances are not waited for.
-async fn dismissal(is_local: bool, draining: &CancellationToken) {
+/// Local runs end at shutdown; other instances' runs are not awaited.
+async fn shutdown(is_local: bool, draining: &CancellationToken) {
     if is_local {
         pending::<()>().await;
     }
     draining.cancelled().await;
-    sleep(LAST_LOOK).await;
+    sleep(FINAL_READ_TIMEOUT).await;
 }

@@ -1,4 +1,4 @@
-//! Serves connections.
+//! The listener and its connections.
 
 mod activity;
 mod answers;
@@ -28,25 +28,23 @@ use crate::metrics::Metrics;
 pub(crate) use self::activity::{Activity, Waiting};
 pub use self::outgoing::SharedBytes;
 
-/// Pause after a failed accept, for example without free file descriptors.
+/// After a failed accept, for example without free file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 
-/// Options of serving.
+/// Options of [`serve`].
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Time for a request's head to arrive, and minimum idle time of a connection; at most twice as
-    /// long.
+    /// Time for a request head to arrive, and for a connection to idle; at most twice as long.
     pub idle: Duration,
-    /// Maximum time by which a client may fall behind a rate of 1 KiB/s while it receives a response.
+    /// How long a response's reader may be behind 1 KiB/s.
     pub stall: Duration,
-    /// Maximum number of connections; one client gets at most three quarters. A new one replaces an
-    /// idle one, or is closed at once.
+    /// One client gets at most three quarters. A new connection replaces an idle one or is closed.
     pub max_connections: usize,
     /// Proxies, whose connections carry many clients.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// Time for running requests to end at shutdown.
+    /// Time for requests to finish at shutdown.
     pub grace: Duration,
-    /// Counts the connections.
+    /// Connection counters.
     pub metrics: Metrics,
 }
 
@@ -64,28 +62,25 @@ impl Default for ServeOptions {
     }
 }
 
-/// Send buffer, which the kernel doubles. Its default would buffer megabytes per stalled client and
-/// hide the stall.
+/// The kernel doubles it. Its default would buffer megabytes per stalled client and hide the stall.
 const SEND_BUFFER: u32 = 128 * 1024;
-/// Unsent bytes in that buffer. Small, so that a slow client shows progress every few seconds; bytes
-/// in flight do not count.
+/// Unsent bytes in the send buffer. Small, so that slow clients show progress every few seconds.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 32 * 1024;
-/// Length of the accept queue.
 const BACKLOG: u32 = 1024;
 
 /// Binds the address for [`serve`].
 ///
 /// # Errors
-/// If it is in use or not local.
+/// If the address is in use or not local.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Allows a restart while old connections linger.
+    // Restart while old connections linger.
     socket.set_reuseaddr(true)?;
-    // Accepted connections inherit it.
+    // Inherited by accepted connections.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
@@ -93,8 +88,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `shutdown`: then stops accepting, closes idle
-/// connections, lets running requests end within the grace period and cuts the rest.
+/// Serves HTTP/1.1 and HTTP/2 (prior knowledge). On `shutdown` stops accepting, closes idle
+/// connections, gives requests the grace period and cuts the rest.
 ///
 /// # Errors
 /// If the listener has no address. Failed accepts are retried.
@@ -149,7 +144,7 @@ fn shared(router: Router, options: ServeOptions) -> Shared {
     }
 }
 
-/// The connection's task, if there is capacity.
+/// `None` without capacity.
 fn admit(
     shared: &Arc<Shared>,
     stream: TcpStream,
@@ -174,12 +169,12 @@ fn admit(
     ))
 }
 
-/// The next connection. Waits out failures.
+/// Retries failures.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // Caused by the client: it already disconnected.
+            // The client already disconnected.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(

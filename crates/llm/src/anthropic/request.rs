@@ -1,4 +1,4 @@
-//! Requests of the Messages API.
+//! Messages API requests.
 
 use colloquy_application::ports::{ChatRequest, ToolDefinition};
 use colloquy_domain::{Temperature, TokenLimit, TopP};
@@ -9,9 +9,9 @@ use crate::conversation::{Call, Outcome, Turn, non_blank, turns};
 use crate::options::RequestOptions;
 use crate::refusals::is_about_schema;
 
-/// `max_tokens` is mandatory. Without a setting it is the model's own limit.
+/// `max_tokens` is mandatory; the default is the model's own limit.
 const DEFAULT_MAX_TOKENS: u32 = 64_000;
-/// Older models with lower limits, by a part of their names.
+/// Limits of older models, by part of the name.
 const MAX_TOKENS: [(&str, u32); 7] = [
     ("claude-3-7", 64_000),
     ("claude-3-5", 8_192),
@@ -22,12 +22,12 @@ const MAX_TOKENS: [(&str, u32); 7] = [
     ("claude-2", 4_096),
 ];
 
-/// Options that some models refuse.
+/// Refused by some models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Options {
     schema: bool,
     top_p: bool,
-    /// `max_tokens` where the assistant sets none.
+    /// `max_tokens` unless the assistant sets it.
     default_max_tokens: u32,
 }
 
@@ -37,7 +37,7 @@ impl Options {
         let mut known = MAX_TOKENS.iter();
         let known = known.find(|(part, _)| name.contains(part));
         Self {
-            // Not every model supports a schema beside tools; the instructions state it as well.
+            // Not every model supports a schema with tools; the instructions state it, too.
             schema: request.output_schema.is_some() && request.tools.is_empty(),
             top_p: request.configuration.top_p.is_some(),
             default_max_tokens: known.map_or(DEFAULT_MAX_TOKENS, |(_, limit)| *limit),
@@ -46,20 +46,20 @@ impl Options {
 }
 
 impl RequestOptions for Options {
-    fn without_refused(self, said: &str) -> Option<Self> {
-        if self.schema && is_about_schema(said) {
+    fn without_refused(self, message: &str) -> Option<Self> {
+        if self.schema && is_about_schema(message) {
             return Some(Self {
                 schema: false,
                 ..self
             });
         }
-        if self.top_p && said.contains("cannot both be specified") {
+        if self.top_p && message.contains("cannot both be specified") {
             return Some(Self {
                 top_p: false,
                 ..self
             });
         }
-        let limit = limit_in(said).filter(|limit| *limit < self.default_max_tokens)?;
+        let limit = limit_in(message).filter(|limit| *limit < self.default_max_tokens)?;
         Some(Self {
             default_max_tokens: limit,
             ..self
@@ -67,9 +67,9 @@ impl RequestOptions for Options {
     }
 }
 
-/// The limit in "`max_tokens`: 64000 > 8192, which is the maximum allowed number of output tokens".
-fn limit_in(said: &str) -> Option<u32> {
-    let (_, rest) = said.split_once("max_tokens")?;
+/// 8192 in "`max_tokens`: 64000 > 8192, which is the maximum allowed number of output tokens".
+fn limit_in(message: &str) -> Option<u32> {
+    let (_, rest) = message.split_once("max_tokens")?;
     let (_, rest) = rest.split_once('>')?;
     let digits = rest.trim_start();
     let end = digits.find(|c: char| !c.is_ascii_digit());
@@ -123,7 +123,7 @@ fn message(turn: &Turn<'_>) -> Value {
                 .iter()
                 .map(|text| json!({"type": "text", "text": text}));
             let calls_content = calls.iter().map(tool_use);
-            // The API wants the thinking that led to calls back, in front of everything else.
+            // Thinking that led to calls must be sent back, in front of everything else.
             let content = thinking(calls).into_iter().chain(text).chain(calls_content);
             json!({"role": "assistant", "content": content.collect::<Vec<_>>()})
         }
@@ -134,7 +134,7 @@ fn message(turn: &Turn<'_>) -> Value {
     }
 }
 
-/// The thinking blocks in the signature of the turn's first call.
+/// From the signature of the turn's first call.
 fn thinking(calls: &[Call<'_>]) -> Vec<Value> {
     let signature = calls.first().and_then(|call| call.signature);
     let blocks = signature.and_then(|signature| serde_json::from_str(signature).ok());
@@ -168,7 +168,7 @@ fn tool(tool: &ToolDefinition) -> Value {
     })
 }
 
-/// The schema with every object closed, as the API demands.
+/// Closes every object, as the API requires.
 fn closed(schema: &Value) -> Value {
     match schema {
         Value::Array(schemas) => schemas.iter().map(closed).collect(),
@@ -232,8 +232,9 @@ mod tests {
 
     #[test]
     fn the_limit_is_read_from_the_refusal() {
-        let said = "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens";
-        assert_eq!(limit_in(said), Some(8_192));
+        let message =
+            "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens";
+        assert_eq!(limit_in(message), Some(8_192));
         assert_eq!(limit_in("max_tokens: required"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Conversations that no provider would accept as they are.
+//! Conversations that providers would reject unconverted.
 
 use super::{ChatMessage, ProviderKind, ToolCall, ToolResult, Turn, turns};
 
@@ -28,8 +28,8 @@ fn result(id: &str, content: &str) -> ChatMessage {
     })
 }
 
-/// The turns as lines.
-fn told(messages: &[ChatMessage], kind: ProviderKind) -> Vec<String> {
+/// One line per turn.
+fn lines(messages: &[ChatMessage], kind: ProviderKind) -> Vec<String> {
     let turns = turns(messages, kind);
     let turns = turns.iter().map(|turn| match turn {
         Turn::User(text) => format!("user: {text}"),
@@ -58,12 +58,12 @@ fn blank_answers_are_dropped() {
         assistant(" ", &[]),
     ];
     assert_eq!(
-        told(&messages, ProviderKind::OpenAi),
+        lines(&messages, ProviderKind::OpenAi),
         ["user: a\n\nb\u{FFFD}"]
     );
     let messages = [assistant("hi", &[]), assistant("there", &[])];
     assert_eq!(
-        told(&messages, ProviderKind::OpenAi),
+        lines(&messages, ProviderKind::OpenAi),
         [
             "user: (no text)",
             "assistant: hi\n\nthere []",
@@ -90,7 +90,7 @@ fn calls_and_outcomes_are_paired() {
         user("b"),
     ];
     assert_eq!(
-        told(&messages, ProviderKind::Anthropic),
+        lines(&messages, ProviderKind::Anthropic),
         [
             "user: a",
             r#"assistant: - ["1=add({\"a\":1})", "call00001=unknown_tool({})", "call00002=a_b({})"]"#,
@@ -108,8 +108,8 @@ fn the_model_is_told_of_the_limit_of_calls() {
         let calls: Vec<_> = ids.iter().map(|id| (id.as_str(), "add", "{}")).collect();
         let mut messages = vec![user("a"), assistant("", &calls)];
         messages.extend(ids.iter().map(|id| result(id, "one")));
-        let told = told(&messages, ProviderKind::OpenAi);
-        assert_eq!(told[2].contains("at most 128"), expected, "{count}");
+        let lines = lines(&messages, ProviderKind::OpenAi);
+        assert_eq!(lines[2].contains("at most 128"), expected, "{count}");
     }
 }
 
@@ -135,6 +135,6 @@ fn ids_and_names_fit_the_provider() {
                 format!("{}={first}{names}({{}})", ids[1]),
             ]
         );
-        assert_eq!(told(&messages, kind)[1], calls, "{kind:?}");
+        assert_eq!(lines(&messages, kind)[1], calls, "{kind:?}");
     }
 }

@@ -13,7 +13,6 @@ use crate::endpoint::Endpoint;
 use crate::failure::broken;
 use crate::{ApiKey, ProviderSettings, SettingsError, answer, options};
 
-/// A provider that speaks the Gemini API.
 pub(crate) struct GenerateContent {
     client: Client,
     base_url: Url,
@@ -35,7 +34,7 @@ impl GenerateContent {
         })
     }
 
-    /// Sends the request, again without the output schema if the provider refuses that.
+    /// Retries without the output schema if the provider refuses it.
     pub(crate) async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, ModelError> {
         let attempt = |options| self.attempt(request, options);
         let sent = options::send(Options::of(request), attempt, |_, _| ()).await;
@@ -60,7 +59,7 @@ impl GenerateContent {
 
     fn url(&self, model: &str) -> Result<Url, ModelError> {
         let mut url = self.base_url.clone();
-        // `tunedModels/x` and `models/x` are resources themselves.
+        // `tunedModels/x` and `models/x` are full resource names.
         let collection = (!model.contains('/')).then_some("models");
         let method = format!("{model}:streamGenerateContent");
         url.path_segments_mut()

@@ -12,7 +12,7 @@ use crate::refusals::is_about_schema;
 /// Stands for an unknown signature; Gemini 3 requires one on a turn's first call.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
-/// Options that some models refuse.
+/// Refused by some models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Options {
     schema: bool,
@@ -21,15 +21,15 @@ pub(super) struct Options {
 impl Options {
     pub(super) fn of(request: &ChatRequest) -> Self {
         Self {
-            // Not every model supports a schema beside tools; the instructions state it as well.
+            // Not every model supports a schema with tools; the instructions state it, too.
             schema: request.output_schema.is_some() && request.tools.is_empty(),
         }
     }
 }
 
 impl RequestOptions for Options {
-    fn without_refused(self, said: &str) -> Option<Self> {
-        (self.schema && is_about_schema(said)).then_some(Self { schema: false })
+    fn without_refused(self, message: &str) -> Option<Self> {
+        (self.schema && is_about_schema(message)).then_some(Self { schema: false })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Optional parts of a request, and which of them a server has refused.
+//! Optional parts of a request, and which of them a server refuses.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,27 +11,25 @@ use crate::ProviderKind;
 use crate::options::RequestOptions;
 use crate::refusals::{is_about_schema, is_unknown};
 
-/// The host that requires `max_completion_tokens`.
+/// Requires `max_completion_tokens`.
 const OPENAI_HOST: &str = "api.openai.com";
-/// Models and schemas that are remembered.
+/// Models and schemas.
 const MAX_REMEMBERED: usize = 1_000;
 
-/// The optional parts of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Options {
-    /// Ask for token counts.
+    /// Request token counts.
     pub(super) usage: bool,
-    /// Ask the server to enforce the output schema.
+    /// Have the server enforce the output schema.
     pub(super) schema: bool,
-    /// Send the members in signatures back.
+    /// Send signature members back.
     pub(super) signatures: bool,
-    /// The name of the answer's token limit, if there is a limit.
+    /// Name of the token limit, if there is one.
     pub(super) limit: Option<LimitName>,
-    /// Whether the server has just refused the limit's other name.
+    /// The server has just refused the other name.
     is_renamed: bool,
 }
 
-/// The two names of the token limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LimitName {
     MaxTokens,
@@ -55,21 +53,21 @@ impl LimitName {
 }
 
 impl RequestOptions for Options {
-    fn without_refused(self, said: &str) -> Option<Self> {
-        if self.signatures && signature::MEMBERS.iter().any(|it| said.contains(it)) {
+    fn without_refused(self, message: &str) -> Option<Self> {
+        if self.signatures && signature::MEMBERS.iter().any(|it| message.contains(it)) {
             return Some(Self {
                 signatures: false,
                 ..self
             });
         }
-        if self.usage && said.contains("stream_options") {
+        if self.usage && message.contains("stream_options") {
             return Some(Self {
                 usage: false,
                 ..self
             });
         }
         if let Some(name) = self.limit.filter(|_| !self.is_renamed)
-            && is_unknown(said, name.as_str())
+            && is_unknown(message, name.as_str())
         {
             return Some(Self {
                 limit: Some(name.other()),
@@ -77,31 +75,29 @@ impl RequestOptions for Options {
                 ..self
             });
         }
-        (self.schema && is_about_schema(said)).then_some(Self {
+        (self.schema && is_about_schema(message)).then_some(Self {
             schema: false,
             ..self
         })
     }
 }
 
-/// What a server has refused so far.
 pub(super) struct Learned(Mutex<State>);
 
 struct State {
     usage: bool,
     signatures: bool,
-    /// The name of the token limit that was accepted last.
+    /// The name accepted last.
     limit: LimitName,
-    /// The same by model.
     limits: HashMap<String, LimitName>,
-    /// Hashes of a model with a schema that the server does not enforce.
+    /// Hashes of models with schemas that are not enforced.
     schemas: HashSet<u64>,
 }
 
 impl Learned {
     pub(super) fn new(kind: ProviderKind, host: Option<&str>) -> Self {
         Self(Mutex::new(State {
-            // Mistral always counts, and refuses unknown members.
+            // Mistral always counts, and rejects unknown members.
             usage: kind != ProviderKind::Mistral,
             signatures: kind != ProviderKind::Mistral,
             limit: match host {
@@ -113,7 +109,6 @@ impl Learned {
         }))
     }
 
-    /// The options to begin with.
     pub(super) fn options(&self, request: &ChatRequest) -> Options {
         let state = self.state();
         let limit = state.limits.get(request.model.name());
@@ -128,12 +123,12 @@ impl Learned {
         }
     }
 
-    /// Notes a refusal. The limit's name is noted once the server accepts the other.
-    pub(super) fn note_refused(&self, request: &ChatRequest, asked: Options, reduced: Options) {
+    /// The limit's name is noted once the server accepts the other.
+    pub(super) fn note_refused(&self, request: &ChatRequest, sent: Options, reduced: Options) {
         let mut state = self.state();
-        state.usage &= reduced.usage || !asked.usage;
-        state.signatures &= reduced.signatures || !asked.signatures;
-        if asked.schema && !reduced.schema {
+        state.usage &= reduced.usage || !sent.usage;
+        state.signatures &= reduced.signatures || !sent.signatures;
+        if sent.schema && !reduced.schema {
             if state.schemas.len() >= MAX_REMEMBERED {
                 state.schemas.clear();
             }

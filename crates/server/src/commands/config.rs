@@ -11,7 +11,7 @@ use crate::fatal_error::FatalError;
 use crate::model_router::ModelRouter;
 use crate::terminal::print;
 
-/// Prints the effective settings, after the checks that `serve` makes of them.
+/// Applies the same checks as `serve`.
 pub(crate) fn config(
     configuration: &Configuration,
     extensions: Extensions,

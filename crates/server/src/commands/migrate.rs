@@ -6,7 +6,6 @@ use crate::fatal_error::FatalError;
 use crate::store::open_database;
 use crate::terminal::print;
 
-/// Migrates the database and prints what was applied.
 pub(crate) async fn migrate(
     configuration: &Configuration,
     extensions: Extensions,

@@ -7,7 +7,7 @@ use colloquy_http::DocumentVersion;
 use crate::fatal_error::FatalError;
 use crate::terminal::print;
 
-/// Prints the document in the version that the server serves by default.
+/// In the version that the server serves by default.
 pub(crate) fn openapi() -> Result<(), FatalError> {
     let document = colloquy_http::openapi_json(DocumentVersion::default());
     print(&document.map_err(io::Error::from)?)?;

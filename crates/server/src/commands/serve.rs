@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::builder::Extensions;
-use crate::changes::hear_changes;
+use crate::changes::watch_changes;
 use crate::config::{Configuration, Settings};
 use crate::descriptors;
 use crate::fatal_error::FatalError;
@@ -24,11 +24,9 @@ use crate::store::Sources;
 use crate::supervision::{clean_attempts, clean_tokens, supervise};
 use crate::welcome::welcome;
 
-/// Time for requests to return their answers after the last run has ended.
+/// Time for responses after the last run has ended.
 const ANSWER_TIME: Duration = Duration::from_secs(4);
-/// Connections to the metrics listener.
 const METRICS_CONNECTIONS: usize = 64;
-/// Time limit for closing the stores.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Serves until a stop signal, then drains.
@@ -41,10 +39,10 @@ pub(crate) async fn serve(
     signals::survive_file_size_limit()?;
     descriptors::raise();
     let sources = Sources::default();
-    // Before anything else: a wrong model is a wrong setting.
+    // First: an unknown model is a configuration error.
     let registered = std::mem::take(&mut extensions.models);
     let models = Models::load(configuration, &sources, registered)?;
-    // Before anything is written: a failed start leaves nothing behind.
+    // Before any write: a failed start leaves nothing behind.
     let listener = listen(settings.listen)?;
     let metrics = settings.metrics_listen.map(listen).transpose()?;
     let address = listener.local_addr()?;
@@ -73,7 +71,6 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// What happens before the first request.
 async fn prepare(
     service: &Service,
     settings: &Settings,
@@ -84,7 +81,7 @@ async fn prepare(
     if settings.demo {
         create_demo_assistant(&use_cases.assistants).await?;
     }
-    // Last: nothing may fail between a generated password and the welcome that shows it.
+    // Last: nothing may fail between generating a password and showing it.
     create_first_administrator(
         &use_cases.accounts,
         settings.first_administrator.clone(),
@@ -124,13 +121,13 @@ fn start_background(service: &Service) -> Vec<AbortHandle> {
     if let Some(database) = service.database.clone() {
         let assistants = Arc::clone(&service.assistants);
         tasks.push(supervise("hear changes", move || {
-            hear_changes(database.clone(), Arc::clone(&assistants))
+            watch_changes(database.clone(), Arc::clone(&assistants))
         }));
     }
     tasks
 }
 
-/// On stop: readiness fails, no new connections are accepted, and runs get the grace period.
+/// On stop, readiness fails, the listener closes and runs get the grace period.
 async fn serve_until(
     stop: &CancellationToken,
     listener: TcpListener,
@@ -168,7 +165,6 @@ async fn serve_until(
     Ok(())
 }
 
-/// Serves the metrics on their own listener.
 async fn serve_metrics(
     stop: &CancellationToken,
     listener: Option<TcpListener>,

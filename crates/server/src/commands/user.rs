@@ -16,7 +16,6 @@ use crate::password::ChosenPassword;
 use crate::store::Store;
 use crate::terminal::{print, visible};
 
-/// Page size for listing accounts and keys.
 pub(super) const PAGE: u32 = 500;
 
 pub(crate) async fn user(

@@ -1,4 +1,4 @@
-//! `docs/configuration.md`, rendered from the table of settings; a test keeps it up to date.
+//! Renders `docs/configuration.md` from the table of settings; a test keeps it up to date.
 
 use std::fmt::Write as _;
 

@@ -1,19 +1,16 @@
-//! The table of settings: each row is a key of `colloquy.toml`, an environment variable and a flag.
+//! The table of settings: each row is a file key, an environment variable and a flag.
 
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// The dotted key in the file: `run.idle_timeout`.
+    /// Dotted: `run.idle_timeout`.
     pub(crate) key: &'static str,
     pub(crate) kind: Kind,
-    /// The value's placeholder in the help.
     pub(crate) placeholder: &'static str,
-    /// `None` where there is no default, or it depends on other settings.
+    /// `None` without a default, or with one that depends on other settings.
     pub(crate) default: Option<&'static str>,
-    /// The help text.
     pub(crate) help: &'static str,
 }
 
-/// How a value is read and printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
@@ -26,24 +23,22 @@ pub(crate) enum Kind {
     Address,
 }
 
-/// Prefix of our environment variables.
 pub(super) const ENV_PREFIX: &str = "COLLOQUY_";
-/// Names the configuration file; the only variable that is no setting.
+/// Names the configuration file; the only variable that is not a setting.
 pub(super) const ENV_CONFIG: &str = "COLLOQUY_CONFIG";
 
 impl Setting {
-    /// The environment variable: `COLLOQUY_RUN__IDLE_TIMEOUT`.
+    /// `COLLOQUY_RUN__IDLE_TIMEOUT`.
     pub(crate) fn variable(&self) -> String {
         let name = self.key.replace('.', "__").to_ascii_uppercase();
         format!("{ENV_PREFIX}{name}")
     }
 
-    /// The flag without its dashes: `run-idle-timeout`.
+    /// Without dashes: `run-idle-timeout`.
     pub(crate) fn flag(&self) -> String {
         self.key.replace(['.', '_'], "-")
     }
 
-    /// Sets the default.
     const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
@@ -59,7 +54,6 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// Whether the name is a section of the file.
 pub(super) fn is_group(name: &str) -> bool {
     let mut keys = SETTINGS.iter().map(|setting| setting.key);
     keys.any(|key| {
@@ -78,8 +72,7 @@ const fn text(key: &'static str, placeholder: &'static str, help: &'static str) 
     }
 }
 
-/// Every setting except the providers', in the order in which they are listed: those outside of any
-/// section first.
+/// In listing order, without the providers'; those outside of any section first.
 pub(crate) const SETTINGS: &[Setting] = &[
     text("listen", "HOST:PORT", "Listen address").or("127.0.0.1:8080"),
     text(
@@ -261,14 +254,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .or("1"),
 ];
 
-/// The settings of a provider, under `providers.<name>`.
 pub(crate) const PROVIDER_FIELDS: &[(&str, Kind)] = &[
     ("base_url", Kind::Address),
     ("api_key", Kind::Secret),
     ("kind", Kind::Text),
 ];
 
-/// The usual key variables of providers that need nothing else.
+/// Usual key variables of providers that need only a key.
 pub(super) const PROVIDER_KEY_VARIABLES: &[(&str, &str)] = &[
     ("OPENAI_API_KEY", "providers.openai.api_key"),
     ("ANTHROPIC_API_KEY", "providers.anthropic.api_key"),
@@ -276,7 +268,6 @@ pub(super) const PROVIDER_KEY_VARIABLES: &[(&str, &str)] = &[
     ("MISTRAL_API_KEY", "providers.mistral.api_key"),
 ];
 
-/// The kind of this key; `None` for an unknown key.
 pub(super) fn kind_of(key: &str) -> Option<Kind> {
     match key.strip_prefix("providers.") {
         Some(rest) => {

@@ -9,10 +9,9 @@ use colloquy_application::ports::BoxError;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Handle;
 
-/// Bytes of a collector's response that are read.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Sends batches of spans. Logs once when sending starts to fail and once when it works again.
+/// Logs once when exporting starts to fail and once when it recovers.
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,

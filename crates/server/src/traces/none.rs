@@ -1,4 +1,4 @@
-//! Traces in a build without them.
+//! Replaces traces in a build without them.
 
 use tokio::runtime::Handle;
 
@@ -6,7 +6,6 @@ use crate::config::TraceSettings;
 use crate::fatal_error::FatalError;
 use crate::logging::Listener;
 
-/// Sends nothing.
 pub(crate) struct Traces;
 
 impl Traces {

@@ -1,4 +1,4 @@
-//! Slots for requests under way, of which no client gets more than half.
+//! Slots for running and queued requests; no client gets more than half.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::client_address::Network;
 
-/// A fixed number of slots. Clones share them.
+/// Clones share the slots.
 #[derive(Clone)]
 pub(crate) struct RequestSlots(Arc<Inner>);
 
@@ -22,7 +22,7 @@ struct Taken {
     by_client: HashMap<Network, usize>,
 }
 
-/// A slot, returned on drop.
+/// Returned on drop.
 pub(crate) struct RequestSlot {
     slots: RequestSlots,
     client: Network,
@@ -37,7 +37,7 @@ impl RequestSlots {
         }))
     }
 
-    /// A slot for this client, unless it has its share or all are taken.
+    /// `None` if the client has its share or all are taken.
     pub(crate) fn take(&self, client: Network) -> Option<RequestSlot> {
         let mut taken = self.lock();
         let own = taken.by_client.get(&client).copied().unwrap_or(0);

@@ -101,7 +101,7 @@ impl From<ValidationError> for Problem {
 }
 
 impl Problem {
-    /// Like [`Problem::not_found`], for something other than the path's first resource.
+    /// [`Problem::not_found`] for something other than the path's first resource.
     fn reference_not_found(field: &'static str) -> Self {
         let mut problem = Self::not_found();
         let error = Violation::new("not_found", "does not exist or is not visible to you");
