@@ -149,6 +149,46 @@ impl Database {
         }
     }
 
+    /// The text that a query returns.
+    ///
+    /// # Panics
+    /// If the query fails.
+    pub async fn text(&self, query: &str) -> String {
+        let query = AssertSqlSafe(query);
+        match self.url.strip_prefix("sqlite://") {
+            Some(file) => {
+                let mut connection = open(Path::new(file)).await;
+                let text = sqlx::query_scalar(query).fetch_one(&mut connection);
+                text.await.expect("a text")
+            }
+            None => {
+                let connection = PgConnection::connect(&self.url).await;
+                let mut connection = connection.expect("PostgreSQL answers");
+                let text = sqlx::query_scalar(query).fetch_one(&mut connection);
+                text.await.expect("a text")
+            }
+        }
+    }
+
+    /// Carries out a statement, as another client may.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub async fn execute(&self, statement: &str) {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+        match self.url.strip_prefix("sqlite://") {
+            Some(file) => {
+                let mut connection = open(Path::new(file)).await;
+                statement.execute(&mut connection).await.expect("done");
+            }
+            None => {
+                let connection = PgConnection::connect(&self.url).await;
+                let mut connection = connection.expect("PostgreSQL answers");
+                statement.execute(&mut connection).await.expect("done");
+            }
+        }
+    }
+
     /// The whole content: a SQLite backup via `directory`, or PostgreSQL's tables as text.
     ///
     /// # Panics

@@ -10,6 +10,7 @@
 mod attacks;
 mod avatars;
 mod bodies;
+mod deletions;
 mod first_token;
 mod flood;
 mod login;
@@ -40,13 +41,14 @@ async fn main() {
         Some(&"writers") => writers::writers(backend).await,
         Some(&"avatars") => avatars::avatars(backend).await,
         Some(&"bodies") => bodies::bodies(backend).await,
+        Some(&"deletions") => deletions::deletions(backend).await,
         Some(&"overhead") => overhead::overhead(backend).await,
         Some(&"flood") => flood::flood(backend).await,
         Some(&"first-token") => first_token::first_token(backend).await,
         Some(&"streams") => streams::streams(backend).await,
         Some(&"stalled") => stalled::stalled(backend).await,
         _ => println!(
-            "measure attacks|start|login|writers|avatars|bodies|overhead|first-token|flood|streams|stalled [sqlite|postgres]"
+            "measure attacks|start|login|writers|avatars|bodies|deletions|overhead|first-token|flood|streams|stalled [sqlite|postgres]"
         ),
     }
 }
