@@ -152,13 +152,28 @@ impl Access {
         Ok(assistant)
     }
 
-    /// Whether the assistant exists, ignoring permissions.
-    pub(crate) async fn has_assistant(&self, id: AssistantId) -> Result<bool, PortError> {
-        let found = self
-            .assistants
-            .get(&id.into(), &AssistantScope::All)
-            .await?;
-        Ok(found.is_some())
+    /// Whether the actor may still use an assistant that they were allowed to run: it is there, and
+    /// enabled unless the policy lets them run it all the same.
+    pub(crate) async fn keeps_assistant(
+        &self,
+        actor: &Actor,
+        id: AssistantId,
+    ) -> Result<bool, PortError> {
+        let everything = AssistantScope::All;
+        let Some(found) = self.assistants.get(&id.into(), &everything).await? else {
+            return Ok(false);
+        };
+        if found.is_enabled {
+            return Ok(true);
+        }
+        match self
+            .assistant(actor, &id.into(), AssistantAction::Run)
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(Error::Port(error)) => Err(error),
+            Err(_refused) => Ok(false),
+        }
     }
 
     /// The assistant, if in the actor's scope. Hidden and missing take the same time.

@@ -17,7 +17,7 @@ use colloquy_application::ports::{
 };
 use colloquy_application::testing::fakes::Script;
 use colloquy_application::{Error, Ports, Settings, UseCases};
-use colloquy_domain::{Role, Run, RunErrorCode, RunId, RunStatus, ThreadId};
+use colloquy_domain::{Assistant, Role, Run, RunErrorCode, RunId, RunStatus, ThreadId};
 
 use support::{INSTANCE, Service};
 
@@ -141,22 +141,35 @@ async fn a_panic_at_the_very_end_of_a_run_leaves_nobody_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_end_when_their_assistant_is_deleted() {
-    let script = Script::new().text("so far").pause(Duration::from_secs(50));
-    let script = script.text("!").end(colloquy_domain::FinishReason::Stop);
-    let service = Service::with([script]).await;
-    let started = service.post("Hi").await.unwrap();
-    let assistants = service.memory.stores().assistants;
-    assistants.delete(started.run.assistant_id).await.unwrap();
-    let engine = service.use_cases.engine.clone();
-    let keeping = tokio::spawn(async move { engine.keep().await });
-    let outcome = started.wait().await;
-    keeping.abort();
-    let Err(Error::RunFailed(failure)) = outcome else {
-        panic!("{outcome:?}");
-    };
-    assert_eq!(failure.error.code, RunErrorCode::AccessRevoked);
-    assert_eq!(failure.run.status, RunStatus::Failed);
+async fn runs_end_when_their_assistant_is_disabled_or_deleted() {
+    for is_deleted in [false, true] {
+        let script = Script::new().text("so far").pause(Duration::from_secs(50));
+        let script = script.text("!").end(colloquy_domain::FinishReason::Stop);
+        let service = Service::with([script]).await;
+        let started = service.post("Hi").await.unwrap();
+        let id = started.run.assistant_id;
+        let assistants = service.memory.stores().assistants;
+        if is_deleted {
+            assistants.delete(id).await.unwrap();
+        } else {
+            let disabled = |stored: &Assistant| {
+                Some(Assistant {
+                    is_enabled: false,
+                    ..stored.clone()
+                })
+            };
+            assistants.update(id, &disabled).await.unwrap();
+        }
+        let engine = service.use_cases.engine.clone();
+        let keeping = tokio::spawn(async move { engine.keep().await });
+        let outcome = started.wait().await;
+        keeping.abort();
+        let Err(Error::RunFailed(failure)) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(failure.error.code, RunErrorCode::AccessRevoked);
+        assert_eq!(failure.run.status, RunStatus::Failed);
+    }
 }
 
 #[tokio::test(start_paused = true)]

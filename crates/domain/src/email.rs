@@ -18,13 +18,24 @@ impl Email {
     /// Maximum length in characters (RFC 5321, 4.5.3.1.3, without the angle brackets).
     pub const MAX_CHARS: usize = 254;
 
-    /// Requires `local@domain` without white space or control characters; trims surrounding spaces.
-    /// Does not check deliverability.
+    /// Requires `local@domain` without white space, control or invisible characters; trims those that
+    /// surround it. Does not check deliverability.
     ///
     /// # Errors
     /// `invalid_format` or `too_long`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Violation> {
-        let written = text.into().trim().to_owned();
+        let written = Self::trimmed(&text.into()).to_owned();
+        if written.contains(is_invisible) {
+            return Err(bad_format());
+        }
+        Self::stored(written)
+    }
+
+    /// A stored address: earlier versions accepted invisible characters.
+    ///
+    /// # Errors
+    /// Like [`Email::parse`].
+    pub fn stored(written: String) -> Result<Self, Violation> {
         if written.chars().count() > Self::MAX_CHARS {
             return Err(Violation::new(
                 "too_long",
@@ -32,10 +43,7 @@ impl Email {
             ));
         }
         if !has_address_shape(&written) {
-            return Err(Violation::new(
-                "invalid_format",
-                "must be an email address such as name@example.org",
-            ));
+            return Err(bad_format());
         }
         let key = Self::key_of(&written);
         Ok(Self { written, key })
@@ -51,6 +59,12 @@ impl Email {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The text without the spaces and invisible characters that pasting may add around it.
+    #[must_use]
+    pub fn trimmed(text: &str) -> &str {
+        text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
     }
 
     /// The key of earlier versions: the address in lower case. Accounts keep it if their new key
@@ -78,6 +92,13 @@ impl Email {
     }
 }
 
+fn bad_format() -> Violation {
+    Violation::new(
+        "invalid_format",
+        "must be an email address such as name@example.org",
+    )
+}
+
 fn has_address_shape(text: &str) -> bool {
     let forbidden = |c: char| c.is_whitespace() || c.is_control();
     match text.rsplit_once('@') {
@@ -86,6 +107,22 @@ fn has_address_shape(text: &str) -> bool {
         }
         None => false,
     }
+}
+
+/// Formatting characters without a shape of their own: two addresses would look the same.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}'
+            | '\u{34F}'
+            | '\u{61C}'
+            | '\u{180B}'..='\u{180E}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}'
+            | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}'
+    )
 }
 
 impl PartialEq for Email {
@@ -119,6 +156,19 @@ mod tests {
         let email = Email::parse(" ada@example.org\n").unwrap();
         assert_eq!(email.as_str(), "ada@example.org");
         assert_eq!(email.key(), "ada@example.org");
+    }
+
+    #[test]
+    fn invisible_characters_are_trimmed_and_refused_within() {
+        let pasted = Email::parse("\u{FEFF}ada@example.org\u{200B}").unwrap();
+        assert_eq!(pasted.key(), "ada@example.org");
+        for text in [
+            "a\u{200B}da@example.org",
+            "ada@exa\u{AD}mple.org",
+            "ada@\u{202E}org",
+        ] {
+            assert_eq!(Email::parse(text).unwrap_err().code, "invalid_format");
+        }
     }
 
     #[test]

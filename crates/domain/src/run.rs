@@ -105,7 +105,8 @@ named! {
         ContextTooLong = "context_too_long",
         /// The run has used up its budget before there was an answer.
         BudgetExhausted = "budget_exhausted",
-        /// The user lost the account or role that the run began with, or the assistant was deleted.
+        /// The user lost the account or role that the run began with, or the assistant was disabled or
+        /// deleted.
         AccessRevoked = "access_revoked",
         /// The process that worked on the run ended.
         Interrupted = "interrupted",
@@ -133,7 +134,7 @@ impl RunErrorCode {
                 "The run used up its budget of model calls or tokens before it had an answer."
             }
             Self::AccessRevoked => {
-                "The account was disabled, deleted or demoted, or the assistant was deleted."
+                "The account was disabled, deleted or demoted, or the assistant was disabled or deleted."
             }
             Self::Interrupted => "The service stopped while the answer was being generated.",
             Self::RunCancelled => "The run was cancelled.",

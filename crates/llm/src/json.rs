@@ -119,6 +119,9 @@ fn is_close(c: char) -> bool {
     matches!(c, '}' | ']')
 }
 
+/// Larger counts are noise. The databases store 63 bits, JavaScript reads 53.
+const MAX_COUNT: u64 = 1 << 53;
+
 /// A token count or index: an integer, decimal or string.
 pub(crate) fn count(value: &Value) -> Option<u64> {
     let number = match value {
@@ -134,7 +137,10 @@ pub(crate) fn count(value: &Value) -> Option<u64> {
     let number = number
         .filter(|number: &f64| *number >= 0.0)
         .map(|number| number as u64);
-    value.as_u64().or(number)
+    value
+        .as_u64()
+        .or(number)
+        .filter(|number| *number <= MAX_COUNT)
 }
 
 pub(crate) fn is_set(value: &Value) -> bool {

@@ -70,7 +70,7 @@ pub(crate) fn is_about_schema(message: &str) -> bool {
 /// The conversation exceeds the model's context.
 pub(crate) fn is_about_length(message: &str) -> bool {
     // With issues that quote the wording.
-    const PHRASES: [&str; 35] = [
+    const PHRASES: [&str; 41] = [
         // OpenAI, DeepSeek, OpenRouter, vLLM (vllm-project/vllm#20409), Groq (OpenHands#1902)
         "context_length_exceeded",
         "maximum context length",
@@ -119,7 +119,14 @@ pub(crate) fn is_about_length(message: &str) -> bool {
         "messages is too long",
         // Text Generation Inference, Together (bytedance/UI-TARS-desktop#626)
         "`inputs` tokens",
+        "`inputs` must have less than",
         "context length exceeded",
+        // Moonshot, Qwen (DashScope), GitHub Copilot, Z.ai
+        "exceeded model token limit",
+        "range of input length",
+        "model_max_prompt_tokens_exceeded",
+        "prompt token count of",
+        "prompt exceeds max length",
     ];
     let message = message.to_lowercase();
     PHRASES.iter().any(|phrase| message.contains(phrase))
@@ -195,6 +202,12 @@ mod tests {
             "Prompt too long: 41911 tokens exceeds max context window of 32768 tokens",
             "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 65537.",
             "Request too large: reduce the length of the messages",
+            "Invalid request: Your request exceeded model token limit: 8192",
+            "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
+            r#"{"error":{"code":"model_max_prompt_tokens_exceeded"}}"#,
+            "prompt token count of 65000 exceeds the limit of 64000",
+            "Prompt exceeds max length",
+            "Input validation error: `inputs` must have less than 4096 tokens. Given: 5000",
         ] {
             assert!(is_about_length(message), "{message}");
         }

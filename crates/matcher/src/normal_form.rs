@@ -3,7 +3,7 @@
 use crate::courtesy::strip_courtesy;
 use crate::numbers::fold_numbers;
 use crate::openings::{begins_a_question, fold_difference, fold_opening};
-use crate::spelling::fold_spelling;
+use crate::spelling::{fold_spelling, has_two_variants};
 use crate::tokens::{expand_contractions, tokens};
 
 /// Mark questions about language: spelling, contractions or courtesies may be the subject.
@@ -95,9 +95,7 @@ const ENGLISH: &[&str] = &[
 /// `None` for quotations, code, non-questions and languages other than English.
 pub(crate) fn normalize(question: &str) -> Option<Vec<String>> {
     let words = tokens(question)?;
-    let is_about_language = words
-        .iter()
-        .any(|word| LANGUAGE_SIGNS.contains(&word.as_str()));
+    let is_about_language = is_about_language(&words);
     let words = if is_about_language {
         words
     } else {
@@ -111,6 +109,30 @@ pub(crate) fn normalize(question: &str) -> Option<Vec<String>> {
     }
     fold_opening(&mut words);
     Some(words)
+}
+
+/// Whether spellings may be the subject: by a sign, a lone letter ("Is there a u in colour?"), or
+/// two variants of one word ("Is it colour or color?").
+fn is_about_language(words: &[String]) -> bool {
+    let is_sign = |word: &String| LANGUAGE_SIGNS.contains(&word.as_str());
+    let is_letter = |word: &String| {
+        let is_single = word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        is_single && !matches!(word.as_str(), "a" | "i")
+    };
+    words.iter().any(|word| is_sign(word) || is_letter(word))
+        || begins_or_ends_in(words)
+        || has_two_variants(words)
+}
+
+/// "Does centre end in re?"
+fn begins_or_ends_in(words: &[String]) -> bool {
+    let verbs = ["begin", "begins", "end", "ends", "start", "starts"];
+    words.windows(2).any(|pair| {
+        let [verb, preposition] = pair else {
+            return false;
+        };
+        verbs.contains(&verb.as_str()) && matches!(preposition.as_str(), "in" | "on" | "with")
+    })
 }
 
 fn is_english(words: &[String]) -> bool {

@@ -1,5 +1,7 @@
 //! Folds spelling variants.
 
+use std::collections::HashSet;
+
 /// Variant, canonical. Omits variants that are another word (`metre`, `programme`, `licence`,
 /// `tyre`) or a name (`Labour`).
 const SPELLINGS: &[(&str, &str)] = &[
@@ -89,6 +91,16 @@ const SPLIT: &[(&str, [&str; 2])] = &[
     ("check-in", ["check", "in"]),
     ("checkin", ["check", "in"]),
 ];
+
+/// Whether folding would make one word of two.
+pub(crate) fn has_two_variants(words: &[String]) -> bool {
+    let distinct = |words: &[String]| words.iter().collect::<HashSet<_>>().len();
+    let mut folded: Vec<String> = words.to_vec();
+    folded.retain(|word| !SPLIT.iter().any(|(other, _)| other == word));
+    let before = distinct(&folded);
+    fold_spelling(&mut folded);
+    distinct(&folded) < before
+}
 
 pub(crate) fn fold_spelling(words: &mut Vec<String>) {
     let mut folded = Vec::with_capacity(words.len());

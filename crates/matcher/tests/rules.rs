@@ -78,7 +78,7 @@ fn contractions_are_written_out_where_they_are_sure() {
     all_agree(&[
         ("What's the time?", "What is the time?"),
         ("Whats the time", "What is the time?"),
-        ("What's python?", "What is Python?"),
+        ("What's Python?", "What is Python?"),
         ("Where\u{2019}s my hat?", "Where is my hat?"),
         ("Why can't I log in?", "Why cannot I log in?"),
         ("What if I don't pay?", "What if I do not pay?"),
@@ -174,4 +174,22 @@ fn what_is_not_plain_english_agrees_with_itself_only() {
             "I am lost. How can I get home?",
         ),
     ]);
+}
+
+#[test]
+fn spellings_count_in_questions_about_them() {
+    none_agrees(&[
+        (
+            "Is colour right and color wrong?",
+            "Is color right and colour wrong?",
+        ),
+        ("Is there a u in colour?", "Is there a u in color?"),
+        ("Does centre end in re?", "Does center end in re?"),
+        (
+            "Is it colour or color in London?",
+            "Is it color or colour in London?",
+        ),
+        ("Is grey better than gray?", "Is gray better than grey?"),
+    ]);
+    all_agree(&[("What colour is the sky?", "What color is the sky?")]);
 }

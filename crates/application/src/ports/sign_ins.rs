@@ -76,7 +76,7 @@ impl AccountKey {
     /// The key of the text, which need not be an email.
     #[must_use]
     pub fn of(email: &str) -> Self {
-        Self(Sha256::digest(Email::key_of(email.trim())).into())
+        Self(Sha256::digest(Email::key_of(Email::trimmed(email))).into())
     }
 }
 

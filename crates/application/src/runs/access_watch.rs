@@ -1,9 +1,9 @@
-//! Ends runs whose user lost access or whose assistant was deleted.
+//! Ends runs whose user lost access or whose assistant was disabled or deleted.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use colloquy_domain::{AssistantId, Role, RunEnding, RunErrorCode, User, UserId};
+use colloquy_domain::{Role, RunEnding, RunErrorCode, User, UserId};
 
 use super::active::ActiveRun;
 use super::engine::RunEngine;
@@ -13,14 +13,14 @@ use crate::ports::{AbandonedRuns, ActiveRun as StoredRun, PortError};
 
 impl RunEngine {
     /// Ends the runs in progress of users who are disabled, deleted or no longer have the role that
-    /// the run began with, and of assistants that were deleted. A revoked token ends no run.
+    /// the run began with, and of assistants that were disabled or deleted. A revoked token ends no run.
     ///
     /// # Errors
     /// The store's own.
     pub(super) async fn end_revoked(&self) -> Result<(), PortError> {
         let active = self.inner.active.all();
         self.end_of_lost_users(&active).await?;
-        self.end_of_deleted_assistants(&active).await
+        self.end_of_lost_assistants(&active).await
     }
 
     /// Ends the runs in progress of a user who has just lost access, on whichever instance. A look
@@ -50,16 +50,14 @@ impl RunEngine {
         Ok(())
     }
 
-    async fn end_of_deleted_assistants(&self, active: &[Arc<ActiveRun>]) -> Result<(), PortError> {
-        let ids: HashSet<AssistantId> = active.iter().map(|run| run.assistant).collect();
-        for id in ids {
-            if self.inner.access.has_assistant(id).await? {
+    async fn end_of_lost_assistants(&self, active: &[Arc<ActiveRun>]) -> Result<(), PortError> {
+        for run in active {
+            let access = &self.inner.access;
+            if access.keeps_assistant(&run.actor, run.assistant).await? {
                 continue;
             }
-            for run in active.iter().filter(|run| run.assistant == id) {
-                tracing::info!(run.id = %run.id, assistant.id = %id, "run ended: its assistant was deleted");
-                run.stop(RunErrorCode::AccessRevoked);
-            }
+            tracing::info!(run.id = %run.id, assistant.id = %run.assistant, "run ended: its assistant was disabled or deleted");
+            run.stop(RunErrorCode::AccessRevoked);
         }
         Ok(())
     }

@@ -47,13 +47,14 @@ fn role_schema() -> ObjectBuilder {
     schema::one_of(roles()).description(Some(ROLE))
 }
 
+/// White space, control and invisible characters.
+const EXCLUDED: &str = r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff";
+
 fn email() -> impl Kind<Value = Email> {
     let schema = || {
         schema::string()
             .max_length(Some(Email::MAX_CHARS))
-            .pattern(Some(
-                r"^[^\s\x00-\x1f\x7f-\x9f]+@[^\s\x00-\x1f\x7f-\x9f@]+$",
-            ))
+            .pattern(Some(format!("^[^{EXCLUDED}]+@[^{EXCLUDED}@]+$")))
     };
     text(Email::parse, schema).describe("Unique, ignoring case.")
 }

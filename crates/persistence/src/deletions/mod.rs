@@ -9,12 +9,12 @@ mod thread;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{DeletionRepository, PortError};
-use sea_orm::sea_query::{LockBehavior, LockType};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryOrder, QuerySelect, Set};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Order, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
 use crate::Database;
-use crate::entities::deletions::{ActiveModel, COLUMN, Entity, Model};
+use crate::entities::deletions::{ActiveModel, Entity, Model};
 use crate::error::StoreError;
 use crate::transaction::Transaction;
 
@@ -116,10 +116,11 @@ impl SeaDeletionRepository {
     }
 }
 
-/// A deletion that no other instance is processing.
+/// A deletion that no other instance is processing; any of them, so that a large one does not hold
+/// up the others.
 async fn next(transaction: &Transaction) -> Result<Option<Model>, StoreError> {
     let first = Entity::find()
-        .order_by_asc(COLUMN.id)
+        .order_by(Expr::cust("random()"), Order::Asc)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     Ok(first.one(transaction).await?)
 }

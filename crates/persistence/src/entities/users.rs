@@ -59,7 +59,7 @@ impl TryFrom<Model> for User {
         let name = model.name.map(PersonName::parse).transpose();
         Ok(Self {
             id: UserId::from_uuid(model.id),
-            email: row.column("email", Email::parse(model.email))?,
+            email: row.column("email", Email::stored(model.email))?,
             name: row.column("name", name)?,
             role: row.named("role", &model.role, Role::from_name)?,
             is_active: model.is_active,

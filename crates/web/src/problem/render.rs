@@ -44,9 +44,14 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A day. Providers may name any number.
+const LONGEST_WAIT: u64 = 24 * 60 * 60;
+
 fn whole_seconds(wait: Duration) -> u64 {
     let started = u64::from(wait.subsec_nanos() > 0);
-    wait.as_secs().saturating_add(started).max(1)
+    wait.as_secs()
+        .saturating_add(started)
+        .clamp(1, LONGEST_WAIT)
 }
 
 pub(crate) fn layer<S: HttpService>() -> impl Layer<S, Service = impl HttpService> + Clone {
