@@ -71,7 +71,7 @@ fn demo() -> Result<NewAssistant, FatalError> {
     Ok(NewAssistant {
         slug: Some(valid(Slug::parse("demo"))?),
         description: Some(valid(Description::parse(
-            "Repeats what it is told, without any language model.",
+            "Repeats your message, without a language model.",
         ))?),
         model: Some(valid(ModelName::parse("echo::echo"))?),
         ..NewAssistant::new(valid(AssistantName::parse("Demo"))?)

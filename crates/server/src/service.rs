@@ -227,7 +227,7 @@ fn authenticator(
         SignIn::Header(name) => name,
     };
     if proxies.is_empty() {
-        let why = format!("the header {name} is trusted from no proxy: set http.trusted_proxies");
+        let why = format!("the trusted header {name} needs proxies in http.trusted_proxies");
         return Err(FatalError::Refused(why));
     }
     let header = HeaderName::try_from(&name);

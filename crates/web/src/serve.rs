@@ -179,7 +179,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "connection not accepted"
+                    "accepting a connection failed"
                 );
                 sleep(ACCEPT_BACKOFF).await;
             }

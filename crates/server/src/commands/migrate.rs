@@ -11,7 +11,7 @@ pub(crate) async fn migrate(
     extensions: Extensions,
 ) -> Result<(), FatalError> {
     if extensions.stores.is_some() {
-        let why = "this program has stores of its own, which it migrates itself";
+        let why = "this program provides its own stores and migrates them itself";
         return Err(FatalError::Refused(why.to_owned()));
     }
     let (_database, migration) = open_database(&configuration.settings).await?;

@@ -54,7 +54,7 @@ async fn create(
     let issued = issued.map_err(|error| match error {
         Error::NotFound => FatalError::Refused(format!("{} is disabled", user.email)),
         Error::TooManyApiKeys => FatalError::Refused(format!(
-            "{} has {MAX_API_KEYS} API keys, the most that a user may have",
+            "{} already has {MAX_API_KEYS} API keys, the maximum",
             user.email
         )),
         error => error.into(),

@@ -77,6 +77,6 @@ fn the_reference_lists_every_setting_as_it_is() {
     assert_eq!(
         written,
         reference(),
-        "run with UPDATE_DOCS=1 to write docs/configuration.md anew"
+        "run with UPDATE_DOCS=1 to regenerate docs/configuration.md"
     );
 }

@@ -9,16 +9,16 @@ use crate::logging::Listener;
 pub(crate) struct Traces;
 
 impl Traces {
-    #[expect(clippy::unnecessary_wraps, reason = "those that are sent may fail")]
+    #[expect(clippy::unnecessary_wraps, reason = "same signature as with traces")]
     pub(crate) fn open(_: Option<&TraceSettings>, _: &Handle) -> Result<Self, FatalError> {
         Ok(Self)
     }
 
-    #[expect(clippy::unused_self, reason = "those that are sent need it")]
+    #[expect(clippy::unused_self, reason = "same signature as with traces")]
     pub(crate) fn listener(&self) -> Option<Listener> {
         None
     }
 
-    #[expect(clippy::unused_self, reason = "those that are sent need it")]
+    #[expect(clippy::unused_self, reason = "same signature as with traces")]
     pub(crate) fn close(self) {}
 }
