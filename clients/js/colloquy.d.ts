@@ -22,12 +22,17 @@ interface Event<Type extends string, Data> {
 export type RunEvent =
   | Event<'run.started', Schemas['RunStarted']>
   | Event<'message.delta', Schemas['MessageDelta']>
+  | Event<'tools.requested', Schemas['ToolsRequested']>
   | Event<'tool.called', Schemas['ToolCalled']>
   | Event<'tool.returned', Schemas['ToolReturned']>
+  | Event<'round.ended', Schemas['RoundEnded']>
   | Event<'message.completed', Schemas['MessageCompleted']>
+  | Event<'run.requires_action', Schemas['RunRequiresAction']>
+  | Event<'run.resumed', Schemas['RunResumed']>
   | Event<'run.completed', Schemas['RunCompleted']>
   | Event<'run.failed', Schemas['RunFailed']>
-  | Event<'run.cancelled', Schemas['RunCancelled']>;
+  | Event<'run.cancelled', Schemas['RunCancelled']>
+  | Event<'run.expired', Schemas['RunExpired']>;
 
 /** A response with a status of 400 or more, or an unreachable server (status 0). */
 export class ColloquyError extends Error {
@@ -89,6 +94,18 @@ export class Colloquy {
   runs(thread: string, options?: { limit?: number }): AsyncGenerator<Run, void>;
   run(thread: string, run: string): Promise<Run>;
   cancel(thread: string, run: string): Promise<Run>;
+  submitOutputs(
+    thread: string,
+    run: string,
+    outputs: Schemas['SubmitOutputs']['outputs'],
+    options?: { signal?: AbortSignal },
+  ): Promise<Answer>;
+  submitApprovals(
+    thread: string,
+    run: string,
+    approvals: Schemas['SubmitApprovals']['approvals'],
+    options?: { signal?: AbortSignal },
+  ): Promise<Answer>;
   post(thread: string, message: Schemas['CreateMessage'], options?: Submission): Promise<Answer>;
   start(thread: string, message: Schemas['CreateMessage'], options?: Submission): Promise<Run>;
   stream(thread: string, message: Schemas['CreateMessage'], options?: Submission): AsyncGenerator<RunEvent, void>;

@@ -15,7 +15,13 @@ export class ColloquyError extends Error {
   }
 }
 
-const FINAL_EVENTS = new Set(['run.completed', 'run.failed', 'run.cancelled']);
+const FINAL_EVENTS = new Set([
+  'run.completed',
+  'run.failed',
+  'run.cancelled',
+  'run.expired',
+  'run.requires_action',
+]);
 /** Retryable statuses, unless the problem names a failed run. */
 const TRANSIENT = new Set([429, 502, 503, 504]);
 const FIRST_PAUSE_MS = 250;
@@ -116,7 +122,17 @@ export class Colloquy {
     return this.request('POST', `/threads/${thread}/runs/${run}/cancel`);
   }
 
-  /** Posts a message and waits for the answer. Throws if the run fails. */
+  /** Submits the outputs of all calls that the paused run waits for, and waits for the run. Not retried. */
+  submitOutputs(thread, run, outputs, { signal } = {}) {
+    return this.request('POST', `/threads/${thread}/runs/${run}/outputs`, { body: { outputs }, signal });
+  }
+
+  /** Approves or declines all calls that the paused run waits for, and waits for the run. Not retried. */
+  submitApprovals(thread, run, approvals, { signal } = {}) {
+    return this.request('POST', `/threads/${thread}/runs/${run}/approvals`, { body: { approvals }, signal });
+  }
+
+  /** Posts a message and waits for the answer, or until the run pauses. Throws if the run fails. */
   post(thread, message, options) {
     return this.#submit(thread, message, options, {});
   }

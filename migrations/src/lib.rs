@@ -17,6 +17,7 @@ mod m20261126_000008_reasoning;
 mod m20261126_000010_accounts;
 mod m20261126_000011_thread_activity;
 mod m20261126_000012_run_pauses;
+mod m20261126_000013_functions;
 mod m20261126_000015_assistant_revisions;
 mod sql;
 
@@ -39,6 +40,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000011_thread_activity::Migration),
             Box::new(m20261126_000012_run_pauses::Migration),
             Box::new(m20261126_000015_assistant_revisions::Migration),
+            // It changes a table that the one before makes.
+            Box::new(m20261126_000013_functions::Migration),
         ]
     }
 }

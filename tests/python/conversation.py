@@ -22,36 +22,51 @@ from colloquy_generated.models import (
     MessageCompletedEvent,
     MessageDeltaEvent,
     Problem,
+    RoundEndedEvent,
     RunCancelledEvent,
     RunCompletedEvent,
+    RunExpiredEvent,
     RunFailedEvent,
+    RunRequiresActionEvent,
+    RunResumedEvent,
     RunStartedEvent,
     Session,
     Thread,
     ToolCalledEvent,
     ToolReturnedEvent,
+    ToolsRequestedEvent,
 )
 
 BASE = os.environ["BASE"]
 EVENTS = {
     "run.started": RunStartedEvent,
     "message.delta": MessageDeltaEvent,
+    "tools.requested": ToolsRequestedEvent,
     "tool.called": ToolCalledEvent,
     "tool.returned": ToolReturnedEvent,
+    "round.ended": RoundEndedEvent,
     "message.completed": MessageCompletedEvent,
+    "run.requires_action": RunRequiresActionEvent,
+    "run.resumed": RunResumedEvent,
     "run.completed": RunCompletedEvent,
     "run.failed": RunFailedEvent,
     "run.cancelled": RunCancelledEvent,
+    "run.expired": RunExpiredEvent,
 }
 Event = (
     RunStartedEvent
     | MessageDeltaEvent
+    | ToolsRequestedEvent
     | ToolCalledEvent
     | ToolReturnedEvent
+    | RoundEndedEvent
     | MessageCompletedEvent
+    | RunRequiresActionEvent
+    | RunResumedEvent
     | RunCompletedEvent
     | RunFailedEvent
     | RunCancelledEvent
+    | RunExpiredEvent
 )
 
 

@@ -12,7 +12,9 @@ import httpx
 
 Json = dict[str, Any]
 
-FINAL_EVENTS = frozenset({"run.completed", "run.failed", "run.cancelled"})
+FINAL_EVENTS = frozenset(
+    {"run.completed", "run.failed", "run.cancelled", "run.expired", "run.requires_action"}
+)
 _TRANSIENT = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 8.0

@@ -176,6 +176,15 @@ impl Access {
         }
     }
 
+    /// The assistant as it was saved with that revision, whoever may use it.
+    pub(crate) async fn revision(
+        &self,
+        id: AssistantId,
+        revision: u32,
+    ) -> Result<Option<Assistant>, PortError> {
+        self.assistants.revision(id, revision).await
+    }
+
     /// The assistant, if in the actor's scope. Hidden and missing take the same time.
     pub(crate) async fn assistant_in_scope(
         &self,

@@ -58,9 +58,16 @@ pub enum Error {
     /// The user has the maximum number of API keys.
     #[error("too many API keys")]
     TooManyApiKeys,
-    /// The thread has a run in progress.
+    /// The thread has an active run: this one, unless it has just ended.
     #[error("the thread is busy")]
-    ThreadBusy,
+    ThreadBusy(Option<Box<Run>>),
+    /// The run is not paused for what was submitted: it is in progress, has ended, waits for
+    /// something else, or somebody else was faster.
+    #[error("the run is not paused for this")]
+    RunNotPaused(Box<Run>),
+    /// The run was paused, and nobody acted in time.
+    #[error("the run has expired")]
+    RunExpired(Box<Run>),
     /// The user has the maximum number of runs in progress.
     #[error("too many runs in progress")]
     TooManyRuns,
@@ -105,7 +112,7 @@ impl From<PortError> for Error {
             PortError::Conflict(Constraint::ApiKeysPerUser) => Self::TooManyApiKeys,
             PortError::Conflict(Constraint::AssistantSlug) => Self::Duplicate("slug"),
             PortError::Conflict(Constraint::AssistantRevision) => Self::RevisionConflict,
-            PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy,
+            PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy(None),
             PortError::Conflict(Constraint::ActiveRunsPerUser) => Self::TooManyRuns,
             PortError::Conflict(Constraint::IdempotencyKey) => Self::IdempotencyMismatch,
             other => Self::Port(other),

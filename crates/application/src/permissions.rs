@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use colloquy_domain::{Actor, Assistant, Message, Thread};
+use colloquy_domain::{Actor, Assistant, Message, Run, Thread};
 
 use crate::ports::{AssistantScope, ThreadScope};
 
@@ -85,6 +85,18 @@ pub trait PermissionPolicy: Send + Sync {
     /// Ending a run: the thread's owner and administrators.
     async fn cancel_run(&self, actor: &Actor, thread: &Thread) -> Decision {
         owner_or_administrator(actor, thread)
+    }
+
+    /// Approving or declining calls of a run that waits for that: whoever asked. The run goes on with
+    /// the rights of whoever asked, whoever approves.
+    async fn approve_call(&self, actor: &Actor, thread: &Thread, run: &Run) -> Decision {
+        match actor.user_id() {
+            Some(id) if run.user_id == Some(id) => Decision::Allow,
+            _ => match owner_or_administrator(actor, thread) {
+                Decision::Allow => Decision::forbidden("Only whoever asked may approve calls."),
+                refusal => refusal,
+            },
+        }
     }
 
     /// Seeing an assistant: administrators all, users the enabled ones, guests the enabled public

@@ -20,7 +20,7 @@ use crate::passwords::PasswordHasher;
 use crate::permissions::PermissionPolicy;
 use crate::ports::{InstanceId, Reading, Readings};
 use crate::profile::Profile;
-use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs};
+use crate::runs::{RunEngine, RunEnginePorts, RunLimits, Runs, tool_sources};
 use crate::schemas::SchemaChecker;
 use crate::sign_in_limits::{SignInGuard, SignInLimits};
 use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
@@ -170,6 +170,7 @@ impl UseCases {
             },
             runs: Runs {
                 access,
+                users: Arc::clone(&ports.stores.users),
                 runs: Arc::clone(&ports.stores.runs),
                 engine: engine.clone(),
             },
@@ -259,7 +260,7 @@ fn engine(ports: &Ports, access: &Access, settings: &Settings) -> RunEngine {
         ports,
         answers,
         access.clone(),
-        settings.toolbox.clone(),
+        tool_sources(settings.toolbox.clone()),
         settings.instance,
         settings.run_limits,
     )

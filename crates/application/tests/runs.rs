@@ -69,7 +69,7 @@ async fn a_busy_thread_takes_no_message_and_is_free_after_the_run() {
     let first = service.post("one").await.unwrap();
     assert!(matches!(
         service.post("meanwhile").await,
-        Err(Error::ThreadBusy)
+        Err(Error::ThreadBusy(_))
     ));
     gate.open();
     first.wait().await.unwrap();
@@ -369,7 +369,10 @@ async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
     let lost = service.use_cases.engine.start(job).await;
     assert!(matches!(lost, Err(Error::Port(PortError::Unavailable(_)))));
     service.memory.set_mute(false);
-    assert!(matches!(service.post("Hi").await, Err(Error::ThreadBusy)));
+    assert!(matches!(
+        service.post("Hi").await,
+        Err(Error::ThreadBusy(_))
+    ));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let again = service.post("Hi").await.unwrap();
     again.wait().await.unwrap();

@@ -9,7 +9,9 @@ use colloquy_application::ports::{
     AssistantChange, AssistantRepository, AssistantScope, OffsetList, OffsetPage, PortError,
     Reading, Readings,
 };
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Description, ModelName};
+use colloquy_domain::{
+    Assistant, AssistantId, AssistantRef, AvatarImage, Description, Function, ModelName,
+};
 use moka::future::Cache;
 
 use crate::lookups::Lookups;
@@ -210,7 +212,9 @@ impl AssistantRepository for CachedAssistantRepository {
 fn weight<'a>(assistants: impl IntoIterator<Item = &'a Assistant>) -> u32 {
     let bytes = assistants.into_iter().map(|assistant| {
         let description = assistant.description.as_ref();
+        let functions = assistant.functions.iter().map(Function::bytes);
         BASE_BYTES
+            + functions.sum::<usize>()
             + assistant.instructions.as_str().len()
             + description.map_or(0, |text| Description::as_str(text).len())
             + assistant

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::text::text_types;
 use crate::{
-    AnswerCaching, AssistantId, Avatar, Configuration, ModelCallLimit, ModelName, OutputSchema,
-    RunTokenLimit, Slug, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds,
+    AnswerCaching, AssistantId, Avatar, Configuration, Function, ModelCallLimit, ModelName,
+    OutputSchema, RunTokenLimit, Slug, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds,
 };
 
 /// An assistant.
@@ -29,6 +29,10 @@ pub struct Assistant {
     pub configuration: Configuration,
     /// Tools offered to the model.
     pub tools: Vec<ToolRef>,
+    /// Functions of the client, offered to the model with the tools.
+    pub functions: Vec<Function>,
+    /// Those of the tools whose calls somebody has to approve.
+    pub requires_approval: Vec<ToolRef>,
     /// Maximum number of concurrent tool calls.
     pub tool_max_concurrency: ToolConcurrency,
     /// Maximum rounds of tool calls per run.
@@ -72,6 +76,8 @@ impl Assistant {
             model,
             configuration: Configuration::default(),
             tools: Vec::new(),
+            functions: Vec::new(),
+            requires_approval: Vec::new(),
             tool_max_concurrency: ToolConcurrency::default(),
             max_tool_rounds: ToolRounds::default(),
             budget: RunBudget::default(),

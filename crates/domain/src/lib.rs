@@ -12,6 +12,7 @@ mod color_names;
 mod configuration;
 mod decimal;
 mod email;
+mod function;
 mod id;
 mod idempotency;
 mod message;
@@ -41,17 +42,20 @@ pub use configuration::{
     Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRounds, TopP,
 };
 pub use email::Email;
+pub use function::{Function, FunctionDescription, FunctionParameters};
 pub use id::{AssistantId, AvatarId, MessageId, RunId, ThreadId, TokenId, UserId};
 pub use idempotency::IdempotencyKey;
 pub use message::{Message, MessageContent, MessageKind, MessageStatus, NewMessage};
 pub use model_name::ModelName;
 pub use output::{OutputFormat, OutputSchema, json_of};
-pub use run::{FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage};
+pub use run::{
+    FinishReason, OpenCall, RequiredAction, Run, RunError, RunErrorCode, RunStatus, Usage,
+};
 pub use run_event::{CallExecutor, ContentPart, RequestedCall, RunAction, RunEvent, RunEventKind};
 pub use run_state::{RequestedCallState, RunClosing, RunEnding, RunState, Utterance};
 pub use slug::Slug;
 pub use thread::{Thread, ThreadName};
 pub use token::{AccessToken, TokenKind, TokenName};
-pub use tool::{AnsweredCall, ToolCall, ToolName, ToolRef, ToolResult};
+pub use tool::{AnsweredCall, ApprovalReason, ToolCall, ToolName, ToolOutput, ToolRef, ToolResult};
 pub use user::{PersonName, Role, User};
 pub use validation::{FieldError, ValidationError, Violation};

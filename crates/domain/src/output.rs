@@ -30,15 +30,7 @@ impl OutputSchema {
     /// # Errors
     /// `wrong_type` or `too_long`.
     pub fn new(schema: Value) -> Result<Self, Violation> {
-        if !schema.is_object() {
-            return Err(Violation::new("wrong_type", "must be an object"));
-        }
-        if schema.to_string().len() > Self::MAX_BYTES {
-            return Err(Violation::new(
-                "too_long",
-                "must have at most 65536 bytes of JSON",
-            ));
-        }
+        check_schema(&schema)?;
         Ok(Self(schema))
     }
 
@@ -53,6 +45,20 @@ impl OutputSchema {
     pub fn into_value(self) -> Value {
         self.0
     }
+}
+
+/// What holds for every schema that a model is given.
+pub(crate) fn check_schema(schema: &Value) -> Result<(), Violation> {
+    if !schema.is_object() {
+        return Err(Violation::new("wrong_type", "must be an object"));
+    }
+    if schema.to_string().len() > OutputSchema::MAX_BYTES {
+        return Err(Violation::new(
+            "too_long",
+            "must have at most 65536 bytes of JSON",
+        ));
+    }
+    Ok(())
 }
 
 /// The JSON value in an answer, or else the whole answer. Models wrap JSON in code fences, add

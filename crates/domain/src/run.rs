@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::named::named;
-use crate::{AssistantId, CachedRun, Message, MessageKind, OutputFormat, RunId, ThreadId, UserId};
+use crate::{
+    AssistantId, CachedRun, Message, MessageId, MessageKind, OutputFormat, RunAction, RunId,
+    ThreadId, UserId,
+};
 
 /// One answering of a message: from the moment the message is saved to its end, whoever listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Run {
     pub cache: Option<CachedRun>,
     /// Until when it waits for an action; set while it is paused.
     pub expires_at: Option<DateTime<Utc>>,
+    /// What it waits for; set while it is paused.
+    pub required_action: Option<Box<RequiredAction>>,
     /// When the message was saved.
     pub created_at: DateTime<Utc>,
     /// When it ended; set once it has.
@@ -45,6 +50,37 @@ impl Run {
         let is_complete = self.status == RunStatus::Completed;
         let last = messages.last().filter(|_| is_complete);
         last.filter(|message| message.kind == MessageKind::Ai)
+    }
+}
+
+/// What a paused run waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequiredAction {
+    /// What has to be done.
+    pub kind: RunAction,
+    /// About which calls, in the model's order.
+    pub calls: Vec<OpenCall>,
+}
+
+/// A call that waits for somebody outside the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCall {
+    /// The message that its result is going to be.
+    pub message_id: MessageId,
+    /// See [`ToolCall::id`](crate::ToolCall::id).
+    pub tool_call_id: String,
+    /// The tool.
+    pub name: String,
+    /// Arguments as the model wrote them.
+    pub arguments: String,
+}
+
+impl RequiredAction {
+    /// How long its texts are, in bytes.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let calls = self.calls.iter();
+        calls.map(|it| it.name.len() + it.arguments.len()).sum()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The events of a run's log.
 
-use chrono::{DateTime, Utc};
-
 use crate::named::named;
-use crate::{FinishReason, Message, MessageId, ModelName, Run, ToolCall, ToolResult, Usage};
+use crate::{
+    FinishReason, Message, MessageId, ModelName, RequiredAction, Run, ToolCall, ToolResult, Usage,
+};
 
 /// Something that happened in a run. What a run is, is the fold of its events: see
 /// [`RunState`](crate::RunState). Everything that clients are told is a projection of them.
@@ -56,6 +56,8 @@ pub enum RunEventKind {
     ToolsRequested {
         /// The round whose model call asked.
         round: u32,
+        /// The message that was said before, if anything was.
+        message_id: Option<MessageId>,
         /// In the model's order.
         calls: Vec<RequestedCall>,
     },
@@ -77,6 +79,8 @@ pub enum RunEventKind {
     ModelCalled {
         /// Who asked: 0 is the run's assistant, 1 an assistant that it uses as a tool, and so on.
         depth: u32,
+        /// The round of that assistant which this ends, from 1; 0 in logs of older releases.
+        round: u32,
         /// Which model.
         model: ModelName,
         /// Why it stopped; `None` where the call failed.
@@ -91,13 +95,18 @@ pub enum RunEventKind {
     },
     /// The run waits for an action. Whatever is whole by now is stored.
     Paused {
-        /// For which one.
-        action: RunAction,
-        /// Until when.
-        until: DateTime<Utc>,
+        /// The run, with the action.
+        run: Box<Run>,
     },
     /// The run goes on.
-    Resumed,
+    Resumed {
+        /// The run, in progress.
+        run: Box<Run>,
+        /// The part of the run that begins, from 2: parts lie between pauses.
+        part: u32,
+        /// The messages of the calls that were approved.
+        approved: Vec<MessageId>,
+    },
     /// The run has ended; the last event of every log.
     Ended {
         /// The run as it ended.
@@ -133,6 +142,8 @@ named! {
     RunAction {
         /// The results of the calls that the client carries out.
         SubmitToolOutputs = "submit_tool_outputs",
+        /// Somebody who approves or declines calls of the service's tools.
+        Approve = "approve",
     }
 }
 
@@ -145,6 +156,8 @@ pub struct RequestedCall {
     pub call: ToolCall,
     /// Who carries it out.
     pub by: CallExecutor,
+    /// Whether somebody has to approve it first.
+    pub needs_approval: bool,
 }
 
 impl RunEventKind {
@@ -152,6 +165,12 @@ impl RunEventKind {
     #[must_use]
     pub const fn is_last(&self) -> bool {
         matches!(self, Self::Ended { .. })
+    }
+
+    /// Whether a part of the run ends with it.
+    #[must_use]
+    pub const fn ends_part(&self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Paused { .. })
     }
 
     /// How long the texts are that it carries, in bytes.
@@ -169,10 +188,11 @@ impl RunEventKind {
             Self::ToolCalled { call, .. } => call.arguments.len(),
             Self::ToolReturned { result, .. } => result.content.len(),
             Self::Ended { output, .. } => output.as_ref().map_or(0, |it| it.content.len()),
-            Self::UtteranceBegan { .. }
-            | Self::ModelCalled { .. }
-            | Self::Paused { .. }
-            | Self::Resumed => 0,
+            Self::Paused { run } => {
+                let action = run.required_action.as_deref();
+                action.map_or(0, RequiredAction::text_bytes)
+            }
+            Self::UtteranceBegan { .. } | Self::ModelCalled { .. } | Self::Resumed { .. } => 0,
         }
     }
 }

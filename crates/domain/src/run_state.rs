@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    CallExecutor, ContentPart, FinishReason, MessageId, RequestedCall, RunAction, RunEventKind,
-    ToolCall, ToolResult, Usage,
+    CallExecutor, ContentPart, FinishReason, MessageId, OpenCall, RequestedCall, RequiredAction,
+    Run, RunAction, RunEventKind, ToolCall, ToolResult, Usage,
 };
 
 mod closing;
@@ -25,6 +25,7 @@ pub struct RunState {
     usage: Option<Usage>,
     model_calls: u32,
     pause: Option<(RunAction, DateTime<Utc>)>,
+    pauses: u32,
     has_ended: bool,
 }
 
@@ -61,7 +62,39 @@ pub struct RequestedCallState {
     pub round: u32,
     /// Its result, once there is one.
     pub result: Option<ToolResult>,
+    is_approved: bool,
     is_stored: bool,
+}
+
+impl RequestedCallState {
+    /// Whether the service may carry it out now.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        let is_open = self.result.is_none() && self.requested.by == CallExecutor::Service;
+        is_open && !self.lacks_approval()
+    }
+
+    /// Whether somebody has to approve or decline it.
+    #[must_use]
+    pub fn lacks_approval(&self) -> bool {
+        self.requested.needs_approval && !self.is_approved && self.result.is_none()
+    }
+
+    /// Whether the client has to bring its result.
+    #[must_use]
+    pub fn lacks_output(&self) -> bool {
+        self.requested.by == CallExecutor::Client && self.result.is_none()
+    }
+
+    fn open(&self) -> OpenCall {
+        let call = &self.requested.call;
+        OpenCall {
+            message_id: self.requested.message_id,
+            tool_call_id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+        }
+    }
 }
 
 impl RunState {
@@ -89,7 +122,7 @@ impl RunState {
                 message_id,
                 complaint,
             } => self.discard(*message_id, complaint),
-            RunEventKind::ToolsRequested { round, calls } => self.request(*round, calls),
+            RunEventKind::ToolsRequested { round, calls, .. } => self.request(*round, calls),
             RunEventKind::ToolCalled { message_id, call } => self.call(*message_id, call),
             RunEventKind::ToolReturned { message_id, result } => self.answer(*message_id, result),
             RunEventKind::ModelCalled {
@@ -99,8 +132,8 @@ impl RunState {
                 ..
             } => self.count(*depth, *finish_reason, *usage),
             RunEventKind::MessageCompleted { message } => self.store(message.id),
-            RunEventKind::Paused { action, until } => self.pause(*action, *until),
-            RunEventKind::Resumed => self.pause = None,
+            RunEventKind::Paused { run } => self.pause(run),
+            RunEventKind::Resumed { approved, .. } => self.resume(approved),
             RunEventKind::Ended { .. } => {
                 self.pause = None;
                 self.has_ended = true;
@@ -191,6 +224,30 @@ impl RunState {
         self.pause
     }
 
+    /// What the run has to wait for before it can go on.
+    #[must_use]
+    pub fn required_action(&self) -> Option<RequiredAction> {
+        let calls = |is_meant: fn(&RequestedCallState) -> bool| {
+            let calls = self.last_calls().filter(|call| is_meant(call));
+            calls.map(RequestedCallState::open).collect::<Vec<_>>()
+        };
+        let approvals = calls(RequestedCallState::lacks_approval);
+        let (kind, calls) = match approvals.is_empty() {
+            true => {
+                let outputs = calls(RequestedCallState::lacks_output);
+                (RunAction::SubmitToolOutputs, outputs)
+            }
+            false => (RunAction::Approve, approvals),
+        };
+        (!calls.is_empty()).then_some(RequiredAction { kind, calls })
+    }
+
+    /// In how many parts the run was carried out so far, from 1: they lie between pauses.
+    #[must_use]
+    pub const fn parts(&self) -> u32 {
+        self.pauses.saturating_add(1)
+    }
+
     /// Whether the log has its end.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
@@ -225,6 +282,7 @@ impl RunState {
                 requested: requested.clone(),
                 round,
                 result: None,
+                is_approved: false,
                 is_stored: false,
             }));
         }
@@ -237,6 +295,7 @@ impl RunState {
                 message_id,
                 call: call.clone(),
                 by: CallExecutor::Service,
+                needs_approval: false,
             };
             self.request(self.round, &[requested]);
         }
@@ -258,8 +317,10 @@ impl RunState {
         }
     }
 
-    fn pause(&mut self, action: RunAction, until: DateTime<Utc>) {
-        self.pause = Some((action, until));
+    fn pause(&mut self, run: &Run) {
+        let action = run.required_action.as_ref().map(|action| action.kind);
+        self.pause = action.zip(run.expires_at);
+        self.pauses = self.pauses.saturating_add(1);
         // The position counts what is stored now and was not before. Utterances are counted by
         // their own events.
         let mut results = 0;
@@ -273,6 +334,15 @@ impl RunState {
             }
         }
         self.position = self.position.map(|last| last.saturating_add(results));
+    }
+
+    fn resume(&mut self, approved: &[MessageId]) {
+        self.pause = None;
+        for message_id in approved {
+            if let Some(call) = self.call_mut(*message_id) {
+                call.is_approved = true;
+            }
+        }
     }
 
     fn store(&mut self, message_id: MessageId) {

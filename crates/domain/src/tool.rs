@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::text::text_types;
 use crate::{Slug, Violation};
 
 /// A tool's name for models: `^[a-zA-Z0-9_-]{1,64}$`, which all providers accept.
@@ -138,7 +139,7 @@ impl fmt::Display for ToolRef {
 /// A tool call by a model. The texts are unvalidated, but without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// Unique within the run.
+    /// Unique within the run; of a call that the client carries out, everywhere.
     pub id: String,
     /// The tool; may not exist.
     pub name: String,
@@ -160,6 +161,18 @@ pub struct ToolResult {
     pub content: String,
     /// Whether the call failed.
     pub is_error: bool,
+}
+
+text_types! {
+    /// What a function returned, or why it failed, in the client's words; for the model.
+    ToolOutput: max 262_144, blank Allowed;
+    /// Why a call was declined, for the model.
+    ApprovalReason: max 1_000, blank Refused;
+}
+
+impl ToolOutput {
+    /// Maximum bytes of the outputs that are submitted at once.
+    pub const MAX_TOTAL_BYTES: usize = 256 * 1024;
 }
 
 /// The call that a `Tool` message answers.

@@ -58,7 +58,7 @@ fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, Sto
         Expected::HeldBy { log_end, .. } => {
             log_end.map(|end| Chain::change(backend, commit, &commit.events, end))
         }
-        Expected::AsRead { .. } => None,
+        Expected::AsRead { .. } | Expected::Paused { .. } => None,
     };
     Ok(chain.transpose()?)
 }
@@ -72,11 +72,16 @@ async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>,
             }
             Chain::start(database.backend(), commit, *max_per_user)?
         }
-        Expected::HeldBy { .. } | Expected::AsRead { .. } => {
+        Expected::HeldBy { .. } | Expected::AsRead { .. } | Expected::Paused { .. } => {
+            if let (Expected::Paused { .. }, Some(user)) = (&commit.expected, commit.run.user_id) {
+                lock_user(&transaction, user).await?;
+            }
             lock_thread(&transaction, commit.run.thread_id).await?;
             lock_runs(&transaction, &[commit.run.id.as_uuid()]).await?;
             let last = last_number(&transaction, commit.run.id).await?;
-            if matches!(&commit.expected, Expected::AsRead { log_end, .. } if *log_end != last) {
+            if matches!(&commit.expected, Expected::AsRead { log_end, .. }
+                | Expected::Paused { log_end, .. } if *log_end != last)
+            {
                 return Err(PortError::Conflict(Constraint::RunLease).into());
             }
             let events = behind(&commit.events, last);
@@ -92,8 +97,13 @@ async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>,
 
 /// Why the chain had no effect.
 async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortError, StoreError> {
-    if !matches!(commit.expected, Expected::New { .. }) {
-        return Ok(PortError::Conflict(Constraint::RunLease));
+    match commit.expected {
+        Expected::New { .. } => {}
+        // It was locked before: only its user's runs can be in the way.
+        Expected::Paused { .. } if is_paused(transaction, commit).await? => {
+            return Ok(PortError::Conflict(Constraint::ActiveRunsPerUser));
+        }
+        _ => return Ok(PortError::Conflict(Constraint::RunLease)),
     }
     let thread = commit.run.thread_id;
     let found = threads::Entity::find_by_id(thread.as_uuid());
@@ -108,6 +118,12 @@ async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortEr
             _ => Constraint::ActiveRunPerThread,
         },
     ))
+}
+
+async fn is_paused(transaction: &Transaction, commit: &RunCommit) -> Result<bool, StoreError> {
+    let paused = Entity::find_by_id(commit.run.id.as_uuid())
+        .filter(COLUMN.status.eq(RunStatus::RequiresAction.as_str()));
+    Ok(paused.count(transaction).await? > 0)
 }
 
 fn placed(commit: &RunCommit, last_position: i64) -> Result<Vec<Message>, StoreError> {
@@ -178,6 +194,7 @@ pub(crate) async fn drop_active(
         lease_holder: Set(None),
         lease_expires_at: Set(None),
         expires_at: Set(None),
+        required_action: Set(None),
         ..Default::default()
     };
     Entity::update_many()

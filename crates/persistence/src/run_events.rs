@@ -251,10 +251,12 @@ pub(crate) async fn forget(
         .filter(COLUMN.kind.ne(run_events::ENDED))
         .exec(transaction)
         .await?;
-    let requests = Entity::find()
-        .filter(COLUMN.run_id.eq(run))
-        .filter(COLUMN.kind.eq(run_events::TOOLS_REQUESTED));
-    for row in requests.all(transaction).await? {
+    let naming_calls = Entity::find().filter(COLUMN.run_id.eq(run)).filter(
+        COLUMN
+            .kind
+            .is_in([run_events::TOOLS_REQUESTED, run_events::PAUSED]),
+    );
+    for row in naming_calls.all(transaction).await? {
         row.without_call(message)?.update(transaction).await?;
     }
     Ok(())

@@ -97,6 +97,9 @@ const MATRIX: &[Row] = &[
     row("GET /threads/{}/runs/{}", [401, 404, 200, 200]),
     row("GET /threads/{}/runs/{}/events", [401, 404, 200, 200]),
     row("POST /threads/{}/runs/{}/cancel", [401, 404, 200, 200]),
+    // The run is not paused.
+    row("POST /threads/{}/runs/{}/outputs", [401, 404, 409, 403]),
+    row("POST /threads/{}/runs/{}/approvals", [401, 404, 409, 403]),
 ];
 
 struct World {
@@ -223,6 +226,12 @@ impl Things {
             "POST /threads" => json!({"assistant_id": self.assistant}),
             "POST /threads/{}/messages" => {
                 json!({"assistant_id": self.assistant, "content": "hello"})
+            }
+            "POST /threads/{}/runs/{}/outputs" => {
+                json!({"outputs": [{"tool_call_id": "call_1", "content": "four"}]})
+            }
+            "POST /threads/{}/runs/{}/approvals" => {
+                json!({"approvals": [{"tool_call_id": "call_1", "approve": true}]})
             }
             "PATCH /users/me"
             | "PATCH /users/{}"

@@ -12,6 +12,7 @@ use futures_util::future::{join, join_all};
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::pauses::{function_then_answer, functions, outputs};
 use crate::scene::{Scene, kinds, run_of, said};
 use crate::{REVOCATION_LAG, answer_soon};
 
@@ -21,6 +22,7 @@ on_postgres![
     a_run_is_followed_on_the_other_instance,
     a_run_is_cancelled_through_the_other_instance,
     equal_posts_to_both_instances_are_one,
+    a_paused_run_goes_on_on_the_other_instance,
     a_thread_is_busy_on_both_instances,
     a_revoked_token_counts_on_neither_instance,
     a_disabled_user_counts_on_neither_instance,
@@ -345,4 +347,38 @@ async fn a_disabled_user_counts_on_neither_instance() {
     assert!(disabled.elapsed() <= REVOCATION_LAG + Duration::from_secs(1));
     let log_in = pair.other.guest().log_in("ada@example.org", "wrong").await;
     log_in.problem(401, "invalid_credentials");
+}
+
+async fn a_paused_run_goes_on_on_the_other_instance() {
+    let mut pair = Pair::with(function_then_answer()).await;
+    pair.one.change(functions()).await;
+    let asked = pair.one.ask("How warm is it?").await;
+    let run = &asked["run"];
+    let id = text(&run["id"]);
+    // Followed where it paused, while the other instance goes on.
+    let paused = pair.one.follow(&pair.one.user, id, 0).await.rest().await;
+    let last = paused.last().unwrap().number;
+    let waiting = pair.one.follow(&pair.one.user, id, last).await;
+    let path = pair.one.path(&format!("/runs/{id}/outputs"));
+    let post = pair.there.request(Method::POST, &path);
+    let resumed = post.json(&outputs(run, "21 °C")).events().await;
+    let rest = resumed.rest().await;
+    assert_eq!(said(&rest), "It is warm.");
+    assert_eq!(waiting.rest().await, rest);
+    // Answered by the other instance once the first is gone.
+    let ask = async || {
+        let thread = pair.one.user.create_thread().await;
+        let asked = pair.one.user.say(&thread, &pair.one.assistant, "And now?");
+        asked.await.expect(201)["run"].clone()
+    };
+    let paused = join_all((0..100).map(|_| ask())).await;
+    pair.one.server.kill9().await;
+    let answers = paused.iter().map(async |run| {
+        let (thread, id) = (text(&run["thread_id"]), text(&run["id"]));
+        let path = format!("/threads/{thread}/runs/{id}/outputs");
+        pair.there.post(&path, outputs(run, "22 °C")).await
+    });
+    for answered in join_all(answers).await {
+        assert_eq!(answered.expect(201)["output"], "It is warm.");
+    }
 }

@@ -103,10 +103,12 @@ pub(crate) fn said(events: &[Event]) -> String {
     deltas.map(|event| text(&event.data["text"])).collect()
 }
 
-/// The kinds of events other than deltas.
+/// The kinds of all events except deltas and ends of rounds.
 pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     let kinds = events.iter().map(|event| event.kind.as_str());
-    kinds.filter(|kind| *kind != "message.delta").collect()
+    kinds
+        .filter(|kind| !["message.delta", "round.ended"].contains(kind))
+        .collect()
 }
 
 pub(crate) fn run_of(started: &Event) -> String {

@@ -60,6 +60,8 @@ fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32]
         avatar: _,
         // Answers made with tools are not cached, but the offered tools shape every answer.
         tools,
+        functions,
+        requires_approval: _,
         tool_max_concurrency: _,
         max_tool_rounds,
         budget:
@@ -80,6 +82,13 @@ fn fingerprint(assistant: &Assistant, embedding_model: Option<&str>) -> [u8; 32]
     hash.maybe(Some((tools.len() as u64).to_be_bytes()));
     for tool in tools {
         hash.text(&tool.to_string());
+    }
+    hash.maybe(Some((functions.len() as u64).to_be_bytes()));
+    for function in functions {
+        hash.text(function.name.as_str());
+        hash.text(function.description.as_str());
+        hash.text(&function.parameters.as_value().to_string());
+        hash.maybe(Some([u8::from(function.is_strict)]));
     }
     hash.maybe(Some(max_tool_rounds.get().to_be_bytes()));
     for limit in [

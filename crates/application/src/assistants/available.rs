@@ -1,7 +1,8 @@
 //! Checks the models, tools and schemas that an assistant names.
 
 use colloquy_domain::{
-    Actor, AssistantRef, FieldError, ModelName, OutputSchema, ToolRef, ValidationError, Violation,
+    Actor, Assistant, AssistantRef, FieldError, Function, ModelName, OutputSchema, ToolName,
+    ToolRef, ValidationError, Violation,
 };
 
 use super::{Assistants, NewAssistant};
@@ -13,6 +14,8 @@ impl Assistants {
     pub(super) async fn check_new(&self, new: &NewAssistant) -> Result<ModelName, Error> {
         let model = self.model_or_default(new.model.clone())?;
         self.check_tools(&new.tools).await?;
+        self.check_functions(&Actor::Guest, &new.functions).await?;
+        check_names(&new.tools, &new.functions, &new.requires_approval)?;
         self.check_schema(&Actor::Guest, new.output_schema.as_ref())
             .await?;
         Ok(model)
@@ -55,6 +58,25 @@ impl Assistants {
         }
     }
 
+    /// Every function has a name of its own and a valid schema.
+    pub(super) async fn check_functions(
+        &self,
+        actor: &Actor,
+        functions: &[Function],
+    ) -> Result<(), Error> {
+        let bytes: usize = functions.iter().map(Function::bytes).sum();
+        if bytes > Function::MAX_TOTAL_BYTES {
+            let too_long = Violation::new("too_long", "must have at most 262144 bytes in all");
+            return Err(too_long.at("functions").into());
+        }
+        for (place, function) in functions.iter().enumerate() {
+            let schema = function.parameters.as_value().clone();
+            let schema = self.schemas.compile(actor, schema).await;
+            schema.map_err(|violation| violation.at(format!("functions[{place}].parameters")))?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn check_schema(
         &self,
         actor: &Actor,
@@ -77,5 +99,52 @@ impl Assistants {
                 Ok(found.await?.is_some())
             }
         }
+    }
+}
+
+/// See [`check_names`].
+pub(super) fn check_names_of(assistant: &Assistant) -> Result<(), ValidationError> {
+    let Assistant {
+        tools,
+        functions,
+        requires_approval,
+        ..
+    } = assistant;
+    check_names(tools, functions, requires_approval)
+}
+
+/// The model tells tools and functions apart by their names, and only what is listed as a tool can
+/// need an approval.
+fn check_names(
+    tools: &[ToolRef],
+    functions: &[Function],
+    requires_approval: &[ToolRef],
+) -> Result<(), ValidationError> {
+    let mut errors: Vec<FieldError> = Vec::new();
+    let is_tool = |name: &ToolName| tools.iter().any(|tool| tool.tool_name() == *name);
+    for (place, function) in functions.iter().enumerate() {
+        let before = &functions[..place];
+        let violation = if before.iter().any(|other| other.name == function.name) {
+            Violation::new("duplicate", "is the name of another function")
+        } else if is_tool(&function.name) {
+            Violation::new("duplicate", "is the name of one of the assistant's tools")
+        } else {
+            continue;
+        };
+        errors.push(violation.at(format!("functions[{place}].name")));
+    }
+    for (place, tool) in requires_approval.iter().enumerate() {
+        let violation = if !tools.contains(tool) {
+            Violation::new("unknown_tool", "names none of the assistant's tools")
+        } else if requires_approval[..place].contains(tool) {
+            Violation::new("duplicate", "is listed twice")
+        } else {
+            continue;
+        };
+        errors.push(violation.at(format!("requires_approval[{place}]")));
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(ValidationError { errors }),
     }
 }

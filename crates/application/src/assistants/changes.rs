@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
     AnswerCaching, AnswerLifetime, Assistant, AssistantId, AssistantName, Avatar, CacheScope,
-    Configuration, Description, FrequencyPenalty, HistoryLimit, Instructions, ModelCallLimit,
-    ModelName, OutputSchema, PresencePenalty, RunBudget, RunTokenLimit, SimilarityThreshold, Slug,
-    Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRef, ToolRounds, TopP,
+    Configuration, Description, FrequencyPenalty, Function, HistoryLimit, Instructions,
+    ModelCallLimit, ModelName, OutputSchema, PresencePenalty, RunBudget, RunTokenLimit,
+    SimilarityThreshold, Slug, Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency,
+    ToolRef, ToolRounds, TopP,
 };
 
 use crate::avatars::AvatarChanges;
@@ -27,6 +28,10 @@ pub struct NewAssistant {
     pub configuration: Configuration,
     /// The tools it may call.
     pub tools: Vec<ToolRef>,
+    /// What the client carries out.
+    pub functions: Vec<Function>,
+    /// Which of the tools need an approval.
+    pub requires_approval: Vec<ToolRef>,
     /// How many tools run at once.
     pub tool_max_concurrency: ToolConcurrency,
     /// Rounds of tool calls per run.
@@ -57,6 +62,8 @@ impl NewAssistant {
             model: None,
             configuration: Configuration::default(),
             tools: Vec::new(),
+            functions: Vec::new(),
+            requires_approval: Vec::new(),
             tool_max_concurrency: ToolConcurrency::default(),
             max_tool_rounds: ToolRounds::default(),
             budget: RunBudget::default(),
@@ -79,6 +86,10 @@ impl NewAssistant {
             model: changes.model,
             configuration: changes.configuration.applied_to(default.configuration),
             tools: changes.tools.unwrap_or(default.tools),
+            functions: changes.functions.unwrap_or(default.functions),
+            requires_approval: changes
+                .requires_approval
+                .unwrap_or(default.requires_approval),
             tool_max_concurrency: changes
                 .tool_max_concurrency
                 .unwrap_or(default.tool_max_concurrency),
@@ -107,6 +118,8 @@ impl NewAssistant {
             instructions: self.instructions,
             configuration: self.configuration,
             tools: self.tools,
+            functions: self.functions,
+            requires_approval: self.requires_approval,
             tool_max_concurrency: self.tool_max_concurrency,
             max_tool_rounds: self.max_tool_rounds,
             budget: self.budget,
@@ -137,6 +150,10 @@ pub struct AssistantChanges {
     pub configuration: ConfigurationChanges,
     /// The tools.
     pub tools: Option<Vec<ToolRef>>,
+    /// The functions.
+    pub functions: Option<Vec<Function>>,
+    /// Which of the tools need an approval.
+    pub requires_approval: Option<Vec<ToolRef>>,
     /// How many tools run at once.
     pub tool_max_concurrency: Option<ToolConcurrency>,
     /// Rounds of tool calls per run.
@@ -165,6 +182,8 @@ impl AssistantChanges {
             model: self.model.unwrap_or(old.model),
             configuration: self.configuration.applied_to(old.configuration),
             tools: self.tools.unwrap_or(old.tools),
+            functions: self.functions.unwrap_or(old.functions),
+            requires_approval: self.requires_approval.unwrap_or(old.requires_approval),
             tool_max_concurrency: self
                 .tool_max_concurrency
                 .unwrap_or(old.tool_max_concurrency),

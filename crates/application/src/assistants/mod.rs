@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use colloquy_domain::{Actor, Assistant, AssistantId, AssistantRef, ModelName, Slug};
 
+use self::available::check_names_of;
 pub use self::changes::{
     AssistantChanges, BudgetChanges, CachingChanges, ConfigurationChanges, Expected, NewAssistant,
 };
@@ -181,12 +182,15 @@ impl Assistants {
         changes: AssistantChanges,
         expected: &Expected,
     ) -> Result<Assistant, Error> {
-        self.editable(actor, reference).await?;
+        let current = self.editable(actor, reference).await?;
         if let Some(model) = &changes.model {
             self.check_model(model)?;
         }
         self.check_tools(changes.tools.as_deref().unwrap_or_default())
             .await?;
+        let functions = changes.functions.as_deref().unwrap_or_default();
+        self.check_functions(actor, functions).await?;
+        check_names_of(&changes.clone().applied_to((*current).clone()))?;
         let schema = changes.output_schema.as_ref().and_then(Option::as_ref);
         self.check_schema(actor, schema).await?;
         let change = |old| changes.clone().applied_to(old);

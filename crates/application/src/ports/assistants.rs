@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, ModelName};
+use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Function, ModelName};
 
 use super::{OffsetList, OffsetPage, PortError};
 
@@ -90,7 +90,8 @@ pub fn assistant_bytes(assistant: &Assistant) -> u64 {
     let schema = schema.map_or(0, |schema| schema.as_value().to_string().len());
     let description = assistant.description.as_ref();
     let description = description.map_or(0, |text| text.as_str().len());
-    (assistant.instructions.as_str().len() + description + schema) as u64
+    let functions: usize = assistant.functions.iter().map(Function::bytes).sum();
+    (assistant.instructions.as_str().len() + description + schema + functions) as u64
 }
 
 /// Derives the new assistant from the stored one, or refuses. May be called repeatedly.

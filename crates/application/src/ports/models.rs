@@ -108,6 +108,8 @@ pub struct ToolDefinition {
     pub description: String,
     /// JSON Schema of the arguments; an object.
     pub parameters: Value,
+    /// Whether to ask the provider to hold the model to the schema, where it can.
+    pub is_strict: bool,
 }
 
 /// Part of an answer.

@@ -27,8 +27,9 @@ pub trait RunRepository: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` when the run's thread is gone. For a new run `Conflict(ActiveRunPerThread)`,
-    /// `Conflict(ActiveRunsPerUser)`, `Conflict(IdempotencyKey)` when the key stood for another
-    /// request; otherwise `Conflict(RunLease)` when the run is not as expected.
+    /// and `Conflict(IdempotencyKey)` when the key stood for another request; for one that begins or
+    /// goes on `Conflict(ActiveRunsPerUser)`; otherwise `Conflict(RunLease)` when the run is not as
+    /// expected.
     async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError>;
 
     /// Moves the end of the leases that `holder` has on these runs; returns those of them that
@@ -109,6 +110,13 @@ pub enum Expected {
         lease: Option<Lease>,
         /// The number of the log's last event.
         log_end: u64,
+    },
+    /// It is paused, with the log that the caller has read, and goes on.
+    Paused {
+        /// The number of the log's last event.
+        log_end: u64,
+        /// How many runs in progress the run's user may have with it, as for a new one.
+        max_per_user: u32,
     },
 }
 

@@ -1,47 +1,31 @@
 //! The loop of one assistant: its model is asked, uses tools, is asked again, until it has answered.
 
-use std::sync::Arc;
-
 use colloquy_domain::{
-    Assistant, CallExecutor, FinishReason, MessageId, RequestedCall, RunErrorCode, RunEventKind,
-    RunState, ToolCall, Usage, json_of,
+    Assistant, CallExecutor, FinishReason, MessageId, RequestedCall, RequiredAction, RunErrorCode,
+    RunEventKind, RunState, ToolCall, Usage, json_of,
 };
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 use super::answer::Answer;
-use super::budget::{Budget, KeptCall};
-use super::engine::Inner;
+use super::budget::KeptCall;
 use super::failure::Failure;
-use super::meter::Meter;
 use super::step::{Step, next_step};
+use super::talk::Talk;
 use super::tool_set::ToolSet;
 use super::{call, history, tool_calls};
 use crate::ports::{ChatMessage, ChatRequest};
 use crate::schemas::{Schema, read_json};
 use crate::spans;
-use crate::tools::ToolContext;
-
-/// Who talks, for whom and until when.
-pub(super) struct Talk<'a> {
-    pub(super) engine: &'a Arc<Inner>,
-    pub(super) assistant: &'a Assistant,
-    pub(super) context: &'a ToolContext,
-    pub(super) meter: &'a Arc<Meter>,
-    pub(super) budget: &'a Arc<Budget>,
-    /// How many assistants have asked one another to get here.
-    pub(super) depth: u32,
-    pub(super) deadline: Instant,
-}
 
 /// Why the loop has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Halt {
     /// The newest utterance is the answer.
     Answered,
     /// The run waits for an action.
-    AwaitsAction,
+    AwaitsAction(RequiredAction),
 }
 
 /// The loop under way.
@@ -66,13 +50,18 @@ pub(super) async fn run(
     answer: &mut Answer<'_>,
 ) -> Result<Halt, Failure> {
     let schema = output_schema(talk).await?;
+    let tools = ToolSet::of(talk).await?;
+    let has_asked = answer.log.fold().round() > 0;
     let mut agent = AgentLoop {
         talk,
-        tools: ToolSet::of(talk).await?,
+        // A run that goes on kept one before it paused, too.
+        kept: (has_asked && !tools.is_empty())
+            .then(|| talk.budget.keep_call())
+            .flatten(),
+        tools,
         schema,
         earlier,
-        kept: None,
-        has_asked: false,
+        has_asked,
     };
     loop {
         let state = answer.log.fold();
@@ -81,7 +70,7 @@ pub(super) async fn run(
             Step::RunTools(calls) => {
                 tool_calls::run_all(talk, &agent.tools, &calls, answer.log).await;
             }
-            Step::AwaitAction => return Ok(Halt::AwaitsAction),
+            Step::AwaitAction(action) => return Ok(Halt::AwaitsAction(action)),
             Step::Finish => {
                 if agent.accepts(&state, answer).await? {
                     return Ok(Halt::Answered);
@@ -109,28 +98,48 @@ impl AgentLoop<'_> {
         let calls = answer.take_calls();
         let has_stopped = answer.finish_reason == Some(FinishReason::Stop);
         if has_stopped && may_call_tools && !is_mending && !calls.is_empty() {
-            answer.log.push(self.requested(answer.round(), calls));
+            answer.log.push(self.requested(answer, calls));
         }
         self.note_call(answer, usage);
         Ok(())
     }
 
-    fn requested(&self, round: u32, calls: Vec<ToolCall>) -> RunEventKind {
+    fn requested(&self, answer: &Answer<'_>, calls: Vec<ToolCall>) -> RunEventKind {
         let ids = &self.talk.engine.ports.ids;
-        let requested = |call| RequestedCall {
-            message_id: MessageId::from_uuid(ids.next_id()),
-            call,
-            by: CallExecutor::Service,
+        let requested = |call: ToolCall| {
+            let by = self.executor(&call);
+            let id = match by {
+                // Clients keep results by this id, and some providers count from 0 in every run.
+                CallExecutor::Client => format!("call_{}", ids.next_id().simple()),
+                _ => call.id,
+            };
+            RequestedCall {
+                message_id: MessageId::from_uuid(ids.next_id()),
+                needs_approval: self.tools.needs_approval(&call.name),
+                call: ToolCall { id, ..call },
+                by,
+            }
         };
         RunEventKind::ToolsRequested {
-            round,
+            round: answer.round(),
+            message_id: answer.said(),
             calls: calls.into_iter().map(requested).collect(),
+        }
+    }
+
+    /// Calls of the client count like those of the service. One beyond the budget is left to the
+    /// service, which tells the model so.
+    fn executor(&self, call: &ToolCall) -> CallExecutor {
+        match self.tools.executor(&call.name) {
+            CallExecutor::Client if self.talk.budget.take_tool_call() => CallExecutor::Client,
+            _ => CallExecutor::Service,
         }
     }
 
     fn note_call(&self, answer: &Answer<'_>, usage: Option<Usage>) {
         let called = |depth| RunEventKind::ModelCalled {
             depth,
+            round: answer.round(),
             model: self.talk.assistant.model.clone(),
             finish_reason: answer.finish_reason,
             usage,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use colloquy_domain::{ContentPart, FinishReason, MessageId, RunEventKind, ToolCall};
+use colloquy_domain::{ContentPart, FinishReason, MessageId, RunEventKind, RunState, ToolCall};
 
 use super::log::RunLog;
 use crate::answers::NewAnswer;
@@ -20,6 +20,8 @@ pub(super) struct Answer<'a> {
     /// The message that is being said, and its round.
     message_id: MessageId,
     round: u32,
+    /// Whether this utterance has text.
+    has_text: bool,
     /// The calls of this utterance.
     calls: Vec<ToolCall>,
     /// Of all calls of the run.
@@ -42,9 +44,10 @@ impl<'a> Answer<'a> {
             log,
             message_id: MessageId::from_uuid(ids.next_id()),
             round: state.round(),
+            has_text: false,
             calls: Vec::new(),
             call_ids: ids_of_calls.collect(),
-            bytes: 0,
+            bytes: bytes_of(&state).min(max_bytes),
             max_bytes,
             ids,
         }
@@ -55,6 +58,7 @@ impl<'a> Answer<'a> {
         self.message_id = MessageId::from_uuid(self.ids.next_id());
         self.round = round;
         self.finish_reason = None;
+        self.has_text = false;
         self.calls.clear();
         self.log.push(RunEventKind::UtteranceBegan {
             message_id: self.message_id,
@@ -65,6 +69,11 @@ impl<'a> Answer<'a> {
     /// The round of the newest utterance.
     pub(super) const fn round(&self) -> u32 {
         self.round
+    }
+
+    /// The message of the newest utterance, if that has text.
+    pub(super) fn said(&self) -> Option<MessageId> {
+        self.has_text.then_some(self.message_id)
     }
 
     /// Adds text as far as there is room; returns whether all of it fits.
@@ -82,6 +91,7 @@ impl<'a> Answer<'a> {
         let fitting = &text[..text.floor_char_boundary(self.max_bytes - self.bytes)];
         if !fitting.is_empty() {
             self.bytes += fitting.len();
+            self.has_text |= part == ContentPart::Text;
             self.log.push(RunEventKind::MessageDelta {
                 message_id: self.message_id,
                 part,
@@ -160,6 +170,16 @@ impl<'a> Answer<'a> {
             has_used_tools: self.has_called_tools,
         }
     }
+}
+
+/// What counts as the answer's bytes of what the log has.
+fn bytes_of(state: &RunState) -> usize {
+    let said = state
+        .utterances()
+        .map(|it| it.text.len() + it.reasoning.len());
+    let calls = state.calls().map(|it| &it.requested.call);
+    let asked = calls.map(|call| call.name.len() + call.arguments.len());
+    said.sum::<usize>().saturating_add(asked.sum())
 }
 
 /// NUL, which the stores cannot keep, becomes the replacement character.

@@ -1,29 +1,86 @@
-//! Assistants as the tools of others.
+//! Assistants as the tools of others, and the source that offers them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantRef, RunErrorCode, ToolName};
+use colloquy_domain::{Assistant, AssistantRef, RunErrorCode, Slug, ToolName, ToolRef};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::agent_loop::{self, Talk};
+use super::agent_loop;
 use super::answer::Answer;
 use super::budget::Budget;
 use super::engine::Inner;
+use super::failure::Failure;
 use super::log::RunLog;
 use super::meter::Meter;
+use super::talk::Talk;
 use super::tool_calls;
+use super::tool_set::{OfferedTool, ToolSource, left_out};
+use crate::Error;
 use crate::access::AssistantAction;
 use crate::ports::ChatMessage;
+use crate::schemas::Schema;
 use crate::spans;
 use crate::tools::assistant::{Question, description};
-use crate::tools::{ToolContext, ToolError, TypedTool};
+use crate::tools::{Registered, Tool as _, ToolContext, ToolError, TypedTool};
+
+/// How deep assistants ask assistants: the one that a person asks is at depth 0.
+const MAX_DEPTH: u32 = 3;
+
+/// The assistants that the assistant lists, as far as the person may run them.
+pub(super) struct AssistantTools;
+
+#[async_trait]
+impl ToolSource for AssistantTools {
+    async fn tools(&self, talk: &Talk<'_>) -> Result<Vec<OfferedTool>, Failure> {
+        let mut tools = Vec::new();
+        for reference in &talk.assistant.tools {
+            let ToolRef::Assistant(slug) = reference else {
+                continue;
+            };
+            match find(talk, slug).await? {
+                Some(tool) => tools.push(OfferedTool::Service(tool)),
+                None => left_out(reference),
+            }
+        }
+        Ok(tools)
+    }
+}
+
+async fn find(talk: &Talk<'_>, slug: &Slug) -> Result<Option<Arc<Registered>>, Failure> {
+    if talk.depth >= MAX_DEPTH {
+        return Ok(None);
+    }
+    let reference = AssistantRef::Slug(slug.clone());
+    let access = &talk.engine.access;
+    let actor = &talk.context.actor;
+    match access
+        .assistant(actor, &reference, AssistantAction::Run)
+        .await
+    {
+        Ok(assistant) => Ok(as_tool(talk, assistant)),
+        Err(Error::Port(error)) => Err(error.into()),
+        Err(_refused) => Ok(None),
+    }
+}
+
+fn as_tool(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Option<Arc<Registered>> {
+    let tool = AssistantTool::new(talk, assistant);
+    let definition = tool.definition();
+    let arguments = Schema::compile(&definition.parameters).ok()?;
+    Some(Arc::new(Registered {
+        tool: Arc::new(tool),
+        definition,
+        arguments,
+        is_assistant: true,
+    }))
+}
 
 /// Asking another assistant, which answers within the same run: under its limits, with the rights
 /// of the person who asked, and out of a conversation of its own.
-pub(super) struct AssistantTool {
+struct AssistantTool {
     engine: Arc<Inner>,
     assistant: Arc<Assistant>,
     meter: Arc<Meter>,
@@ -33,7 +90,7 @@ pub(super) struct AssistantTool {
 }
 
 impl AssistantTool {
-    pub(super) fn new(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Self {
+    fn new(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Self {
         Self {
             engine: Arc::clone(talk.engine),
             assistant,

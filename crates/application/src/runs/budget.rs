@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use colloquy_domain::{ModelCallLimit, RunBudget, RunTokenLimit, ToolCallLimit, Usage};
+use colloquy_domain::{ModelCallLimit, RunBudget, RunState, RunTokenLimit, ToolCallLimit, Usage};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::RunLimits;
@@ -56,6 +56,20 @@ impl Budget {
                 tool_calls: Semaphore::new(AT_ONCE),
             }),
         }
+    }
+
+    /// What is left of it for a run that has come so far. Of the tools that assistants use which are
+    /// tools themselves, the log knows the model calls only.
+    pub(super) fn after(self, state: &RunState) -> Self {
+        let usage = state.usage().unwrap_or_default();
+        let mut left = self.left();
+        left.model_calls = left.model_calls.saturating_sub(state.model_calls());
+        let calls = u32::try_from(state.calls().count()).unwrap_or(u32::MAX);
+        left.tool_calls = left.tool_calls.saturating_sub(calls);
+        let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
+        left.tokens = left.tokens.saturating_sub(tokens);
+        drop(left);
+        self
     }
 
     /// What an assistant with that budget may use that is asked as a tool.

@@ -7,10 +7,9 @@ use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::RunLimits;
-use super::agent_loop::Talk;
 use super::answer::Answer;
-
 use super::engine::Inner;
+use super::talk::Talk;
 use crate::ports::{ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind};
 
 /// How often a model is asked at the most, the first time included.

@@ -7,17 +7,19 @@ use colloquy_domain::{
     Actor, Assistant, Instructions, MessageContent, Run, RunEnding, RunErrorCode, RunId, ThreadId,
     ThreadName,
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::RunLimits;
 use super::active::ActiveRuns;
 use super::follow::RunReader;
 use super::forced_end::force_end;
 use super::outcome::{StartedRun, not_stored, summary};
+use super::resume::ResumeJob;
+use super::tool_set::ToolSources;
 use crate::Error;
 use crate::access::Access;
 use crate::answers::Answers;
@@ -27,7 +29,6 @@ use crate::ports::{
 };
 use crate::schemas::SchemaChecker;
 use crate::spans;
-use crate::tools::Toolbox;
 
 /// Carries runs out, each in a task of its own. Cloning gives another handle to the same engine.
 #[derive(Clone)]
@@ -60,7 +61,7 @@ pub(super) struct Inner {
     pub(super) ports: RunEnginePorts,
     /// Guards the assistants that others use as tools.
     pub(super) access: Access,
-    pub(super) toolbox: Toolbox,
+    pub(super) tool_sources: ToolSources,
     /// Checks what models say against schemas.
     pub(super) schemas: SchemaChecker,
     /// Knows what was answered before.
@@ -101,6 +102,9 @@ pub struct RunJob {
     pub bypasses_cache: bool,
 }
 
+/// Where a task says what it began.
+pub(super) type Begun = oneshot::Sender<Result<StartedRun, Error>>;
+
 /// How long a run counts as worked on without a sign of life from its instance.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
 /// How many ends are stored at once: somewhat more than a pool has connections.
@@ -117,7 +121,7 @@ impl RunEngine {
         ports: RunEnginePorts,
         answers: Answers,
         access: Access,
-        toolbox: Toolbox,
+        tool_sources: ToolSources,
         instance: InstanceId,
         limits: RunLimits,
     ) -> Self {
@@ -133,7 +137,7 @@ impl RunEngine {
                 ports,
                 answers,
                 access,
-                toolbox,
+                tool_sources,
                 schemas: SchemaChecker::default(),
                 instance,
                 limits,
@@ -156,20 +160,63 @@ impl RunEngine {
     /// `ThreadBusy`, `TooManyRuns`, `Overloaded`, `IdempotencyMismatch`, `NotFound` when the thread
     /// is gone, `Stopping`.
     pub async fn start(&self, job: RunJob) -> Result<StartedRun, Error> {
+        // Made here, where its parent is known: the request's span.
+        let span = spans::invoke_agent(&job.assistant, job.thread_id);
+        let thread = job.thread_id;
+        let started = self.launch(span, |inner, slot, started, span| {
+            inner.begin(job, slot, started, span)
+        });
+        match started.await {
+            Err(Error::ThreadBusy(None)) => Err(self.busy(thread).await),
+            started => started,
+        }
+    }
+
+    /// Takes a paused run up again with what it waited for, under the limits of a start.
+    ///
+    /// # Errors
+    /// `RunNotPaused`, `Invalid` where what was submitted is not what the run waits for,
+    /// `TooManyRuns`, `Overloaded`, `NotFound` when the thread is gone, `Stopping`.
+    pub(super) async fn resume(&self, job: ResumeJob) -> Result<StartedRun, Error> {
+        let span = spans::invoke_agent(&job.assistant, job.run.thread_id);
+        let started = self.launch(span, |inner, slot, started, span| {
+            inner.go_on(job, slot, started, span)
+        });
+        started.await
+    }
+
+    /// Gives `work` a task of its own, and waits until it says what it began.
+    async fn launch<F>(
+        &self,
+        span: Span,
+        work: impl FnOnce(Arc<Inner>, OwnedSemaphorePermit, Begun, Span) -> F,
+    ) -> Result<StartedRun, Error>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         if self.inner.tasks.is_closed() {
             return Err(Error::Stopping);
         }
         let slots = Arc::clone(&self.inner.slots);
         let slot = slots.try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let (started, start) = oneshot::channel();
-        let inner = Arc::clone(&self.inner);
-        // Made here, where its parent is known: the request's span.
-        let span = spans::invoke_agent(&job.assistant, job.thread_id);
-        let run = inner.begin(job, slot, started, span.clone());
+        let work = work(Arc::clone(&self.inner), slot, started, span.clone());
         // In the caller's span, too: the run's log lines name the request that it began with.
-        let run = run.instrument(span).in_current_span();
-        self.inner.tasks.spawn(run);
+        let work = work.instrument(span).in_current_span();
+        self.inner.tasks.spawn(work);
         start.await.map_err(|_| Error::Stopping)?
+    }
+
+    /// The refusal of a start in a thread that has an active run.
+    pub(crate) async fn busy(&self, thread: ThreadId) -> Error {
+        // No run begins while another is active: the active one is the newest.
+        match self.inner.ports.runs.list(thread, None, 1).await {
+            Ok(newest) => {
+                let active = newest.into_iter().find(|run| run.status.is_active());
+                Error::ThreadBusy(active.map(Box::new))
+            }
+            Err(error) => error.into(),
+        }
     }
 
     /// How many runs this process works on.
@@ -197,11 +244,14 @@ impl RunEngine {
     pub(super) async fn cancel(&self, run: RunId) -> Result<Run, Error> {
         if let Some(active) = self.inner.active.get(run) {
             active.stop(RunErrorCode::RunCancelled);
-            let ended = self.inner.reader.follow(run, 0).end();
-            return tokio::select! {
-                ended = ended => ended,
-                () = active.store_is_away.cancelled() => Err(not_stored()),
+            let settled = tokio::select! {
+                settled = self.inner.reader.settled(run) => settled?,
+                () = active.store_is_away.cancelled() => return Err(not_stored()),
             };
+            // Otherwise it had paused before it was told.
+            if settled.finished_at.is_some() {
+                return Ok(settled);
+            }
         }
         let ports = &self.inner.ports;
         let now = ports.clock.now();

@@ -1,32 +1,47 @@
-//! Carrying one run out: from the saved question to the stored end.
+//! Carrying a part of a run out: from the saved question, or a pause, to the stored end or pause.
 
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_domain::{CachedRun, Message, MessageKind, Run, RunEnding, RunErrorCode, RunStatus};
+use colloquy_domain::{
+    CachedRun, Message, MessageKind, RequiredAction, Run, RunClosing, RunEnding, RunErrorCode,
+    RunState, RunStatus, ThreadId,
+};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::active::ActiveRun;
-use super::agent_loop::{self, Talk};
+use super::agent_loop::{self, Halt};
 use super::answer::Answer;
 use super::budget::Budget;
-use super::engine::{Inner, LEASE, RunJob};
+use super::engine::{Inner, LEASE};
 use super::failure::Failure;
 use super::history::{self, Window};
 use super::meter::Meter;
 use super::outcome::{self, RunOutcome, summary};
+use super::part::Part;
+use super::talk::Talk;
 use crate::Error;
 use crate::answers::{Fill, Lookup};
-use crate::ports::{Committed, Constraint, Expected, LookupOutcome, PortError, RunCommit};
+use crate::ports::{
+    ChatMessage, Committed, Constraint, Expected, LookupOutcome, PortError, RunCommit,
+};
 use crate::tools::ToolContext;
 
 /// The wait before the end of a run is written again that the store could not take.
 const STORE_BACKOFF: Duration = Duration::from_millis(250);
 /// How long whoever waits for the end is kept waiting for a store that is away.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How far a part of a run comes.
+enum Reached {
+    /// There is an answer.
+    Answer(Source),
+    /// The run has to wait.
+    Pause(RequiredAction),
+}
 
 /// Where an answer comes from.
 enum Source {
@@ -50,16 +65,15 @@ impl Inner {
         self: &Arc<Self>,
         active: &ActiveRun,
         run: Run,
-        question: Message,
-        job: &RunJob,
+        part: Part,
     ) -> Result<RunOutcome, Error> {
         let meter = Arc::new(Meter::new(Arc::clone(&active.log)));
         let max_bytes = self.limits.max_answer_bytes;
         let mut answer = Answer::new(max_bytes, &active.log, &*self.ports.ids);
         // A panic in a model adapter must end this run, not leave it in progress for ever.
-        let work = self.answer(&question, job, &meter, &mut answer);
+        let work = self.answer(&part, run.thread_id, &meter, &mut answer);
         let work = AssertUnwindSafe(work).catch_unwind();
-        let result: Result<Source, Failure> = tokio::select! {
+        let result: Result<Reached, Failure> = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(RunErrorCode::Interrupted.into()),
             reason = active.stopped() => Err(reason.into()),
@@ -67,23 +81,21 @@ impl Inner {
         };
         // Whoever waits here keeps one copy of the answer, not two.
         let turn = self.ends.acquire().await;
-        let ending = self.ending(&answer, result.as_ref());
         let retry_after = result
             .as_ref()
             .err()
             .and_then(|failure| failure.retry_after);
-        let stored = self.store_end(active, &run, &ending).await;
+        let closing = |state: &RunState| self.closing(state, &run, &answer, result.as_ref());
+        let stored = self.store_closing(active, closing).await;
         drop(turn);
-        if let (Ok(Source::Model(Some(fill))), Ok(_)) = (result, &stored) {
+        if let (Ok(Reached::Answer(Source::Model(Some(fill)))), Ok(_)) = (result, &stored) {
             fill.store(answer.as_new()).await;
         }
         self.let_go(active);
         match stored {
-            Ok((run, mut messages)) => {
-                log_end(&run);
-                self.ports.observer.run_ended(summary(&run));
-                messages.insert(0, question);
-                messages.retain(|message| message.kind != MessageKind::Tool);
+            Ok((run, messages)) => {
+                self.note(&run);
+                let messages = self.messages(&run, part, messages).await?;
                 Ok(RunOutcome {
                     run,
                     messages,
@@ -105,23 +117,73 @@ impl Inner {
         }
     }
 
+    /// The run's messages, of which these were stored last.
+    async fn messages(
+        &self,
+        run: &Run,
+        part: Part,
+        mut last: Vec<Message>,
+    ) -> Result<Vec<Message>, PortError> {
+        let Some(question) = part.question.filter(|_| part.is_first) else {
+            return self.ports.messages.of_run(run.thread_id, run.id).await;
+        };
+        last.insert(0, question);
+        last.retain(|message| message.kind != MessageKind::Tool);
+        Ok(last)
+    }
+
+    /// Logs and counts how the part has closed.
+    fn note(&self, run: &Run) {
+        if run.finished_at.is_none() {
+            tracing::info!("run paused");
+            return;
+        }
+        log_end(run);
+        self.ports.observer.run_ended(summary(run));
+    }
+
     async fn answer(
         self: &Arc<Self>,
-        question: &Message,
-        job: &RunJob,
+        part: &Part,
+        thread_id: ThreadId,
         meter: &Arc<Meter>,
         answer: &mut Answer<'_>,
-    ) -> Result<Source, Failure> {
+    ) -> Result<Reached, Failure> {
         let deadline = Instant::now() + self.limits.total;
-        let fill = match self.look_up(question, job, deadline).await? {
+        let fill = match self.look_up(part, deadline).await? {
             Lookup::Hit(hit) => {
                 answer.repeat(&hit.answer);
-                return Ok(Source::Cache(hit.cache));
+                return Ok(Reached::Answer(Source::Cache(hit.cache)));
             }
             Lookup::Fill(fill) => Some(Box::new(fill)),
             Lookup::Off => None,
         };
-        let configuration = &job.assistant.configuration;
+        let conversation = self.conversation(part).await?;
+        let budget = Budget::new(&self.limits, part.assistant.budget);
+        let talk = Talk {
+            engine: self,
+            assistant: &part.assistant,
+            context: &ToolContext {
+                actor: part.actor.clone(),
+                thread_id,
+            },
+            meter,
+            budget: &Arc::new(budget.after(&answer.log.fold())),
+            depth: 0,
+            deadline,
+        };
+        Ok(match agent_loop::run(&talk, conversation, answer).await? {
+            Halt::Answered => Reached::Answer(Source::Model(fill)),
+            Halt::AwaitsAction(action) => Reached::Pause(action),
+        })
+    }
+
+    /// What was said up to the question.
+    async fn conversation(&self, part: &Part) -> Result<Vec<ChatMessage>, Failure> {
+        let Some(question) = &part.question else {
+            return Ok(history::without_question());
+        };
+        let configuration = &part.assistant.configuration;
         let earlier = match history::window(question, configuration) {
             None => Vec::new(),
             Some(Window { messages, bytes }) => {
@@ -130,55 +192,50 @@ impl Inner {
                 stored.latest(thread, before, messages, bytes).await?
             }
         };
-        let conversation = history::conversation(earlier, question, configuration);
-        let talk = Talk {
-            engine: self,
-            assistant: &job.assistant,
-            context: &ToolContext {
-                actor: job.actor.clone(),
-                thread_id: job.thread_id,
-            },
-            meter,
-            budget: &Arc::new(Budget::new(&self.limits, job.assistant.budget)),
-            depth: 0,
-            deadline,
-        };
-        agent_loop::run(&talk, conversation, answer).await?;
-        Ok(Source::Model(fill))
+        Ok(history::conversation(earlier, question, configuration))
     }
 
     /// Whether the question was answered before; waits where somebody is about to answer it.
-    async fn look_up(
-        &self,
-        question: &Message,
-        job: &RunJob,
-        deadline: Instant,
-    ) -> Result<Lookup, Failure> {
-        if job.bypasses_cache {
-            self.note_lookup(job, LookupOutcome::Bypassed);
+    async fn look_up(&self, part: &Part, deadline: Instant) -> Result<Lookup, Failure> {
+        let Some(question) = part.question.as_ref().filter(|_| part.is_first) else {
+            return Ok(Lookup::Off);
+        };
+        if part.bypasses_cache {
+            self.note_lookup(part, LookupOutcome::Bypassed);
             return Ok(Lookup::Off);
         }
-        let user = job.actor.user_id();
-        let lookup = self.answers.look_up(user, &job.assistant, question);
+        let user = part.actor.user_id();
+        let lookup = self.answers.look_up(user, &part.assistant, question);
         match timeout_at(deadline, lookup).await {
             Ok(lookup) => {
-                self.note_lookup(job, lookup.outcome());
+                self.note_lookup(part, lookup.outcome());
                 Ok(lookup)
             }
             Err(_elapsed) => Err(RunErrorCode::ModelTimeout.into()),
         }
     }
 
-    fn note_lookup(&self, job: &RunJob, outcome: LookupOutcome) {
-        if job.assistant.caching.is_on {
+    fn note_lookup(&self, part: &Part, outcome: LookupOutcome) {
+        if part.assistant.caching.is_on {
             self.ports.observer.answer_looked_up(outcome);
         }
     }
 
-    fn ending(&self, answer: &Answer<'_>, result: Result<&Source, &Failure>) -> RunEnding {
+    /// With what the part closes.
+    fn closing(
+        &self,
+        state: &RunState,
+        run: &Run,
+        answer: &Answer<'_>,
+        result: Result<&Reached, &Failure>,
+    ) -> RunClosing {
         let now = self.ports.clock.now();
-        match result {
-            Ok(source) => RunEnding {
+        let ending = match result {
+            Ok(Reached::Pause(action)) => {
+                let until = now + self.limits.action;
+                return state.pausing(run, action.clone(), until, now);
+            }
+            Ok(Reached::Answer(source)) => RunEnding {
                 status: RunStatus::Completed,
                 finish_reason: answer.finish_reason,
                 error: None,
@@ -186,22 +243,22 @@ impl Inner {
                 finished_at: now,
             },
             Err(failure) => RunEnding::without_answer(failure.code, now),
-        }
+        };
+        state.ending(run, &ending)
     }
 
-    /// Writes the end with the events that the store does not have yet; the run and the messages
-    /// that were added. While the store is away, again and again: whoever finds the lease run out
+    /// Writes the end or pause with the events that the store does not have yet; the run and the
+    /// messages that were added. While the store is away, again and again: whoever finds the lease run out
     /// has to reach the store too. While it refuses, until the lease would have run out, after which
     /// the run counts as interrupted anyway.
-    async fn store_end(
+    async fn store_closing(
         &self,
         active: &ActiveRun,
-        run: &Run,
-        ending: &RunEnding,
+        closing: impl Fn(&RunState) -> RunClosing + Send,
     ) -> Result<(Run, Vec<Message>), PortError> {
         let _in_order = active.writing.lock().await;
         let last = active.log.last();
-        let closing = active.log.fold().ending(run, ending);
+        let closing = closing(&active.log.fold());
         let mut events = active.log.unstored();
         events.extend(closing.numbered(last));
         let commit = RunCommit {
@@ -216,7 +273,7 @@ impl Inner {
             instructions: None,
             events,
         };
-        let messages = self.commit_end(active, &commit).await?;
+        let messages = self.commit_closing(active, &commit).await?;
         active.log.mark_stored(last);
         for event in closing.events {
             active.log.push(event);
@@ -225,7 +282,7 @@ impl Inner {
         Ok((commit.run, messages))
     }
 
-    async fn commit_end(
+    async fn commit_closing(
         &self,
         active: &ActiveRun,
         commit: &RunCommit,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use colloquy_domain::{Run, RunEvent, RunId};
+use colloquy_domain::{Run, RunEvent, RunId, RunStatus};
 
 use super::active::{ActiveRun, ActiveRuns};
 use crate::Error;
@@ -32,9 +32,26 @@ impl RunReader {
     pub(super) fn follow(&self, run: RunId, after: u64) -> RunFollower {
         RunFollower::new(self.clone(), run, after)
     }
+
+    /// Waits until nobody works on the run, and returns it as it stands then: ended or paused.
+    ///
+    /// # Errors
+    /// `NotFound` when the run is gone (its thread was deleted), the store's own.
+    pub(super) async fn settled(&self, id: RunId) -> Result<Run, Error> {
+        loop {
+            if let Some(active) = self.active.get(id) {
+                active.log.closed().await;
+            }
+            let run = self.runs.find(id).await?.ok_or(Error::NotFound)?;
+            if run.status != RunStatus::InProgress {
+                return Ok(run);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
 }
 
-/// Reads a run's event log: what there is, then what comes, to the end. Between two pages it holds
+/// Reads a run's event log: what there is, then what comes, to the end or to the next pause. Between two pages it holds
 /// nothing, so that a slow reader costs nothing; it may stop, and another one go on behind any
 /// number, on any instance.
 pub struct RunFollower {
@@ -60,8 +77,9 @@ impl RunFollower {
         self.reader.active.get(self.run).is_some()
     }
 
-    /// The next events, as many as there are up to a page; `None` behind the last one. Waits for
-    /// them as long as the run lasts. Dropping the future loses nothing.
+    /// The next events, as many as there are up to a page; `None` behind the end of the run or of a
+    /// part of it: whoever follows from a pause on waits until the run goes on. Waits for them as
+    /// long as the run lasts. Dropping the future loses nothing.
     ///
     /// # Errors
     /// `NotFound` when the run is gone (its thread was deleted), the store's own.
@@ -74,9 +92,12 @@ impl RunFollower {
             if events.is_empty() {
                 events = self.stored().await?;
             }
+            if let Some(end) = events.iter().position(|event| event.kind.ends_part()) {
+                events.truncate(end + 1);
+                self.has_ended = true;
+            }
             if let Some(last) = events.last() {
                 self.after = last.number;
-                self.has_ended = last.kind.is_last();
                 return Ok(Some(events));
             }
         }
@@ -101,21 +122,13 @@ impl RunFollower {
         self.has_ended = events.is_empty();
         Ok(events)
     }
-
-    /// Waits for the run's end and returns the run as it ended.
-    ///
-    /// # Errors
-    /// Those of [`next`](Self::next).
-    pub(super) async fn end(mut self) -> Result<Run, Error> {
-        self.after = BEHIND_ALL;
-        while self.next().await?.is_some() {}
-        let run = self.reader.runs.find(self.run).await?;
-        run.ok_or(Error::NotFound)
-    }
 }
 
 /// The next page of a run that this process works on; empty when the store has the rest.
 async fn live(active: &ActiveRun, after: u64) -> Vec<RunEvent> {
+    if after < active.log.begin() {
+        return Vec::new();
+    }
     let mut news = active.log.subscribe();
     loop {
         let events = active.log.after(after, PAGE_BYTES);

@@ -76,6 +76,12 @@ pub(super) fn conversation(
     alternate(chosen.skip_while(|message| message.kind != MessageKind::Human))
 }
 
+/// What the model is told where the question was deleted while its run was paused: somebody has to
+/// speak first.
+pub(super) fn without_question() -> Vec<ChatMessage> {
+    vec![ChatMessage::User("(This message was deleted.)".to_owned())]
+}
+
 fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
     let mut conversation = Vec::new();
     // A blank answer is none, and there are providers that refuse it.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use colloquy_domain::{RunEnding, RunErrorCode, RunId};
+use colloquy_domain::{RunEnding, RunErrorCode, RunId, RunStatus};
 use tokio::sync::MutexGuard;
 
 use super::active::ActiveRun;
@@ -150,7 +150,10 @@ impl RunEngine {
         };
         let stores = (&*ports.runs, &*ports.events);
         if let Some(ended) = force_end(stores, run, ending).await? {
-            tracing::warn!(run.id = %run, status = ended.status.as_str(), "abandoned run ended");
+            match ended.status {
+                RunStatus::Expired => tracing::info!(run.id = %run, "paused run expired"),
+                _ => tracing::warn!(run.id = %run, "abandoned run ended"),
+            }
             // How long it was worked on nobody knows.
             ports.observer.run_ended(RunSummary {
                 duration: None,

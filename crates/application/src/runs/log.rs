@@ -16,6 +16,9 @@ pub(super) struct RunLog {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What the run was at number `begin`; what led there is in the store alone.
+    base: RunState,
+    begin: u64,
     entries: Vec<Entry>,
     last: u64,
     /// Up to which number the store has the log.
@@ -58,6 +61,25 @@ impl RunLog {
         log.push(kind);
         log.mark_stored(1);
         log
+    }
+
+    /// A log that goes on behind number `last`, up to which the store has it.
+    pub(super) fn resumed(base: RunState, last: u64) -> Self {
+        let log = Self::new();
+        *log.state() = State {
+            base,
+            begin: last,
+            last,
+            stored: last,
+            sent: last,
+            ..State::default()
+        };
+        log
+    }
+
+    /// The number behind which events are here.
+    pub(super) fn begin(&self) -> u64 {
+        self.state().begin
     }
 
     /// Adds an event.
@@ -129,8 +151,9 @@ impl RunLog {
 
     /// What the run is by now.
     pub(super) fn fold(&self) -> RunState {
-        let mut folded = RunState::default();
-        for entry in &self.state().entries {
+        let state = self.state();
+        let mut folded = state.base.clone();
+        for entry in &state.entries {
             match entry {
                 Entry::Event(event) => folded.apply(&event.kind),
                 Entry::Deltas(it) => folded.say(it.message_id, it.part, &it.text),
@@ -148,6 +171,12 @@ impl RunLog {
     /// Whether nothing more comes from here.
     pub(super) fn is_closed(&self) -> bool {
         self.state().is_closed
+    }
+
+    /// Waits until nothing more comes from here.
+    pub(super) async fn closed(&self) {
+        let mut news = self.subscribe();
+        while !self.is_closed() && news.changed().await.is_ok() {}
     }
 
     /// Learns of changes from now on.
@@ -237,7 +266,7 @@ impl Deltas {
 
 #[cfg(test)]
 mod tests {
-    use colloquy_domain::{ContentPart, MessageId, RunEventKind};
+    use colloquy_domain::{ContentPart, MessageId, RunEventKind, RunState};
     use uuid::Uuid;
 
     use super::RunLog;
@@ -296,6 +325,26 @@ mod tests {
         let texts: Vec<_> = texts.collect();
         assert_eq!(texts, [(id(1), "abcüe"), (id(2), "d")]);
         assert_eq!(log.last(), 6);
+    }
+
+    #[test]
+    fn a_log_that_goes_on_is_the_whole_one_to_a_fold() {
+        let whole = log();
+        for begin in 1..=whole.last() {
+            let events = whole.after(0, usize::MAX);
+            let (before, behind) = events.split_at(usize::try_from(begin).unwrap());
+            let base = RunState::of(before.iter().map(|event| &event.kind));
+            let resumed = RunLog::resumed(base, begin);
+            assert_eq!(
+                (resumed.begin(), resumed.stored_end()),
+                (begin, Some(begin))
+            );
+            for event in behind {
+                resumed.push(event.kind.clone());
+            }
+            assert_eq!(resumed.fold(), whole.fold());
+            assert_eq!(resumed.unstored(), behind);
+        }
     }
 
     #[test]

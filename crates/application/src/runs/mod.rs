@@ -3,9 +3,10 @@
 //! A run is its event `log`. `engine` is the way in; `start` stores a run and gives it a
 //! task of its own, which `execute` describes:
 //! `step` says what comes next, `agent_loop` carries it out with `call` (one model call) and
-//! `tool_calls`, and `answer` takes what the model says into the log. `history` picks what the model
-//! is told. `follow` reads logs, `keeper` stores them and renews the leases, `forced_end` ends what
-//! nobody carries out.
+//! `tool_calls`, and `answer` takes what the model says into the log. `tool_set` has the tools that
+//! the sources offer. `history` picks what the model is told. `follow` reads logs, `keeper` stores them and renews the leases, `forced_end` ends what
+//! nobody carries out. A run that waits for somebody outside the service is paused: `submit` takes what
+//! it waited for, and `resume` goes on.
 
 mod access_watch;
 mod active;
@@ -24,10 +25,15 @@ mod keeper;
 mod log;
 mod meter;
 mod outcome;
+mod part;
+mod resume;
 mod start;
 mod step;
+mod submit;
+mod talk;
 mod tool_calls;
 mod tool_set;
+mod tool_sources;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,13 +41,27 @@ use std::time::Duration;
 use colloquy_domain::{Actor, Run, RunId, ThreadId};
 
 use crate::access::{Access, ThreadAction};
-use crate::ports::RunRepository;
+use crate::ports::{RunRepository, UserRepository};
+use crate::tools::Toolbox;
 use crate::{Error, Slice};
 
+use assistant_tool::AssistantTools;
 pub(crate) use engine::RunEnginePorts;
 pub use engine::{RunEngine, RunJob};
 pub use follow::RunFollower;
 pub use outcome::{RunOutcome, StartedRun};
+pub use submit::{SubmittedApproval, SubmittedOutput};
+pub(crate) use tool_set::ToolSources;
+use tool_sources::{ClientFunctions, RegisteredTools};
+
+/// The sources of tools, in the order in which the model is told of them.
+pub(crate) fn tool_sources(toolbox: Toolbox) -> ToolSources {
+    ToolSources(vec![
+        Arc::new(RegisteredTools(toolbox)),
+        Arc::new(AssistantTools),
+        Arc::new(ClientFunctions),
+    ])
+}
 
 /// How long and how large a run may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +72,8 @@ pub struct RunLimits {
     pub idle: Duration,
     /// The whole run, attempts and waits included.
     pub total: Duration,
+    /// How long a paused run waits for the client.
+    pub action: Duration,
     /// UTF-8 bytes of the answer; a longer one is cut there.
     pub max_answer_bytes: usize,
     /// How often models are asked in one run, by the assistants that it asks as tools too.
@@ -72,6 +94,7 @@ impl Default for RunLimits {
             first_token: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
+            action: Duration::from_secs(600),
             max_answer_bytes: 2 * 1024 * 1024,
             max_model_calls: 64,
             max_tool_calls: 256,
@@ -90,6 +113,8 @@ impl Default for RunLimits {
 pub struct Runs {
     /// Guards the threads.
     pub(crate) access: Access,
+    /// Knows whose rights a run has.
+    pub(crate) users: Arc<dyn UserRepository>,
     /// Where the runs are kept.
     pub(crate) runs: Arc<dyn RunRepository>,
     /// Carries them out.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use colloquy_domain::{Message, Run};
+use colloquy_domain::{Message, Run, RunStatus};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,8 @@ pub struct StartedRun {
     pub run: Run,
     /// Whether the request was made before: this run answers the earlier one.
     pub is_replay: bool,
+    /// The number of the event behind which this part of the run begins.
+    pub(super) after: u64,
     pub(super) reader: RunReader,
     /// From the task that carries the run out, if that is of this very request.
     pub(super) outcome: Option<Outcome>,
@@ -42,7 +44,7 @@ pub(super) fn not_stored() -> Error {
     PortError::unavailable("the end of the run is not stored yet").into()
 }
 
-/// A run that has ended.
+/// A run that has ended or paused.
 #[derive(Debug)]
 pub struct RunOutcome {
     /// The run.
@@ -64,10 +66,11 @@ impl RunOutcome {
 }
 
 impl StartedRun {
-    /// Waits for the run's end. Dropping the future changes nothing about the run.
+    /// Waits for the run's end, or until it pauses. Dropping the future changes nothing about the
+    /// run.
     ///
     /// # Errors
-    /// `RunFailed`, also for a cancelled one; `Port` when the end could not be stored so far: the
+    /// `RunFailed`, also for a cancelled one; `RunExpired`; `Port` when the end could not be stored so far: the
     /// run ends once the store is back.
     pub async fn wait(self) -> Result<RunOutcome, Error> {
         let outcome = match self.outcome {
@@ -75,6 +78,9 @@ impl StartedRun {
             None => find(&self.reader, self.run).await?,
         };
         match outcome.run.error.clone() {
+            None if outcome.run.status == RunStatus::Expired => {
+                Err(Error::RunExpired(Box::new(outcome.run)))
+            }
             None => Ok(outcome),
             Some(error) => Err(Error::RunFailed(Box::new(RunFailure {
                 run: outcome.run,
@@ -82,6 +88,12 @@ impl StartedRun {
                 retry_after: outcome.retry_after,
             }))),
         }
+    }
+
+    /// The events of the part of the run that the request began.
+    #[must_use]
+    pub fn follow_part(&self) -> RunFollower {
+        self.follow(self.after)
     }
 
     /// The run's event log from behind number `after`.
@@ -106,7 +118,7 @@ pub(super) fn summary(run: &Run) -> RunSummary {
 pub(super) async fn find(reader: &RunReader, run: Run) -> Result<RunOutcome, Error> {
     let run = match run.finished_at {
         Some(_) => run,
-        None => reader.follow(run.id, 0).end().await?,
+        None => reader.settled(run.id).await?,
     };
     let messages = reader.messages.of_run(run.thread_id, run.id).await?;
     Ok(RunOutcome {

@@ -1,4 +1,5 @@
-//! The start of a run: it is stored, then a task of its own carries it out.
+//! The start of a run: it is stored, then a task of its own carries it out. The same task carries
+//! out what comes behind a pause.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,12 +15,15 @@ use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
 
 use super::active::ActiveRun;
-use super::engine::{Inner, LEASE, RunJob};
+use super::engine::{Begun, Inner, LEASE, RunJob};
 use super::forced_end::force_end;
 use super::log::RunLog;
 use super::outcome::{Outcome, StartedRun, summary};
+use super::part::Part;
 use crate::Error;
-use crate::ports::{Committed, Expected, Lease, NewMessage, PortError, RunCommit};
+use crate::ports::{
+    ActiveRun as StoredRun, Committed, Expected, Lease, NewMessage, PortError, RunCommit,
+};
 use crate::spans;
 
 /// The first wait before a run is ended whose start the store did not confirm; the next are twice
@@ -28,7 +32,7 @@ const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_DISOWN_BACKOFF: Duration = Duration::from_secs(1);
 /// How long a start waits until it may be stored; together with what the store may take, it is
 /// answered within five seconds.
-const START_TIME: Duration = Duration::from_millis(800);
+pub(super) const START_TIME: Duration = Duration::from_millis(800);
 
 impl Inner {
     /// The whole life of a run: a task.
@@ -36,7 +40,7 @@ impl Inner {
         self: Arc<Self>,
         job: RunJob,
         _slot: OwnedSemaphorePermit,
-        started: oneshot::Sender<Result<StartedRun, Error>>,
+        started: Begun,
         invocation: Span,
     ) {
         let id = RunId::from_uuid(self.ports.ids.next_id());
@@ -57,16 +61,33 @@ impl Inner {
                 return;
             }
         };
+        let log = RunLog::started(RunEventKind::Started {
+            run: Box::new(run.clone()),
+            message: Box::new(message.clone()),
+        });
+        let part = Part {
+            actor: job.actor,
+            assistant: job.assistant,
+            question: Some(message),
+            is_first: true,
+            bypasses_cache: job.bypasses_cache,
+        };
+        self.carry_out(run, part, log, started, invocation).await;
+    }
+
+    /// Carries out a part of a run that is stored as being in progress here.
+    pub(super) async fn carry_out(
+        self: Arc<Self>,
+        run: Run,
+        part: Part,
+        log: RunLog,
+        started: Begun,
+        invocation: Span,
+    ) {
         spans::is_run(&invocation, &run);
-        let active = Arc::new(ActiveRun::new(
-            run.id,
-            job.actor.clone(),
-            job.assistant.id,
-            RunLog::started(RunEventKind::Started {
-                run: Box::new(run.clone()),
-                message: Box::new(message.clone()),
-            }),
-        ));
+        let id = run.id;
+        let (actor, assistant) = (part.actor.clone(), part.assistant.id);
+        let active = Arc::new(ActiveRun::new(id, actor, assistant, log));
         self.active.insert(Arc::clone(&active));
         let (ended, end) = oneshot::channel();
         // Whoever asked may be gone; the run goes on.
@@ -74,9 +95,13 @@ impl Inner {
             end,
             store_is_away: active.store_is_away.clone(),
         };
-        let _ = started.send(Ok(self.started(run.clone(), Some(outcome))));
-        let span = span(&run, &job.assistant);
-        let work = self.execute(&active, run, message, &job);
+        let begun = StartedRun {
+            after: active.log.begin(),
+            ..self.started(run.clone(), Some(outcome))
+        };
+        let _ = started.send(Ok(begun));
+        let span = span(&run, &part.assistant);
+        let work = self.execute(&active, run, part);
         // Even a panic at its very end must leave the run's thread free and its readers told.
         let work = AssertUnwindSafe(work.instrument(span)).catch_unwind();
         let Ok(outcome) = work.await else {
@@ -97,6 +122,7 @@ impl Inner {
         StartedRun {
             run,
             is_replay: outcome.is_none(),
+            after: 0,
             reader: self.reader.clone(),
             outcome,
         }
@@ -127,6 +153,7 @@ impl Inner {
             usage: None,
             cache: None,
             expires_at: None,
+            required_action: None,
             created_at: now,
             finished_at: None,
         };
@@ -189,8 +216,9 @@ enum Saved {
 }
 
 impl Inner {
-    /// Ends a run that nobody will carry out, and that may or may not be stored: the store went
-    /// silent over it. Without this its thread would be busy until the lease runs out.
+    /// Ends a run that is ours and nobody will carry out, and that may or may not be stored: the store
+    /// went silent over it. Without this its thread would be busy until the lease runs out. A run that
+    /// has paused, or goes on meanwhile, is left alone.
     pub(super) async fn disown(&self, run: RunId) {
         let mut wait = DISOWN_BACKOFF;
         let given_up = Instant::now() + LEASE;
@@ -201,7 +229,12 @@ impl Inner {
             }
             let now = self.ports.clock.now();
             let stores = (&*self.ports.runs, &*self.ports.events);
-            match force_end(stores, run, |_| Some(RunEnding::interrupted(now))).await {
+            let ending = |stored: &StoredRun| {
+                let lease = stored.lease.filter(|lease| lease.holder == self.instance);
+                let is_lost = lease.is_some() && self.active.get(run).is_none();
+                is_lost.then(|| RunEnding::interrupted(now))
+            };
+            match force_end(stores, run, ending).await {
                 Ok(Some(ended)) => {
                     tracing::warn!(run.id = %run, "run that nobody carries out ended as interrupted");
                     self.ports.observer.run_ended(summary(&ended));

@@ -1,6 +1,6 @@
 //! What a run does next: a pure function of what it is.
 
-use colloquy_domain::{CallExecutor, RequestedCall, RunState};
+use colloquy_domain::{RequestedCall, RequiredAction, RunState};
 
 /// What an executor has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,23 +9,24 @@ pub(super) enum Step {
     AskModel,
     /// Carry out these calls of the newest round.
     RunTools(Vec<RequestedCall>),
-    /// Pause until the client brings results.
-    AwaitAction,
+    /// Pause until somebody outside the service acts.
+    AwaitAction(RequiredAction),
     /// The newest utterance is the answer.
     Finish,
 }
 
 /// What the run does next.
 pub(super) fn next_step(state: &RunState) -> Step {
-    let mut open = state.last_calls().filter(|call| call.result.is_none());
-    let service = |call: &RequestedCall| call.by == CallExecutor::Service;
-    let calls: Vec<_> = open.by_ref().map(|call| call.requested.clone()).collect();
+    let due = state.last_calls().filter(|call| call.is_due());
+    let due: Vec<_> = due.map(|call| call.requested.clone()).collect();
+    if !due.is_empty() {
+        return Step::RunTools(due);
+    }
+    if let Some(action) = state.required_action() {
+        return Step::AwaitAction(action);
+    }
     let has_calls = state.last_calls().next().is_some();
-    let own: Vec<_> = calls.iter().filter(|it| service(it)).cloned().collect();
-    let last = state.last_utterance();
-    match last {
-        _ if !own.is_empty() => Step::RunTools(own),
-        _ if !calls.is_empty() => Step::AwaitAction,
+    match state.last_utterance() {
         None => Step::AskModel,
         Some(last) if has_calls || last.complaint.is_some() => Step::AskModel,
         Some(_) if state.finish_reason().is_none() => Step::AskModel,
@@ -36,8 +37,8 @@ pub(super) fn next_step(state: &RunState) -> Step {
 #[cfg(test)]
 mod tests {
     use colloquy_domain::{
-        CallExecutor, ContentPart, FinishReason, MessageId, ModelName, RequestedCall, RunEventKind,
-        RunState, ToolCall, ToolResult,
+        CallExecutor, ContentPart, FinishReason, MessageId, ModelName, RequestedCall, RunAction,
+        RunEventKind, RunState, ToolCall, ToolResult,
     };
     use uuid::Uuid;
 
@@ -58,6 +59,7 @@ mod tests {
             },
             RunEventKind::ModelCalled {
                 depth: 0,
+                round,
                 model: ModelName::parse("echo::echo").unwrap(),
                 finish_reason: Some(FinishReason::Stop),
                 usage: None,
@@ -75,6 +77,7 @@ mod tests {
                 signature: None,
             },
             by,
+            needs_approval: false,
         }
     }
 
@@ -101,10 +104,16 @@ mod tests {
         round(1).iter().for_each(|event| state.apply(event));
         assert_eq!(next_step(&state), Step::Finish);
         let calls = vec![own.clone(), foreign.clone()];
-        state.apply(&RunEventKind::ToolsRequested { round: 1, calls });
+        state.apply(&RunEventKind::ToolsRequested {
+            round: 1,
+            message_id: Some(id(1)),
+            calls,
+        });
         assert_eq!(next_step(&state), Step::RunTools(vec![own.clone()]));
         state.apply(&result(&own));
-        assert_eq!(next_step(&state), Step::AwaitAction);
+        let waits = matches!(next_step(&state), Step::AwaitAction(action)
+            if action.kind == RunAction::SubmitToolOutputs && action.calls.len() == 1);
+        assert!(waits);
         state.apply(&result(&foreign));
         assert_eq!(next_step(&state), Step::AskModel);
         round(2).iter().for_each(|event| state.apply(event));

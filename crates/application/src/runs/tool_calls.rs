@@ -9,9 +9,9 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use super::agent_loop::Talk;
 use super::answer::without_nul;
 use super::log::RunLog;
+use super::talk::Talk;
 use super::tool_set::ToolSet;
 use crate::ports::ToolOutcome;
 use crate::spans;

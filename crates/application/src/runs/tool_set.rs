@@ -1,37 +1,80 @@
-//! The tools that a model may call.
+//! The tools that a model may call, and the sources that they come from.
 
 use std::sync::Arc;
 
-use colloquy_domain::{Assistant, AssistantRef, ToolRef};
+use async_trait::async_trait;
+use colloquy_domain::{CallExecutor, ToolRef};
 
-use super::agent_loop::Talk;
-use super::assistant_tool::AssistantTool;
 use super::failure::Failure;
-use crate::Error;
-use crate::access::AssistantAction;
+use super::talk::Talk;
 use crate::ports::ToolDefinition;
-use crate::schemas::Schema;
-use crate::tools::{Registered, Tool};
+use crate::tools::Registered;
+
+/// Where tools come from.
+#[async_trait]
+pub(super) trait ToolSource: Send + Sync {
+    /// What the source offers in the conversation. What the assistant lists but is not there any
+    /// more, or not for this person, is left out.
+    ///
+    /// # Errors
+    /// The store's own.
+    async fn tools(&self, talk: &Talk<'_>) -> Result<Vec<OfferedTool>, Failure>;
+}
+
+/// The sources that an engine takes tools from.
+#[derive(Clone)]
+pub(crate) struct ToolSources(pub(super) Vec<Arc<dyn ToolSource>>);
+
+/// A tool that a model may call.
+pub(super) enum OfferedTool {
+    /// The service carries its calls out.
+    Service(Arc<Registered>),
+    /// The client does.
+    Client(ToolDefinition),
+}
+
+impl OfferedTool {
+    fn definition(&self) -> &ToolDefinition {
+        match self {
+            Self::Service(tool) => &tool.definition,
+            Self::Client(definition) => definition,
+        }
+    }
+}
 
 /// The tools that a model may call in a conversation.
 #[derive(Default)]
 pub(super) struct ToolSet {
-    tools: Vec<Arc<Registered>>,
+    tools: Vec<OfferedTool>,
+    /// Names of the tools whose calls need an approval.
+    guarded: Vec<String>,
 }
 
-/// How deep assistants ask assistants: the one that a person asks is at depth 0.
-const MAX_DEPTH: u32 = 3;
-
 impl ToolSet {
-    /// What the assistant lists, as far as it is there and the person may use it. What is not is
-    /// left out: it may have been removed since the assistant was saved.
+    /// What all sources offer in the conversation.
     pub(super) async fn of(talk: &Talk<'_>) -> Result<Self, Failure> {
-        let mut set = Self::default();
-        for reference in &talk.assistant.tools {
-            match find(talk, reference).await? {
-                Some(tool) => set.tools.push(tool),
-                None => tracing::debug!(tool = %reference, "tool not offered"),
+        let guarded = talk.assistant.requires_approval.iter();
+        let guarded = guarded.map(|tool| tool.tool_name().to_string());
+        let mut set = Self {
+            tools: Vec::new(),
+            guarded: guarded.collect(),
+        };
+        for source in &talk.engine.tool_sources.0 {
+            for tool in source.tools(talk).await? {
+                // Two changes of the assistant at once may have given one name twice.
+                if set.find(tool.definition().name.as_str()).is_none() {
+                    set.tools.push(tool);
+                }
             }
+        }
+        // Nobody can be asked in the midst of another assistant's call.
+        if talk.depth > 0 {
+            let Self { tools, guarded } = &mut set;
+            tools.retain(|tool| {
+                !guarded
+                    .iter()
+                    .any(|it| it == tool.definition().name.as_str())
+            });
         }
         Ok(set)
     }
@@ -44,44 +87,37 @@ impl ToolSet {
     /// As the model is told of them.
     pub(super) fn definitions(&self) -> Vec<ToolDefinition> {
         let tools = self.tools.iter();
-        tools.map(|tool| tool.definition.clone()).collect()
+        tools.map(|tool| tool.definition().clone()).collect()
     }
 
+    /// The tool of that name, if the service carries it out.
     pub(super) fn get(&self, name: &str) -> Option<&Registered> {
-        let mut tools = self.tools.iter();
-        let found = tools.find(|tool| tool.definition.name.as_str() == name);
-        found.map(|tool| &**tool)
-    }
-}
-
-async fn find(talk: &Talk<'_>, reference: &ToolRef) -> Result<Option<Arc<Registered>>, Failure> {
-    match reference {
-        ToolRef::Registered(name) => Ok(talk.engine.toolbox.get(name)),
-        ToolRef::Assistant(_) if talk.depth >= MAX_DEPTH => Ok(None),
-        ToolRef::Assistant(slug) => {
-            let reference = AssistantRef::Slug(slug.clone());
-            let access = &talk.engine.access;
-            let actor = &talk.context.actor;
-            match access
-                .assistant(actor, &reference, AssistantAction::Run)
-                .await
-            {
-                Ok(assistant) => Ok(as_tool(talk, assistant)),
-                Err(Error::Port(error)) => Err(error.into()),
-                Err(_refused) => Ok(None),
-            }
+        match self.find(name)? {
+            OfferedTool::Service(tool) => Some(tool),
+            OfferedTool::Client(_) => None,
         }
     }
+
+    /// Who carries out a call of that name. One that names no tool is answered by the service.
+    pub(super) fn executor(&self, name: &str) -> CallExecutor {
+        match self.find(name) {
+            Some(OfferedTool::Client(_)) => CallExecutor::Client,
+            _ => CallExecutor::Service,
+        }
+    }
+
+    /// Whether somebody has to approve a call of that name.
+    pub(super) fn needs_approval(&self, name: &str) -> bool {
+        self.get(name).is_some() && self.guarded.iter().any(|guarded| guarded == name)
+    }
+
+    fn find(&self, name: &str) -> Option<&OfferedTool> {
+        let mut tools = self.tools.iter();
+        tools.find(|tool| tool.definition().name.as_str() == name)
+    }
 }
 
-fn as_tool(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Option<Arc<Registered>> {
-    let tool = AssistantTool::new(talk, assistant);
-    let definition = tool.definition();
-    let arguments = Schema::compile(&definition.parameters).ok()?;
-    Some(Arc::new(Registered {
-        tool: Arc::new(tool),
-        definition,
-        arguments,
-        is_assistant: true,
-    }))
+/// Notes that a listed tool is not offered.
+pub(super) fn left_out(tool: &ToolRef) {
+    tracing::debug!(%tool, "tool not offered");
 }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
     AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, AvatarId, AvatarImage,
-    AvatarKind, ContentHash, Email, FinishReason, Instructions, MessageKind, MessageStatus,
-    ModelName, OutputFormat, Role, Run, RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId,
-    TokenKind, TokenName, ToolCall, User, UserId,
+    AvatarKind, ContentHash, Email, FinishReason, Function, FunctionDescription,
+    FunctionParameters, Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role,
+    Run, RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall,
+    ToolName, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -204,6 +205,18 @@ impl Samples {
         }
     }
 
+    /// A function of that name.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Function {
+        let schema = serde_json::json!({"type": "object", "required": ["b", "a"]});
+        Function {
+            name: ToolName::parse(name).unwrap(),
+            description: FunctionDescription::parse("Says \u{1f980} \"where\".").unwrap(),
+            parameters: FunctionParameters::new(schema).unwrap(),
+            is_strict: true,
+        }
+    }
+
     /// A tool call with a unique ID.
     #[must_use]
     pub fn tool_call(&self, arguments: &str) -> ToolCall {
@@ -244,6 +257,7 @@ impl Samples {
             usage: None,
             cache: None,
             expires_at: None,
+            required_action: None,
             created_at: message.created_at,
             finished_at: None,
         };

@@ -113,6 +113,7 @@ impl RunEnd {
             usage: self.usage,
             cache: self.cache,
             expires_at: None,
+            required_action: None,
             finished_at: Some(self.finished_at),
             ..run.clone()
         };

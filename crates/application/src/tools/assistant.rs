@@ -31,5 +31,6 @@ pub(crate) fn definition(assistant: &Assistant) -> ToolDefinition {
         name: ToolName::from(&assistant.slug),
         description: description(assistant),
         parameters: parameters::<Question>(),
+        is_strict: false,
     }
 }

@@ -52,6 +52,7 @@ impl<T: TypedTool> Tool for T {
             name: self.name(),
             description: self.description(),
             parameters: parameters::<T::Arguments>(),
+            is_strict: false,
         }
     }
 

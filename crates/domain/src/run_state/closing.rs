@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Entry, RequestedCallState, RunState, Utterance};
 use crate::{
-    AnsweredCall, CachedRun, FinishReason, Message, MessageKind, MessageStatus, NewMessage, Run,
-    RunAction, RunError, RunErrorCode, RunEvent, RunEventKind, RunStatus,
+    AnsweredCall, CachedRun, FinishReason, Message, MessageId, MessageKind, MessageStatus,
+    NewMessage, RequiredAction, Run, RunError, RunErrorCode, RunEvent, RunEventKind, RunStatus,
 };
 
 /// How a run ends.
@@ -112,7 +112,7 @@ impl RunState {
     pub fn pausing(
         &self,
         run: &Run,
-        action: RunAction,
+        action: RequiredAction,
         until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> RunClosing {
@@ -120,16 +120,35 @@ impl RunState {
             status: RunStatus::RequiresAction,
             usage: self.usage,
             expires_at: Some(until),
+            required_action: Some(Box::new(action)),
             ..run.clone()
         };
         let messages = self.unstored(&run, None, now);
         let placed = self.placed(&run, &messages);
         let mut events: Vec<_> = placed.filter_map(completed).collect();
-        events.push(RunEventKind::Paused { action, until });
+        events.push(RunEventKind::Paused {
+            run: Box::new(run.clone()),
+        });
         RunClosing {
             run,
             messages,
             events,
+        }
+    }
+
+    /// The event with which the run goes on, where these calls were approved.
+    #[must_use]
+    pub fn resuming(&self, run: &Run, approved: Vec<MessageId>) -> RunEventKind {
+        let run = Run {
+            status: RunStatus::InProgress,
+            expires_at: None,
+            required_action: None,
+            ..run.clone()
+        };
+        RunEventKind::Resumed {
+            run: Box::new(run),
+            part: self.parts(),
+            approved,
         }
     }
 
@@ -143,6 +162,7 @@ impl RunState {
             usage: self.usage,
             cache: ending.cache,
             expires_at: None,
+            required_action: None,
             finished_at: Some(ending.finished_at),
             ..run.clone()
         };

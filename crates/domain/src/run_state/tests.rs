@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::{
     AssistantId, CallExecutor, ContentPart, FinishReason, Message, MessageId, MessageKind,
-    MessageStatus, ModelName, OutputFormat, RequestedCall, Run, RunAction, RunEnding, RunEventKind,
-    RunId, RunState, RunStatus, ThreadId, ToolCall, ToolResult, Usage,
+    MessageStatus, ModelName, OutputFormat, RequestedCall, RequiredAction, Run, RunAction,
+    RunEnding, RunEventKind, RunId, RunState, RunStatus, ThreadId, ToolCall, ToolResult, Usage,
 };
 
 fn id(number: u64) -> MessageId {
@@ -27,6 +27,7 @@ fn run() -> Run {
         usage: None,
         cache: None,
         expires_at: None,
+        required_action: None,
         created_at: DateTime::UNIX_EPOCH,
         finished_at: None,
     }
@@ -68,6 +69,7 @@ fn requested(message: u64, by: CallExecutor) -> RequestedCall {
             signature: Some("signed".to_owned()),
         },
         by,
+        needs_approval: false,
     }
 }
 
@@ -86,12 +88,44 @@ fn returned(message: u64) -> RunEventKind {
 fn model_called(tokens: u64) -> RunEventKind {
     RunEventKind::ModelCalled {
         depth: 0,
+        round: 1,
         model: ModelName::parse("echo::echo").unwrap(),
         finish_reason: Some(FinishReason::Stop),
         usage: Some(Usage {
             input_tokens: tokens,
             output_tokens: 1,
         }),
+    }
+}
+
+fn asked(calls: Vec<RequestedCall>) -> RunEventKind {
+    RunEventKind::ToolsRequested {
+        round: 1,
+        message_id: None,
+        calls,
+    }
+}
+
+fn paused() -> RunEventKind {
+    let action = RequiredAction {
+        kind: RunAction::SubmitToolOutputs,
+        calls: Vec::new(),
+    };
+    RunEventKind::Paused {
+        run: Box::new(Run {
+            status: RunStatus::RequiresAction,
+            required_action: Some(Box::new(action)),
+            expires_at: Some(DateTime::UNIX_EPOCH),
+            ..run()
+        }),
+    }
+}
+
+fn resumed(approved: Vec<MessageId>) -> RunEventKind {
+    RunEventKind::Resumed {
+        run: Box::new(run()),
+        part: 2,
+        approved,
     }
 }
 
@@ -126,6 +160,7 @@ fn any_event(seed: &mut u64) -> RunEventKind {
         },
         4 => RunEventKind::ToolsRequested {
             round,
+            message_id: None,
             calls: vec![requested(message + 10, CallExecutor::Client)],
         },
         5 => RunEventKind::ToolCalled {
@@ -134,11 +169,8 @@ fn any_event(seed: &mut u64) -> RunEventKind {
         },
         6 => returned(message + 10),
         7 => model_called(message),
-        8 => RunEventKind::Paused {
-            action: RunAction::SubmitToolOutputs,
-            until: DateTime::UNIX_EPOCH,
-        },
-        _ => RunEventKind::Resumed,
+        8 => paused(),
+        _ => resumed(vec![id(message + 10)]),
     }
 }
 
@@ -176,7 +208,7 @@ fn an_end_stores_what_was_said_and_answered_in_order() {
     let events = [
         started(4),
         delta(1, ContentPart::Text, "let me see"),
-        RunEventKind::ToolsRequested { round: 1, calls },
+        asked(calls),
         model_called(2),
         returned(11),
         delta(2, ContentPart::Reasoning, "easy"),
@@ -236,7 +268,7 @@ fn what_was_thought_before_silent_calls_is_kept_beside_the_first_result() {
     let events = [
         started(1),
         delta(1, ContentPart::Reasoning, "I need a calculator."),
-        RunEventKind::ToolsRequested { round: 1, calls },
+        asked(calls),
         returned(12),
         returned(11),
     ];
@@ -260,19 +292,24 @@ fn what_a_pause_has_stored_is_not_stored_again() {
     let mut state = RunState::of(&[
         started(1),
         delta(1, ContentPart::Text, "let me see"),
-        RunEventKind::ToolsRequested { round: 1, calls },
+        asked(calls),
         returned(11),
     ]);
-    let (action, now) = (RunAction::SubmitToolOutputs, DateTime::UNIX_EPOCH);
+    let now = DateTime::UNIX_EPOCH;
+    let action = state.required_action().unwrap();
+    let ids: Vec<_> = action.calls.iter().map(|call| call.message_id).collect();
+    assert_eq!(ids, [id(12)]);
     let pausing = state.pausing(&run(), action, now, now);
     let ids: Vec<_> = pausing.messages.iter().map(|it| it.id).collect();
     assert_eq!(ids, [id(1), id(11)]);
     assert_eq!(pausing.run.status, RunStatus::RequiresAction);
     pausing.events.iter().for_each(|event| state.apply(event));
+    let action = RunAction::SubmitToolOutputs;
     assert_eq!(state.paused(), Some((action, now)));
+    assert_eq!(state.parts(), 2);
     for event in [
         returned(12),
-        RunEventKind::Resumed,
+        state.resuming(&run(), Vec::new()),
         delta(2, ContentPart::Text, "four"),
     ] {
         state.apply(&event);
@@ -282,4 +319,46 @@ fn what_a_pause_has_stored_is_not_stored_again() {
     assert_eq!(ids, [id(12), id(2)]);
     let positions: Vec<_> = closing.events.iter().filter_map(position).collect();
     assert_eq!(positions, [5]);
+}
+
+#[test]
+fn approvals_come_before_outputs_and_only_approved_calls_are_due() {
+    let guarded = |message| RequestedCall {
+        needs_approval: true,
+        ..requested(message, CallExecutor::Service)
+    };
+    let calls = vec![
+        guarded(11),
+        requested(12, CallExecutor::Client),
+        guarded(13),
+        requested(14, CallExecutor::Service),
+    ];
+    let mut state = RunState::of(&[started(1), asked(calls)]);
+    let due = |state: &RunState| {
+        let due = state.last_calls().filter(|call| call.is_due());
+        due.map(|call| call.requested.message_id)
+            .collect::<Vec<_>>()
+    };
+    let waits = |state: &RunState| {
+        let action = state.required_action()?;
+        let ids = action.calls.iter().map(|call| call.message_id);
+        Some((action.kind, ids.collect::<Vec<_>>()))
+    };
+    assert_eq!(due(&state), [id(14)]);
+    state.apply(&returned(14));
+    assert_eq!(due(&state), []);
+    assert_eq!(
+        waits(&state),
+        Some((RunAction::Approve, vec![id(11), id(13)]))
+    );
+    // One is declined.
+    for event in [returned(13), resumed(vec![id(11)])] {
+        state.apply(&event);
+    }
+    assert_eq!(due(&state), [id(11)]);
+    state.apply(&returned(11));
+    let outputs = (RunAction::SubmitToolOutputs, vec![id(12)]);
+    assert_eq!(waits(&state), Some(outputs));
+    state.apply(&returned(12));
+    assert_eq!(waits(&state), None);
 }

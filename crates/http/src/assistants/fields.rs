@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::avatar_fields::{address, read_avatar_changes};
 use super::configuration::{ConfigurationFields, ConfigurationView, cleared};
+use super::functions::{FunctionView, functions};
 
 /// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 7] = [
@@ -47,6 +48,8 @@ pub(super) fn read(fields: &mut Fields<'_>) -> AssistantChanges {
             .map(|changes| changes.unwrap_or_else(cleared))
             .unwrap_or_default(),
         tools: fields.optional("tools", tools()),
+        functions: fields.optional("functions", functions()),
+        requires_approval: fields.optional("requires_approval", requires_approval()),
         tool_max_concurrency: fields.optional(
             "tool_max_concurrency",
             up_to(ToolConcurrency::new, ToolConcurrency::MAX),
@@ -113,10 +116,19 @@ fn configuration() -> impl Kind<Value = ConfigurationChanges> {
         .describe("Generation settings. Omitted members are unchanged; `null` clears one.")
 }
 
-fn tools() -> impl Kind<Value = Vec<ToolRef>> {
+fn requires_approval() -> impl Kind<Value = Vec<ToolRef>> {
+    list(ToolRef::MAX_PER_ASSISTANT, tool()).describe(
+        "Those of `tools` whose calls the caller has to approve: the run pauses until then. They are not offered where the assistant itself is used as a tool.",
+    )
+}
+
+fn tool() -> impl Kind<Value = ToolRef> {
     let schema = || schema::string().pattern(Some("^(assistant:)?[a-zA-Z0-9_-]{1,64}$"));
-    let tool = text(|name| ToolRef::parse(&name), schema);
-    list(ToolRef::MAX_PER_ASSISTANT, tool).describe(
+    text(|name| ToolRef::parse(&name), schema)
+}
+
+fn tools() -> impl Kind<Value = Vec<ToolRef>> {
+    list(ToolRef::MAX_PER_ASSISTANT, tool()).describe(
         "Tools offered to the model: registered names, or `assistant:<slug>` for another assistant, which the model sees as a tool named after its slug.",
     )
 }
@@ -215,6 +227,14 @@ pub(crate) struct AssistantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<String>, required = false)]
     tools: Option<Vec<String>>,
+    /// Tools that the client carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<FunctionView>, required = false)]
+    functions: Option<Vec<FunctionView>>,
+    /// Those of the tools whose calls need an approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>, required = false)]
+    requires_approval: Option<Vec<String>>,
     /// Maximum concurrent tool calls per run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false)]
@@ -296,6 +316,13 @@ impl AssistantView {
             model_provider: managed.map(|it| it.model.provider().to_owned()),
             configuration: managed.map(|it| ConfigurationView::from(&it.configuration)),
             tools: managed.map(|it| it.tools.iter().map(ToolRef::to_string).collect()),
+            functions: managed.map(|it| it.functions.iter().map(FunctionView::from).collect()),
+            requires_approval: managed.map(|it| {
+                it.requires_approval
+                    .iter()
+                    .map(ToolRef::to_string)
+                    .collect()
+            }),
             tool_max_concurrency: managed.map(|it| it.tool_max_concurrency.get()),
             max_tool_rounds: managed.map(|it| it.max_tool_rounds.get()),
             max_model_calls: managed.map(|it| it.budget.max_model_calls.map(ModelCallLimit::get)),

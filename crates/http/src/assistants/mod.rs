@@ -5,6 +5,7 @@ mod configuration;
 mod create;
 mod delete;
 mod fields;
+mod functions;
 mod get;
 mod json;
 mod list;

@@ -12,13 +12,13 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// The preference for a response without waiting.
-pub(super) const RESPOND_ASYNC: &str = "respond-async";
+pub(crate) const RESPOND_ASYNC: &str = "respond-async";
 
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// How the answer is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AnswerForm {
+pub(crate) enum AnswerForm {
     /// At once, when complete.
     Whole,
     /// As a stream of events.

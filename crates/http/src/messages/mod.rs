@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use crate::routes::Routes;
 
+pub(crate) use form::{AnswerForm, RESPOND_ASYNC};
 pub(crate) use view::MessageView;
 
 pub(crate) fn routes() -> Routes {

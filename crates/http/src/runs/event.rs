@@ -1,7 +1,9 @@
 //! Run events as clients see them.
 
 use axum::response::sse::Event;
-use colloquy_domain::{ContentPart, Run, RunEvent, RunEventKind, RunStatus};
+use colloquy_domain::{
+    CallExecutor, ContentPart, MessageId, RequestedCall, Run, RunEvent, RunEventKind, RunStatus,
+};
 use colloquy_web::schema;
 use serde::Serialize;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -10,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::output::OutputView;
-use super::view::{RunErrorView, RunView};
+use super::view::{RequiredActionView, RunErrorView, RunView, UsageView};
 use crate::messages::MessageView;
 
 /// Declares the events with their names and data.
@@ -86,7 +88,24 @@ events! {
         /// Text to append.
         text: String,
     }
-    /// The assistant calls a tool.
+    /// A model call has asked for tools. Told once per round, before any of them begins.
+    ToolsRequested = "tools.requested" {
+        /// Number of the model call within the run, starting at 1.
+        round: u32,
+        /// The message said before, if any.
+        #[schema(required = true)]
+        message_id: Option<Uuid>,
+        /// The calls, in the model's order.
+        calls: Vec<RequestedCallView>,
+    }
+    /// A model call ended.
+    RoundEnded = "round.ended" {
+        /// Its number within the run, starting at 1.
+        round: u32,
+        #[schema(schema_with = usage, required = true)]
+        usage: Option<UsageView>,
+    }
+    /// The service carries out a tool call.
     ToolCalled = "tool.called" {
         /// Unique within the run.
         tool_call_id: String,
@@ -95,7 +114,7 @@ events! {
         /// Arguments as the model wrote them; normally JSON.
         arguments: String,
     }
-    /// A tool call ended.
+    /// A tool call ended, or its output was submitted.
     ToolReturned = "tool.returned" {
         /// The answered call.
         tool_call_id: String,
@@ -110,6 +129,21 @@ events! {
     MessageCompleted = "message.completed" {
         /// The stored message.
         message: MessageView,
+    }
+    /// The run paused: it needs something of the client. A stream ends here; one that resumes after
+    /// this event waits until the run goes on.
+    RunRequiresAction = "run.requires_action" {
+        /// The paused run.
+        run: RunView,
+        /// What it waits for.
+        required_action: RequiredActionView,
+    }
+    /// The run goes on.
+    RunResumed = "run.resumed" {
+        /// The active run.
+        run: RunView,
+        /// The part of the run that begins.
+        part: RunPartView,
     }
     /// The run completed. Last event.
     RunCompleted = "run.completed" {
@@ -130,6 +164,63 @@ events! {
         /// The ended run.
         run: RunView,
     }
+    /// The run was paused, and nobody acted in time. Last event.
+    RunExpired = "run.expired" {
+        /// The ended run.
+        run: RunView,
+    }
+}
+
+/// A requested tool call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RequestedCall)]
+pub(super) struct RequestedCallView {
+    /// Unique within the run.
+    tool_call_id: String,
+    /// The message that its result is going to be.
+    message_id: Uuid,
+    /// The tool's name as the model wrote it.
+    name: String,
+    /// Arguments as the model wrote them; normally JSON.
+    arguments: String,
+    #[schema(schema_with = executors)]
+    by: &'static str,
+}
+
+/// A part of a run. Parts are separated by pauses.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunPart)]
+pub(super) struct RunPartView {
+    /// Its number; the first one is 1.
+    index: u32,
+}
+
+fn usage() -> Schema {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new()
+        .item(null)
+        .item(Ref::from_schema_name(UsageView::name()))
+        .description(Some("Its token usage, if the provider reports it."))
+        .build()
+        .into()
+}
+
+fn executors() -> ObjectBuilder {
+    schema::one_of(CallExecutor::ALL.iter().map(|by| by.as_str())).description(Some(
+        "Who carries the call out: the service, or the client, for whom the run pauses.",
+    ))
+}
+
+impl From<RequestedCall> for RequestedCallView {
+    fn from(requested: RequestedCall) -> Self {
+        Self {
+            tool_call_id: requested.call.id,
+            message_id: requested.message_id.as_uuid(),
+            name: requested.call.name,
+            arguments: requested.call.arguments,
+            by: requested.by.as_str(),
+        }
+    }
 }
 
 impl RunEventView {
@@ -148,6 +239,25 @@ impl RunEventView {
                 message_id: message_id.as_uuid(),
                 text,
             })),
+            RunEventKind::ToolsRequested {
+                round,
+                message_id,
+                calls,
+            } => Some(Self::ToolsRequested(ToolsRequested {
+                round,
+                message_id: message_id.map(MessageId::as_uuid),
+                calls: calls.into_iter().map(RequestedCallView::from).collect(),
+            })),
+            // Of the assistant itself, not of those that it asks as tools.
+            RunEventKind::ModelCalled {
+                depth: 0,
+                round: round @ 1..,
+                usage,
+                ..
+            } => Some(Self::RoundEnded(RoundEnded {
+                round,
+                usage: usage.map(UsageView::from),
+            })),
             RunEventKind::ToolCalled { call, .. } => Some(Self::ToolCalled(ToolCalled {
                 tool_call_id: call.id,
                 name: call.name,
@@ -164,6 +274,18 @@ impl RunEventView {
                     message: (*message).into(),
                 }))
             }
+            RunEventKind::Paused { run } => {
+                let required_action = RequiredActionView::of(&run)?;
+                let run = (*run).into();
+                Some(Self::RunRequiresAction(RunRequiresAction {
+                    run,
+                    required_action,
+                }))
+            }
+            RunEventKind::Resumed { run, part, .. } => Some(Self::RunResumed(RunResumed {
+                run: (*run).into(),
+                part: RunPartView { index: part },
+            })),
             RunEventKind::Ended { run, output } => {
                 Self::end(*run, output.map(|message| message.content))
             }
@@ -183,6 +305,7 @@ impl RunEventView {
                 Some(Self::RunFailed(RunFailed { run, error }))
             }
             RunStatus::Cancelled => Some(Self::RunCancelled(RunCancelled { run: run.into() })),
+            RunStatus::Expired => Some(Self::RunExpired(RunExpired { run: run.into() })),
             _ => None,
         }
     }

@@ -1,7 +1,8 @@
 //! A run in responses.
 
 use colloquy_domain::{
-    CacheHit, CachedRun, FinishReason, Run, RunError, RunErrorCode, RunStatus, Usage,
+    CacheHit, CachedRun, FinishReason, OpenCall, RequiredAction, Run, RunAction, RunError,
+    RunErrorCode, RunStatus, Usage,
 };
 use colloquy_web::schema;
 use colloquy_web::timestamp::Timestamp;
@@ -37,11 +38,39 @@ pub(crate) struct RunView {
     /// Set if the answer came from the cache.
     #[schema(required = true)]
     cache: Option<CachedRunView>,
+    /// What a paused run waits for; `null` unless `status` is `requires_action`.
+    #[schema(required = true)]
+    required_action: Option<RequiredActionView>,
     /// Time when the message was stored.
     created_at: Timestamp,
     /// End time; set on ended runs.
     #[schema(required = true)]
     finished_at: Option<Timestamp>,
+}
+
+/// What a paused run waits for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RequiredAction)]
+pub(super) struct RequiredActionView {
+    #[schema(schema_with = actions)]
+    r#type: &'static str,
+    /// The calls, in the model's order.
+    calls: Vec<OpenCallView>,
+    /// When the run expires unless somebody acts.
+    #[schema(required = true)]
+    expires_at: Option<Timestamp>,
+}
+
+/// A call that a paused run waits for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenCall)]
+struct OpenCallView {
+    /// ID of the call.
+    tool_call_id: String,
+    /// The function or tool.
+    name: String,
+    /// Arguments as the model wrote them; normally JSON.
+    arguments: String,
 }
 
 /// Why a run failed.
@@ -57,7 +86,7 @@ pub(super) struct RunErrorView {
 /// Token usage as reported by the provider.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
-struct UsageView {
+pub(super) struct UsageView {
     /// Input tokens.
     input_tokens: u64,
     /// Output tokens.
@@ -78,7 +107,9 @@ struct CachedRunView {
 
 impl From<Run> for RunView {
     fn from(run: Run) -> Self {
+        let required_action = RequiredActionView::of(&run);
         Self {
+            required_action,
             id: run.id.as_uuid(),
             thread_id: run.thread_id.as_uuid(),
             assistant_id: run.assistant_id.as_uuid(),
@@ -90,6 +121,28 @@ impl From<Run> for RunView {
             cache: run.cache.map(CachedRunView::from),
             created_at: run.created_at.into(),
             finished_at: run.finished_at.map(Timestamp::from),
+        }
+    }
+}
+
+impl RequiredActionView {
+    /// What the run waits for, if it is paused.
+    pub(super) fn of(run: &Run) -> Option<Self> {
+        let RequiredAction { kind, calls } = run.required_action.as_deref()?;
+        Some(Self {
+            r#type: kind.as_str(),
+            calls: calls.iter().map(OpenCallView::from).collect(),
+            expires_at: run.expires_at.map(Timestamp::from),
+        })
+    }
+}
+
+impl From<&OpenCall> for OpenCallView {
+    fn from(call: &OpenCall) -> Self {
+        Self {
+            tool_call_id: call.tool_call_id.clone(),
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
         }
     }
 }
@@ -129,14 +182,15 @@ fn hits() -> ObjectBuilder {
 }
 
 fn statuses() -> ObjectBuilder {
-    // The others belong to pauses, which no route offers yet.
-    let told = [
-        RunStatus::InProgress,
-        RunStatus::Completed,
-        RunStatus::Failed,
-        RunStatus::Cancelled,
-    ];
-    schema::one_of(told.map(RunStatus::as_str)).description(Some("Status."))
+    schema::one_of(RunStatus::ALL.iter().map(|status| status.as_str())).description(Some(
+        "Status. A run that `requires_action` is paused; one that nobody acted for in time is `expired`.",
+    ))
+}
+
+fn actions() -> ObjectBuilder {
+    schema::one_of(RunAction::ALL.iter().map(|action| action.as_str())).description(Some(
+        "What has to be done: submit the calls' outputs, or approve or decline the calls.",
+    ))
 }
 
 fn finish_reasons() -> Schema {

@@ -41,6 +41,8 @@ async fn an_assistant_is_made_with_defaults_and_read_whole_by_administrators() {
             "history_max_messages": null, "history_max_tokens": null, "tags": null,
         },
         "tools": [],
+        "functions": [],
+        "requires_approval": [],
         "tool_max_concurrency": 4,
         "max_tool_rounds": 10,
         "max_model_calls": null,

@@ -121,6 +121,11 @@ async fn every_example_of_a_body_is_accepted() {
     let admin = api.admin().await;
     api.assistant(&admin, "demo").await;
     let thread = api.thread(&admin).await;
+    let path = format!("/threads/{thread}/messages");
+    let post = json!({"assistant_id": "demo", "content": "Hello"});
+    // This test's models have no scripts.
+    let failed = api.post(&path).by(&admin).json(&post).send().await;
+    let run = failed.problem(502, "model_error")["run_id"].clone();
     let document: Value = serde_json::from_str(&generated()).unwrap();
     let mut untried: Vec<_> = operations(&document)
         .filter(|(.., it)| body_of(&document, it).is_some())
@@ -139,13 +144,15 @@ async fn every_example_of_a_body_is_accepted() {
         }
         let path = path
             .replace("{thread_id}", &thread)
+            .replace("{run_id}", run.as_str().unwrap())
             .replace("{user_id}", &user)
             .replace("{assistant_id}", "demo");
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-        // This test's models have no scripts.
         let call = api.raw(method, &path).header("prefer", "respond-async");
         let answer = call.by(&admin).json(example).send().await;
-        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        // The run is not paused.
+        let is_read = path.contains("/runs/") && answer.status == 409;
+        assert!(answer.status.is_success() || is_read, "{path}: {answer:?}");
         if operation["operationId"] == "create_user" {
             user = answer.json()["id"].as_str().unwrap().to_owned();
         }

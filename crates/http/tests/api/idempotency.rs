@@ -82,6 +82,7 @@ async fn a_message_that_is_posted_again_meanwhile_joins_its_run() {
         "run.started",
         "message.delta",
         "message.delta",
+        "round.ended",
         "message.completed",
         "run.completed",
     ];

@@ -29,11 +29,13 @@ async fn a_message_is_answered() {
         "id": run,
         "thread_id": c.thread,
         "assistant_id": c.assistant,
+        "assistant_revision": 1,
         "status": "completed",
         "finish_reason": "stop",
         "error": null,
         "usage": {"input_tokens": 3, "output_tokens": 5},
         "cache": null,
+        "required_action": null,
         "created_at": now,
         "finished_at": now,
     });

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use crate::conversation::Conversation;
 use crate::sse::{Event, names, said};
 
-pub(crate) const WHOLE: [&str; 5] = [
+pub(crate) const WHOLE: [&str; 6] = [
     "run.started",
     "message.delta",
     "message.delta",
+    "round.ended",
     "message.completed",
     "run.completed",
 ];
@@ -62,11 +63,12 @@ async fn the_events_of_a_run_are_sent_as_they_happen() {
         json!({"run": started_run(&run), "message": messages[0]}),
         delta("Hello "),
         delta("Ada"),
+        json!({"round": 1, "usage": null}),
         json!({"message": messages[1]}),
         json!({"run": run, "output": "Hello Ada"}),
     ];
-    // Between them lie the beginning and the end of the model call.
-    let ids = ["1", "3", "4", "6", "7"];
+    // Behind the first lies the beginning of the model call.
+    let ids = ["1", "3", "4", "5", "6", "7"];
     let expected = ids
         .iter()
         .zip(WHOLE)

@@ -186,20 +186,23 @@ async fn a_stream_tells_of_tools() {
         [
             "run.started",
             "message.delta",
+            "tools.requested",
+            "round.ended",
             "tool.called",
             "tool.returned",
             "message.delta",
+            "round.ended",
             "message.completed",
             "message.completed",
             "run.completed",
         ]
     );
     assert_eq!(
-        events[2].data,
+        events[4].data,
         json!({"tool_call_id": "call-1", "name": "calculator", "arguments": r#"{"expression": "6 * 7"}"#})
     );
     assert_eq!(
-        events[3].data,
+        events[5].data,
         json!({"tool_call_id": "call-1", "name": "calculator", "content": "42", "is_error": false})
     );
     let run = events[0].data["run"]["id"].as_str().unwrap();

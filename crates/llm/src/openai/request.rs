@@ -173,6 +173,9 @@ struct Function<'a> {
     name: &'a str,
     description: &'a str,
     parameters: &'a Value,
+    /// Only where asked for: few servers know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
 }
 
 impl<'a> From<&'a ToolDefinition> for Tool<'a> {
@@ -183,6 +186,7 @@ impl<'a> From<&'a ToolDefinition> for Tool<'a> {
                 name: tool.name.as_str(),
                 description: &tool.description,
                 parameters: &tool.parameters,
+                strict: tool.is_strict.then_some(true),
             },
         }
     }

@@ -144,6 +144,7 @@ impl Dice {
                 .map(|_| self.message(&mut open))
                 .collect(),
             tools: vec![ToolDefinition {
+                is_strict: false,
                 name: tool_name!("add"),
                 description: "Adds.".to_owned(),
                 parameters: json!({"type": "object", "properties": {}}),

@@ -271,6 +271,7 @@ async fn a_name_in_every_piece_of_a_call_is_said_once() {
     let (_server, models) = scripted(reply.finish("tool_calls").done()).await;
     let mut request = request();
     request.tools = vec![ToolDefinition {
+        is_strict: false,
         name: tool_name!("calculator"),
         description: "Calculates.".to_owned(),
         parameters: json!({"type": "object"}),

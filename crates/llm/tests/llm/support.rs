@@ -63,6 +63,7 @@ pub(crate) fn request() -> ChatRequest {
 /// With the tool `add`.
 pub(crate) fn with_tool(mut request: ChatRequest) -> ChatRequest {
     request.tools = vec![ToolDefinition {
+        is_strict: false,
         name: tool_name!("add"),
         description: "Adds.".to_owned(),
         parameters: json!({"type": "object", "properties": {"a": {"type": "number"}}}),

@@ -12,6 +12,7 @@ use crate::support::{ask_for, providers, request, scripted, settings};
 fn with_tools() -> ChatRequest {
     let mut request = request();
     request.tools = vec![ToolDefinition {
+        is_strict: false,
         name: tool_name!("add"),
         description: "Adds.".to_owned(),
         parameters: json!({"type": "object", "properties": {"a": {"type": "number"}}}),

@@ -24,6 +24,8 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub configuration: Json,
     pub tools: String,
+    pub functions: String,
+    pub requires_approval: String,
     pub tool_max_concurrency: i64,
     pub max_tool_rounds: i64,
     pub max_model_calls: Option<i64>,
@@ -94,6 +96,8 @@ impl TryFrom<Model> for Assistant {
             model: model.model,
             configuration: model.configuration,
             tools: model.tools,
+            functions: model.functions,
+            requires_approval: model.requires_approval,
             tool_max_concurrency: model.tool_max_concurrency,
             max_tool_rounds: model.max_tool_rounds,
             max_model_calls: model.max_model_calls,

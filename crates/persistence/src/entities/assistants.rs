@@ -12,6 +12,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::answer_caching::{caching, generation, stored_caching};
+use super::functions;
 use crate::error::Row;
 
 #[sea_orm::model]
@@ -28,6 +29,8 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub configuration: Json,
     pub tools: String,
+    pub functions: String,
+    pub requires_approval: String,
     pub tool_max_concurrency: i64,
     pub max_tool_rounds: i64,
     pub max_model_calls: Option<i64>,
@@ -55,7 +58,7 @@ impl ActiveModelBehavior for ActiveModel {}
 pub(crate) fn bytes() -> Expr {
     Expr::cust(
         "CAST(octet_length(instructions) AS bigint) + coalesce(octet_length(description), 0)
-            + coalesce(octet_length(output_schema), 0)",
+            + coalesce(octet_length(output_schema), 0) + octet_length(functions) - 2",
     )
 }
 
@@ -88,6 +91,8 @@ impl TryFrom<&Assistant> for ActiveModel {
             model: Set(assistant.model.as_str().to_owned()),
             configuration: Set(serde_json::to_value(configuration).map_err(PortError::other)?),
             tools: Set(written_tools(&assistant.tools)?),
+            functions: Set(functions::written(&assistant.functions)?),
+            requires_approval: Set(written_tools(&assistant.requires_approval)?),
             tool_max_concurrency: Set(assistant.tool_max_concurrency.get().into()),
             max_tool_rounds: Set(assistant.max_tool_rounds.get().into()),
             max_model_calls: Set(budget.max_model_calls.map(|limit| limit.get().into())),
@@ -149,6 +154,9 @@ impl TryFrom<Model> for Assistant {
             model: row.column("model", ModelName::parse(model.model))?,
             configuration: row.column("configuration", stored.try_into())?,
             tools: row.column("tools", read_tools(&model.tools))?,
+            functions: row.column("functions", functions::read(&model.functions))?,
+            requires_approval: row
+                .column("requires_approval", read_tools(&model.requires_approval))?,
             tool_max_concurrency: row.column(
                 "tool_max_concurrency",
                 limit(model.tool_max_concurrency, ToolConcurrency::new),

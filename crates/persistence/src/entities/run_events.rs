@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use colloquy_application::ports::PortError;
-use colloquy_domain::{
-    ContentPart, Message, MessageId, Run, RunEvent, RunEventKind, RunId, RunStatus,
-};
+use colloquy_domain::{ContentPart, Message, MessageId, Run, RunEvent, RunEventKind, RunId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{IntoActiveModel as _, Set};
@@ -54,7 +52,7 @@ const TOOL_CALLED: &str = "tool_called";
 const TOOL_RETURNED: &str = "tool_returned";
 const MODEL_CALLED: &str = "model_called";
 const COMPLETED: &str = "message_completed";
-const PAUSED: &str = "paused";
+pub(crate) const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
 pub(crate) const ENDED: &str = "ended";
 
@@ -126,7 +124,6 @@ impl Stretch {
             }
             RunEventKind::MessageCompleted { message } => (COMPLETED, Some(message.id), None),
             RunEventKind::Ended { output, .. } => (ENDED, output.as_ref().map(|it| it.id), None),
-            RunEventKind::Resumed => (RESUMED, None, None),
             other => {
                 let (kind, message) = described(other)?;
                 (kind, message, Some(event_data::written(other)?))
@@ -184,6 +181,7 @@ fn described(event: &RunEventKind) -> Result<(&'static str, Option<MessageId>), 
         RunEventKind::ToolsRequested { .. } => Ok((TOOLS_REQUESTED, None)),
         RunEventKind::ModelCalled { .. } => Ok((MODEL_CALLED, None)),
         RunEventKind::Paused { .. } => Ok((PAUSED, None)),
+        RunEventKind::Resumed { .. } => Ok((RESUMED, None)),
         _ => Err(PortError::other("unsupported run event")),
     }
 }
@@ -196,9 +194,12 @@ pub(crate) struct Subjects {
 }
 
 impl Model {
-    /// Whether the row only refers to its run and message.
+    /// Whether the row refers to its run or a message for more than it has.
     pub(crate) fn refers(&self) -> bool {
-        matches!(self.kind.as_str(), STARTED | COMPLETED | ENDED)
+        matches!(
+            self.kind.as_str(),
+            STARTED | COMPLETED | PAUSED | RESUMED | ENDED
+        )
     }
 
     /// The row without the call that the message answers.
@@ -244,10 +245,10 @@ impl Model {
                 run: Box::new(run.clone()),
                 output: message.cloned().map(Box::new),
             }),
-            RESUMED => Some(RunEventKind::Resumed),
-            UTTERANCE_BEGAN | UTTERANCE_DISCARDED | TOOLS_REQUESTED | MODEL_CALLED | PAUSED => {
+            UTTERANCE_BEGAN | UTTERANCE_DISCARDED | TOOLS_REQUESTED | MODEL_CALLED | PAUSED
+            | RESUMED => {
                 let message = message_id.unwrap_or_else(|| MessageId::from_uuid(Uuid::nil()));
-                Some(row.column("data", event_data::read(data, message))?)
+                row.column("data", event_data::read(data, message, run))?
             }
             other => return row.column("kind", Err(format!("unknown name {other:?}"))),
         };
@@ -281,16 +282,7 @@ impl Model {
 /// The run at its start, without its end.
 fn started(run: &Run, message: &Message) -> RunEventKind {
     RunEventKind::Started {
-        run: Box::new(Run {
-            status: RunStatus::InProgress,
-            finish_reason: None,
-            error: None,
-            usage: None,
-            cache: None,
-            expires_at: None,
-            finished_at: None,
-            ..run.clone()
-        }),
+        run: Box::new(event_data::in_progress(run, None)),
         message: Box::new(message.clone()),
     }
 }

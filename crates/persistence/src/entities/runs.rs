@@ -2,13 +2,14 @@
 
 use colloquy_application::ports::{Idempotency, InstanceId, Lease, PortError, RunCommit};
 use colloquy_domain::{
-    AssistantId, CacheHit, CachedRun, FinishReason, Instructions, OutputFormat, Run, RunError,
-    RunErrorCode, RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
+    AssistantId, CacheHit, CachedRun, FinishReason, Instructions, OutputFormat, RequiredAction,
+    Run, RunError, RunErrorCode, RunId, RunStatus, Similarity, ThreadId, Usage, UserId,
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{Iterable as _, QuerySelect as _, Select, Set};
 
+use super::required_action;
 use crate::error::Row;
 use crate::presence;
 
@@ -40,6 +41,7 @@ pub struct Model {
     pub output_format: String,
     pub expires_at: Option<DateTimeUtc>,
     pub instructions: Option<String>,
+    pub required_action: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -72,10 +74,13 @@ fn find_without<const N: usize>(left_out: [Column; N]) -> Select<Entity> {
 
 impl ActiveModel {
     /// The row of a run that is not stored yet.
-    pub(crate) fn new(commit: &RunCommit, request: Option<&Idempotency>) -> Self {
+    pub(crate) fn new(
+        commit: &RunCommit,
+        request: Option<&Idempotency>,
+    ) -> Result<Self, PortError> {
         let run = &commit.run;
         let instructions = commit.instructions.clone();
-        Self {
+        Ok(Self {
             id: Set(run.id.as_uuid()),
             thread_id: Set(run.thread_id.as_uuid()),
             assistant_id: Set(run.assistant_id.as_uuid()),
@@ -86,15 +91,17 @@ impl ActiveModel {
             created_at: Set(run.created_at),
             output_format: Set(run.output_format.as_str().to_owned()),
             instructions: Set(instructions.map(Instructions::into_string)),
-            ..Self::changed(run, commit.lease)
-        }
+            ..Self::changed(run, commit.lease)?
+        })
     }
 
     /// What a transition may change.
-    pub(crate) fn changed(run: &Run, lease: Option<Lease>) -> Self {
+    pub(crate) fn changed(run: &Run, lease: Option<Lease>) -> Result<Self, PortError> {
         let error = run.error.as_ref();
         let reason = run.finish_reason.map(|reason| reason.as_str().to_owned());
-        Self {
+        let action = run.required_action.as_deref();
+        let action = action.map(required_action::written).transpose()?;
+        Ok(Self {
             status: Set(run.status.as_str().to_owned()),
             finish_reason: Set(reason),
             error_code: Set(error.map(|error| error.code.as_str().to_owned())),
@@ -108,8 +115,9 @@ impl ActiveModel {
             lease_expires_at: Set(lease.map(|lease| lease.expires_at)),
             finished_at: Set(run.finished_at),
             expires_at: Set(run.expires_at),
+            required_action: Set(action),
             ..Default::default()
-        }
+        })
     }
 }
 
@@ -168,11 +176,18 @@ impl TryFrom<Model> for Run {
             usage: usage(&row, &model)?,
             cache: cache(&row, &model)?,
             expires_at: model.expires_at,
+            required_action: action(&row, &model)?,
             created_at: model.created_at,
             finished_at: model.finished_at,
             error: error(&row, model)?,
         })
     }
+}
+
+fn action(row: &Row, model: &Model) -> Result<Option<Box<RequiredAction>>, PortError> {
+    let action = model.required_action.as_deref();
+    let action = action.map(required_action::read).transpose();
+    Ok(row.column("required_action", action)?.map(Box::new))
 }
 
 fn usage(row: &Row, model: &Model) -> Result<Option<Usage>, PortError> {

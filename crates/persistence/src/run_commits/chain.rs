@@ -44,12 +44,8 @@ impl Chain {
             return Err(PortError::other("not the start of a run"));
         };
         let mut chain = Self::new(backend);
-        let open = commit.run.user_id.map(|user| {
-            let count = Expr::from(count_of(user));
-            count.lt(i64::from(max_per_user))
-        });
-        chain.take_positions(commit, open)?;
-        let run = runs::ActiveModel::new(commit, idempotency.as_ref());
+        chain.take_positions(commit, has_room(commit, max_per_user))?;
+        let run = runs::ActiveModel::new(commit, idempotency.as_ref())?;
         chain.insert("run", &[run], None)?;
         chain.insert_messages(commit)?;
         chain.insert_events(commit, &commit.events)?;
@@ -65,10 +61,15 @@ impl Chain {
     ) -> Result<Self, PortError> {
         let mut chain = Self::new(backend);
         let mut update = runs::Entity::update_many()
-            .set(runs::ActiveModel::changed(&commit.run, commit.lease))
+            .set(runs::ActiveModel::changed(&commit.run, commit.lease)?)
             .filter(runs::COLUMN.id.eq(commit.run.id.as_uuid()))
             .filter(is_as_expected(&commit.expected))
             .filter(run_events::ends_with(commit.run.id, log_end)?);
+        if let Expected::Paused { max_per_user, .. } = commit.expected
+            && let Some(has_room) = has_room(commit, max_per_user)
+        {
+            update = update.filter(has_room);
+        }
         if backend == DbBackend::Postgres {
             chain.lock_thread(commit);
             update = update.filter(chain.has_hit(LOCKED));
@@ -248,6 +249,12 @@ impl Chain {
     }
 }
 
+/// Whether the run's user has fewer than `max` in progress; a run of nobody has no limit.
+fn has_room(commit: &RunCommit, max: u32) -> Option<Expr> {
+    let count = Expr::from(count_of(commit.run.user_id?));
+    Some(count.lt(i64::from(max)))
+}
+
 /// The thread's row with the commit's messages.
 fn extended_thread(commit: &RunCommit) -> Result<UpdateMany<threads::Entity>, PortError> {
     let count = i64::try_from(commit.messages.len()).map_err(PortError::other)?;
@@ -292,7 +299,7 @@ fn is_as_expected(expected: &Expected) -> Expr {
             let until = runs::COLUMN.lease_expires_at.eq(lease.expires_at);
             runs::COLUMN.lease_holder.eq(lease.holder.0).and(until)
         }
-        Expected::AsRead { lease: None, .. } | Expected::New { .. } => {
+        Expected::AsRead { lease: None, .. } | Expected::Paused { .. } | Expected::New { .. } => {
             runs::COLUMN.status.eq(RunStatus::RequiresAction.as_str())
         }
     };

@@ -23,7 +23,7 @@ on_both_databases! {
     accounts_whose_emails_become_the_same_are_both_found_to_the_letter,
 }
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -36,6 +36,7 @@ const ALL: [&str; 12] = [
     "m20261126_000011_thread_activity",
     "m20261126_000012_run_pauses",
     "m20261126_000015_assistant_revisions",
+    "m20261126_000013_functions",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(test_database: &TestDatabase) {
@@ -135,7 +136,11 @@ async fn assistants_that_are_there_already_have_their_revision(test_database: &T
         "DROP INDEX runs_assistant_id_assistant_revision_idx",
         "ALTER TABLE runs DROP COLUMN assistant_revision",
         "ALTER TABLE runs DROP COLUMN instructions",
-        "DELETE FROM seaql_migrations WHERE version = 'm20261126_000015_assistant_revisions'",
+        "ALTER TABLE assistants DROP COLUMN functions",
+        "ALTER TABLE assistants DROP COLUMN requires_approval",
+        "ALTER TABLE runs DROP COLUMN required_action",
+        "DELETE FROM seaql_migrations WHERE version IN
+            ('m20261126_000013_functions', 'm20261126_000015_assistant_revisions')",
     ] {
         execute(&test_database.url, change).await;
     }

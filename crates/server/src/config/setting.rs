@@ -157,9 +157,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text(
         "run.total_timeout",
         "DURATION",
-        "Time limit of a run",
+        "Time limit of a run, from its start or a pause on",
     )
     .or("600s"),
+    text(
+        "run.action_timeout",
+        "DURATION",
+        "Time limit of a pause, in which a run waits for the client",
+    )
+    .or("10m"),
     text("run.max_answer_bytes", "SIZE", "Maximum size of an answer; longer ones are cut").or("2MiB"),
     text(
         "run.max_model_calls",

@@ -201,6 +201,7 @@ fn run_limits(values: &Values) -> Result<RunLimits, ConfigError> {
         first_token: values.required("run.first_token_timeout", parse_time_limit)?,
         idle: values.required("run.idle_timeout", parse_time_limit)?,
         total: values.required("run.total_timeout", parse_time_limit)?,
+        action: values.required("run.action_timeout", parse_time_limit)?,
         max_answer_bytes: values.required("run.max_answer_bytes", parse_size)?,
         max_model_calls: values
             .required("run.max_model_calls", |text| parse_count(text, 1, 10_000))?,

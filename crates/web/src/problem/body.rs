@@ -37,7 +37,7 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldProblem<'a>>,
-    /// The failed run; its message is stored.
+    /// The run: the failed one, whose message is stored, or the one that is in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
     run_id: Option<Uuid>,

@@ -38,6 +38,8 @@ problem_codes! {
     EntityNotFound = "entity_not_found", NOT_FOUND;
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
     ThreadBusy = "thread_busy", CONFLICT;
+    RunNotPaused = "run_not_paused", CONFLICT;
+    RunExpired = "run_expired", CONFLICT;
     DefinedInCode = "defined_in_code", CONFLICT;
     LastAdministrator = "last_administrator", CONFLICT;
     TooManyApiKeys = "too_many_api_keys", CONFLICT;

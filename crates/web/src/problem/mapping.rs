@@ -2,7 +2,7 @@
 
 use colloquy_application::ports::{MAX_API_KEYS, PortError};
 use colloquy_application::{Error, RunFailure};
-use colloquy_domain::{ValidationError, Violation};
+use colloquy_domain::{Run, RunStatus, ValidationError, Violation};
 
 use super::{Problem, ProblemCode};
 
@@ -46,10 +46,16 @@ impl From<Error> for Problem {
                 ProblemCode::TooManyApiKeys,
                 format!("A user may have {MAX_API_KEYS} API keys. Revoke one first."),
             ),
-            Error::ThreadBusy => Self::new(
-                ProblemCode::ThreadBusy,
-                "The thread has an active run. Wait for it to end.",
-            ),
+            Error::ThreadBusy(run) => Self::thread_busy(run.as_deref()),
+            Error::RunNotPaused(run) => {
+                Self::new(ProblemCode::RunNotPaused, "The run does not wait for this.")
+                    .with_run(&run)
+            }
+            Error::RunExpired(run) => Self::new(
+                ProblemCode::RunExpired,
+                "The run was paused, and nobody acted in time.",
+            )
+            .with_run(&run),
             Error::TooManyRuns => Self::new(
                 ProblemCode::RateLimitExceeded,
                 "You have reached your limit of active runs. Wait for one to end.",
@@ -107,6 +113,20 @@ impl Problem {
         let error = Violation::new("not_found", "does not exist or is not visible to you");
         problem.errors.push(error.at(field));
         problem
+    }
+
+    fn thread_busy(run: Option<&Run>) -> Self {
+        let sentence = match run.map(|run| run.status) {
+            Some(RunStatus::RequiresAction) => {
+                "The thread has a paused run. Act for it, or cancel it."
+            }
+            _ => "The thread has an active run. Wait for it to end.",
+        };
+        let problem = Self::new(ProblemCode::ThreadBusy, sentence);
+        match run {
+            Some(run) => problem.with_run(run),
+            None => problem,
+        }
     }
 
     fn duplicate(field: &'static str) -> Self {

@@ -134,7 +134,7 @@ impl Problem {
         self
     }
 
-    /// Names the failed run, whose message is stored.
+    /// Names the run that the problem is about.
     pub fn with_run(mut self, run: &Run) -> Self {
         self.run = Some(Box::new(RunOfProblem {
             id: run.id.as_uuid(),

@@ -22,12 +22,17 @@ async fn has_paused(stores: &Stores, make: &Samples) -> (RunStart, RunCommit) {
         message_id: make.message_id(),
         call: make.tool_call("{}"),
         by,
+        needs_approval: false,
     };
     let (own, foreign) = (call(CallExecutor::Service), call(CallExecutor::Client));
     let calls = vec![own.clone(), foreign];
     let mut events = deltas(said, 2, &["let me ", "see"]);
     let kinds = [
-        RunEventKind::ToolsRequested { round: 1, calls },
+        RunEventKind::ToolsRequested {
+            round: 1,
+            message_id: Some(said),
+            calls,
+        },
         RunEventKind::ToolReturned {
             message_id: own.message_id,
             result: result(&own, "two"),
@@ -40,7 +45,8 @@ async fn has_paused(stores: &Stores, make: &Samples) -> (RunStart, RunCommit) {
     );
     append(stores, &start, events).await;
     let state = fold(stores, &start.run).await;
-    let action = RunAction::SubmitToolOutputs;
+    let action = state.required_action().unwrap();
+    assert_eq!(action.kind, RunAction::SubmitToolOutputs);
     let closing = state.pausing(&start.run, action, second(60), second(3));
     let commit = RunCommit {
         events: closing.numbered(5),
@@ -83,17 +89,19 @@ async fn resumption(stores: &Stores, make: &Samples, run: &Run) -> RunCommit {
     };
     let log = log(stores, run.id).await;
     let log_end = log.last().unwrap().number;
-    let kinds = [returned, RunEventKind::Resumed];
+    let resumed = state.resuming(run, vec![requested.message_id]);
+    let kinds = [returned, resumed];
     let events = (log_end + 1..).zip(kinds);
     RunCommit {
         run: Run {
             status: RunStatus::InProgress,
             expires_at: None,
+            required_action: None,
             ..run.clone()
         },
-        expected: Expected::AsRead {
-            lease: None,
+        expected: Expected::Paused {
             log_end,
+            max_per_user: 10_000,
         },
         lease: Some(Lease {
             holder: make.instance(),
@@ -136,6 +144,10 @@ pub async fn a_pause_stores_what_is_whole_and_lets_the_lease_go(stores: &Stores)
         message: Box::new(messages[0].clone()),
     };
     assert_eq!(log[5].kind, completed);
+    let paused = RunEventKind::Paused {
+        run: Box::new(run.clone()),
+    };
+    assert_eq!(log[6].kind, paused);
     let holder = start.lease.holder;
     let held = stores.runs.renew(holder, &[run.id], second(99)).await;
     assert_eq!(held.unwrap(), []);
@@ -164,7 +176,17 @@ pub async fn a_resumed_run_goes_on_where_it_was(stores: &Stores) {
     let committed = stores.runs.commit(&resumed).await.unwrap();
     assert_eq!(committed, Committed::Written(Vec::new()));
     let state = fold(stores, &resumed.run).await;
-    assert_eq!(state.paused(), None);
+    assert_eq!((state.paused(), state.parts()), (None, 2));
+    let found = stores.runs.find(resumed.run.id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&resumed.run));
+    // The log tells the run as it was then.
+    let log = log(stores, resumed.run.id).await;
+    let told: Vec<_> = log.into_iter().filter_map(run_of).collect();
+    let started = Run {
+        usage: None,
+        ..resumed.run.clone()
+    };
+    assert_eq!(told, [started, paused.run.clone(), resumed.run.clone()]);
     assert!(state.calls().all(|call| call.result.is_some()));
     // What the pause stored is not stored again.
     let ending = RunEnding::cancelled(second(70));
@@ -184,6 +206,35 @@ pub async fn a_resumed_run_goes_on_where_it_was(stores: &Stores) {
     assert_eq!(positions, [1, 2, 3, 4]);
 }
 
+fn run_of(event: RunEvent) -> Option<Run> {
+    match event.kind {
+        RunEventKind::Started { run, .. }
+        | RunEventKind::Paused { run }
+        | RunEventKind::Resumed { run, .. } => Some(*run),
+        _ => None,
+    }
+}
+
+pub async fn a_deleted_result_leaves_nothing_in_the_pause(stores: &Stores) {
+    let make = Samples::new();
+    let (_, paused) = has_paused(stores, &make).await;
+    let run = &paused.run;
+    let open = run.required_action.as_ref().unwrap().calls[0].message_id;
+    let resumed = resumption(stores, &make, run).await;
+    stores.runs.commit(&resumed).await.unwrap();
+    let ending = RunEnding::cancelled(second(70));
+    stores.force_end(run.id, &ending).await.unwrap();
+    let deleted = stores.messages.delete(run.thread_id, open);
+    deleted.await.unwrap();
+    let log = log(stores, run.id).await;
+    let told = log.into_iter().find_map(|event| match event.kind {
+        RunEventKind::Paused { run } => run.required_action,
+        _ => None,
+    });
+    assert_eq!(told.unwrap().calls, []);
+    assert!(fold(stores, run).await.calls().count() == 1);
+}
+
 pub async fn one_of_many_resumptions_is_accepted(stores: &Stores) {
     let make = Samples::new();
     let (_, paused) = has_paused(stores, &make).await;
@@ -198,6 +249,34 @@ pub async fn one_of_many_resumptions_is_accepted(stores: &Stores) {
     let winner = only_winner(answers.await, Constraint::RunLease);
     let active = stores.runs.active(paused.run.id).await.unwrap().unwrap();
     assert_eq!(active.lease, winner);
+}
+
+pub async fn a_run_that_goes_on_counts_among_its_users_runs(stores: &Stores) {
+    let make = Samples::new();
+    let (_, paused) = has_paused(stores, &make).await;
+    let mut next = make.start(
+        &make.thread(make.user_id()),
+        make.instance(),
+        make.question("Me"),
+    );
+    next.run.thread_id = stores.has_thread(&make).await.id;
+    next.run.user_id = paused.run.user_id;
+    stores.starts(&next).await;
+    let mut resumed = resumption(stores, &make, &paused.run).await;
+    let at_most = |resumed: &mut RunCommit, most| {
+        if let Expected::Paused { max_per_user, .. } = &mut resumed.expected {
+            *max_per_user = most;
+        }
+    };
+    at_most(&mut resumed, 1);
+    let refused = stores.runs.commit(&resumed).await;
+    assert_conflict(refused, Constraint::ActiveRunsPerUser);
+    let found = stores.runs.find(paused.run.id).await.unwrap();
+    assert_eq!(found, Some(paused.run.clone()));
+    at_most(&mut resumed, 2);
+    stores.runs.commit(&resumed).await.unwrap();
+    let again = stores.runs.commit(&resumed).await;
+    assert_conflict(again, Constraint::RunLease);
 }
 
 pub async fn a_pause_that_nobody_ends_expires(stores: &Stores) {

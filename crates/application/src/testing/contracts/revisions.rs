@@ -2,6 +2,7 @@
 
 use colloquy_domain::{
     AnswerCaching, Assistant, Avatar, AvatarKind, Description, Instructions, ModelName, Thread,
+    ToolRef,
 };
 
 use super::{Stores, at_once};
@@ -42,6 +43,9 @@ pub async fn every_revision_is_read_as_it_was_saved(stores: &Stores) {
     let make = Samples::new();
     let mut first = make.assistant("Guide");
     first.description = Description::parse("Knows the way").ok();
+    first.functions = vec![make.function("locate")];
+    first.tools = vec![ToolRef::parse("calculator").unwrap()];
+    first.requires_approval = first.tools.clone();
     first.avatar.image = Some(make.avatar_image(AvatarKind::Png));
     stores.assistants.add(&first).await.unwrap();
     let mut second = has_next(stores, &first, 0).await;

@@ -287,7 +287,9 @@ macro_rules! run_contracts {
             a_pause_stores_what_is_whole_and_lets_the_lease_go,
             a_paused_run_keeps_its_thread_and_its_holder_out,
             a_resumed_run_goes_on_where_it_was,
+            a_deleted_result_leaves_nothing_in_the_pause,
             one_of_many_resumptions_is_accepted,
+            a_run_that_goes_on_counts_among_its_users_runs,
             a_pause_that_nobody_ends_expires,
         }
         $crate::contract_tests! { $stores, forced_ends:

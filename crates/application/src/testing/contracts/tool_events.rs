@@ -3,8 +3,8 @@
 
 use colloquy_domain::{
     AnsweredCall, CallExecutor, ContentPart, FinishReason, Message, MessageId, MessageKind,
-    MessageStatus, ModelName, OutputFormat, RequestedCall, RunAction, RunEvent, RunEventKind,
-    Thread, ToolCall, ToolResult, Usage,
+    MessageStatus, ModelName, OpenCall, OutputFormat, RequestedCall, RequiredAction, Run,
+    RunAction, RunEvent, RunEventKind, RunStatus, Thread, ToolCall, ToolResult, Usage,
 };
 
 use super::Stores;
@@ -80,6 +80,7 @@ pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
             message_id: make.message_id(),
             call,
             by: *by,
+            needs_approval: *by == CallExecutor::Service,
         };
         let thought = RunEventKind::MessageDelta {
             message_id,
@@ -94,6 +95,7 @@ pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
             thought,
             RunEventKind::ToolsRequested {
                 round: 7,
+                message_id: Some(message_id),
                 calls: vec![requested],
             },
             RunEventKind::UtteranceDiscarded {
@@ -105,6 +107,7 @@ pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
     for finish_reason in [None, Some(FinishReason::Length)] {
         kinds.push(RunEventKind::ModelCalled {
             depth: 2,
+            round: 3,
             model: ModelName::parse("echo::echo").unwrap(),
             finish_reason,
             usage: finish_reason.map(|_| Usage {
@@ -113,15 +116,50 @@ pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
             }),
         });
     }
-    let action = RunAction::SubmitToolOutputs;
-    let until = moment(999_999);
-    kinds.extend([
-        RunEventKind::Paused { action, until },
-        RunEventKind::Resumed,
-    ]);
+    for kind in RunAction::ALL {
+        kinds.extend(pause(&make, &start.run, *kind));
+    }
     let expected = numbered(2, kinds);
     append(stores, &start, expected.clone()).await;
     assert_eq!(log(stores, start.run.id).await[1..], expected);
+}
+
+/// The run pauses and goes on.
+fn pause(make: &Samples, run: &Run, kind: RunAction) -> [RunEventKind; 2] {
+    let usage = Some(Usage {
+        input_tokens: 5_000_000_000,
+        output_tokens: 1,
+    });
+    let run = Run {
+        usage,
+        ..run.clone()
+    };
+    let call = OpenCall {
+        message_id: make.message_id(),
+        tool_call_id: "\u{1f980} \"1\"".to_owned(),
+        name: "look up".to_owned(),
+        arguments: "{\"a\": \"\\u0000\"}".to_owned(),
+    };
+    let action = RequiredAction {
+        kind,
+        calls: vec![call],
+    };
+    let paused = Run {
+        status: RunStatus::RequiresAction,
+        expires_at: Some(moment(999_999)),
+        required_action: Some(Box::new(action)),
+        ..run.clone()
+    };
+    [
+        RunEventKind::Paused {
+            run: Box::new(paused),
+        },
+        RunEventKind::Resumed {
+            run: Box::new(run),
+            part: 7,
+            approved: vec![make.message_id()],
+        },
+    ]
 }
 
 pub async fn a_deleted_result_leaves_nothing_in_its_request(stores: &Stores) {
@@ -131,11 +169,13 @@ pub async fn a_deleted_result_leaves_nothing_in_its_request(stores: &Stores) {
         message_id: make.message_id(),
         call: make.tool_call("{}"),
         by: CallExecutor::Service,
+        needs_approval: false,
     });
     let [gone, kept] = &requested;
     let kinds = [
         RunEventKind::ToolsRequested {
             round: 1,
+            message_id: None,
             calls: requested.to_vec(),
         },
         returned(gone.message_id, &gone.call, "secret"),
@@ -146,6 +186,7 @@ pub async fn a_deleted_result_leaves_nothing_in_its_request(stores: &Stores) {
     deleted.await.unwrap();
     let expected = RunEventKind::ToolsRequested {
         round: 1,
+        message_id: None,
         calls: vec![kept.clone()],
     };
     let log = log(stores, start.run.id).await;

@@ -113,6 +113,11 @@ fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
             RunEventKind::ToolsRequested { calls, .. } => {
                 calls.retain(|requested| requested.message_id != id);
             }
+            RunEventKind::Paused { run } => {
+                if let Some(action) = &mut run.required_action {
+                    action.calls.retain(|call| call.message_id != id);
+                }
+            }
             _ => {}
         }
     }

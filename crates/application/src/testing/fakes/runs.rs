@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    Message, MessageId, NewMessage, Run, RunEvent, RunEventKind, RunId, ThreadId, ThreadName,
+    Message, MessageId, NewMessage, Run, RunEvent, RunEventKind, RunId, RunStatus, ThreadId,
+    ThreadName,
 };
 
 use super::memory::{Memory, Records, StoredRun};
@@ -182,6 +183,20 @@ impl Records {
                 match log_end.is_some_and(|log_end| log_end != last) {
                     true => Err(PortError::other("the log does not end as its holder says")),
                     false => Ok(None),
+                }
+            }
+            Expected::Paused {
+                log_end,
+                max_per_user,
+            } => {
+                let stored = self.runs.get(&id).ok_or(PortError::NotFound)?;
+                let is_paused = stored.run.status == RunStatus::RequiresAction;
+                if !is_paused || stored.last_number() != *log_end {
+                    return Err(PortError::Conflict(Constraint::RunLease));
+                }
+                match self.active_runs_of_user(&stored.run) < *max_per_user as usize {
+                    true => Ok(None),
+                    false => Err(PortError::Conflict(Constraint::ActiveRunsPerUser)),
                 }
             }
             Expected::AsRead { lease, log_end } => {

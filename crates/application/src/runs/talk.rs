@@ -1,0 +1,23 @@
+//! The conversation of one assistant with its model.
+
+use std::sync::Arc;
+
+use colloquy_domain::Assistant;
+use tokio::time::Instant;
+
+use super::budget::Budget;
+use super::engine::Inner;
+use super::meter::Meter;
+use crate::tools::ToolContext;
+
+/// Who talks, for whom and until when.
+pub(super) struct Talk<'a> {
+    pub(super) engine: &'a Arc<Inner>,
+    pub(super) assistant: &'a Assistant,
+    pub(super) context: &'a ToolContext,
+    pub(super) meter: &'a Arc<Meter>,
+    pub(super) budget: &'a Arc<Budget>,
+    /// How many assistants have asked one another to get here.
+    pub(super) depth: u32,
+    pub(super) deadline: Instant,
+}

@@ -1,0 +1,75 @@
+//! Functions: tools that the client carries out.
+
+use serde_json::{Value, json};
+
+use crate::output::check_schema;
+use crate::text::text_types;
+use crate::{ToolName, Violation};
+
+/// A function of the client. When the model calls it, the run pauses until the client brings the
+/// result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// The name under which the model calls it.
+    pub name: ToolName,
+    /// What it does and when to use it.
+    pub description: FunctionDescription,
+    /// Its arguments.
+    pub parameters: FunctionParameters,
+    /// Whether the provider is asked to hold the model to the parameters' schema.
+    pub is_strict: bool,
+}
+
+impl Function {
+    /// Maximum number of functions per assistant.
+    pub const MAX_PER_ASSISTANT: usize = 128;
+    /// Maximum bytes of an assistant's functions in all.
+    pub const MAX_TOTAL_BYTES: usize = 256 * 1024;
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let parameters = self.parameters.as_value().to_string();
+        self.name.as_str().len() + self.description.as_str().len() + parameters.len()
+    }
+}
+
+text_types! {
+    /// What a function does, for the model.
+    FunctionDescription: max 1_024, blank Allowed;
+}
+
+impl Default for FunctionDescription {
+    /// No description.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
+/// The JSON Schema of a function's arguments. Whether it is a valid one only a validator knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionParameters(Value);
+
+impl FunctionParameters {
+    /// Checks the size, and that it is an object, which every provider asks for.
+    ///
+    /// # Errors
+    /// `wrong_type` or `too_long`.
+    pub fn new(schema: Value) -> Result<Self, Violation> {
+        check_schema(&schema)?;
+        Ok(Self(schema))
+    }
+
+    /// The schema.
+    #[must_use]
+    pub const fn as_value(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Default for FunctionParameters {
+    /// No parameters.
+    fn default() -> Self {
+        Self(json!({"type": "object", "properties": {}}))
+    }
+}
