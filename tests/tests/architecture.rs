@@ -101,8 +101,8 @@ const NOT_IN_DOMAIN: &[&str] = &["async-", "futures", "tokio", "tracing"];
 /// Maximum length of a production file.
 const MAX_LINES: usize = 400;
 
-/// Maximum length of a file of tests or of a contract suite. A suite is one list of independent
-/// cases for one port, which splitting would scatter.
+/// Maximum lines of a test file or contract suite. A suite is a list of independent cases, which
+/// splitting would scatter.
 const MAX_LINES_OF_TESTS: usize = 600;
 
 struct Dependency {

@@ -152,8 +152,8 @@ impl Access {
         Ok(assistant)
     }
 
-    /// Whether the actor may still use an assistant that they were allowed to run: it is there, and
-    /// enabled unless the policy lets them run it all the same.
+    /// Whether a run's actor may still use the assistant: it exists, and is enabled unless the
+    /// policy allows disabled ones.
     pub(crate) async fn keeps_assistant(
         &self,
         actor: &Actor,

@@ -24,30 +24,30 @@ use crate::runs::{RunEngine, RunJob, StartedRun};
 /// The field that names who answers.
 const ASSISTANT_ID: &str = "assistant_id";
 
-/// Bytes of reasoning per page.
+/// Maximum bytes of reasoning per page.
 const MAX_REASONING_BYTES: usize = 4 * 1024 * 1024;
 
-/// Posts, shows and deletes messages.
+/// Posts, lists and deletes messages.
 #[derive(Clone)]
 pub struct Messages {
     pub(crate) access: Access,
     pub(crate) messages: Arc<dyn MessageRepository>,
     pub(crate) answers: Arc<dyn AnswerCache>,
     pub(crate) engine: RunEngine,
-    /// Limits how many long pages are in memory.
+    /// Caps long pages in memory.
     pub(crate) page_turns: PageTurns,
 }
 
-/// A message to post, and the assistant to answer it.
+/// A message to post, and the assistant to answer.
 #[derive(Debug, Clone)]
 pub struct PostMessage {
-    /// The assistant; that of the thread when `None`.
+    /// The thread's assistant when `None`.
     pub assistant: Option<AssistantRef>,
     /// The text.
     pub content: MessageContent,
-    /// Identifies a repeated request, which is not carried out again.
+    /// Identifies a repeated request, which returns the first result.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Whether to ask for a new answer that is not cached.
+    /// Whether to skip the answer cache.
     pub bypasses_cache: bool,
 }
 
@@ -65,19 +65,18 @@ impl PostMessage {
 }
 
 impl Messages {
-    /// Waits until a page may be read for this person; it is to be written out before the turn is
-    /// dropped.
+    /// Waits for a permit to read a page; hold it until the page is sent.
     ///
     /// # Errors
-    /// None today: the requests that wait have a limit of their own.
+    /// None today: waiting requests are limited elsewhere.
     pub async fn page_turn(&self, actor: &Actor) -> Result<PageTurn, Error> {
         self.page_turns.take(actor).await
     }
 
-    /// Messages of the thread in `scope`, those nearest to `from` first.
+    /// Messages of the thread in `scope`, nearest to `from` first.
     ///
     /// # Errors
-    /// `NotFound` also for another user's thread.
+    /// `NotFound`, also for another user's thread.
     pub async fn list(
         &self,
         actor: &Actor,
@@ -92,8 +91,8 @@ impl Messages {
         Ok(self.messages.list(thread, scope, from, limit).await?)
     }
 
-    /// The reasoning before each of these messages, which [`list`](Self::list) returned. Cuts the
-    /// slice where a page would become too long.
+    /// The reasoning before these messages of [`list`](Self::list). Truncates the slice at the
+    /// page's byte limit.
     ///
     /// # Errors
     /// `Port`.
@@ -111,13 +110,13 @@ impl Messages {
         Ok(found.texts)
     }
 
-    /// Saves the message and starts the run that answers it. From then on the run goes its way,
-    /// whoever listens.
+    /// Stores the message and starts the run that answers it, which then does not depend on the
+    /// caller.
     ///
     /// # Errors
-    /// `NotFound` when the actor may not see the thread, `ReferenceNotFound` when they may not see the
-    /// assistant, `Invalid` when neither the message nor the thread names one, the policy's other
-    /// refusals, `ThreadBusy`, `IdempotencyMismatch`.
+    /// `NotFound` for a hidden thread, `ReferenceNotFound` for a hidden assistant, `Invalid` if
+    /// neither message nor thread names one, the policy's other refusals, `ThreadBusy`,
+    /// `IdempotencyMismatch`.
     pub async fn post(
         &self,
         actor: &Actor,
@@ -148,7 +147,7 @@ impl Messages {
         self.engine.start(job).await
     }
 
-    /// Who answers a message in the thread.
+    /// The assistant that answers.
     async fn assistant(
         &self,
         actor: &Actor,
@@ -165,7 +164,7 @@ impl Messages {
         assistant.map_err(|error| error.of_reference(ASSISTANT_ID))
     }
 
-    /// Removes a message; the answer that it is, or has, is not given again.
+    /// Deletes a message and the cached answer that it is or has.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`, `ReferenceNotFound` for the message.
@@ -195,7 +194,7 @@ impl Messages {
     }
 }
 
-/// Identifies equal requests. Ids have a fixed length, so fields cannot run together.
+/// Identifies equal requests. IDs have a fixed length, so fields cannot be confused.
 fn fingerprint(
     thread: ThreadId,
     assistant: Option<AssistantId>,

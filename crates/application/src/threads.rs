@@ -15,7 +15,7 @@ use crate::{Error, Slice};
 /// The field that names a thread's assistant.
 const ASSISTANT_ID: &str = "assistant_id";
 
-/// Opens, shows, changes and deletes threads.
+/// Manages threads.
 #[derive(Clone)]
 pub struct Threads {
     pub(crate) access: Access,
@@ -28,9 +28,9 @@ pub struct Threads {
 /// A new thread.
 #[derive(Debug, Clone, Default)]
 pub struct NewThread {
-    /// The time of opening when `None`, until there is a message to take it from.
+    /// The creation time when `None`, replaced by the first message's beginning.
     pub name: Option<ThreadName>,
-    /// The assistant it is opened for.
+    /// The default assistant.
     pub assistant: Option<AssistantRef>,
 }
 
@@ -43,7 +43,7 @@ pub struct ThreadUpdate {
     pub assistant: Option<Option<AssistantRef>>,
 }
 
-/// Whose threads to list, within what the actor may see.
+/// Whose threads to list, within the actor's scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Owner {
     /// The actor's.
@@ -62,14 +62,14 @@ pub struct ThreadFilter {
     pub owner: Owner,
     /// By assistant.
     pub assistant: Option<AssistantRef>,
-    /// In which order, and where the last page ended.
+    /// Order and start.
     pub order: ThreadOrder,
     /// Maximum number.
     pub limit: u32,
 }
 
 impl Threads {
-    /// Threads that the actor may see, in the order asked for.
+    /// Threads that the actor may see.
     ///
     /// # Errors
     /// `Unauthenticated` for a guest.
@@ -97,8 +97,8 @@ impl Threads {
         Ok(Slice::from_one_more(threads, filter.limit))
     }
 
-    /// The id of a slug that the actor may see. Ids are passed through: threads refer to assistants
-    /// by id.
+    /// The ID of a slug that the actor may see. IDs are returned as they are: threads refer to
+    /// assistants by ID.
     async fn resolve(
         &self,
         actor: &Actor,
@@ -113,10 +113,10 @@ impl Threads {
         }
     }
 
-    /// Opens a thread of the actor's own.
+    /// Creates a thread of the actor's.
     ///
     /// # Errors
-    /// `Unauthenticated` for a guest, `ReferenceNotFound` when the actor may not see the assistant.
+    /// `Unauthenticated` for a guest, `ReferenceNotFound` for a hidden assistant.
     pub async fn create(&self, actor: &Actor, new: NewThread) -> Result<Thread, Error> {
         let decision = self.access.policy().create_thread(actor).await;
         decision.require_of(actor, "create_thread")?;
@@ -152,7 +152,7 @@ impl Threads {
         }
     }
 
-    /// One thread.
+    /// A thread.
     ///
     /// # Errors
     /// `NotFound`, also for another user's.
@@ -163,8 +163,7 @@ impl Threads {
     /// Changes a thread.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound`, `ReferenceNotFound` when the actor may not see the
-    /// assistant.
+    /// The policy's refusal, `NotFound`, `ReferenceNotFound` for a hidden assistant.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -184,7 +183,7 @@ impl Threads {
         Ok(self.threads.update(id, &changes).await?)
     }
 
-    /// Deletes a thread with its messages and runs. Its answers are not reused.
+    /// Deletes a thread with its messages, runs and cached answers.
     ///
     /// # Errors
     /// The policy's refusal, `NotFound`.

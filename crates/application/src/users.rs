@@ -85,7 +85,7 @@ impl Users {
         if (is_disabled || is_demoted)
             && let Err(error) = self.engine.end_of_user(id).await
         {
-            // The engine looks again every second.
+            // The engine checks again every second.
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, user.id = %id, "runs of a user who lost access not ended; retrying");
         }

@@ -76,14 +76,14 @@ fn approval(id: &str, reason: Option<&str>) -> SubmittedApproval {
     }
 }
 
-/// What the run waits for: the kind, and the ids of the calls.
+/// What the run waits for: the kind, and the IDs of the calls.
 fn awaited(run: &Run) -> (RunAction, Vec<String>) {
     let action = run.required_action.as_deref().unwrap();
     let ids = action.calls.iter().map(|call| call.tool_call_id.clone());
     (action.kind, ids.collect())
 }
 
-/// The id of the only call that the run waits for.
+/// The ID of the only call that the run waits for.
 fn open_call(run: &Run) -> String {
     let (_, ids) = awaited(run);
     assert_eq!(ids.len(), 1);

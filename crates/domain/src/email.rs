@@ -61,7 +61,7 @@ impl Email {
         &self.key
     }
 
-    /// The text without the spaces and invisible characters that pasting may add around it.
+    /// The text without surrounding spaces and invisible characters, as pasting may add.
     #[must_use]
     pub fn trimmed(text: &str) -> &str {
         text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
@@ -109,7 +109,7 @@ fn has_address_shape(text: &str) -> bool {
     }
 }
 
-/// Formatting characters without a shape of their own: two addresses would look the same.
+/// Invisible formatting characters, which would make two addresses look the same.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,

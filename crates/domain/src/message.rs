@@ -6,33 +6,33 @@ use crate::named::named;
 use crate::text::text_types;
 use crate::{AnsweredCall, AssistantId, MessageId, RunId, ThreadId};
 
-/// One utterance in a thread.
+/// A message in a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The message's id.
+    /// ID.
     pub id: MessageId,
-    /// The thread it stands in.
+    /// The thread.
     pub thread_id: ThreadId,
-    /// Its place in the thread, from 1 without gaps in the order in which messages were accepted;
-    /// a deleted message leaves its place empty.
+    /// Position in the thread, ascending from 1 in order of acceptance. Positions of deleted
+    /// messages are not reused.
     pub position: u64,
-    /// Who speaks.
+    /// The author's kind.
     pub kind: MessageKind,
-    /// What is said. Without NUL; a model's answer may be empty.
+    /// The text, without NUL. A model's answer may be empty.
     pub content: String,
-    /// Whether that is all of it.
+    /// Complete, or cut off.
     pub status: MessageStatus,
-    /// The call that a tool's message answers; set on those only.
+    /// The answered call; set on tool messages only.
     pub tool_call: Option<Box<AnsweredCall>>,
-    /// The run that the message belongs to.
+    /// The run it belongs to.
     pub run_id: Option<RunId>,
-    /// The assistant that it was sent to, or that speaks; kept when the assistant is deleted.
+    /// The addressed or answering assistant; kept when the assistant is deleted.
     pub assistant_id: Option<AssistantId>,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created_at: DateTime<Utc>,
 }
 
-/// A message that its thread does not have yet. The content has no NUL.
+/// A message not yet in its thread. Without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
     /// See [`Message::id`].
@@ -41,7 +41,7 @@ pub struct NewMessage {
     pub kind: MessageKind,
     /// See [`Message::content`].
     pub content: String,
-    /// What the model thought before it said that, kept beside the message. Without NUL.
+    /// The model's reasoning before the message, stored separately. Without NUL.
     pub reasoning: Option<String>,
     /// See [`Message::status`].
     pub status: MessageStatus,
@@ -54,7 +54,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// The message as it stands in its thread.
+    /// The message at that position of its thread.
     #[must_use]
     pub fn placed(self, thread_id: ThreadId, run_id: RunId, position: u64) -> Message {
         Message {
@@ -73,28 +73,28 @@ impl NewMessage {
 }
 
 named! {
-    /// Who speaks in a message.
+    /// Kinds of authors.
     MessageKind {
-        /// A person.
+        /// A user.
         Human = "human",
         /// An assistant.
         Ai = "ai",
-        /// A tool that the assistant has used; shown on demand only.
+        /// A tool of the assistant; listed on request only.
         Tool = "tool",
     }
 }
 
 named! {
-    /// Whether a message is all that was to be said.
+    /// Whether a message is complete.
     MessageStatus {
-        /// Whole.
+        /// Complete.
         Completed = "completed",
-        /// Cut: the run failed or was cancelled, or the answer met a limit or a filter.
+        /// Cut off: the run failed or was cancelled, or the answer met a limit or a filter.
         Incomplete = "incomplete",
     }
 }
 
 text_types! {
-    /// What a person says to an assistant.
+    /// The text of a user's message.
     MessageContent: max 100_000, blank Refused;
 }

@@ -1,4 +1,4 @@
-//! Runs, and how they end.
+//! Runs and how they end.
 
 use chrono::{DateTime, Utc};
 
@@ -8,43 +8,43 @@ use crate::{
     ThreadId, UserId,
 };
 
-/// One answering of a message: from the moment the message is saved to its end, whoever listens.
+/// The processing of one message, from storing it to the end of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// The run's id.
+    /// ID.
     pub id: RunId,
-    /// The thread it answers in.
+    /// The thread.
     pub thread_id: ThreadId,
-    /// The assistant that answers; kept when the assistant is deleted.
+    /// The answering assistant; kept when the assistant is deleted.
     pub assistant_id: AssistantId,
-    /// The revision of the assistant that it began with; unknown of runs of older releases.
+    /// The assistant's revision at the start; `None` for runs of older releases.
     pub assistant_revision: Option<u32>,
-    /// Who asked; nobody once their account is deleted.
+    /// The asking user; `None` once their account is deleted.
     pub user_id: Option<UserId>,
-    /// As what its answer is to be read.
+    /// Format of the answer.
     pub output_format: OutputFormat,
-    /// How far it has come.
+    /// Status.
     pub status: RunStatus,
     /// Why the model stopped; set on completed runs.
     pub finish_reason: Option<FinishReason>,
-    /// Why it failed; set on failed runs.
+    /// Set on failed and cancelled runs.
     pub error: Option<RunError>,
-    /// What the model counted, where it did.
+    /// Token counts, if the provider reported any.
     pub usage: Option<Usage>,
-    /// Set when its answer was given before.
+    /// Set if answered from the cache.
     pub cache: Option<CachedRun>,
-    /// Until when it waits for an action; set while it is paused.
+    /// Deadline of a paused run.
     pub expires_at: Option<DateTime<Utc>>,
     /// What it waits for; set while it is paused.
     pub required_action: Option<Box<RequiredAction>>,
-    /// When the message was saved.
+    /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// When it ended; set once it has.
+    /// End time; `None` while active.
     pub finished_at: Option<DateTime<Utc>>,
 }
 
 impl Run {
-    /// Which of the run's messages, in order, is its answer: the last one of a completed run.
+    /// The answer among the run's messages, in order: the last one of a completed run.
     #[must_use]
     pub fn output<'a>(&self, messages: &'a [Message]) -> Option<&'a Message> {
         let is_complete = self.status == RunStatus::Completed;
@@ -85,25 +85,25 @@ impl RequiredAction {
 }
 
 named! {
-    /// How far a run has come.
+    /// Status of a run.
     RunStatus {
-        /// A process works on it, or did until a moment ago.
+        /// A process works on it, or did recently.
         InProgress = "in_progress",
-        /// It is paused until somebody outside the service acts.
+        /// Paused until the client acts.
         RequiresAction = "requires_action",
         /// The answer is stored.
         Completed = "completed",
-        /// It ended without a whole answer.
+        /// Ended without a complete answer.
         Failed = "failed",
-        /// Somebody ended it.
+        /// Cancelled by a user or administrator.
         Cancelled = "cancelled",
-        /// It was paused, and nobody acted in time.
+        /// Paused, and not resumed in time.
         Expired = "expired",
     }
 }
 
 impl RunStatus {
-    /// Whether the run goes on or may go on; its thread takes no other run meanwhile.
+    /// Whether the run has not ended; its thread accepts no other run meanwhile.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::InProgress | Self::RequiresAction)
@@ -113,46 +113,46 @@ impl RunStatus {
 named! {
     /// Why the model stopped.
     FinishReason {
-        /// It had said everything.
+        /// The answer is complete.
         Stop = "stop",
-        /// A limit on the answer's length was met.
+        /// Length limit reached.
         Length = "length",
         /// The provider withheld the rest.
         ContentFilter = "content_filter",
-        /// It had asked for tools as often as it may, and answered without them.
+        /// The limit of tool rounds was reached; it answered without further tools.
         ToolRounds = "tool_rounds",
     }
 }
 
 named! {
-    /// Why a run failed, as clients see it.
+    /// Why a run failed, for clients.
     RunErrorCode {
-        /// The provider refused, broke off or answered with something unusable.
+        /// The provider refused, broke off or sent an unusable response.
         ModelError = "model_error",
-        /// The provider is unknown here, or refuses our key.
+        /// Unknown provider, or the provider refuses the API key.
         ModelNotConfigured = "model_not_configured",
-        /// The answer never kept to the assistant's output schema.
+        /// The answer does not match the output schema.
         OutputInvalid = "output_invalid",
-        /// The provider has no room for us now.
+        /// The provider limits the rate of requests.
         ModelRateLimited = "model_rate_limited",
-        /// The provider was too slow for one of the time limits.
+        /// A time limit was exceeded.
         ModelTimeout = "model_timeout",
-        /// The conversation does not fit the model's window.
+        /// The conversation exceeds the context window.
         ContextTooLong = "context_too_long",
-        /// The run has used up its budget before there was an answer.
+        /// The budget was exhausted before an answer.
         BudgetExhausted = "budget_exhausted",
         /// The user lost the account or role that the run began with, or the assistant was disabled or
         /// deleted.
         AccessRevoked = "access_revoked",
-        /// The process that worked on the run ended.
+        /// The process working on the run stopped.
         Interrupted = "interrupted",
-        /// Somebody cancelled it.
+        /// Cancelled by a user or administrator.
         RunCancelled = "run_cancelled",
     }
 }
 
 impl RunErrorCode {
-    /// One sentence for the person who asked. Never upstream text.
+    /// One sentence for the user, without upstream text.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -183,7 +183,7 @@ impl RunErrorCode {
 pub struct RunError {
     /// For programs.
     pub code: RunErrorCode,
-    /// For people; without upstream text.
+    /// For users; without upstream text.
     pub message: String,
 }
 
@@ -196,7 +196,7 @@ impl From<RunErrorCode> for RunError {
     }
 }
 
-/// What a provider counted, in its own tokens.
+/// Token counts as reported by a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Tokens of instructions and history.
@@ -206,7 +206,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// The sum of both.
+    /// The sum.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {

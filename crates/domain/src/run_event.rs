@@ -1,104 +1,102 @@
-//! The events of a run's log.
+//! Events of a run's log.
 
 use crate::named::named;
 use crate::{
     FinishReason, Message, MessageId, ModelName, RequiredAction, Run, ToolCall, ToolResult, Usage,
 };
 
-/// Something that happened in a run. What a run is, is the fold of its events: see
-/// [`RunState`](crate::RunState). Everything that clients are told is a projection of them.
+/// An event of a run. Folding the events gives the [`RunState`](crate::RunState); what clients see
+/// is a projection of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunEvent {
-    /// Its place in the run's log, from 1 without gaps. An end that the run's holder did not write
-    /// lies far behind the others.
+    /// Number in the log, from 1 without gaps, except before an end that the run's holder did not
+    /// write.
     pub number: u64,
     /// What happened.
     pub kind: RunEventKind,
 }
 
-/// What can happen in a run.
+/// Kinds of events.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RunEventKind {
-    /// The question and the run are stored.
+    /// The user's message and the run were stored.
     Started {
         /// The run, in progress.
         run: Box<Run>,
-        /// The message that it answers.
+        /// The user's message.
         message: Box<Message>,
     },
-    /// The model begins to say something. Logs of older releases do not have this event: there an
-    /// utterance begins with its first delta.
+    /// The model begins an utterance. Older logs lack this event; there the first delta begins it.
     UtteranceBegan {
-        /// The message that the utterance is going to be.
+        /// The utterance's future message.
         message_id: MessageId,
-        /// The model call that it belongs to, from 1.
+        /// The model call, from 1.
         round: u32,
     },
-    /// More of an utterance.
+    /// A part of an utterance.
     MessageDelta {
         /// The utterance's message.
         message_id: MessageId,
-        /// Which part of it grows.
+        /// The part that grows.
         part: ContentPart,
-        /// What is added; never cut within a character.
+        /// The added text; never cut within a character.
         text: String,
     },
-    /// The utterance breaks the assistant's output schema and is no message. The model is asked
-    /// again.
+    /// The utterance violates the output schema and becomes no message. The model is asked again.
     UtteranceDiscarded {
         /// The utterance's message.
         message_id: MessageId,
-        /// What is wrong with it, for the model to read.
+        /// The violation, for the model.
         complaint: String,
     },
-    /// The model has asked for tools, and has said what it had to say before.
+    /// The model requested tools; its utterance is complete.
     ToolsRequested {
-        /// The round whose model call asked.
+        /// The round of the requesting model call.
         round: u32,
         /// The message that was said before, if anything was.
         message_id: Option<MessageId>,
         /// In the model's order.
         calls: Vec<RequestedCall>,
     },
-    /// The service begins to carry out a call.
+    /// The service begins to execute a call.
     ToolCalled {
-        /// The message that the result is going to be.
+        /// The result's future message.
         message_id: MessageId,
         /// The call.
         call: ToolCall,
     },
     /// A call has its result.
     ToolReturned {
-        /// The message that the result is, once it is stored.
+        /// The result's message, once stored.
         message_id: MessageId,
         /// The result.
         result: ToolResult,
     },
-    /// A model call has ended, and with it a round if the run's own assistant asked.
+    /// A model call ended and, at depth 0, its round.
     ModelCalled {
-        /// Who asked: 0 is the run's assistant, 1 an assistant that it uses as a tool, and so on.
+        /// The caller: 0 is the run's assistant, 1 an assistant called as its tool, and so on.
         depth: u32,
         /// The round of that assistant which this ends, from 1; 0 in logs of older releases.
         round: u32,
-        /// Which model.
+        /// The model.
         model: ModelName,
-        /// Why it stopped; `None` where the call failed.
+        /// Why it stopped; `None` if the call failed.
         finish_reason: Option<FinishReason>,
-        /// What the provider counted, where it did.
+        /// Token counts, if reported.
         usage: Option<Usage>,
     },
-    /// A message of the assistant is stored, whole or as far as it came.
+    /// A message of the assistant was stored, complete or cut off.
     MessageCompleted {
-        /// The message as it stands in the thread.
+        /// The message as stored.
         message: Box<Message>,
     },
-    /// The run waits for an action. Whatever is whole by now is stored.
+    /// The run waits for an action. Everything complete is stored.
     Paused {
         /// The run, with the action.
         run: Box<Run>,
     },
-    /// The run goes on.
+    /// The run continues.
     Resumed {
         /// The run, in progress.
         run: Box<Run>,
@@ -107,61 +105,60 @@ pub enum RunEventKind {
         /// The messages of the calls that were approved.
         approved: Vec<MessageId>,
     },
-    /// The run has ended; the last event of every log.
+    /// The run ended; always the last event.
     Ended {
-        /// The run as it ended.
+        /// The ended run.
         run: Box<Run>,
-        /// The message that is the answer, where the run completed. To be read as the run's output
-        /// format says.
+        /// The answer of a completed run, in the run's output format.
         output: Option<Box<Message>>,
     },
 }
 
 named! {
-    /// The parts that an utterance grows in.
+    /// Parts of an utterance.
     ContentPart {
-        /// What is said.
+        /// The answer's text.
         Text = "text",
-        /// What the model thinks on its way; not part of the answer.
+        /// Reasoning; not part of the answer.
         Reasoning = "reasoning",
     }
 }
 
 named! {
-    /// Who carries out a call.
+    /// Who executes a call.
     CallExecutor {
-        /// The service, with a tool of its own.
+        /// The service.
         Service = "service",
-        /// The client. The run pauses until it brings the result.
+        /// The client. The run pauses until it submits the result.
         Client = "client",
     }
 }
 
 named! {
-    /// What a paused run waits for.
+    /// Actions that a paused run waits for.
     RunAction {
-        /// The results of the calls that the client carries out.
+        /// Submitting the results of client-side calls.
         SubmitToolOutputs = "submit_tool_outputs",
         /// Somebody who approves or declines calls of the service's tools.
         Approve = "approve",
     }
 }
 
-/// A call as the model requested it.
+/// A call requested by the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestedCall {
-    /// The message that the result is going to be.
+    /// The result's future message.
     pub message_id: MessageId,
     /// The call.
     pub call: ToolCall,
-    /// Who carries it out.
+    /// Who executes it.
     pub by: CallExecutor,
     /// Whether somebody has to approve it first.
     pub needs_approval: bool,
 }
 
 impl RunEventKind {
-    /// Whether nothing comes after it.
+    /// Whether it is the last event.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         matches!(self, Self::Ended { .. })
@@ -173,7 +170,7 @@ impl RunEventKind {
         matches!(self, Self::Ended { .. } | Self::Paused { .. })
     }
 
-    /// How long the texts are that it carries, in bytes.
+    /// Bytes of text in the event.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         match self {

@@ -1,4 +1,4 @@
-//! What a run is: the fold of its log.
+//! The state of a run, folded from its log.
 
 use chrono::{DateTime, Utc};
 
@@ -13,12 +13,12 @@ mod tests;
 
 pub use closing::{RunClosing, RunEnding};
 
-/// A run as its events tell it. Events whose messages were deleted are missing from a stored log,
-/// and logs of older releases have fewer kinds; the fold makes do with what there is.
+/// A run's state, folded from its events. Tolerates logs without the events of deleted messages and
+/// logs of older releases.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunState {
     entries: Vec<Entry>,
-    /// The position of the run's newest stored message.
+    /// Position of the run's newest stored message.
     position: Option<u64>,
     round: u32,
     finish_reason: Option<FinishReason>,
@@ -29,38 +29,38 @@ pub struct RunState {
     has_ended: bool,
 }
 
-/// What the model says or asks for, in the order in which it began.
+/// Utterances and calls, in order of their beginning.
 #[derive(Debug, Clone, PartialEq)]
 enum Entry {
     Utterance(Utterance),
     Call(RequestedCallState),
 }
 
-/// Something that the model says.
+/// An utterance of the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Utterance {
-    /// The message that it is going to be.
+    /// Its future message.
     pub message_id: MessageId,
-    /// The model call that it belongs to, from 1.
+    /// The model call, from 1.
     pub round: u32,
-    /// What is said so far.
+    /// The text so far.
     pub text: String,
-    /// What was thought so far.
+    /// The reasoning so far.
     pub reasoning: String,
-    /// Why it is no message, if it is none.
+    /// Why it was discarded, if it was.
     pub complaint: Option<String>,
     is_whole: bool,
     is_stored: bool,
 }
 
-/// A call that the model asked for.
+/// A call requested by the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestedCallState {
     /// The call.
     pub requested: RequestedCall,
-    /// The round whose model call asked for it.
+    /// The round of the requesting model call.
     pub round: u32,
-    /// Its result, once there is one.
+    /// Its result, if any.
     pub result: Option<ToolResult>,
     is_approved: bool,
     is_stored: bool,
@@ -98,7 +98,7 @@ impl RequestedCallState {
 }
 
 impl RunState {
-    /// The fold of these events.
+    /// Folds the events.
     #[must_use]
     pub fn of<'a>(events: impl IntoIterator<Item = &'a RunEventKind>) -> Self {
         let mut state = Self::default();
@@ -108,7 +108,7 @@ impl RunState {
         state
     }
 
-    /// Takes in what happened next.
+    /// Applies the next event.
     pub fn apply(&mut self, event: &RunEventKind) {
         match event {
             RunEventKind::Started { message, .. } => self.position = Some(message.position),
@@ -141,7 +141,7 @@ impl RunState {
         }
     }
 
-    /// Adds to an utterance; begins it where nothing has.
+    /// Extends an utterance, beginning it if necessary.
     pub fn say(&mut self, message_id: MessageId, part: ContentPart, text: &str) {
         if self.utterance_mut(message_id).is_none() {
             self.begin(message_id, self.round.saturating_add(1));
@@ -154,13 +154,13 @@ impl RunState {
         }
     }
 
-    /// The newest utterance, also a discarded one.
+    /// The newest utterance, including discarded ones.
     #[must_use]
     pub fn last_utterance(&self) -> Option<&Utterance> {
         self.utterances().last()
     }
 
-    /// Every utterance, oldest first.
+    /// All utterances, oldest first.
     pub fn utterances(&self) -> impl DoubleEndedIterator<Item = &Utterance> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Utterance(utterance) => Some(utterance),
@@ -168,17 +168,17 @@ impl RunState {
         })
     }
 
-    /// The calls of the newest round, in the model's order.
+    /// The newest round's calls, in the model's order.
     pub fn last_calls(&self) -> impl Iterator<Item = &RequestedCallState> {
         self.calls_of(self.round)
     }
 
-    /// The calls of a round, in the model's order.
+    /// A round's calls, in the model's order.
     pub fn calls_of(&self, round: u32) -> impl Iterator<Item = &RequestedCallState> {
         self.calls().filter(move |call| call.round == round)
     }
 
-    /// Every call, oldest first.
+    /// All calls, oldest first.
     pub fn calls(&self) -> impl Iterator<Item = &RequestedCallState> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Call(call) => Some(call),
@@ -186,13 +186,13 @@ impl RunState {
         })
     }
 
-    /// The number of the newest round; 0 before the first one.
+    /// The newest round; 0 before the first.
     #[must_use]
     pub const fn round(&self) -> u32 {
         self.round
     }
 
-    /// How many rounds have asked for tools.
+    /// Number of rounds with tool calls.
     #[must_use]
     pub fn tool_rounds(&self) -> u32 {
         let mut rounds: Vec<u32> = self.calls().map(|call| call.round).collect();
@@ -200,19 +200,19 @@ impl RunState {
         u32::try_from(rounds.len()).unwrap_or(u32::MAX)
     }
 
-    /// Why the model stopped in the newest round, once it has.
+    /// Why the model stopped in the newest round, if it did.
     #[must_use]
     pub const fn finish_reason(&self) -> Option<FinishReason> {
         self.finish_reason
     }
 
-    /// How many model calls have ended, those of tools included.
+    /// Number of ended model calls, including those of tools.
     #[must_use]
     pub const fn model_calls(&self) -> u32 {
         self.model_calls
     }
 
-    /// What the providers counted, for tools too; `None` where none of them did.
+    /// Total token counts, including tools; `None` if none were reported.
     #[must_use]
     pub const fn usage(&self) -> Option<Usage> {
         self.usage
@@ -288,7 +288,7 @@ impl RunState {
         }
     }
 
-    /// In logs of older releases this is the request, too.
+    /// In older logs this is also the request.
     fn call(&mut self, message_id: MessageId, call: &ToolCall) {
         if self.call_mut(message_id).is_none() {
             let requested = RequestedCall {
@@ -321,8 +321,7 @@ impl RunState {
         let action = run.required_action.as_ref().map(|action| action.kind);
         self.pause = action.zip(run.expires_at);
         self.pauses = self.pauses.saturating_add(1);
-        // The position counts what is stored now and was not before. Utterances are counted by
-        // their own events.
+        // Advances by the results stored now. Utterances have their own events.
         let mut results = 0;
         for entry in &mut self.entries {
             if let Entry::Call(call) = entry

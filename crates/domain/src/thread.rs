@@ -12,17 +12,17 @@ pub struct Thread {
     pub id: ThreadId,
     /// Display name.
     pub name: ThreadName,
-    /// Whether the name is final: given by the owner, or taken from the first message.
+    /// Whether the name is final: given by the owner or taken from the first message.
     pub is_named: bool,
-    /// The owner; `None` once the account is deleted.
+    /// The owner; `None` once their account is deleted.
     pub owner_id: Option<UserId>,
-    /// The default assistant, if any; messages may name another.
+    /// The default assistant; messages may name another.
     pub assistant_id: Option<AssistantId>,
     /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// Time of the last change to its fields or of the last added message.
+    /// Time of the last change or message.
     pub updated_at: DateTime<Utc>,
-    /// Time of the newest message; the creation time while there is none.
+    /// Time of the newest message, or else of creation.
     pub last_message_at: DateTime<Utc>,
 }
 
@@ -41,8 +41,7 @@ impl ThreadName {
         Self::from_checked(time.format("%Y-%m-%d %H:%M").to_string())
     }
 
-    /// The name of a thread whose owner has given it none: the first words of its first message, at
-    /// most 60 characters.
+    /// A name from the first message: its first words, at most 60 characters.
     #[must_use]
     pub fn from_message(content: &MessageContent) -> Self {
         let mut name = String::new();

@@ -1,10 +1,9 @@
-//! The one writer of run transitions: starts, pauses, resumptions and ends.
+//! Writes all run transitions: starts, pauses, resumptions and ends.
 //!
-//! A transition is a chain of statements. The first checks what the transition expects and locks
-//! the thread; each of the others takes effect only if that one did. On SQLite the chain goes to the
-//! database's thread in one call, on PostgreSQL it is one statement, so that neither costs a round
-//! trip for each link. Where the expectation can only be checked under locks, or the chain was
-//! without effect, a transaction takes the locks first and then runs the same chain.
+//! A transition is a chain of statements. The first checks the expected state and locks the thread;
+//! the others take effect only if it did. SQLite gets the chain in one call, PostgreSQL as one
+//! statement, so that links cost no round trips. If the expectation can only be checked under
+//! locks, or the chain had no effect, a transaction takes the locks and runs the same chain.
 
 mod chain;
 
@@ -25,13 +24,12 @@ use crate::run_events::{behind, last_number};
 use crate::transaction::Transaction;
 use crate::{Database, presence};
 
-/// How far from the limit starts of one user need not see each other on PostgreSQL: more than are
-/// likely to be under way at once, which is bounded by the connections. Nearer to it they pass one
-/// by one; further away that would only hold them up.
+/// A user's starts are serialised on PostgreSQL only within this distance of the limit. More than
+/// can be concurrent, which the number of connections bounds.
 const MARGIN: u32 = 64;
 
-/// See [`RunRepository::commit`](colloquy_application::ports::RunRepository::commit); the messages
-/// as they stand in the thread.
+/// See [`RunRepository::commit`](colloquy_application::ports::RunRepository::commit). Returns the
+/// messages as stored.
 pub(crate) async fn commit(
     database: &Database,
     commit: &RunCommit,
@@ -44,13 +42,13 @@ pub(crate) async fn commit(
     locked(database, commit).await
 }
 
-/// The chain where no locks are needed before it.
+/// The chain, unless it needs locks first.
 fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, StoreError> {
     let chain = match &commit.expected {
         Expected::New { max_per_user, .. } => {
             let max = match backend {
                 DbBackend::Postgres => max_per_user.checked_sub(MARGIN),
-                // Nobody else writes meanwhile.
+                // There is no other writer.
                 _ => Some(*max_per_user),
             };
             max.map(|max| Chain::start(backend, commit, max))
@@ -110,7 +108,7 @@ async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortEr
     if found.count(transaction).await? == 0 {
         return Ok(PortError::NotFound);
     }
-    // A busy thread is the nearer reason.
+    // A busy thread is reported first.
     let active = Entity::find().filter(is_active_in(thread));
     Ok(PortError::Conflict(
         match active.count(transaction).await? {
@@ -136,7 +134,7 @@ fn placed(commit: &RunCommit, last_position: i64) -> Result<Vec<Message>, StoreE
         .collect())
 }
 
-/// The run that the same request of the same user has started before.
+/// The run that the same request started before.
 pub(crate) async fn known(
     connection: &impl ConnectionTrait,
     user: UserId,
@@ -152,8 +150,8 @@ pub(crate) async fn known(
     Ok(Some(known.try_into()?))
 }
 
-/// Takes the key from the run that has it, if that run's thread was deleted; whether it was. The
-/// run itself goes with what else the thread has left.
+/// Takes the key from a run of a deleted thread; returns whether it did. The run itself is removed
+/// with the thread's other rows.
 pub(crate) async fn free_key(
     transaction: &Transaction,
     user: UserId,
@@ -177,14 +175,14 @@ fn has_key(user: UserId, asked: &Idempotency) -> Expr {
     is_users.and(COLUMN.idempotency_key.eq(asked.key.as_str()))
 }
 
-/// The user's runs in progress: they have a lease.
+/// The user's runs in progress, which have a lease.
 pub(crate) fn in_progress_of(user: UserId) -> Select<Entity> {
     Entity::find()
         .filter(COLUMN.user_id.eq(user.as_uuid()))
         .filter(COLUMN.lease_holder.is_not_null())
 }
 
-/// Ends the active run, if any, of a thread that was deleted. Nobody will read how it ended.
+/// Ends the active run of a deleted thread, if any.
 pub(crate) async fn drop_active(
     transaction: &Transaction,
     thread: ThreadId,
@@ -206,14 +204,14 @@ pub(crate) async fn drop_active(
     Ok(())
 }
 
-/// In the words of the partial index, without parameters: otherwise all runs of the thread are gone
-/// through.
+/// Matches the partial index literally, without parameters; otherwise all of the thread's runs are
+/// scanned.
 fn is_active_in(thread: ThreadId) -> Expr {
     let is_active = Expr::cust("status IN ('in_progress', 'requires_action')");
     COLUMN.thread_id.eq(thread.as_uuid()).and(is_active)
 }
 
-/// How many runs the user has in progress, as part of a statement.
+/// Counts the user's runs in progress.
 fn count_of(user: UserId) -> SelectStatement {
     let count = in_progress_of(user).select_only();
     count.expr(COLUMN.id.count()).into_query()

@@ -1,4 +1,4 @@
-//! Runs in a database.
+//! Stores runs.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -16,17 +16,17 @@ use crate::locks::lock_held;
 use crate::rows::all;
 use crate::{Database, run_commits};
 
-/// Keeps the runs in a [`Database`].
+/// Stores runs in a [`Database`].
 ///
-/// Every transition of a run locks its thread's row first: writers to one thread pass one by one, and
-/// those to different threads do not meet.
+/// Every transition locks its thread's row first: writers to one thread are serialised, others are
+/// independent.
 #[derive(Debug, Clone)]
 pub struct SeaRunRepository {
     database: Database,
 }
 
 impl SeaRunRepository {
-    /// The runs of that database.
+    /// The runs of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -47,7 +47,7 @@ impl RunRepository for SeaRunRepository {
             return Ok(Committed::Known(known));
         }
         match self.write(commit).await {
-            // The same request may have been stored since, and be what is in the way.
+            // The same request may have been stored meanwhile and cause the conflict.
             Err(conflict @ PortError::Conflict(_)) => match self.known(commit, asked).await? {
                 Some(known) => Ok(Committed::Known(known)),
                 None if self.frees_key(commit, asked).await? => self.write(commit).await,
@@ -154,7 +154,7 @@ impl SeaRunRepository {
             .await
     }
 
-    /// Takes the key from a run whose thread was deleted; whether there was one.
+    /// Takes the key from a run of a deleted thread; returns whether there was one.
     async fn frees_key(&self, commit: &RunCommit, asked: &Idempotency) -> Result<bool, PortError> {
         let Some(user) = commit.run.user_id else {
             return Ok(false);
@@ -177,12 +177,12 @@ impl SeaRunRepository {
     }
 }
 
-/// Only a run in progress has a lease, and only a paused one waits.
+/// Only runs in progress have a lease, and only paused ones a deadline.
 fn ids_of(abandoned: AbandonedRuns) -> Select<Entity> {
     let ids = |rows: Select<Entity>| rows.select_only().column(Column::Id);
     match abandoned {
         AbandonedRuns::OverdueAt(moment) => {
-            // A union, because each half has an index of its own.
+            // A union, since each half has its own index.
             let waited = Entity::find().filter(COLUMN.expires_at.lt(moment));
             let mut overdue = ids(Entity::find().filter(COLUMN.lease_expires_at.lt(moment)));
             QueryTrait::query(&mut overdue).union(UnionType::All, ids(waited).into_query());

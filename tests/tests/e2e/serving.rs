@@ -305,7 +305,7 @@ async fn one_address_takes_at_most_half_of_the_requests(backend: Backend) {
     let site = site.env("COLLOQUY_HTTP__TRUSTED_PROXIES", "127.0.0.0/8, ::1");
     let server = site.env("COLLOQUY_HTTP__MAX_REQUESTS", "8").serve().await;
     let (busy, other) = (server.user("busy").await, server.user("other").await);
-    // Password checks are slow, and their requests count as under way.
+    // Password checks are slow and keep their requests in progress.
     let change = json!({"password": PASSWORD, "current_password": PASSWORD});
     let changes = join_all((0..40).map(async |_| {
         let change = busy.request(Method::PATCH, "/users/me").json(&change);

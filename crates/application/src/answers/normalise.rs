@@ -41,7 +41,7 @@ pub(super) fn normalise(text: &str) -> String {
     without_end_mark(&words.join(" ")).to_owned()
 }
 
-/// Where a word stands; first is also the first of a later sentence.
+/// A word's position; the first of a later sentence counts as first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     First,
@@ -59,16 +59,16 @@ impl Place {
     }
 }
 
-/// The longest unit or abbreviation that is taken for one by its length: `Pa`, `kWh`.
+/// Longest word taken for a unit or abbreviation: `Pa`, `kWh`.
 const MAX_UNIT_LETTERS: usize = 3;
 
-/// Whether all letters are capitals, and none stands alone as a unit or a name does.
+/// Whether the text is all capitals, without a single letter that may be a unit or name.
 fn shouts(text: &str) -> bool {
     let is_lone = |word: &str| word.chars().count() == 1 && !matches!(word, "A" | "I");
     !text.chars().any(char::is_lowercase) && !text.split_whitespace().map(core).any(is_lone)
 }
 
-/// Whether a word stands in it twice, with other capitals: "Is g less than G?"
+/// Whether a word occurs twice with different capitals: "Is g less than G?"
 fn differs_in_capitals(text: &str) -> bool {
     let mut spellings: HashMap<String, &str> = HashMap::new();
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -147,8 +147,8 @@ impl CodeAssistants {
         self.get(&assistant.slug).is_some()
     }
 
-    /// The assistant with its instructions for this request, and those if they are not the stored
-    /// ones.
+    /// The assistant with its instructions for this request; returns those too if they differ from
+    /// the stored ones.
     ///
     /// # Errors
     /// The assistant's code fails or takes too long.

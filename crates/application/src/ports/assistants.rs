@@ -8,8 +8,8 @@ use colloquy_domain::{Assistant, AssistantId, AssistantRef, AvatarImage, Functio
 
 use super::{OffsetList, OffsetPage, PortError};
 
-/// How long a replaced revision stays that no run names: much longer than it may take from reading
-/// an assistant, possibly in a cache, to storing a run that names its revision.
+/// How long a replaced revision stays without a run. Far exceeds the time from reading an
+/// assistant, perhaps from a cache, to storing a run of it.
 pub const REVISION_GRACE: TimeDelta = TimeDelta::hours(1);
 
 /// Stores assistants.
@@ -49,10 +49,10 @@ pub trait AssistantRepository: Send + Sync {
         change: &AssistantChange<'_>,
     ) -> Result<(Assistant, Assistant), PortError>;
 
-    /// The assistant as it was saved with that revision, without avatar and generation of answers,
-    /// which are the default. The current revision and every one that a run names are there, also
-    /// after the assistant's deletion; others may be removed, by an update no sooner than
-    /// [`REVISION_GRACE`] after they were replaced. Absent is `None`.
+    /// The assistant as saved with that revision, with default avatar and answer generation; `None`
+    /// if missing. The current revision and those of runs stay, even after the assistant's
+    /// deletion. An update may remove others, [`REVISION_GRACE`] after their replacement at the
+    /// earliest.
     async fn revision(
         &self,
         id: AssistantId,

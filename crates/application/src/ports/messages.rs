@@ -1,4 +1,4 @@
-//! The port of messages.
+//! Port: messages.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use super::PortError;
 
 /// Reads and deletes messages. Runs write them, see [`RunRepository`](super::RunRepository).
 ///
-/// The cost of a method does not depend on the length of the thread.
+/// Costs do not depend on the thread's length.
 #[async_trait]
 pub trait MessageRepository: Send + Sync {
     /// The message; `None` if missing.
     async fn get(&self, thread: ThreadId, id: MessageId) -> Result<Option<Message>, PortError>;
 
-    /// Messages of the thread in `scope`, those nearest to `from` first: at most `limit`, and at
-    /// most [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but at least one if there is any. A
-    /// thread that is not there has none.
+    /// Messages of the thread in `scope`, nearest to `from` first: at most `limit` and
+    /// [`MAX_PAGE_BYTES`](super::MAX_PAGE_BYTES) of text, but at least one if any. A missing thread
+    /// has none.
     async fn list(
         &self,
         thread: ThreadId,
@@ -26,8 +26,8 @@ pub trait MessageRepository: Send + Sync {
         limit: u32,
     ) -> Result<MessagePage, PortError>;
 
-    /// The newest messages before position `before`, without tools' results, in order of position:
-    /// at most `limit`, and at most `max_bytes` of text.
+    /// The newest messages before position `before`, without tool messages, in order of position:
+    /// at most `limit` and `max_bytes` of text.
     async fn latest(
         &self,
         thread: ThreadId,
@@ -36,11 +36,11 @@ pub trait MessageRepository: Send + Sync {
         max_bytes: u64,
     ) -> Result<Vec<Message>, PortError>;
 
-    /// The messages of a run, without tools' results, in order of position.
+    /// The run's messages without tool messages, in order of position.
     async fn of_run(&self, thread: ThreadId, run: RunId) -> Result<Vec<Message>, PortError>;
 
-    /// The assistants' reasoning before these messages. Takes messages in the given order until
-    /// `max_bytes` of UTF-8 are reached, but at least the first.
+    /// The reasoning before these messages, in the given order, up to `max_bytes` of UTF-8 but at
+    /// least the first.
     async fn reasoning(
         &self,
         messages: &[MessageId],
@@ -54,23 +54,22 @@ pub trait MessageRepository: Send + Sync {
     async fn delete(&self, thread: ThreadId, id: MessageId) -> Result<(), PortError>;
 }
 
-/// Where a page of messages begins, and in which direction it is read.
+/// Start and direction of a page of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessagesFrom {
-    /// At the first position greater than this one, towards newer messages.
+    /// From the first position greater than this, towards newer messages.
     After(u64),
-    /// At the last position less than this one, towards older messages.
+    /// From the last position less than this, towards older messages.
     Before(u64),
 }
 
 impl MessagesFrom {
-    /// From the oldest message on.
+    /// From the oldest message.
     pub const OLDEST: Self = Self::After(0);
-    /// From the newest message on.
+    /// From the newest message.
     pub const NEWEST: Self = Self::Before(u64::MAX);
 
-    /// Whether a page that begins here takes in the position, if it is long enough: what a store's
-    /// filter must agree with.
+    /// Whether a page from here may contain the position. Stores' filters must agree.
     #[must_use]
     pub const fn contains(self, position: u64) -> bool {
         match self {
@@ -79,8 +78,7 @@ impl MessagesFrom {
         }
     }
 
-    /// All that this does not take in, from the same place in the other direction; `None` where
-    /// that is nothing.
+    /// The rest of the thread, in the other direction; `None` if empty.
     #[must_use]
     pub const fn opposite(self) -> Option<Self> {
         match self {
@@ -94,11 +92,11 @@ impl MessagesFrom {
 /// A page of messages.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MessagePage {
-    /// The messages, those nearest to where the page begins first.
+    /// Nearest to the start first.
     pub items: Vec<Message>,
-    /// Whether there are more behind the last of them.
+    /// Whether more follow.
     pub has_more: bool,
-    /// Whether there are any in the other direction from where the page begins.
+    /// Whether there are any in the other direction.
     pub has_opposite: bool,
 }
 
@@ -107,12 +105,12 @@ pub struct MessagePage {
 pub struct Reasoning {
     /// By message.
     pub texts: HashMap<MessageId, String>,
-    /// The first message that was left out for size.
+    /// The first message that exceeded the limit.
     pub left_out: Option<MessageId>,
 }
 
 impl Reasoning {
-    /// How many texts of these lengths fit, at least one.
+    /// The number of texts of these lengths that fit, at least one.
     #[must_use]
     pub fn fitting(lengths: impl IntoIterator<Item = usize>, max_bytes: usize) -> usize {
         let mut left = max_bytes;
@@ -125,24 +123,24 @@ impl Reasoning {
     }
 }
 
-/// The kinds of messages to read.
+/// Kinds of messages to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageScope {
-    /// Messages of people and assistants.
+    /// Messages of users and assistants.
     Conversation,
-    /// Those and tools' results.
+    /// Tool messages too.
     WithTools,
 }
 
 impl MessageScope {
-    /// Whether the kind is in scope. Stores' filters must agree with it.
+    /// Whether the kind is in scope. Stores' filters must agree.
     #[must_use]
     pub fn contains(self, kind: MessageKind) -> bool {
         self == Self::WithTools || kind != MessageKind::Tool
     }
 }
 
-/// Bytes of text in a message, as counted for page bounds.
+/// Text bytes of a message, for page bounds.
 #[must_use]
 pub fn text_bytes(message: &Message) -> u64 {
     let call = message.tool_call.as_deref().map_or(0, |answered| {

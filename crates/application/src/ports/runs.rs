@@ -1,4 +1,4 @@
-//! The port that keeps runs.
+//! Port: runs.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 use super::PortError;
 
-/// Keeps runs, and writes the messages and events of their transitions.
+/// Stores runs, and the messages and events of their transitions.
 ///
-/// A run in progress has a lease: the instance that works on it and until when that counts without
-/// renewal. Whoever finds a lease run out may end the run; the former holder can then write nothing
-/// more for it. A paused run has no lease.
+/// A run in progress has a lease: the instance that works on it, and an expiry unless renewed.
+/// After that anybody may end the run, and the former holder can write nothing more for it. A
+/// paused run has no lease.
 ///
-/// Events between two transitions are added by
-/// [`RunEventRepository::append`](super::RunEventRepository::append).
+/// [`RunEventRepository::append`](super::RunEventRepository::append) adds events between
+/// transitions.
 #[async_trait]
 pub trait RunRepository: Send + Sync {
     /// Writes one transition of a run: its state, lease, messages and events, if the run is as
     /// expected. The messages are placed at the thread's next positions, in the order given.
     /// Events that the log has already, by their numbers, are left out. Of runs and messages that
-    /// events tell of, the log keeps the ids only.
+    /// events tell of, the log keeps the IDs only.
     ///
     /// # Errors
     /// `NotFound` when the run's thread is gone. For a new run `Conflict(ActiveRunPerThread)`,
@@ -32,8 +32,7 @@ pub trait RunRepository: Send + Sync {
     /// expected.
     async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError>;
 
-    /// Moves the end of the leases that `holder` has on these runs; returns those of them that
-    /// are still in progress under it.
+    /// Extends `holder`'s leases on these runs. Returns those still in progress under it.
     async fn renew(
         &self,
         holder: InstanceId,
@@ -44,17 +43,16 @@ pub trait RunRepository: Send + Sync {
     /// The active runs that `abandoned` describes.
     async fn abandoned(&self, abandoned: AbandonedRuns) -> Result<Vec<RunId>, PortError>;
 
-    /// The run with its lease, if it is active; an ended or absent one is `None`.
+    /// The run and its lease; `None` unless active.
     async fn active(&self, id: RunId) -> Result<Option<ActiveRun>, PortError>;
 
-    /// The run of that id, in whichever thread; absent is `None`.
+    /// The run, in any thread; `None` if missing.
     async fn find(&self, id: RunId) -> Result<Option<Run>, PortError>;
 
-    /// The run of that id in that thread; absent is `None`.
+    /// The run in that thread; `None` if missing.
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError>;
 
-    /// At most `limit` runs of the thread that come after (are older than) `after`, newest first
-    /// (by id, descending).
+    /// Up to `limit` runs of the thread that are older than `after`, newest first (by ID).
     async fn list(
         &self,
         thread: ThreadId,
@@ -63,50 +61,49 @@ pub trait RunRepository: Send + Sync {
     ) -> Result<Vec<Run>, PortError>;
 }
 
-/// One transition of a run: start, pause, resumption or end.
+/// A transition: start, pause, resumption or end.
 #[derive(Debug, Clone)]
 pub struct RunCommit {
-    /// The run as it stands afterwards.
+    /// The run afterwards.
     pub run: Run,
-    /// What has to hold before.
+    /// The expected state before.
     pub expected: Expected,
-    /// Who works on the run afterwards; set exactly while it is in progress.
+    /// The lease afterwards; set exactly while in progress.
     pub lease: Option<Lease>,
-    /// The messages that the transition adds to the thread.
+    /// Messages added to the thread.
     pub messages: Vec<NewMessage>,
-    /// What the thread is called from now on, unless it has a name that stays.
+    /// The thread's new name, unless its name is final.
     pub thread_name: Option<ThreadName>,
-    /// Of a new run, the instructions that were made for its request; `None` if they are those of
-    /// the assistant's revision.
+    /// A new run's instructions for its request; `None` for those of the assistant's revision.
     pub instructions: Option<Instructions>,
-    /// The events that it adds to the log.
+    /// Events added to the log.
     pub events: Vec<RunEvent>,
 }
 
-/// What a transition expects of its run.
+/// The expected state of a run before a transition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// There is none yet. A user who has given the idempotency key before is given that run instead,
-    /// whether or not the thread is busy or still there.
+    /// No run yet. If the user has used the idempotency key before, that run is returned, even if
+    /// the thread is busy or gone.
     New {
-        /// What the client calls the request, if it does.
+        /// The client's idempotency key, if any.
         idempotency: Option<Idempotency>,
-        /// How many runs in progress the run's user may have with it, however many start at once.
-        /// A run of nobody has no limit.
+        /// Maximum of the user's runs in progress, including this one, also under concurrent
+        /// starts. No limit without a user.
         max_per_user: u32,
     },
-    /// It is in progress under a lease of this instance.
+    /// In progress under this instance's lease.
     HeldBy {
-        /// The instance.
+        /// The lease holder.
         holder: InstanceId,
-        /// The number of the log's last event, if the holder knows it: then every
-        /// [`append`](super::RunEventRepository::append) for the run has been answered, and none
-        /// is made before the commit. A store may save itself the trouble of looking.
+        /// The number of the log's last event, if known: then no
+        /// [`append`](super::RunEventRepository::append) is pending, and a store need not look it
+        /// up.
         log_end: Option<u64>,
     },
-    /// It is active with the lease, or paused, and with the log that the caller has read.
+    /// Active, with the lease and log as read.
     AsRead {
-        /// The lease; none while the run is paused.
+        /// The lease; `None` if paused.
         lease: Option<Lease>,
         /// The number of the log's last event.
         log_end: u64,
@@ -120,62 +117,61 @@ pub enum Expected {
     },
 }
 
-/// What became of a commit.
+/// Result of a commit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Committed {
-    /// It was written; these are its messages as they stand in the thread.
+    /// Written, with the messages as in the thread.
     Written(Vec<Message>),
-    /// The request was made before; this is the run that it started then.
+    /// The run that the same request started before.
     Known(Run),
 }
 
-/// An active run as it is stored.
+/// A stored active run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActiveRun {
     /// The run.
     pub run: Run,
-    /// Who works on it; nobody while it is paused.
+    /// The lease; `None` if paused.
     pub lease: Option<Lease>,
     /// See [`RunCommit::instructions`].
     pub instructions: Option<Instructions>,
 }
 
-/// A running process, as leases name it.
+/// Identifies a running process in leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InstanceId(pub Uuid);
 
-/// Who works on a run, and until when that counts without renewal.
+/// Who works on a run, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// The instance.
     pub holder: InstanceId,
-    /// The end, unless renewed.
+    /// Expiry unless renewed.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A request by the name that the client gave it.
+/// A client's idempotency key and request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
-    /// The name.
+    /// The key.
     pub key: IdempotencyKey,
-    /// A hash of what is asked for: the same key with another one is refused.
+    /// Hash of the request: the key with another one is refused.
     pub fingerprint: [u8; 32],
 }
 
-/// Which active runs somebody other than their holder ends.
+/// Active runs that somebody other than their holder ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AbandonedRuns {
-    /// Those in progress whose lease ended before this moment, and paused ones that waited until
-    /// before it.
+    /// In progress with a lease that expired before this time, or paused with a deadline before it.
     OverdueAt(DateTime<Utc>),
-    /// Those of an instance that is known to be gone.
+    /// Runs of an instance that is known to be gone.
     HeldBy(InstanceId),
-    /// Those in progress of a user who has lost access.
+    /// In progress for a user who lost access.
     OfUser(UserId),
 }
 
 impl AbandonedRuns {
-    /// Whether the active run is one of them: what a store's filter must agree with.
+    /// Whether this covers the run. Stores' filters must agree.
     #[must_use]
     pub fn contains(self, active: &ActiveRun) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! The port of threads.
+//! Port: threads.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -15,10 +15,10 @@ pub trait ThreadRepository: Send + Sync {
     /// `NotFound` if its owner or assistant is gone.
     async fn add(&self, thread: &Thread) -> Result<(), PortError>;
 
-    /// The thread, if in `scope`; `None` after the same work whether it is missing or out of scope.
+    /// The thread, if in `scope`. Missing and out of scope take the same time.
     async fn get(&self, id: ThreadId, scope: &ThreadScope) -> Result<Option<Thread>, PortError>;
 
-    /// The threads that the query describes, in its order.
+    /// The threads of the query, in its order.
     async fn list(&self, query: &ThreadQuery) -> Result<Vec<Thread>, PortError>;
 
     /// Applies the changes and returns the thread.
@@ -37,42 +37,41 @@ pub trait ThreadRepository: Send + Sync {
 /// Threads to list.
 #[derive(Debug, Clone)]
 pub struct ThreadQuery {
-    /// What the caller may see.
+    /// The actor's scope.
     pub scope: ThreadScope,
-    /// Only this user's, within the scope.
+    /// Only this user's.
     pub owner: Option<UserId>,
-    /// Only those opened for this assistant.
+    /// Only those of this assistant.
     pub assistant: Option<AssistantId>,
-    /// In which order, and from where on.
+    /// Order and start.
     pub order: ThreadOrder,
     /// Maximum number.
     pub limit: u32,
 }
 
-/// The order of a list of threads, and where in it to begin; what `after` names need not exist any
-/// more.
+/// Order and start of a list of threads. The one that `after` names may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThreadOrder {
-    /// By the time of the newest message, descending, then by id, descending.
+    /// By newest message, then ID, both descending.
     Activity {
-        /// Only those behind this place.
+        /// Start after this position.
         after: Option<ThreadActivity>,
     },
-    /// Newest first: by id, descending.
+    /// Newest first, by ID.
     Creation {
-        /// Only those behind this one.
+        /// Start after this thread.
         after: Option<ThreadId>,
     },
 }
 
 impl ThreadOrder {
-    /// The whole list by activity.
+    /// By activity, from the start.
     pub const ACTIVITY: Self = Self::Activity { after: None };
-    /// The whole list by creation.
+    /// By creation, from the start.
     pub const CREATION: Self = Self::Creation { after: None };
 }
 
-/// The place of a thread in the order of activity.
+/// A position in the order of activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ThreadActivity {
     /// See [`Thread::last_message_at`].
@@ -90,18 +89,18 @@ impl From<&Thread> for ThreadActivity {
     }
 }
 
-/// The threads that somebody may see; part of the query.
+/// The threads that an actor may see; part of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThreadScope {
-    /// All, also those without an owner.
+    /// All, including those without an owner.
     All,
     /// Those of these users.
     OwnedBy(Vec<UserId>),
 }
 
 impl ThreadScope {
-    /// Whether the thread is in scope. Stores' filters must agree with it.
+    /// Whether the thread is in scope. Stores' filters must agree.
     #[must_use]
     pub fn contains(&self, thread: &Thread) -> bool {
         match self {
@@ -114,7 +113,7 @@ impl ThreadScope {
 /// Changes to a thread; `None` keeps the value.
 #[derive(Debug, Clone)]
 pub struct ThreadChanges {
-    /// A new name, which stays.
+    /// A new, final name.
     pub name: Option<ThreadName>,
     /// The assistant, or none.
     pub assistant_id: Option<Option<AssistantId>>,

@@ -23,11 +23,12 @@ impl RunEngine {
         self.end_of_lost_assistants(&active).await
     }
 
-    /// Ends the runs in progress of a user who has just lost access, on whichever instance. A look
-    /// alone would miss a user who gets access back before it.
+    /// Ends the runs of a user who lost access, on whichever instance.
+    /// [`end_revoked`](Self::end_revoked) alone would miss a user whose access is restored before
+    /// its next check.
     ///
     /// # Errors
-    /// The store's own.
+    /// The store's.
     pub(crate) async fn end_of_user(&self, user: UserId) -> Result<(), PortError> {
         let active = self.inner.active.all();
         for run in active.iter().filter(|it| it.actor.user_id() == Some(user)) {
@@ -86,7 +87,7 @@ impl RunEngine {
     }
 }
 
-/// Whether the user may still do all that they could when they asked.
+/// Whether the user still has the rights held when asking.
 fn stands(asked: &User, now: &User) -> bool {
     let is_demoted = asked.role == Role::Admin && now.role != Role::Admin;
     now.is_active && !is_demoted

@@ -1,4 +1,4 @@
-//! The runs that this process works on.
+//! Runs in progress in this process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,23 +8,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::log::RunLog;
 
-/// The runs that this process works on.
+/// Runs in progress in this process.
 #[derive(Default)]
 pub(super) struct ActiveRuns {
     runs: Mutex<HashMap<RunId, Arc<ActiveRun>>>,
 }
 
-/// A run that this process works on.
 pub(super) struct ActiveRun {
     pub(super) id: RunId,
-    /// Who asked, with the role they had then.
+    /// The caller, with the role held when asking.
     pub(super) actor: Actor,
     /// The assistant that answers.
     pub(super) assistant: AssistantId,
     pub(super) log: Arc<RunLog>,
-    /// Held while events of the run are being stored, so that they are stored in order.
+    /// Held while storing events, to keep their order.
     pub(super) writing: tokio::sync::Mutex<()>,
-    /// Cancelled once the store has been away for so long that nobody should wait for the end.
+    /// Cancelled when the store is down too long to wait for the end.
     pub(super) store_is_away: CancellationToken,
     stop: CancellationToken,
     reason: OnceLock<RunErrorCode>,
@@ -44,13 +43,13 @@ impl ActiveRun {
         }
     }
 
-    /// Has the run end without its answer; the first reason counts.
+    /// Ends the run without an answer; the first reason counts.
     pub(super) fn stop(&self, reason: RunErrorCode) {
         let _ = self.reason.set(reason);
         self.stop.cancel();
     }
 
-    /// Waits until somebody has the run end, and says why.
+    /// Waits for [`stop`](Self::stop); returns the reason.
     pub(super) async fn stopped(&self) -> RunErrorCode {
         self.stop.cancelled().await;
         *self.reason.get().unwrap_or(&RunErrorCode::Interrupted)

@@ -1,4 +1,4 @@
-//! The loop of one assistant: its model is asked, uses tools, is asked again, until it has answered.
+//! The loop of one assistant: model calls and tool calls until there is an answer.
 
 use colloquy_domain::{
     Assistant, CallExecutor, FinishReason, MessageId, RequestedCall, RequiredAction, RunErrorCode,
@@ -19,7 +19,6 @@ use crate::ports::{ChatMessage, ChatRequest};
 use crate::schemas::{Schema, read_json};
 use crate::spans;
 
-/// Why the loop has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Halt {
     /// The newest utterance is the answer.
@@ -28,22 +27,21 @@ pub(super) enum Halt {
     AwaitsAction(RequiredAction),
 }
 
-/// The loop under way.
 struct AgentLoop<'a> {
     talk: &'a Talk<'a>,
     tools: ToolSet,
     schema: Option<Schema>,
-    /// What was said before the run.
+    /// The conversation before the run.
     earlier: Vec<ChatMessage>,
-    /// Whoever uses tools must be able to answer when they have used everything else up.
+    /// Reserved so that an assistant that uses up the budget on tools can still answer.
     kept: Option<KeptCall<'a>>,
     has_asked: bool,
 }
 
-/// Carries on from what `answer`'s log has, until there is an answer or an action is needed.
+/// Continues from `answer`'s log until there is an answer or an action is needed.
 ///
 /// # Errors
-/// What kept the assistant from answering; what was said so far stays in the log.
+/// What prevented an answer; the text so far stays in the log.
 pub(super) async fn run(
     talk: &Talk<'_>,
     earlier: Vec<ChatMessage>,
@@ -81,7 +79,7 @@ pub(super) async fn run(
 }
 
 impl AgentLoop<'_> {
-    /// One round: the model call and what it asks for.
+    /// One round: a model call and the tool calls that it requests.
     async fn ask(&mut self, state: &RunState, answer: &mut Answer<'_>) -> Result<(), Failure> {
         let is_mending = is_mending(state);
         let may_call_tools = self.take_call(state)?;
@@ -90,7 +88,7 @@ impl AgentLoop<'_> {
         answer.begin(state.round().saturating_add(1));
         let usage = ask(self.talk, &request, answer).await?;
         answer.finish_reason = match answer.finish_reason {
-            // A mended answer ends as the one that it mends.
+            // A corrected answer keeps the finish reason of the original.
             _ if is_mending => reason,
             Some(FinishReason::Stop) if !may_call_tools => Some(FinishReason::ToolRounds),
             reason => reason,
@@ -109,7 +107,7 @@ impl AgentLoop<'_> {
         let requested = |call: ToolCall| {
             let by = self.executor(&call);
             let id = match by {
-                // Clients keep results by this id, and some providers count from 0 in every run.
+                // Clients keep results by this ID, and some providers count from 0 in every run.
                 CallExecutor::Client => format!("call_{}", ids.next_id().simple()),
                 _ => call.id,
             };
@@ -150,7 +148,7 @@ impl AgentLoop<'_> {
         }
     }
 
-    /// Takes a model call from the budget; whether tools may be called in it.
+    /// Takes a model call from the budget. Returns whether it may call tools.
     fn take_call(&mut self, state: &RunState) -> Result<bool, Failure> {
         let budget = self.talk.budget;
         if is_mending(state) {
@@ -174,7 +172,7 @@ impl AgentLoop<'_> {
         Ok(rounds_left && self.kept.is_some() && budget.has_tool_calls())
     }
 
-    /// The call that was kept, or another.
+    /// Uses the reserved call, or another.
     fn spend_last_call(&mut self) -> Result<(), Failure> {
         match self.kept.take() {
             Some(kept) => kept.spend(),
@@ -199,8 +197,8 @@ impl AgentLoop<'_> {
         }
     }
 
-    /// Whether the newest utterance is what the assistant's output schema asks for. Where it is
-    /// not, it is discarded: the model may mend it once.
+    /// Validates the newest utterance against the output schema. An invalid one is discarded; the
+    /// model may correct it once.
     async fn accepts(&self, state: &RunState, answer: &Answer<'_>) -> Result<bool, Failure> {
         let (Some(schema), Some(said)) = (&self.schema, state.last_utterance()) else {
             return Ok(true);
@@ -214,7 +212,7 @@ impl AgentLoop<'_> {
         if was_mended || !has_ended {
             return Err(RunErrorCode::OutputInvalid.into());
         }
-        tracing::info!("answer does not keep to the output schema; asked again");
+        tracing::info!("answer does not match the output schema; asking again");
         answer.log.push(RunEventKind::UtteranceDiscarded {
             message_id: said.message_id,
             complaint,
@@ -223,14 +221,14 @@ impl AgentLoop<'_> {
     }
 }
 
-/// Whether the newest utterance was refused.
+/// Whether the newest utterance was rejected.
 fn is_mending(state: &RunState) -> bool {
     let last = state.last_utterance();
     last.is_some_and(|utterance| utterance.complaint.is_some())
 }
 
-/// Reads the schema before anything is asked: an older version of the service may have stored one
-/// that is beyond today's bounds.
+/// Compiles the schema before the first call: an older version of the service may have stored one
+/// beyond today's bounds.
 async fn output_schema(talk: &Talk<'_>) -> Result<Option<Schema>, Failure> {
     let Some(schema) = &talk.assistant.output_schema else {
         return Ok(None);
@@ -249,7 +247,7 @@ async fn output_schema(talk: &Talk<'_>) -> Result<Option<Schema>, Failure> {
     Ok(Some(schema))
 }
 
-/// Has the model answer; what the provider counted.
+/// Calls the model. Returns the token counts.
 async fn ask(
     talk: &Talk<'_>,
     request: &ChatRequest,
@@ -284,7 +282,7 @@ fn instructions(assistant: &Assistant, schema: Option<&Value>) -> Option<String>
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
-/// Said in the instructions too, for models whose provider knows no schemas.
+/// The schema as part of the instructions, for models whose provider does not support schemas.
 fn demand(schema: &Value) -> String {
     format!(
         "Your final answer must be one JSON value that is valid against this JSON Schema, \
@@ -299,7 +297,7 @@ fn mend(complaint: &str) -> String {
     )
 }
 
-/// Until the run's deadline.
+/// Limited by the run's deadline.
 async fn check(talk: &Talk<'_>, schema: &Schema, answer: String) -> Result<(), String> {
     let read = move || read_json(json_of(&answer));
     let schemas = &talk.engine.schemas;

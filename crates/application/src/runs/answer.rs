@@ -1,4 +1,4 @@
-//! What a model says in a run.
+//! The model's output in a run.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,15 +9,15 @@ use super::log::RunLog;
 use crate::answers::NewAnswer;
 use crate::ports::{ChatEnd, IdGenerator};
 
-/// What a model says in a run, utterance by utterance. It goes straight into the run's log, where it
-/// also stays when a model call fails.
+/// Writes the model's output into the run's log, utterance by utterance. It stays there when a
+/// model call fails.
 pub(super) struct Answer<'a> {
-    /// Why the model stopped in the newest round, once it has.
+    /// Why the model stopped in the newest round, if it did.
     pub(super) finish_reason: Option<FinishReason>,
     /// Whether it has called a tool.
     pub(super) has_called_tools: bool,
     pub(super) log: &'a RunLog,
-    /// The message that is being said, and its round.
+    /// The current message and its round.
     message_id: MessageId,
     round: u32,
     /// Whether this utterance has text.
@@ -31,7 +31,7 @@ pub(super) struct Answer<'a> {
     ids: &'a dyn IdGenerator,
 }
 
-/// The longest id of a call that is taken over.
+/// Longer call IDs are replaced.
 const MAX_ID_BYTES: usize = 128;
 
 impl<'a> Answer<'a> {
@@ -53,7 +53,6 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Begins an utterance.
     pub(super) fn begin(&mut self, round: u32) {
         self.message_id = MessageId::from_uuid(self.ids.next_id());
         self.round = round;
@@ -66,7 +65,6 @@ impl<'a> Answer<'a> {
         });
     }
 
-    /// The round of the newest utterance.
     pub(super) const fn round(&self) -> u32 {
         self.round
     }
@@ -101,8 +99,8 @@ impl<'a> Answer<'a> {
         fitting.len() == text.len()
     }
 
-    /// Notes a call; whether there was room for it. An id that is unusable, or that another call
-    /// of the run has, is replaced: the model is told the results by our ids.
+    /// Records a call; returns whether it fits. Replaces an unusable or duplicate ID, also in the
+    /// result sent to the model.
     pub(super) fn call(&mut self, mut call: ToolCall) -> bool {
         let size = call.name.len() + call.arguments.len();
         if size > self.max_bytes - self.bytes {
@@ -117,19 +115,18 @@ impl<'a> Answer<'a> {
         }
         call.name = without_nul(&call.name).into_owned();
         call.arguments = without_nul(&call.arguments).into_owned();
-        // The log keeps it; what the stores cannot hold is no signature.
+        // The stores cannot keep NUL.
         call.signature = call.signature.filter(|signature| !signature.contains('\0'));
         self.call_ids.insert(call.id.clone());
         self.calls.push(call);
         true
     }
 
-    /// Notes the end that the model gave.
     pub(super) fn end(&mut self, end: ChatEnd) {
         self.finish_reason = Some(end.finish_reason);
     }
 
-    /// Says the whole of an answer that was given before.
+    /// Records a cached answer.
     pub(super) fn repeat(&mut self, text: &str) {
         self.begin(1);
         let is_whole = self.push(text);
@@ -140,29 +137,27 @@ impl<'a> Answer<'a> {
         });
     }
 
-    /// Notes that the answer was cut for its length.
+    /// Records that the answer was cut at the byte limit.
     pub(super) fn cut(&mut self) {
         self.finish_reason = Some(FinishReason::Length);
     }
 
-    /// How many bytes it has, with those of calls.
+    /// Bytes of text and calls.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The calls of this utterance, which are noted no longer.
     pub(super) fn take_calls(&mut self) -> Vec<ToolCall> {
         std::mem::take(&mut self.calls)
     }
 
-    /// The text of the newest utterance.
     pub(super) fn text(&self) -> String {
         let state = self.log.fold();
         let last = state.last_utterance();
         last.map_or_else(String::new, |utterance| utterance.text.clone())
     }
 
-    /// The answer as the cache judges it.
+    /// The answer, for the cache.
     pub(super) fn as_new(&self) -> NewAnswer {
         NewAnswer {
             text: self.text(),
@@ -182,7 +177,7 @@ fn bytes_of(state: &RunState) -> usize {
     said.sum::<usize>().saturating_add(asked.sum())
 }
 
-/// NUL, which the stores cannot keep, becomes the replacement character.
+/// Replaces NUL, which the stores cannot keep, by U+FFFD.
 pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         text.replace('\0', "\u{FFFD}").into()

@@ -78,8 +78,8 @@ fn as_tool(talk: &Talk<'_>, assistant: Arc<Assistant>) -> Option<Arc<Registered>
     }))
 }
 
-/// Asking another assistant, which answers within the same run: under its limits, with the rights
-/// of the person who asked, and out of a conversation of its own.
+/// Calls another assistant, in its own conversation but within the run's limits and the user's
+/// rights.
 struct AssistantTool {
     engine: Arc<Inner>,
     assistant: Arc<Assistant>,
@@ -119,7 +119,7 @@ impl TypedTool for AssistantTool {
     }
 
     async fn call(&self, context: &ToolContext, asked: Question) -> Result<String, ToolError> {
-        // Rights count when they are used: the run may be old by now.
+        // Checked at each use: rights may have changed since the run began.
         let reference = AssistantRef::Id(self.assistant.id);
         let access = &self.engine.access;
         let assistant = access

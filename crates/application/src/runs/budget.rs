@@ -7,8 +7,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::RunLimits;
 
-/// What a run may still use: one for all its conversations. An assistant that is asked as a tool
-/// has one of its own within that, so that its limits count too.
+/// The remaining budget of a run, shared by its conversations. An assistant called as a tool has
+/// its own budget within it.
 #[derive(Debug)]
 pub(super) struct Budget {
     left: Mutex<Left>,
@@ -23,8 +23,7 @@ struct Left {
     tokens: u64,
 }
 
-/// How many models are asked, and how many tools used, at the same time by one run: as many as one
-/// assistant may have.
+/// Concurrent model calls, and concurrent tool calls, per run: the maximum for one assistant.
 const AT_ONCE: usize = 16;
 
 #[derive(Debug)]
@@ -33,13 +32,13 @@ struct AtOnce {
     tool_calls: Semaphore,
 }
 
-/// A call that is set aside, so that a conversation can be answered when the rest is used up. Given
-/// back when it is dropped unused.
+/// A reserved model call, so that a conversation can be answered when the budget is exhausted.
+/// Returned on drop if unused.
 #[derive(Debug)]
 pub(super) struct KeptCall<'a>(Option<&'a Budget>);
 
 impl Budget {
-    /// What a run of an assistant with that budget may use.
+    /// The budget of a run of an assistant.
     pub(super) fn new(limits: &RunLimits, budget: RunBudget) -> Self {
         Self {
             left: Mutex::new(
@@ -72,7 +71,7 @@ impl Budget {
         self
     }
 
-    /// What an assistant with that budget may use that is asked as a tool.
+    /// The budget of an assistant called as a tool.
     pub(super) fn within(outer: &Arc<Self>, budget: RunBudget) -> Self {
         let left = *outer.left();
         Self {
@@ -82,7 +81,7 @@ impl Budget {
         }
     }
 
-    /// Takes a call of a model; whether there was one, and tokens for it.
+    /// Takes a model call; returns whether calls and tokens were left.
     pub(super) fn take_model_call(&self) -> bool {
         self.take(|left| {
             let rest = left.model_calls.checked_sub(1);
@@ -91,13 +90,13 @@ impl Budget {
         })
     }
 
-    /// Sets a call of a model aside, if there is one.
+    /// Reserves a model call, if any is left.
     pub(super) fn keep_call(&self) -> Option<KeptCall<'_>> {
-        // Not made in vain: it would give back what was not taken.
+        // Lazily: dropping a `KeptCall` returns a call.
         self.take_model_call().then(|| KeptCall(Some(self)))
     }
 
-    /// Takes a call of a tool; whether there was one.
+    /// Takes a tool call; returns whether any was left.
     pub(super) fn take_tool_call(&self) -> bool {
         self.take(|left| {
             let rest = left.tool_calls.checked_sub(1);
@@ -105,13 +104,13 @@ impl Budget {
         })
     }
 
-    /// Whether tools may still be used.
+    /// Whether tool calls are left.
     pub(super) fn has_tool_calls(&self) -> bool {
         let outer = self.outer.as_ref();
         self.left().tool_calls > 0 && outer.is_none_or(|outer| outer.has_tool_calls())
     }
 
-    /// Notes what a model has read and written.
+    /// Deducts the tokens of a model call.
     pub(super) fn spend_tokens(&self, usage: Usage) {
         let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
         for budget in self.outwards() {
@@ -120,25 +119,25 @@ impl Budget {
         }
     }
 
-    /// Waits until the run asks fewer models than it may at once.
+    /// Waits for a permit to call a model.
     pub(super) async fn model_turn(&self) -> Option<SemaphorePermit<'_>> {
         self.at_once.model_calls.acquire().await.ok()
     }
 
-    /// Waits until the run uses fewer tools than it may at once. Not for assistants as tools, which
-    /// wait for others.
+    /// Waits for a permit to call a tool. Not for assistants as tools, which wait for tools
+    /// themselves.
     pub(super) async fn tool_turn(&self) -> Option<SemaphorePermit<'_>> {
         self.at_once.tool_calls.acquire().await.ok()
     }
 
-    /// Takes from this budget and from all that it lies within, or from none.
+    /// Takes from this budget and all outer ones, or from none.
     fn take(&self, take: impl Fn(&mut Left) -> Option<()> + Copy) -> bool {
         let mut left = self.left();
         let before = *left;
         if take(&mut left).is_none() {
             return false;
         }
-        // Locked from the inside outwards, everywhere.
+        // Lock order: inner before outer.
         let is_taken = self.outer.as_ref().is_none_or(|outer| outer.take(take));
         if !is_taken {
             *left = before;

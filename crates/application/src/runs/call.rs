@@ -1,4 +1,4 @@
-//! One model call: time limits, retries and the reading of the answer.
+//! One model call: time limits, retries and streaming.
 
 use std::time::Duration;
 
@@ -12,18 +12,17 @@ use super::engine::Inner;
 use super::talk::Talk;
 use crate::ports::{ChatEvent, ChatModel, ChatRequest, ChatStream, ModelError, ModelErrorKind};
 
-/// How often a model is asked at the most, the first time included.
+/// Maximum number of attempts.
 const MAX_ATTEMPTS: u32 = 3;
-/// The wait before the second attempt where the provider names none; doubled before the third.
+/// Delay before the second attempt unless the provider names one; doubled before the third.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
-/// Asks the model until it has answered into `answer`: before the deadline and under the run's
-/// other limits, with at most three attempts, and no other attempt once some of the answer has
-/// come. Attempts after the first are taken from the run's budget. What the provider has counted
-/// at the attempt that went well.
+/// Calls the model and streams into `answer`, within the run's limits. Retries up to three
+/// attempts, unless part of the answer has arrived; retries count towards the budget. Returns the
+/// token counts of the successful attempt.
 ///
 /// # Errors
-/// The last attempt's failure. What came of the answer stays in `answer`.
+/// The last attempt's failure. A partial answer stays in `answer`.
 pub(super) async fn ask(
     talk: &Talk<'_>,
     request: &ChatRequest,
@@ -43,7 +42,7 @@ pub(super) async fn ask(
         let wait = error
             .retry_after
             .unwrap_or(FIRST_BACKOFF * 2_u32.pow(attempt - 1));
-        // A provider may ask for any time at all.
+        // Providers may name any delay.
         let next = Instant::now().checked_add(wait);
         let is_in_time = next.is_some_and(|next| next < deadline);
         let may_repeat = attempt < MAX_ATTEMPTS && error.kind.is_transient() && is_in_time;
@@ -69,7 +68,7 @@ pub(super) async fn ask(
     read
 }
 
-/// Sends the request and waits for the first piece of the answer.
+/// Sends the request and waits for the first event.
 async fn begin(
     model: &dyn ChatModel,
     request: &ChatRequest,
@@ -85,7 +84,7 @@ async fn begin(
     within(first_token, attempt).await
 }
 
-/// Takes the rest of the answer, the first piece being here already; what the provider has counted.
+/// Reads the answer after its first event. Returns the token counts.
 async fn read(
     first: ChatEvent,
     mut stream: ChatStream,
@@ -125,8 +124,7 @@ async fn read(
     }
 }
 
-/// The next piece. Empty texts do not count: a provider that sends nothing else is
-/// silent.
+/// The next event. Skips empty texts, which do not reset the idle limit.
 async fn next_piece(stream: &mut ChatStream) -> Result<ChatEvent, ModelError> {
     loop {
         match stream.next().await {

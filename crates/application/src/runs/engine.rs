@@ -30,92 +30,84 @@ use crate::ports::{
 use crate::schemas::SchemaChecker;
 use crate::spans;
 
-/// Carries runs out, each in a task of its own. Cloning gives another handle to the same engine.
+/// Executes runs, each in its own task. Clones share the engine.
 #[derive(Clone)]
 pub struct RunEngine {
     pub(super) inner: Arc<Inner>,
 }
 
-/// What the engine works with.
+/// The engine's ports.
 #[derive(Clone)]
 pub(crate) struct RunEnginePorts {
-    /// Keeps the runs.
     pub(crate) runs: Arc<dyn RunRepository>,
-    /// Keeps their event logs.
     pub(crate) events: Arc<dyn RunEventRepository>,
-    /// Says whether those who ask still may.
+    /// Users, to check that they keep their access.
     pub(crate) users: Arc<dyn UserRepository>,
-    /// Reads the history.
     pub(crate) messages: Arc<dyn MessageRepository>,
-    /// Answers.
     pub(crate) model: Arc<dyn ChatModel>,
-    /// Counts what becomes of runs.
     pub(crate) observer: Arc<dyn Observer>,
-    /// Tells the time of everything that is stored.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Makes the ids of runs and messages.
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
 pub(super) struct Inner {
     pub(super) ports: RunEnginePorts,
-    /// Guards the assistants that others use as tools.
+    /// Access to assistants as tools.
     pub(super) access: Access,
     pub(super) tool_sources: ToolSources,
-    /// Checks what models say against schemas.
+    /// Output schemas and tool arguments.
     pub(super) schemas: SchemaChecker,
-    /// Knows what was answered before.
     pub(super) answers: Answers,
     pub(super) instance: InstanceId,
     pub(super) limits: RunLimits,
     pub(super) active: Arc<ActiveRuns>,
     pub(super) reader: RunReader,
-    /// One for each run that may be worked on at once.
+    /// Caps concurrent runs.
     slots: Arc<Semaphore>,
-    /// One for each start that may be stored at once.
+    /// Caps concurrent writes of starts.
     pub(super) starts: Semaphore,
-    /// One for each end that may be stored at once.
+    /// Caps concurrent writes of ends.
     pub(super) ends: Semaphore,
-    /// Ends every run that has not ended by itself when the service stops.
+    /// Interrupts the remaining runs on shutdown.
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
 }
 
-/// What a run is made from.
+/// A run to start.
 #[derive(Debug, Clone)]
 pub struct RunJob {
-    /// Where.
+    /// The thread.
     pub thread_id: ThreadId,
     /// See [`RunCommit::thread_name`](crate::ports::RunCommit::thread_name).
     pub thread_name: Option<ThreadName>,
-    /// Who asks; their rights count for everything that happens in the run.
+    /// The caller, whose rights apply throughout the run.
     pub actor: Actor,
-    /// Who answers.
+    /// The assistant.
     pub assistant: Arc<Assistant>,
     /// See [`RunCommit::instructions`](crate::ports::RunCommit::instructions).
     pub instructions: Option<Instructions>,
-    /// The question.
+    /// The user's message.
     pub content: MessageContent,
-    /// What the client calls the request, if it does.
+    /// The client's idempotency key, if any.
     pub idempotency: Option<Idempotency>,
-    /// Whether the answer has to be a new one, and is for this run only.
+    /// Whether to bypass the answer cache.
     pub bypasses_cache: bool,
 }
 
 /// Where a task says what it began.
 pub(super) type Begun = oneshot::Sender<Result<StartedRun, Error>>;
 
-/// How long a run counts as worked on without a sign of life from its instance.
+/// Lease duration.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
-/// How many ends are stored at once: somewhat more than a pool has connections.
+/// Concurrent writes of ends: slightly more than a pool has connections.
 const MAX_ENDS: usize = 16;
-/// How many starts are: fewer than ends, so that under a flood no more runs begin than end.
+/// Concurrent writes of starts: fewer than ends, so that a flood does not accumulate runs.
 const MAX_STARTS: usize = 12;
-/// How long runs have to store their end once they are told to stop.
+/// Time to store ends on shutdown.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
 impl RunEngine {
-    /// An engine that holds its leases as `instance`.
+    /// An engine that holds leases as `instance`.
     #[must_use]
     pub(crate) fn new(
         ports: RunEnginePorts,
@@ -152,15 +144,14 @@ impl RunEngine {
         }
     }
 
-    /// Saves the question and the run, and begins to answer. Once the save has begun neither it
-    /// nor the run depends on the caller's future. A request that was made before, by its
-    /// idempotency key, starts nothing and gives its run.
+    /// Stores the message and run and begins to answer. Once storing has begun, dropping the future
+    /// has no effect. A request repeated with its idempotency key returns the first run.
     ///
     /// # Errors
-    /// `ThreadBusy`, `TooManyRuns`, `Overloaded`, `IdempotencyMismatch`, `NotFound` when the thread
+    /// `ThreadBusy`, `TooManyRuns`, `Overloaded`, `IdempotencyMismatch`, `NotFound` if the thread
     /// is gone, `Stopping`.
     pub async fn start(&self, job: RunJob) -> Result<StartedRun, Error> {
-        // Made here, where its parent is known: the request's span.
+        // Created here, so that the request's span is its parent.
         let span = spans::invoke_agent(&job.assistant, job.thread_id);
         let thread = job.thread_id;
         let started = self.launch(span, |inner, slot, started, span| {
@@ -201,7 +192,7 @@ impl RunEngine {
         let slot = slots.try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let (started, start) = oneshot::channel();
         let work = work(Arc::clone(&self.inner), slot, started, span.clone());
-        // In the caller's span, too: the run's log lines name the request that it began with.
+        // Also within the caller's span: the run's log lines name the request.
         let work = work.instrument(span).in_current_span();
         self.inner.tasks.spawn(work);
         start.await.map_err(|_| Error::Stopping)?
@@ -219,14 +210,14 @@ impl RunEngine {
         }
     }
 
-    /// How many runs this process works on.
+    /// Number of runs in progress in this process.
     #[must_use]
     pub fn in_progress(&self) -> usize {
         self.inner.active.count()
     }
 
-    /// Takes no new runs, gives those under way `grace` to end, then ends them as interrupted
-    /// with what they have.
+    /// Refuses new runs, gives current ones `grace` to end, then interrupts them, keeping partial
+    /// answers.
     pub async fn stop(&self, grace: Duration) {
         self.inner.tasks.close();
         let all_ended = self.inner.tasks.wait();
@@ -236,8 +227,8 @@ impl RunEngine {
         }
     }
 
-    /// Ends the run, on whichever instance it is worked on, and returns it as it ended. One that
-    /// has ended already is left as it is.
+    /// Cancels the run, on whichever instance it is. Returns the ended run; one that had ended is
+    /// unchanged.
     ///
     /// # Errors
     /// `NotFound`.

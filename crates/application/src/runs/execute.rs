@@ -30,9 +30,9 @@ use crate::ports::{
 };
 use crate::tools::ToolContext;
 
-/// The wait before the end of a run is written again that the store could not take.
+/// Delay before writing an end again that the store could not take.
 const STORE_BACKOFF: Duration = Duration::from_millis(250);
-/// How long whoever waits for the end is kept waiting for a store that is away.
+/// How long waiters for the end wait for a store that is down.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How far a part of a run comes.
@@ -43,11 +43,9 @@ enum Reached {
     Pause(RequiredAction),
 }
 
-/// Where an answer comes from.
 enum Source {
-    /// From the model; with those who wait for it, if anybody may be given it again.
+    /// The model, with a fill if the answer may be reused.
     Model(Option<Box<Fill>>),
-    /// It was given before.
     Cache(CachedRun),
 }
 
@@ -70,7 +68,7 @@ impl Inner {
         let meter = Arc::new(Meter::new(Arc::clone(&active.log)));
         let max_bytes = self.limits.max_answer_bytes;
         let mut answer = Answer::new(max_bytes, &active.log, &*self.ports.ids);
-        // A panic in a model adapter must end this run, not leave it in progress for ever.
+        // A panic in a model adapter must end the run, not leave it in progress.
         let work = self.answer(&part, run.thread_id, &meter, &mut answer);
         let work = AssertUnwindSafe(work).catch_unwind();
         let result: Result<Reached, Failure> = tokio::select! {
@@ -79,7 +77,7 @@ impl Inner {
             reason = active.stopped() => Err(reason.into()),
             result = work => result.unwrap_or_else(|_panic| Err(RunErrorCode::Interrupted.into())),
         };
-        // Whoever waits here keeps one copy of the answer, not two.
+        // Waiting here holds one copy of the answer, not two.
         let turn = self.ends.acquire().await;
         let retry_after = result
             .as_ref()
@@ -102,13 +100,13 @@ impl Inner {
                     retry_after,
                 })
             }
-            // Somebody else has ended it.
+            // Ended elsewhere.
             Err(PortError::Conflict(Constraint::RunLease)) => {
                 outcome::find(&self.reader, run).await
             }
             // Its thread was deleted.
             Err(PortError::NotFound) => Err(Error::NotFound),
-            // Its answer is lost, but its thread must not stay busy.
+            // The answer is lost, but the thread must not stay busy.
             Err(error) => {
                 let (inner, id) = (Arc::clone(self), run.id);
                 self.tasks.spawn(async move { inner.disown(id).await });
@@ -195,7 +193,7 @@ impl Inner {
         Ok(history::conversation(earlier, question, configuration))
     }
 
-    /// Whether the question was answered before; waits where somebody is about to answer it.
+    /// Looks up the question, waiting for another run that is answering it.
     async fn look_up(&self, part: &Part, deadline: Instant) -> Result<Lookup, Failure> {
         let Some(question) = part.question.as_ref().filter(|_| part.is_first) else {
             return Ok(Lookup::Off);
@@ -292,9 +290,9 @@ impl Inner {
             match self.ports.runs.commit(commit).await {
                 Ok(Committed::Written(messages)) => return Ok(messages),
                 Ok(Committed::Known(_)) => {
-                    return Err(PortError::other("the end of a run is no request"));
+                    return Err(PortError::other("the end of a run has no idempotency key"));
                 }
-                // Ended by somebody else, or by an earlier try whose answer was lost.
+                // Ended elsewhere, or by an earlier attempt whose response was lost.
                 Err(error @ PortError::Conflict(Constraint::RunLease)) => return Err(error),
                 Err(PortError::NotFound) => {
                     tracing::info!("run was deleted with its thread");
@@ -303,14 +301,20 @@ impl Inner {
                 Err(error)
                     if matches!(error, PortError::Unavailable(_)) || begin.elapsed() < LEASE =>
                 {
-                    tracing::warn!(error = &error as &dyn StdError, "end of run not stored yet");
+                    tracing::warn!(
+                        error = &error as &dyn StdError,
+                        "storing the end of a run failed; retrying"
+                    );
                     if begin.elapsed() >= PATIENCE {
                         active.store_is_away.cancel();
                     }
                     tokio::time::sleep(STORE_BACKOFF).await;
                 }
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn StdError, "end of run not stored");
+                    tracing::error!(
+                        error = &error as &dyn StdError,
+                        "storing the end of a run failed"
+                    );
                     return Err(error);
                 }
             }

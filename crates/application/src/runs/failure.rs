@@ -7,7 +7,7 @@ use colloquy_domain::RunErrorCode;
 
 use crate::ports::{ModelError, ModelErrorKind, PortError};
 
-/// Why a run could not be answered.
+/// Why a run has no answer.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) code: RunErrorCode,
@@ -35,7 +35,7 @@ impl From<ModelError> for Failure {
             ModelErrorKind::NotConfigured => RunErrorCode::ModelNotConfigured,
             ModelErrorKind::ContextTooLong => RunErrorCode::ContextTooLong,
         };
-        // The one place where the provider's own words are kept: the operator's log.
+        // The provider's own words appear in the operator's log only.
         let cause = &error as &dyn StdError;
         tracing::warn!(error = cause, code = code.as_str(), "model call failed");
         Self {
@@ -49,10 +49,13 @@ impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
         let cause = &error as &dyn StdError;
         match error {
-            // Its thread was deleted meanwhile.
-            PortError::NotFound => tracing::info!("what the run needs is gone"),
-            PortError::Unavailable(_) => tracing::warn!(error = cause, "store away during a run"),
-            _ => tracing::error!(error = cause, "what the run needs could not be read"),
+            // The thread was deleted meanwhile.
+            PortError::NotFound => tracing::info!("a record that the run needs was deleted"),
+            PortError::Unavailable(_) => tracing::warn!(error = cause, "store unavailable"),
+            _ => tracing::error!(
+                error = cause,
+                "a record that the run needs could not be read"
+            ),
         }
         Self::from(RunErrorCode::Interrupted)
     }

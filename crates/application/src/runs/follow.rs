@@ -1,4 +1,4 @@
-//! Following a run's log.
+//! Follows a run's log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::active::{ActiveRun, ActiveRuns};
 use crate::Error;
 use crate::ports::{MessageRepository, RunEventRepository, RunRepository};
 
-/// About how many bytes of text a reader is handed at once.
+/// Approximate bytes of text per page.
 const PAGE_BYTES: usize = 64 * 1024;
-/// About how many events a reader is handed at once.
+/// Approximate events per page.
 const PAGE_EVENTS: u32 = 1_000;
-/// How often the store is asked for news of a run that another instance works on.
+/// Interval between polls of the store for another instance's run.
 const POLL: Duration = Duration::from_millis(250);
-/// Behind the end of every log.
+/// Beyond the end of every log.
 const BEHIND_ALL: u64 = i64::MAX as u64;
 
-/// Reads runs, from memory where this process works on them and from the store elsewhere.
+/// Reads runs: local ones from memory, others from the store.
 #[derive(Clone)]
 pub(super) struct RunReader {
     pub(super) active: Arc<ActiveRuns>,
@@ -28,7 +28,7 @@ pub(super) struct RunReader {
 }
 
 impl RunReader {
-    /// The run's log from behind number `after`.
+    /// The run's log after number `after`.
     pub(super) fn follow(&self, run: RunId, after: u64) -> RunFollower {
         RunFollower::new(self.clone(), run, after)
     }
@@ -71,7 +71,7 @@ impl RunFollower {
         }
     }
 
-    /// Whether this process works on the run, and will tell of its end before it stops.
+    /// Whether this process works on the run and will report its end.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.reader.active.get(self.run).is_some()
@@ -104,7 +104,7 @@ impl RunFollower {
         Ok(None)
     }
 
-    /// A page from the store; an empty one after a while, or behind the end.
+    /// A page from the store; empty after a while, or after the end.
     async fn stored(&mut self) -> Result<Vec<RunEvent>, Error> {
         let reader = &self.reader;
         let list = || reader.events.list(self.run, self.after, PAGE_EVENTS);
@@ -117,14 +117,14 @@ impl RunFollower {
             tokio::time::sleep(POLL).await;
             return Ok(events);
         }
-        // It may have ended between the two questions.
+        // It may have ended between the two reads.
         let events = list().await?;
         self.has_ended = events.is_empty();
         Ok(events)
     }
 }
 
-/// The next page of a run that this process works on; empty when the store has the rest.
+/// The next page of a local run; empty if the store has the rest.
 async fn live(active: &ActiveRun, after: u64) -> Vec<RunEvent> {
     if after < active.log.begin() {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Ends runs that their holder does not end: those that are called off from elsewhere, that nobody
-//! carries out any more, and paused ones for which nobody acted in time.
+//! Ends runs in their holder's stead: cancelled from elsewhere, abandoned, or paused beyond their
+//! deadline.
 
 use colloquy_domain::{Run, RunEnding, RunId, RunState};
 
@@ -7,16 +7,16 @@ use crate::ports::{
     ActiveRun, Constraint, Expected, PortError, RunCommit, RunEventRepository, RunRepository,
 };
 
-/// How often an end is tried while the run's holder goes on writing.
+/// Attempts to end a run while its holder keeps writing.
 const ATTEMPTS: u32 = 32;
-/// How many events are read at once.
+/// Events per read.
 const PAGE_EVENTS: u32 = 1_000;
 
-/// Ends the run with what its log has, if it is active and `ending` gives it an end. Returns the
-/// run as it ended, or `None`.
+/// Ends the run with what its log has, if it is active and `ending` returns an end. Returns the
+/// ended run, or `None`.
 ///
 /// # Errors
-/// The store's own.
+/// The store's.
 pub(crate) async fn force_end(
     (runs, events): (&dyn RunRepository, &dyn RunEventRepository),
     id: RunId,
@@ -24,7 +24,7 @@ pub(crate) async fn force_end(
 ) -> Result<Option<Run>, PortError> {
     let mut log = StoredLog::default();
     for _ in 0..ATTEMPTS {
-        // The run first: what its log has is not older then.
+        // The run first, so that its log is not older.
         let Some(active) = runs.active(id).await? else {
             return Ok(None);
         };
@@ -47,7 +47,7 @@ pub(crate) async fn force_end(
         };
         match runs.commit(&commit).await {
             Ok(_) => return Ok(Some(commit.run)),
-            // Its holder has added to the log, renewed the lease or ended the run.
+            // Its holder appended, renewed or ended meanwhile.
             Err(PortError::Conflict(Constraint::RunLease)) => {}
             Err(PortError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
@@ -56,14 +56,14 @@ pub(crate) async fn force_end(
     Err(PortError::unavailable("the run's log grows too fast"))
 }
 
-/// A log as far as it was read.
+/// A log as read so far.
 pub(super) struct StoredLog {
     pub(super) state: RunState,
     pub(super) last: u64,
 }
 
 impl Default for StoredLog {
-    /// Every log has begun with number 1, even if that event is gone.
+    /// Every log began with number 1, even if that event was removed.
     fn default() -> Self {
         Self {
             state: RunState::default(),
@@ -73,7 +73,7 @@ impl Default for StoredLog {
 }
 
 impl StoredLog {
-    /// Reads on to the log's end.
+    /// Reads to the log's end.
     pub(super) async fn read(
         &mut self,
         events: &dyn RunEventRepository,

@@ -1,4 +1,4 @@
-//! What a model is told of the conversation.
+//! Builds the conversation for a model.
 
 use colloquy_domain::{
     Configuration, HistoryLimit, Message, MessageKind, RunState, TokenLimit, ToolCall, Usage,
@@ -7,23 +7,21 @@ use colloquy_domain::{
 
 use crate::ports::{ChatMessage, ChatRequest};
 
-/// The most messages that are sent where the assistant sets no limit of its own.
+/// Messages sent unless the assistant has a limit.
 const DEFAULT_MAX_MESSAGES: u32 = 500;
-/// The most text of earlier messages that is sent where the assistant sets no limit of its own: a
-/// quarter of a million tokens.
+/// Bytes of earlier messages sent unless the assistant has a limit: a quarter of a million tokens.
 const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
-/// Four bytes of UTF-8 are about one token in English, and err on the safe side elsewhere.
+/// Bytes of UTF-8 per token: about right for English, conservative elsewhere.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// How much of what was said before a message has to be read.
+/// How much history to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) messages: u32,
     pub(super) bytes: u64,
 }
 
-/// How many of the messages before `new` have to be read; `None` where there are none, or none of
-/// them is told.
+/// How much history before `new` to read; `None` if none.
 pub(super) fn window(new: &Message, configuration: &Configuration) -> Option<Window> {
     let messages = max_messages(configuration).saturating_sub(1);
     let is_first = new.position == 1;
@@ -46,10 +44,8 @@ fn max_messages(configuration: &Configuration) -> u32 {
         .map_or(DEFAULT_MAX_MESSAGES, HistoryLimit::get)
 }
 
-/// What the model is told: of the messages before `new` as many of the newest as the limits
-/// allow, then `new`. The roles alternate and begin with the user's, since many models' templates
-/// refuse anything else: neighbours of one role (a question that was never answered and the next
-/// one) become one utterance.
+/// The newest messages before `new` that fit the limits, then `new`. Roles alternate and begin with
+/// the user's, as many models' templates require: adjacent messages of one role are merged.
 pub(super) fn conversation(
     mut earlier: Vec<Message>,
     new: &Message,
@@ -84,7 +80,7 @@ pub(super) fn without_question() -> Vec<ChatMessage> {
 
 fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
     let mut conversation = Vec::new();
-    // A blank answer is none, and there are providers that refuse it.
+    // Some providers refuse blank answers.
     for message in messages.filter(|message| !message.content.trim().is_empty()) {
         match (message.kind, conversation.last_mut()) {
             (MessageKind::Human, _) => say(&mut conversation, &message.content),
@@ -98,8 +94,8 @@ fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
     conversation
 }
 
-/// What was said before the run, and in it so far: rounds that asked for tools with the results,
-/// and refused answers with what `mend` says about the complaint.
+/// The conversation before the run, then the run's rounds with tool results, and rejected answers
+/// with `mend`'s message about the complaint.
 pub(super) fn transcript(
     earlier: Vec<ChatMessage>,
     state: &RunState,
@@ -120,7 +116,7 @@ pub(super) fn transcript(
     conversation
 }
 
-/// Without calls it is a model call that was cut off, or the answer.
+/// Without calls it is a truncated model call, or the answer.
 fn tell_round(conversation: &mut Vec<ChatMessage>, state: &RunState, utterance: &Utterance) {
     let calls: Vec<_> = state.calls_of(utterance.round).collect();
     if calls.is_empty() {
@@ -139,7 +135,6 @@ fn assistant(utterance: &Utterance, tool_calls: Vec<ToolCall>) -> ChatMessage {
     }
 }
 
-/// Adds what the user says.
 fn say(conversation: &mut Vec<ChatMessage>, content: &str) {
     match conversation.last_mut() {
         Some(ChatMessage::User(text)) => join(text, content),
@@ -160,8 +155,7 @@ fn tokens_of(bytes: usize) -> u64 {
     u64::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX)
 }
 
-/// About what a model reads and writes that has said so many bytes to the request, where its
-/// provider has not counted.
+/// Estimated token counts of a request with `said` bytes of output, if the provider reported none.
 pub(super) fn estimated(request: &ChatRequest, said: usize) -> Usage {
     let instructions = request.instructions.as_ref().map_or(0, String::len);
     let messages = request.messages.iter().map(|message| message.text().len());
@@ -183,7 +177,7 @@ mod tests {
     use super::{conversation, window};
     use crate::ports::ChatMessage;
 
-    /// Messages at the positions 1, 2, ...; `>` begins a human's.
+    /// Messages at positions 1, 2, ...; `>` marks a human's.
     fn thread(texts: &[&str]) -> Vec<Message> {
         let message = |(index, text): (usize, &&str)| Message {
             id: MessageId::from_uuid(Uuid::from_u128(index as u128)),

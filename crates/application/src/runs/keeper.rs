@@ -1,4 +1,4 @@
-//! Keeps leases and event logs, and ends runs that nobody works on.
+//! Renews leases, stores events and ends abandoned runs.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,19 +13,18 @@ use super::forced_end::force_end;
 use super::outcome::summary;
 use crate::ports::{AbandonedRuns, ActiveRun as StoredRun, PortError, RunEvents, RunSummary};
 
-/// How often leases are renewed and abandoned runs looked for. A run that another instance has
-/// cancelled is worked on no longer than this.
+/// Interval between lease renewals and searches for abandoned runs. A run cancelled elsewhere stops
+/// within this time.
 const LEASE_ROUND: Duration = Duration::from_secs(1);
-/// How often the events of all runs under way are stored, in one transaction.
+/// Interval between writes of all runs' events, in one transaction.
 const LOG_ROUND: Duration = Duration::from_millis(100);
 
-/// About how many bytes of a run's text are stored at once: what gathers while the store is away
-/// goes there in several rounds.
+/// Approximate bytes stored per run and round. A backlog after an outage takes several rounds.
 const STORED_BYTES: usize = 64 * 1024;
 
 impl RunEngine {
-    /// Ends what an earlier process of this instance left in progress, and what others left
-    /// whose leases have run out. To be called before the first run.
+    /// Ends runs left by an earlier process of this instance, and others' whose leases expired.
+    /// Call before the first run.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -35,7 +34,7 @@ impl RunEngine {
         for abandoned in [held, overdue] {
             match self.end_abandoned(abandoned).await {
                 Err(error @ PortError::Unavailable(_)) => return Err(error),
-                // A run whose rows cannot be read is no reason not to serve.
+                // A corrupt run must not prevent startup.
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(error, "abandoned runs not ended");
@@ -46,8 +45,7 @@ impl RunEngine {
         Ok(())
     }
 
-    /// Renews the leases of the runs under way, stores their events and ends runs that other
-    /// instances abandoned, for as long as the future is polled.
+    /// While polled, renews leases, stores events and ends abandoned runs of other instances.
     pub async fn keep(&self) {
         tokio::join!(self.keep_leases(), self.keep_logs());
     }
@@ -83,13 +81,13 @@ impl RunEngine {
     }
 
     async fn lease_round(&self) -> Result<(), PortError> {
-        // Renewal first: after an outage our own leases may look abandoned too.
+        // Renewal first: after an outage this instance's own leases may look abandoned.
         self.renew().await?;
         self.end_abandoned(AbandonedRuns::OverdueAt(self.now()))
             .await
     }
 
-    /// Renews, and stops working on what is not ours any more: nothing could be written for it.
+    /// Renews leases and stops runs whose lease was lost.
     async fn renew(&self) -> Result<(), PortError> {
         let active = self.inner.active.all();
         if active.is_empty() {
@@ -107,7 +105,6 @@ impl RunEngine {
         Ok(())
     }
 
-    /// Stores what has happened since the last time.
     async fn store_events(&self) -> Result<(), PortError> {
         let active = self.inner.active.all();
         let new = active.iter().filter_map(|run| Append::begin(run));
@@ -127,14 +124,14 @@ impl RunEngine {
             match self.end_if_abandoned(run, abandoned).await {
                 Ok(()) => {}
                 Err(error @ PortError::Unavailable(_)) => return Err(error),
-                // One that cannot be ended must not keep the others busy.
+                // One failure must not keep other threads busy.
                 Err(error) => failure = Some(error),
             }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    /// One that was renewed, ended or deleted meanwhile is passed over.
+    /// Skips a run that was renewed, ended or deleted meanwhile.
     async fn end_if_abandoned(
         &self,
         run: RunId,
@@ -154,7 +151,7 @@ impl RunEngine {
                 RunStatus::Expired => tracing::info!(run.id = %run, "paused run expired"),
                 _ => tracing::warn!(run.id = %run, "abandoned run ended"),
             }
-            // How long it was worked on nobody knows.
+            // Its duration is unknown.
             ports.observer.run_ended(RunSummary {
                 duration: None,
                 ..summary(&ended)
@@ -168,7 +165,7 @@ impl RunEngine {
     }
 }
 
-/// A run whose new events are being stored, which nobody else does meanwhile.
+/// A run whose events are being stored, exclusively.
 struct Append<'a> {
     run: &'a ActiveRun,
     last: u64,
@@ -176,8 +173,8 @@ struct Append<'a> {
 }
 
 impl<'a> Append<'a> {
-    /// Begins to store what is new of a run; not of one whose end is being stored, which takes
-    /// its events along.
+    /// Begins to store a run's new events. Skips a run whose end is being stored, which includes
+    /// them.
     fn begin(run: &'a ActiveRun) -> Option<(Self, RunEvents)> {
         let in_order = run.writing.try_lock().ok()?;
         let events = run.log.next_unstored(STORED_BYTES);

@@ -1,16 +1,16 @@
-//! The event log of a run that this process works on.
+//! The event log of a local run.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use colloquy_domain::{ContentPart, MessageId, RunEvent, RunEventKind, RunState};
 use tokio::sync::watch;
 
-/// The event log of a run that this process works on. Subscribers read it at their own pace; what
-/// they have not read takes no memory beyond the answer itself.
+/// The event log of a local run. Subscribers read at their own pace; unread events take no extra
+/// memory.
 #[derive(Debug)]
 pub(super) struct RunLog {
     state: Mutex<State>,
-    /// Told of every change.
+    /// Notified of every change.
     changed: watch::Sender<()>,
 }
 
@@ -21,9 +21,9 @@ struct State {
     begin: u64,
     entries: Vec<Entry>,
     last: u64,
-    /// Up to which number the store has the log.
+    /// The last stored number.
     stored: u64,
-    /// Up to which number the store was given the log, whether or not it has answered.
+    /// The last number sent to the store, acknowledged or not.
     sent: u64,
     is_closed: bool,
 }
@@ -34,20 +34,20 @@ enum Entry {
     Deltas(Deltas),
 }
 
-/// Consecutive deltas of one part of a message, in one text: a token costs four bytes more than its own.
+/// Consecutive deltas of one part in one text, at four extra bytes each.
 #[derive(Debug)]
 struct Deltas {
     message_id: MessageId,
     part: ContentPart,
-    /// The number of the first one.
+    /// The first one's number.
     first: u64,
     text: String,
-    /// Where each one ends in the text.
+    /// End offsets in the text.
     ends: Vec<u32>,
 }
 
 impl RunLog {
-    /// A log in which nothing has happened.
+    /// An empty log.
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::default(),
@@ -55,7 +55,7 @@ impl RunLog {
         }
     }
 
-    /// A log with its first event, which the store has.
+    /// A log with its first event, already stored.
     pub(super) fn started(kind: RunEventKind) -> Self {
         let log = Self::new();
         log.push(kind);
@@ -82,7 +82,6 @@ impl RunLog {
         self.state().begin
     }
 
-    /// Adds an event.
     pub(super) fn push(&self, kind: RunEventKind) {
         let mut state = self.state();
         state.last += 1;
@@ -99,7 +98,7 @@ impl RunLog {
         self.changed.send_replace(());
     }
 
-    /// Events behind number `after`, up to about `max_bytes` of text; none when there are none yet.
+    /// Events after number `after`, up to about `max_bytes` of text; empty if there are none yet.
     pub(super) fn after(&self, after: u64, max_bytes: usize) -> Vec<RunEvent> {
         let state = self.state();
         let begin = state.entries.partition_point(|entry| entry.last() <= after);
@@ -114,42 +113,41 @@ impl RunLog {
         events
     }
 
-    /// What the store is to be given next: about `max_bytes` of text.
+    /// The next events to store, about `max_bytes` of text.
     pub(super) fn next_unstored(&self, max_bytes: usize) -> Vec<RunEvent> {
         let stored = self.state().stored;
         self.after(stored, max_bytes)
     }
 
-    /// What the store does not have yet.
+    /// All unstored events.
     pub(super) fn unstored(&self) -> Vec<RunEvent> {
         let stored = self.state().stored;
         self.after(stored, usize::MAX)
     }
 
-    /// Notes that the store is about to be given the log up to that number.
+    /// Records that events up to that number are being sent to the store.
     pub(super) fn mark_sent(&self, number: u64) {
         let mut state = self.state();
         state.sent = state.sent.max(number);
     }
 
-    /// Up to which number the store has the log; unknown once it was given some and did not answer.
+    /// The last stored number; `None` while a write is unacknowledged.
     pub(super) fn stored_end(&self) -> Option<u64> {
         let state = self.state();
         (state.sent <= state.stored).then_some(state.stored)
     }
 
-    /// Notes that the store has the log up to that number.
+    /// Records that events up to that number are stored.
     pub(super) fn mark_stored(&self, number: u64) {
         let mut state = self.state();
         state.stored = state.stored.max(number);
     }
 
-    /// The number of the last event.
     pub(super) fn last(&self) -> u64 {
         self.state().last
     }
 
-    /// What the run is by now.
+    /// The current state.
     pub(super) fn fold(&self) -> RunState {
         let state = self.state();
         let mut folded = state.base.clone();
@@ -162,13 +160,12 @@ impl RunLog {
         folded
     }
 
-    /// Says that nothing more comes from here: the store has all there is.
+    /// Closes the log: the store has all of it.
     pub(super) fn close(&self) {
         self.state().is_closed = true;
         self.changed.send_replace(());
     }
 
-    /// Whether nothing more comes from here.
     pub(super) fn is_closed(&self) -> bool {
         self.state().is_closed
     }
@@ -179,7 +176,7 @@ impl RunLog {
         while !self.is_closed() && news.changed().await.is_ok() {}
     }
 
-    /// Learns of changes from now on.
+    /// Notifies of changes from now on.
     pub(super) fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
@@ -217,7 +214,7 @@ impl Entry {
         }
     }
 
-    /// Adds the events behind `after` while there is room; how much room is left.
+    /// Collects events after `after` within the room; returns the room left.
     fn collect(&self, after: u64, room: usize, events: &mut Vec<RunEvent>) -> usize {
         match self {
             Self::Event(event) => {
@@ -232,7 +229,7 @@ impl Entry {
 impl Deltas {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
-        // An answer's byte limit is far below four gigabytes.
+        // An answer's byte limit is far below 4 GB.
         self.ends
             .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
     }

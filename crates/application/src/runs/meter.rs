@@ -1,4 +1,4 @@
-//! Measures of a run that its log does not hold.
+//! Measurements that a run's log does not contain.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::log::RunLog;
 
-/// Measures how soon an answer begins, and knows the run's log, where the model calls of assistants
-/// that are used as tools are counted too.
+/// Measures the time to the first token, and gives access to the run's log, which also counts the
+/// model calls of assistants called as tools.
 #[derive(Debug)]
 pub(super) struct Meter {
     run_log: Arc<RunLog>,
@@ -17,7 +17,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// To be made when the run begins.
+    /// Starts the clock.
     pub(super) fn new(run_log: Arc<RunLog>) -> Self {
         Self {
             run_log,
@@ -26,13 +26,12 @@ impl Meter {
         }
     }
 
-    /// The log of the run, also in the conversations of its tools.
+    /// The run's log, shared with its tools' conversations.
     pub(super) fn run_log(&self) -> &RunLog {
         &self.run_log
     }
 
-    /// Notes that a model says something; how long after the run's beginning, if it is the first
-    /// time.
+    /// Records output; on the first, returns the time since the start.
     pub(super) fn note_token(&self) -> Option<Duration> {
         let after = self.began.elapsed();
         self.first_token.set(after).is_ok().then_some(after)

@@ -63,28 +63,28 @@ pub(crate) fn tool_sources(toolbox: Toolbox) -> ToolSources {
     ])
 }
 
-/// How long and how large a run may become.
+/// Limits of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunLimits {
-    /// From sending a request to the first text of the answer.
+    /// From the request to the first text.
     pub first_token: Duration,
-    /// From one text to the next.
+    /// Between texts.
     pub idle: Duration,
-    /// The whole run, attempts and waits included.
+    /// The whole run, with retries and waits.
     pub total: Duration,
     /// How long a paused run waits for the client.
     pub action: Duration,
-    /// UTF-8 bytes of the answer; a longer one is cut there.
+    /// UTF-8 bytes of the answer, which is cut there.
     pub max_answer_bytes: usize,
-    /// How often models are asked in one run, by the assistants that it asks as tools too.
+    /// Model calls per run, including assistants called as tools.
     pub max_model_calls: u32,
-    /// How often tools are used in one run, likewise.
+    /// Tool calls per run, likewise.
     pub max_tool_calls: u32,
-    /// How many tokens models read and write in one run, likewise.
+    /// Input and output tokens per run, likewise.
     pub max_tokens: u32,
-    /// Runs that one user may have in progress, on all instances together.
+    /// Active runs per user, on all instances.
     pub max_per_user: u32,
-    /// Runs that this instance works on at once.
+    /// Active runs on this instance.
     pub max_concurrent: usize,
 }
 
@@ -100,32 +100,29 @@ impl Default for RunLimits {
             max_tool_calls: 256,
             // 64 conversations of some 30,000 tokens, or two that fill the largest windows.
             max_tokens: 2_000_000,
-            // More than any person follows, and enough for a program that works through a list.
+            // Above human use, and enough for batch programs.
             max_per_user: 256,
-            // What an instance keeps of that many answers is bounded by their size.
+            // Memory is bounded by the size of the answers.
             max_concurrent: 2_000,
         }
     }
 }
 
-/// Shows runs.
+/// Reads, follows and cancels runs.
 #[derive(Clone)]
 pub struct Runs {
-    /// Guards the threads.
     pub(crate) access: Access,
     /// Knows whose rights a run has.
     pub(crate) users: Arc<dyn UserRepository>,
-    /// Where the runs are kept.
     pub(crate) runs: Arc<dyn RunRepository>,
-    /// Carries them out.
     pub(crate) engine: RunEngine,
 }
 
 impl Runs {
-    /// One run of the thread.
+    /// A run of the thread.
     ///
     /// # Errors
-    /// `NotFound` for the thread, also for another user's; `ReferenceNotFound` for the run.
+    /// `NotFound` for the thread, also another user's; `ReferenceNotFound` for the run.
     pub async fn get(&self, actor: &Actor, thread: ThreadId, id: RunId) -> Result<Run, Error> {
         self.access
             .thread(actor, thread, ThreadAction::View)
@@ -133,7 +130,7 @@ impl Runs {
         self.of_thread(thread, id).await
     }
 
-    /// The run's event log from behind number `after`: what there is, then what comes.
+    /// Streams the run's log after number `after`, to its end.
     ///
     /// # Errors
     /// Those of [`Runs::get`].
@@ -148,8 +145,8 @@ impl Runs {
         Ok(self.engine.inner.reader.follow(run.id, after))
     }
 
-    /// Ends the run as cancelled, with what it has, and returns it as it ended: nothing is
-    /// written for it afterwards. One that has ended already is left as it is.
+    /// Cancels the run, keeping its partial answer, and returns the ended run. One that had ended
+    /// is unchanged.
     ///
     /// # Errors
     /// The policy's refusal, those of [`Runs::get`].
@@ -164,10 +161,10 @@ impl Runs {
         }
     }
 
-    /// Runs of the thread that are older than `after`, newest first.
+    /// Runs of the thread older than `after`, newest first.
     ///
     /// # Errors
-    /// `NotFound` also for another user's thread.
+    /// `NotFound`, also for another user's thread.
     pub async fn list(
         &self,
         actor: &Actor,

@@ -1,4 +1,4 @@
-//! Runs as those who started them see them.
+//! Runs as seen by their callers.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use super::follow::{RunFollower, RunReader};
 use crate::ports::{PortError, RunSummary};
 use crate::{Error, RunFailure};
 
-/// A run under way, or found again by its idempotency key.
+/// A started run, or the run of a repeated request.
 pub struct StartedRun {
-    /// The run as it was saved, or as it was found.
+    /// The run as stored.
     pub run: Run,
-    /// Whether the request was made before: this run answers the earlier one.
+    /// Whether an earlier request started it.
     pub is_replay: bool,
     /// The number of the event behind which this part of the run begins.
     pub(super) after: u64,
     pub(super) reader: RunReader,
-    /// From the task that carries the run out, if that is of this very request.
+    /// From the run's task, if this request started it.
     pub(super) outcome: Option<Outcome>,
 }
 
-/// What the task that carries a run out tells of its end.
+/// What the run's task reports of its end.
 pub(super) struct Outcome {
     pub(super) end: oneshot::Receiver<Result<RunOutcome, Error>>,
     pub(super) store_is_away: CancellationToken,
@@ -39,7 +39,6 @@ impl Outcome {
     }
 }
 
-/// The answer while the end of a run cannot be stored.
 pub(super) fn not_stored() -> Error {
     PortError::unavailable("the end of the run is not stored yet").into()
 }
@@ -49,15 +48,14 @@ pub(super) fn not_stored() -> Error {
 pub struct RunOutcome {
     /// The run.
     pub run: Run,
-    /// The run's messages as they stand in the thread: the question, then what the assistant
-    /// said. Deleted ones are missing.
+    /// The run's remaining messages, as in the thread: the user's, then the assistant's.
     pub messages: Vec<Message>,
-    /// How long the provider asks to be left alone.
+    /// The provider's `Retry-After`.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl RunOutcome {
-    /// The answer of a run that completed, unless its message is deleted.
+    /// The answer of a completed run, unless deleted.
     #[must_use]
     pub fn output(&self) -> Option<&str> {
         let answer = self.run.output(&self.messages);
@@ -96,14 +94,14 @@ impl StartedRun {
         self.follow(self.after)
     }
 
-    /// The run's event log from behind number `after`.
+    /// The run's log after number `after`.
     #[must_use]
     pub fn follow(&self, after: u64) -> RunFollower {
         self.reader.follow(self.run.id, after)
     }
 }
 
-/// How the run ended, to be counted.
+/// The run's end, for metrics.
 pub(super) fn summary(run: &Run) -> RunSummary {
     let duration = run.finished_at.map(|end| end - run.created_at);
     RunSummary {
@@ -114,7 +112,7 @@ pub(super) fn summary(run: &Run) -> RunSummary {
     }
 }
 
-/// The outcome of a run that somebody else carries out, or has.
+/// The outcome of a run that another task or instance executes.
 pub(super) async fn find(reader: &RunReader, run: Run) -> Result<RunOutcome, Error> {
     let run = match run.finished_at {
         Some(_) => run,

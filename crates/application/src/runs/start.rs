@@ -26,16 +26,16 @@ use crate::ports::{
 };
 use crate::spans;
 
-/// The first wait before a run is ended whose start the store did not confirm; the next are twice
-/// as long each, up to a second: a thread is not to be busy for longer once the store is back.
+/// First delay before ending a run whose start was not confirmed; doubled up to a second, the
+/// maximum time that its thread stays busy once the store is back.
 const DISOWN_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_DISOWN_BACKOFF: Duration = Duration::from_secs(1);
-/// How long a start waits until it may be stored; together with what the store may take, it is
-/// answered within five seconds.
+/// Maximum wait before storing a start. With the store's own limit, a start is answered within five
+/// seconds.
 pub(super) const START_TIME: Duration = Duration::from_millis(800);
 
 impl Inner {
-    /// The whole life of a run: a task.
+    /// The run's task.
     pub(super) async fn begin(
         self: Arc<Self>,
         job: RunJob,
@@ -90,7 +90,7 @@ impl Inner {
         let active = Arc::new(ActiveRun::new(id, actor, assistant, log));
         self.active.insert(Arc::clone(&active));
         let (ended, end) = oneshot::channel();
-        // Whoever asked may be gone; the run goes on.
+        // The caller may be gone.
         let outcome = Outcome {
             end,
             store_is_away: active.store_is_away.clone(),
@@ -102,7 +102,7 @@ impl Inner {
         let _ = started.send(Ok(begun));
         let span = span(&run, &part.assistant);
         let work = self.execute(&active, run, part);
-        // Even a panic at its very end must leave the run's thread free and its readers told.
+        // Even a panic at the very end must free the thread and notify readers.
         let work = AssertUnwindSafe(work.instrument(span)).catch_unwind();
         let Ok(outcome) = work.await else {
             spans::failed(&invocation, "panicked");
@@ -128,7 +128,7 @@ impl Inner {
         }
     }
 
-    /// Works on the run no longer: who follows it reads the store from now on.
+    /// Stops working on the run; its followers read the store from now on.
     pub(super) fn let_go(&self, active: &ActiveRun) {
         self.active.remove(active.id);
         active.log.close();
@@ -197,7 +197,7 @@ impl Inner {
     }
 }
 
-/// The first event of the run's log; the store knows where its message stands.
+/// The log's first event; the store knows the message's position.
 fn started(run: &Run, message: NewMessage) -> RunEvent {
     RunEvent {
         number: 1,
@@ -208,10 +208,9 @@ fn started(run: &Run, message: NewMessage) -> RunEvent {
     }
 }
 
-/// What became of a start.
 enum Saved {
     New(Run, Message),
-    /// The request was made before.
+    /// An earlier request started it.
     Known(Run),
 }
 
@@ -236,11 +235,11 @@ impl Inner {
             };
             match force_end(stores, run, ending).await {
                 Ok(Some(ended)) => {
-                    tracing::warn!(run.id = %run, "run that nobody carries out ended as interrupted");
+                    tracing::warn!(run.id = %run, "orphaned run ended as interrupted");
                     self.ports.observer.run_ended(summary(&ended));
                     return;
                 }
-                // One that is not there may still be on its way.
+                // A missing run may still be in flight.
                 Ok(None) if matches!(self.ports.runs.find(run).await, Ok(Some(_))) => return,
                 Ok(None) | Err(_) => {}
             }

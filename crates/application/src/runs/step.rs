@@ -1,13 +1,12 @@
-//! What a run does next: a pure function of what it is.
+//! The next step of a run: a pure function of its state.
 
 use colloquy_domain::{RequestedCall, RequiredAction, RunState};
 
-/// What an executor has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask the model in a new round.
+    /// Call the model in a new round.
     AskModel,
-    /// Carry out these calls of the newest round.
+    /// Execute these calls of the newest round.
     RunTools(Vec<RequestedCall>),
     /// Pause until somebody outside the service acts.
     AwaitAction(RequiredAction),
@@ -15,7 +14,7 @@ pub(super) enum Step {
     Finish,
 }
 
-/// What the run does next.
+/// The run's next step.
 pub(super) fn next_step(state: &RunState) -> Step {
     let due = state.last_calls().filter(|call| call.is_due());
     let due: Vec<_> = due.map(|call| call.requested.clone()).collect();

@@ -1,4 +1,4 @@
-//! Using the tools that a model calls.
+//! Executes tool calls.
 
 use std::panic::AssertUnwindSafe;
 
@@ -17,13 +17,12 @@ use crate::ports::ToolOutcome;
 use crate::spans;
 use crate::tools::{MAX_RESULT_BYTES, Registered, ToolError};
 
-/// The largest arguments that are looked at, in bytes of JSON.
+/// Maximum bytes of JSON arguments.
 const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
-/// What a model reads when the run may not do more of what it asks for.
+/// Told to the model when the budget is exhausted.
 pub(super) const USED_UP: &str = "The run has used up its budget. Answer with what you have.";
 
-/// Carries the calls out, as many at once as the assistant allows. What goes wrong is a result too,
-/// for the model to read.
+/// Executes the calls, as many concurrently as the assistant allows. Failures are results too.
 pub(super) async fn run_all(
     talk: &Talk<'_>,
     tools: &ToolSet,
@@ -31,7 +30,7 @@ pub(super) async fn run_all(
     log: &RunLog,
 ) {
     let at_once = usize::try_from(talk.assistant.tool_max_concurrency.get()).unwrap_or(1);
-    // Collected first: a stream over this closure would not be known to be `Send`.
+    // Collected first: a stream over this closure would not be `Send`.
     let runs: Vec<_> = calls.iter().map(|it| run(talk, tools, it, log)).collect();
     stream::iter(runs)
         .buffer_unordered(at_once)
@@ -91,7 +90,7 @@ async fn carry_out(
     let limit = Instant::now().checked_add(tool.tool.time_limit());
     let limit = limit.map_or(talk.deadline, |limit| limit.min(talk.deadline));
     let work = tool.tool.call(talk.context, arguments);
-    // A panic in a tool is the tool's failure, not the run's.
+    // A panic in a tool fails the call, not the run.
     let work = AssertUnwindSafe(work).catch_unwind();
     match timeout_at(limit, work).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| (ToolOutcome::Failed, error)),
@@ -107,8 +106,8 @@ async fn carry_out(
     }
 }
 
-/// Waits for a turn among the tools that the whole run uses. An assistant waits for tools itself
-/// and would keep them from their turns.
+/// Waits for a permit of the run's tools. Assistants wait for tools themselves, and would block
+/// them with a permit.
 async fn turn<'a>(
     talk: &Talk<'a>,
     tool: &Registered,
@@ -120,8 +119,8 @@ async fn turn<'a>(
     turn.map_err(|_elapsed| (ToolOutcome::TimedOut, ToolError::new("Out of time.")))
 }
 
-/// Reads the arguments and checks them against the tool's schema. A tool without parameters is
-/// often called without a word.
+/// Parses the arguments and validates them against the tool's schema. Empty arguments count as an
+/// empty object.
 async fn arguments(talk: &Talk<'_>, tool: &Registered, text: &str) -> Result<Value, ToolError> {
     if text.len() > MAX_ARGUMENT_BYTES {
         return Err(ToolError::new("The arguments are longer than 65536 bytes."));

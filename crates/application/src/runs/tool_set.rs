@@ -79,12 +79,11 @@ impl ToolSet {
         Ok(set)
     }
 
-    /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.tools.is_empty()
     }
 
-    /// As the model is told of them.
+    /// As shown to the model.
     pub(super) fn definitions(&self) -> Vec<ToolDefinition> {
         let tools = self.tools.iter();
         tools.map(|tool| tool.definition().clone()).collect()

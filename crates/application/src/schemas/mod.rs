@@ -20,8 +20,8 @@ const MAX_COMPLAINTS: usize = 10;
 /// Maximum bytes of them; they quote names that the model chose.
 const MAX_COMPLAINT_BYTES: usize = 4_096;
 
-/// Formats that are not checked: some are unbounded in time and memory, and models are
-/// rarely asked for the others. The validator checks the rest, in linear time.
+/// Unchecked formats: unbounded in time or memory, or rarely requested. The validator checks the
+/// others in linear time.
 const UNCHECKED_FORMATS: [&str; 9] = [
     "idn-email",
     "idn-hostname",

@@ -1,5 +1,4 @@
-//! How a run, or a part of it, is closed: with the messages that are not stored yet and the log's
-//! last events.
+//! Closes a run or a part of it: unstored messages and the log's last events.
 
 use chrono::{DateTime, Utc};
 
@@ -25,19 +24,19 @@ pub struct RunEnding {
 }
 
 impl RunEnding {
-    /// The end of a run that somebody calls off.
+    /// Cancelled by a user or administrator.
     #[must_use]
     pub fn cancelled(at: DateTime<Utc>) -> Self {
         Self::without_answer(RunErrorCode::RunCancelled, at)
     }
 
-    /// The end of a run that nobody carries out any more.
+    /// Interrupted: no process works on it.
     #[must_use]
     pub fn interrupted(at: DateTime<Utc>) -> Self {
         Self::without_answer(RunErrorCode::Interrupted, at)
     }
 
-    /// The end of a paused run for which nobody acted in time.
+    /// Expired: paused, and not resumed in time.
     #[must_use]
     pub fn expired(at: DateTime<Utc>) -> Self {
         Self {
@@ -47,7 +46,7 @@ impl RunEnding {
         }
     }
 
-    /// The end of a run that has no whole answer, for that reason.
+    /// Without a complete answer, for that reason.
     #[must_use]
     pub fn without_answer(code: RunErrorCode, at: DateTime<Utc>) -> Self {
         Self {
@@ -62,7 +61,7 @@ impl RunEnding {
         }
     }
 
-    /// Whether the last utterance is the whole answer.
+    /// Whether the last utterance is a complete answer.
     fn has_whole_answer(&self) -> bool {
         let is_whole = matches!(
             self.finish_reason,
@@ -72,23 +71,23 @@ impl RunEnding {
     }
 }
 
-/// What closes a run, or a part of it.
+/// What closes a run or a part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunClosing {
-    /// The run as it stands then.
+    /// The run afterwards.
     pub run: Run,
-    /// The messages that its thread does not have yet.
+    /// Messages not yet in the thread.
     pub messages: Vec<NewMessage>,
-    /// The events that close the log.
+    /// The log's last events.
     pub events: Vec<RunEventKind>,
 }
 
-/// How many numbers are left out before an end that the run's holder does not write: more than an
-/// answer has bytes.
+/// Gap in the numbers before an end that the run's holder does not write. Exceeds the bytes of any
+/// answer, and so the number of unstored events.
 const LEFT_OUT: u64 = 1_000_000_000;
 
 impl RunClosing {
-    /// The events, numbered on from the log's `last` one.
+    /// The events, numbered after `last`.
     #[must_use]
     pub fn numbered(&self, last: u64) -> Vec<RunEvent> {
         let events = (last.saturating_add(1)..).zip(self.events.iter().cloned());
@@ -97,9 +96,9 @@ impl RunClosing {
             .collect()
     }
 
-    /// The events for a log that somebody else was writing, numbered on from the `last` stored one.
-    /// The holder's readers are told of events before they are stored. A number that anybody has seen
-    /// must not come to mean something else, nor hide the end from them.
+    /// The events, numbered after the last stored event `last` of another writer's log. Leaves a
+    /// gap, since that writer's readers may have seen events that are not stored: their numbers
+    /// must not be reused or hide the end.
     #[must_use]
     pub fn numbered_by_another(&self, last: u64) -> Vec<RunEvent> {
         self.numbered(last.saturating_add(LEFT_OUT))
@@ -107,7 +106,7 @@ impl RunClosing {
 }
 
 impl RunState {
-    /// What pauses the run: every whole message is stored.
+    /// Pauses the run: stores every complete message.
     #[must_use]
     pub fn pausing(
         &self,
@@ -152,7 +151,7 @@ impl RunState {
         }
     }
 
-    /// What ends the run.
+    /// Ends the run.
     #[must_use]
     pub fn ending(&self, run: &Run, ending: &RunEnding) -> RunClosing {
         let run = Run {
@@ -181,8 +180,8 @@ impl RunState {
         }
     }
 
-    /// The messages at the thread's next positions: while a run is active nobody else adds any.
-    /// Without the question's event the positions are unknown and count from 1; the store knows.
+    /// The messages at the thread's next positions; nothing else is added while a run is active.
+    /// Without the question's event they count from 1 and the store corrects them.
     fn placed<'a>(
         &self,
         run: &'a Run,
@@ -193,8 +192,8 @@ impl RunState {
         messages.map(|(position, message)| message.placed(run.thread_id, run.id, position))
     }
 
-    /// The messages that are not stored yet. Without an ending only those that are whole; with a
-    /// completed one the last utterance even if nothing was said.
+    /// The unstored messages. Without an ending only the complete ones; with a completed one the
+    /// last utterance even if empty.
     fn unstored(
         &self,
         run: &Run,
@@ -222,8 +221,8 @@ impl RunState {
         messages.map(in_run).collect()
     }
 
-    /// The message of a call's result. What was thought before a round that asked for tools without
-    /// a word is kept beside its first result.
+    /// The message of a call's result. The first result of a round without text keeps the round's
+    /// reasoning.
     fn result(&self, call: &RequestedCallState) -> Option<NewMessage> {
         let is_first = self.calls_of(call.round).next() == Some(call);
         let mut silent = self.utterances().filter(|it| it.text.is_empty());
@@ -242,8 +241,8 @@ impl Utterance {
         (!self.reasoning.is_empty()).then(|| self.reasoning.clone())
     }
 
-    /// The message that it is, if it is one that is not stored: one without text only if it is the
-    /// answer. Who and when is up to the caller.
+    /// The unstored message of an utterance. An empty one only if it is the answer. The caller adds
+    /// author and time.
     fn message(&self, is_answer: bool, is_whole_answer: bool) -> Option<NewMessage> {
         let is_said = is_answer || !self.text.is_empty();
         if self.is_stored || self.complaint.is_some() || !is_said {
@@ -285,7 +284,7 @@ impl RequestedCallState {
     }
 }
 
-/// What the log says of a stored message; of results it has told already.
+/// The event of a stored message; results have theirs already.
 fn completed(message: Message) -> Option<RunEventKind> {
     (message.kind == MessageKind::Ai).then(|| RunEventKind::MessageCompleted {
         message: Box::new(message),

@@ -139,7 +139,7 @@ fn completed() -> RunEnding {
     }
 }
 
-/// Something of every kind, in an order that no run has.
+/// An arbitrary event, in no realistic order.
 fn any_event(seed: &mut u64) -> RunEventKind {
     let mut next = |below: u64| {
         *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

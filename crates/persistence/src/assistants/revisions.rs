@@ -1,4 +1,4 @@
-//! Revisions of assistants: kept when saved, removed once no run needs them.
+//! Stores revisions of assistants until no run needs them.
 
 use colloquy_application::ports::REVISION_GRACE;
 use colloquy_domain::{Assistant, AssistantId};
@@ -8,13 +8,14 @@ use crate::entities::assistant_revisions::{ActiveModel, COLUMN, Entity, insertio
 use crate::error::StoreError;
 use crate::transaction::Transaction;
 
-/// Keeps the assistant as its row is.
+/// Stores the assistant's current row as a revision.
 pub(super) async fn keep(transaction: &Transaction, id: AssistantId) -> Result<(), StoreError> {
     transaction.execute(&insertion(id.as_uuid())?).await?;
     Ok(())
 }
 
-/// Keeps the assistant as its row is, and removes what may go of its earlier revisions.
+/// Stores the assistant's current row as a revision, and removes earlier ones that are no longer
+/// needed.
 pub(super) async fn replace(transaction: &Transaction, by: &Assistant) -> Result<(), StoreError> {
     let of_assistant = COLUMN.assistant_id.eq(by.id.as_uuid());
     let replaced = ActiveModel {

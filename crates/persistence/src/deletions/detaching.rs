@@ -31,8 +31,8 @@ pub(super) async fn batch_of_user(
     }
 }
 
-/// Clears the assistant of threads, then removes its revisions that no run names. Returns the number
-/// of rows.
+/// Clears the assistant of threads, then removes its revisions without runs. Returns the number of
+/// rows.
 pub(super) async fn batch_of_assistant(
     transaction: &Transaction,
     assistant: Uuid,

@@ -116,8 +116,7 @@ impl SeaDeletionRepository {
     }
 }
 
-/// A deletion that no other instance is processing; any of them, so that a large one does not hold
-/// up the others.
+/// Any deletion that no other instance is processing, so that a large one does not delay others.
 async fn next(transaction: &Transaction) -> Result<Option<Model>, StoreError> {
     let first = Entity::find()
         .order_by(Expr::cust("random()"), Order::Asc)

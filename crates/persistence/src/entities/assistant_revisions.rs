@@ -43,7 +43,7 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Copies the assistant's row, which has columns of the same names.
+/// Copies the assistant's row; the columns have the same names.
 pub(crate) fn insertion(assistant: Uuid) -> Result<InsertStatement, PortError> {
     let columns = || Column::iter().filter(|column| !matches!(column, Column::ReplacedAt));
     let mut source = Query::select();
@@ -65,7 +65,7 @@ pub(crate) fn insertion(assistant: Uuid) -> Result<InsertStatement, PortError> {
     Ok(insertion)
 }
 
-/// Whether no run names the revision.
+/// Whether no run refers to the revision.
 pub(crate) fn is_unnamed() -> Expr {
     let runs = Query::select()
         .expr(Expr::val(1))

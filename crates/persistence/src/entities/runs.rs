@@ -1,4 +1,4 @@
-//! The table of runs.
+//! Rows of `runs`.
 
 use colloquy_application::ports::{Idempotency, InstanceId, Lease, PortError, RunCommit};
 use colloquy_domain::{
@@ -46,14 +46,14 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The runs as readers see them: those of threads that are there; a user who was deleted is none.
-/// Without their instructions, which are long.
+/// Runs as read, without their long instructions: those of existing threads; a deleted user is
+/// null.
 pub(crate) fn find() -> Select<Entity> {
     let none = Expr::cust("CAST(NULL AS text)");
     find_without([Column::Instructions]).expr_as(none, "instructions")
 }
 
-/// The runs as readers see them, with their instructions.
+/// Runs as read, with instructions.
 pub(crate) fn find_whole() -> Select<Entity> {
     find_without([])
 }
@@ -73,7 +73,7 @@ fn find_without<const N: usize>(left_out: [Column; N]) -> Select<Entity> {
 }
 
 impl ActiveModel {
-    /// The row of a run that is not stored yet.
+    /// The row of a new run.
     pub(crate) fn new(
         commit: &RunCommit,
         request: Option<&Idempotency>,
@@ -95,7 +95,7 @@ impl ActiveModel {
         })
     }
 
-    /// What a transition may change.
+    /// The columns that a transition may change.
     pub(crate) fn changed(run: &Run, lease: Option<Lease>) -> Result<Self, PortError> {
         let error = run.error.as_ref();
         let reason = run.finish_reason.map(|reason| reason.as_str().to_owned());
@@ -122,7 +122,7 @@ impl ActiveModel {
 }
 
 impl Model {
-    /// The instructions that were made for the run's request, if they were read.
+    /// The run's own instructions, if selected.
     pub(crate) fn given_instructions(&self) -> Result<Option<Instructions>, PortError> {
         let row = Row {
             table: "runs",
@@ -132,7 +132,7 @@ impl Model {
         row.column("instructions", instructions.transpose())
     }
 
-    /// The lease on the run, if anybody holds one.
+    /// The run's lease, if any.
     pub(crate) fn lease(&self) -> Option<Lease> {
         let (holder, expires_at) = self.lease_holder.zip(self.lease_expires_at)?;
         let holder = InstanceId(holder);
@@ -144,7 +144,7 @@ fn similarity(similarity: Similarity) -> i64 {
     similarity.as_ten_thousandths().into()
 }
 
-/// A number that no column holds is no count any more.
+/// Saturates at the column's maximum.
 fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -19,29 +19,29 @@ use crate::error::StoreError;
 use crate::sqlite_batch::Batch;
 use crate::transaction::Transaction;
 
-/// Statements of which each depends on the one that it names.
+/// Statements that each depend on a named other one.
 pub(super) struct Chain {
     backend: DbBackend,
     links: Vec<(&'static str, SubQueryStatement)>,
 }
 
-/// The link that locks the thread, on PostgreSQL.
+/// Locks the thread, on PostgreSQL.
 const LOCKED: &str = "locked";
-/// The link that changes the run, if it is as expected.
+/// Changes the run if it is as expected.
 const CHANGED: &str = "changed";
-/// The link that takes the thread's next positions; the chain had its effect if this one had.
+/// Takes the thread's next positions; tells whether the chain took effect.
 const TAKEN: &str = "taken";
 
 impl Chain {
     /// A new run, unless its user has `max_per_user` in progress. A busy thread and a known key
-    /// offend unique indexes.
+    /// violate unique indexes.
     pub(super) fn start(
         backend: DbBackend,
         commit: &RunCommit,
         max_per_user: u32,
     ) -> Result<Self, PortError> {
         let Expected::New { idempotency, .. } = &commit.expected else {
-            return Err(PortError::other("not the start of a run"));
+            return Err(PortError::other("the commit does not start a run"));
         };
         let mut chain = Self::new(backend);
         chain.take_positions(commit, has_room(commit, max_per_user))?;
@@ -52,7 +52,7 @@ impl Chain {
         Ok(chain)
     }
 
-    /// The change of a run whose log ends with number `log_end`, if it is as expected.
+    /// Changes a run as expected, whose log ends with number `log_end`.
     pub(super) fn change(
         backend: DbBackend,
         commit: &RunCommit,
@@ -76,7 +76,7 @@ impl Chain {
         }
         let mut update = update.into_query();
         if backend == DbBackend::Postgres {
-            // Nothing else can be read from there.
+            // Other links can only read what is returned.
             update.returning(Query::returning().column(runs::Column::Id));
         }
         chain.links.push((CHANGED, update.into()));
@@ -94,7 +94,7 @@ impl Chain {
         }
     }
 
-    /// Whether the link had an effect. For SQLite it must be the one before.
+    /// Whether the link had an effect. On SQLite it must be the preceding one.
     fn has_hit(&self, link: &'static str) -> Expr {
         match self.backend {
             DbBackend::Postgres => {
@@ -105,7 +105,7 @@ impl Chain {
         }
     }
 
-    /// Everywhere the thread's row is locked before that of the run.
+    /// Lock order: the thread's row before the run's.
     fn lock_thread(&mut self, commit: &RunCommit) {
         let lock = Query::select()
             .column(threads::Column::Id)
@@ -145,7 +145,7 @@ impl Chain {
         };
         let count = commit.messages.len() as u64;
         let row = |(number, message): (u64, &NewMessage)| {
-            // Filled up with the thread's last position below.
+            // The thread's last position is added below.
             let place = i64::try_from(number).unwrap_or_default() - count.cast_signed();
             messages::ActiveModel::of(&commit.run, message, place)
         };
@@ -165,7 +165,7 @@ impl Chain {
         self.insert("event", &rows, None)
     }
 
-    /// Adds the rows if the positions were taken, with `base` added to one of their columns.
+    /// Inserts the rows if the positions were taken, adding `base` to one column.
     fn insert<A: ActiveModelTrait>(
         &mut self,
         link: &'static str,
@@ -179,7 +179,7 @@ impl Chain {
         let columns: Vec<_> = columns.filter(|it| first.get(*it).is_set()).collect();
         let mut select = Query::select();
         for (number, column) in (1..).zip(&columns) {
-            // So both databases name the columns of a list of values.
+            // The name that both databases give to columns of VALUES.
             let value = Expr::col(Alias::new(format!("column{number}")));
             match base {
                 Some((raised, base)) if raised.as_str() == column.as_str() => {
@@ -205,7 +205,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Runs the chain as a transaction of its own; the thread's last position if it had its effect.
+    /// Runs the chain in its own transaction. Returns the thread's last position if it took effect.
     pub(super) async fn run(self, at_once: AtOnce<'_>) -> Result<Option<i64>, StoreError> {
         let rows = match at_once {
             AtOnce::Postgres(connections) => connections.query_all(&self.into_one()).await?,
@@ -255,7 +255,7 @@ fn has_room(commit: &RunCommit, max: u32) -> Option<Expr> {
     Some(count.lt(i64::from(max)))
 }
 
-/// The thread's row with the commit's messages.
+/// Updates the thread's row for the commit's messages.
 fn extended_thread(commit: &RunCommit) -> Result<UpdateMany<threads::Entity>, PortError> {
     let count = i64::try_from(commit.messages.len()).map_err(PortError::other)?;
     let columns = threads::COLUMN;
@@ -287,9 +287,8 @@ fn last_position(rows: &[QueryResult]) -> Result<Option<i64>, StoreError> {
     Ok(position.transpose()?)
 }
 
-/// `IS TRUE` keeps the index of lease holders out of it: PostgreSQL's planner thinks that nobody
-/// holds more than one of the runs, nearly all of which have ended, and would go through all that
-/// this instance holds or has held lately.
+/// `IS TRUE` keeps the planner off the index of lease holders. It underestimates the rows there,
+/// since nearly all runs have ended, and would scan all recent runs of this instance.
 fn is_as_expected(expected: &Expected) -> Expr {
     let held = match expected {
         Expected::HeldBy { holder, .. } => runs::COLUMN.lease_holder.eq(holder.0),

@@ -1,4 +1,4 @@
-//! Tests of what only a database can show.
+//! Tests that need a real database.
 
 use colloquy_application::ports::{
     Expected, InstanceId, RunCommit, ThreadRepository as _, UserRepository as _,
@@ -43,7 +43,7 @@ fn new_start(make: &Samples, thread: &Thread, max_per_user: u32) -> RunStart {
     }
 }
 
-/// The thread's last position, if one statement was enough.
+/// The thread's last position, if one statement sufficed.
 async fn at_once(database: &Database, commit: &RunCommit) -> Option<i64> {
     let chain = unlocked(database.backend(), commit).ok().unwrap()?;
     chain.run(database.at_once()).await.ok().unwrap()

@@ -1,4 +1,4 @@
-//! The contract of [`AssistantRepository::revision`](crate::ports::AssistantRepository::revision).
+//! Contract of [`AssistantRepository::revision`](crate::ports::AssistantRepository::revision).
 
 use colloquy_domain::{
     AnswerCaching, Assistant, Avatar, AvatarKind, Description, Instructions, ModelName, Thread,
@@ -10,7 +10,7 @@ use crate::ports::REVISION_GRACE;
 use crate::testing::samples::{Samples, moment};
 use crate::testing::steps::{RunStart, RunSteps as _};
 
-/// The next revision, saved some hours later.
+/// The next revision, saved that many hours later.
 async fn has_next(stores: &Stores, old: &Assistant, hours: i32) -> Assistant {
     let next = Assistant {
         instructions: Instructions::parse(format!("Revision {}", old.revision + 1)).unwrap(),
@@ -29,7 +29,7 @@ async fn revision(stores: &Stores, assistant: &Assistant) -> Option<Assistant> {
     stores.assistants.revision(id, revision).await.unwrap()
 }
 
-/// A run of the assistant as it is, in a thread of its own.
+/// A run of the assistant in its own thread.
 async fn has_run(stores: &Stores, make: &Samples, assistant: &Assistant) -> (Thread, RunStart) {
     let thread = stores.has_thread(make).await;
     let mut start = make.start(&thread, make.instance(), make.question("Well?"));
@@ -74,10 +74,10 @@ pub async fn a_replaced_revision_that_no_run_names_goes_after_its_grace(stores: 
     let other = stores.has_assistant(&make, "Other").await;
     let first = stores.has_assistant(&make, "Guide").await;
     let second = has_next(stores, &first, 1).await;
-    // The first was replaced this moment.
+    // Replaced at this very time.
     assert!(revision(stores, &first).await.is_some());
     let third = has_next(stores, &second, 1).await;
-    // And now no longer ago than it may be.
+    // Now at the end of its grace period.
     assert!(revision(stores, &first).await.is_some());
     let fourth = has_next(stores, &third, 1).await;
     assert_eq!(revision(stores, &first).await, None);

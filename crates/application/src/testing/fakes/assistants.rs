@@ -160,7 +160,7 @@ impl Records {
         self.keep_revision(by);
     }
 
-    /// Removes the assistant's revisions that no run names and that were replaced so.
+    /// Removes the assistant's expired revisions without runs.
     fn remove_revisions(
         &mut self,
         id: AssistantId,
