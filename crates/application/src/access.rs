@@ -176,7 +176,7 @@ impl Access {
         }
     }
 
-    /// The assistant as it was saved with that revision, whoever may use it.
+    /// The assistant as of that revision, ignoring permissions.
     pub(crate) async fn revision(
         &self,
         id: AssistantId,

@@ -61,11 +61,11 @@ pub enum Error {
     /// The thread has an active run: this one, unless it has just ended.
     #[error("the thread is busy")]
     ThreadBusy(Option<Box<Run>>),
-    /// The run is not paused for what was submitted: it is in progress, has ended, waits for
-    /// something else, or somebody else was faster.
+    /// The run does not wait for what was submitted: it is in progress, has ended, waits for
+    /// something else, or another submission came first.
     #[error("the run is not paused for this")]
     RunNotPaused(Box<Run>),
-    /// The run was paused, and nobody acted in time.
+    /// The run was paused and not resumed in time.
     #[error("the run has expired")]
     RunExpired(Box<Run>),
     /// The user has the maximum number of runs in progress.

@@ -87,8 +87,8 @@ pub trait PermissionPolicy: Send + Sync {
         owner_or_administrator(actor, thread)
     }
 
-    /// Approving or declining calls of a run that waits for that: whoever asked. The run goes on with
-    /// the rights of whoever asked, whoever approves.
+    /// Approving or declining tool calls of a paused run: the asking user. The run continues with
+    /// that user's rights, whoever approves.
     async fn approve_call(&self, actor: &Actor, thread: &Thread, run: &Run) -> Decision {
         match actor.user_id() {
             Some(id) if run.user_id == Some(id) => Decision::Allow,

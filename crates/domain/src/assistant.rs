@@ -29,9 +29,9 @@ pub struct Assistant {
     pub configuration: Configuration,
     /// Tools offered to the model.
     pub tools: Vec<ToolRef>,
-    /// Functions of the client, offered to the model with the tools.
+    /// Client functions offered to the model.
     pub functions: Vec<Function>,
-    /// Those of the tools whose calls somebody has to approve.
+    /// Tools whose calls require approval.
     pub requires_approval: Vec<ToolRef>,
     /// Maximum number of concurrent tool calls.
     pub tool_max_concurrency: ToolConcurrency,

@@ -1,4 +1,4 @@
-//! Functions: tools that the client carries out.
+//! Functions: tools executed by the client.
 
 use serde_json::{Value, json};
 
@@ -6,27 +6,26 @@ use crate::output::check_schema;
 use crate::text::text_types;
 use crate::{ToolName, Violation};
 
-/// A function of the client. When the model calls it, the run pauses until the client brings the
-/// result.
+/// A client function. When the model calls it, the run pauses until the client submits the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// The name under which the model calls it.
+    /// The name that the model calls.
     pub name: ToolName,
     /// What it does and when to use it.
     pub description: FunctionDescription,
-    /// Its arguments.
+    /// Its parameters.
     pub parameters: FunctionParameters,
-    /// Whether the provider is asked to hold the model to the parameters' schema.
+    /// Whether to request strict schema adherence from the provider.
     pub is_strict: bool,
 }
 
 impl Function {
     /// Maximum number of functions per assistant.
     pub const MAX_PER_ASSISTANT: usize = 128;
-    /// Maximum bytes of an assistant's functions in all.
+    /// Maximum total bytes of an assistant's functions.
     pub const MAX_TOTAL_BYTES: usize = 256 * 1024;
 
-    /// How many bytes it has.
+    /// Size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let parameters = self.parameters.as_value().to_string();
@@ -46,12 +45,12 @@ impl Default for FunctionDescription {
     }
 }
 
-/// The JSON Schema of a function's arguments. Whether it is a valid one only a validator knows.
+/// JSON Schema of a function's arguments; validity is not checked here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionParameters(Value);
 
 impl FunctionParameters {
-    /// Checks the size, and that it is an object, which every provider asks for.
+    /// Requires an object, as all providers do, and checks the size.
     ///
     /// # Errors
     /// `wrong_type` or `too_long`.

@@ -47,7 +47,7 @@ impl OutputSchema {
     }
 }
 
-/// What holds for every schema that a model is given.
+/// Rules for all schemas sent to models.
 pub(crate) fn check_schema(schema: &Value) -> Result<(), Violation> {
     if !schema.is_object() {
         return Err(Violation::new("wrong_type", "must be an object"));

@@ -35,7 +35,7 @@ pub struct Run {
     pub cache: Option<CachedRun>,
     /// Deadline of a paused run.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What it waits for; set while it is paused.
+    /// What it waits for; set while paused.
     pub required_action: Option<Box<RequiredAction>>,
     /// Creation time.
     pub created_at: DateTime<Utc>,
@@ -56,16 +56,16 @@ impl Run {
 /// What a paused run waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequiredAction {
-    /// What has to be done.
+    /// The kind of action.
     pub kind: RunAction,
-    /// About which calls, in the model's order.
+    /// The calls concerned, in the model's order.
     pub calls: Vec<OpenCall>,
 }
 
-/// A call that waits for somebody outside the service.
+/// A call that waits for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCall {
-    /// The message that its result is going to be.
+    /// Its result's future message.
     pub message_id: MessageId,
     /// See [`ToolCall::id`](crate::ToolCall::id).
     pub tool_call_id: String,
@@ -76,7 +76,7 @@ pub struct OpenCall {
 }
 
 impl RequiredAction {
-    /// How long its texts are, in bytes.
+    /// Bytes of text.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let calls = self.calls.iter();

@@ -54,7 +54,7 @@ pub enum RunEventKind {
     ToolsRequested {
         /// The round of the requesting model call.
         round: u32,
-        /// The message that was said before, if anything was.
+        /// The message of the preceding utterance, if any.
         message_id: Option<MessageId>,
         /// In the model's order.
         calls: Vec<RequestedCall>,
@@ -77,7 +77,7 @@ pub enum RunEventKind {
     ModelCalled {
         /// The caller: 0 is the run's assistant, 1 an assistant called as its tool, and so on.
         depth: u32,
-        /// The round of that assistant which this ends, from 1; 0 in logs of older releases.
+        /// The assistant's round that this ends, from 1; 0 in older logs.
         round: u32,
         /// The model.
         model: ModelName,
@@ -100,9 +100,9 @@ pub enum RunEventKind {
     Resumed {
         /// The run, in progress.
         run: Box<Run>,
-        /// The part of the run that begins, from 2: parts lie between pauses.
+        /// The part that begins, from 2; parts lie between pauses.
         part: u32,
-        /// The messages of the calls that were approved.
+        /// Messages of approved calls.
         approved: Vec<MessageId>,
     },
     /// The run ended; always the last event.
@@ -139,7 +139,7 @@ named! {
     RunAction {
         /// Submitting the results of client-side calls.
         SubmitToolOutputs = "submit_tool_outputs",
-        /// Somebody who approves or declines calls of the service's tools.
+        /// Approving or declining calls of service tools.
         Approve = "approve",
     }
 }
@@ -153,7 +153,7 @@ pub struct RequestedCall {
     pub call: ToolCall,
     /// Who executes it.
     pub by: CallExecutor,
-    /// Whether somebody has to approve it first.
+    /// Whether it requires approval.
     pub needs_approval: bool,
 }
 
@@ -164,7 +164,7 @@ impl RunEventKind {
         matches!(self, Self::Ended { .. })
     }
 
-    /// Whether a part of the run ends with it.
+    /// Whether it ends a part of the run.
     #[must_use]
     pub const fn ends_part(&self) -> bool {
         matches!(self, Self::Ended { .. } | Self::Paused { .. })

@@ -67,20 +67,20 @@ pub struct RequestedCallState {
 }
 
 impl RequestedCallState {
-    /// Whether the service may carry it out now.
+    /// Whether the service may execute it now.
     #[must_use]
     pub fn is_due(&self) -> bool {
         let is_open = self.result.is_none() && self.requested.by == CallExecutor::Service;
         is_open && !self.lacks_approval()
     }
 
-    /// Whether somebody has to approve or decline it.
+    /// Whether it awaits approval.
     #[must_use]
     pub fn lacks_approval(&self) -> bool {
         self.requested.needs_approval && !self.is_approved && self.result.is_none()
     }
 
-    /// Whether the client has to bring its result.
+    /// Whether it awaits the client's result.
     #[must_use]
     pub fn lacks_output(&self) -> bool {
         self.requested.by == CallExecutor::Client && self.result.is_none()
@@ -224,7 +224,7 @@ impl RunState {
         self.pause
     }
 
-    /// What the run has to wait for before it can go on.
+    /// What the run must wait for.
     #[must_use]
     pub fn required_action(&self) -> Option<RequiredAction> {
         let calls = |is_meant: fn(&RequestedCallState) -> bool| {
@@ -242,7 +242,7 @@ impl RunState {
         (!calls.is_empty()).then_some(RequiredAction { kind, calls })
     }
 
-    /// In how many parts the run was carried out so far, from 1: they lie between pauses.
+    /// Number of parts so far; pauses separate them.
     #[must_use]
     pub const fn parts(&self) -> u32 {
         self.pauses.saturating_add(1)

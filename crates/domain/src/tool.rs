@@ -139,7 +139,7 @@ impl fmt::Display for ToolRef {
 /// A tool call by a model. The texts are unvalidated, but without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// Unique within the run; of a call that the client carries out, everywhere.
+    /// Unique within the run; globally for client-side calls.
     pub id: String,
     /// The tool; may not exist.
     pub name: String,
@@ -164,14 +164,14 @@ pub struct ToolResult {
 }
 
 text_types! {
-    /// What a function returned, or why it failed, in the client's words; for the model.
+    /// A function's result or error, from the client, for the model.
     ToolOutput: max 262_144, blank Allowed;
     /// Why a call was declined, for the model.
     ApprovalReason: max 1_000, blank Refused;
 }
 
 impl ToolOutput {
-    /// Maximum bytes of the outputs that are submitted at once.
+    /// Maximum total bytes of submitted outputs.
     pub const MAX_TOTAL_BYTES: usize = 256 * 1024;
 }
 

@@ -97,7 +97,7 @@ async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>,
 async fn refusal(transaction: &Transaction, commit: &RunCommit) -> Result<PortError, StoreError> {
     match commit.expected {
         Expected::New { .. } => {}
-        // It was locked before: only its user's runs can be in the way.
+        // Locked before, so only the user's other runs can interfere.
         Expected::Paused { .. } if is_paused(transaction, commit).await? => {
             return Ok(PortError::Conflict(Constraint::ActiveRunsPerUser));
         }

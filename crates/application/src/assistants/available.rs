@@ -58,7 +58,7 @@ impl Assistants {
         }
     }
 
-    /// Every function has a name of its own and a valid schema.
+    /// Every function must have a unique name and a valid schema.
     pub(super) async fn check_functions(
         &self,
         actor: &Actor,
@@ -113,8 +113,7 @@ pub(super) fn check_names_of(assistant: &Assistant) -> Result<(), ValidationErro
     check_names(tools, functions, requires_approval)
 }
 
-/// The model tells tools and functions apart by their names, and only what is listed as a tool can
-/// need an approval.
+/// Tools and functions share one namespace for models. Only listed tools can require approval.
 fn check_names(
     tools: &[ToolRef],
     functions: &[Function],

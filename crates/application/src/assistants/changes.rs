@@ -28,9 +28,9 @@ pub struct NewAssistant {
     pub configuration: Configuration,
     /// The tools it may call.
     pub tools: Vec<ToolRef>,
-    /// What the client carries out.
+    /// Functions executed by the client.
     pub functions: Vec<Function>,
-    /// Which of the tools need an approval.
+    /// Tools that require approval.
     pub requires_approval: Vec<ToolRef>,
     /// How many tools run at once.
     pub tool_max_concurrency: ToolConcurrency,
@@ -150,9 +150,9 @@ pub struct AssistantChanges {
     pub configuration: ConfigurationChanges,
     /// The tools.
     pub tools: Option<Vec<ToolRef>>,
-    /// The functions.
+    /// Functions executed by the client.
     pub functions: Option<Vec<Function>>,
-    /// Which of the tools need an approval.
+    /// Tools that require approval.
     pub requires_approval: Option<Vec<ToolRef>>,
     /// How many tools run at once.
     pub tool_max_concurrency: Option<ToolConcurrency>,

@@ -108,7 +108,7 @@ pub struct ToolDefinition {
     pub description: String,
     /// JSON Schema of the arguments; an object.
     pub parameters: Value,
-    /// Whether to ask the provider to hold the model to the schema, where it can.
+    /// Whether to request strict schema adherence, where the provider supports it.
     pub is_strict: bool,
 }
 

@@ -20,16 +20,14 @@ use super::PortError;
 /// transitions.
 #[async_trait]
 pub trait RunRepository: Send + Sync {
-    /// Writes one transition of a run: its state, lease, messages and events, if the run is as
-    /// expected. The messages are placed at the thread's next positions, in the order given.
-    /// Events that the log has already, by their numbers, are left out. Of runs and messages that
-    /// events tell of, the log keeps the IDs only.
+    /// Writes one transition, if the run is as expected: state, lease, messages and events. The
+    /// messages get the thread's next positions, in order. Skips events that the log has, by
+    /// number. Of runs and messages in events, the log stores IDs only.
     ///
     /// # Errors
-    /// `NotFound` when the run's thread is gone. For a new run `Conflict(ActiveRunPerThread)`,
-    /// and `Conflict(IdempotencyKey)` when the key stood for another request; for one that begins or
-    /// goes on `Conflict(ActiveRunsPerUser)`; otherwise `Conflict(RunLease)` when the run is not as
-    /// expected.
+    /// `NotFound` if the thread is gone. For a new run `Conflict(ActiveRunPerThread)`, and
+    /// `Conflict(IdempotencyKey)` if the key was used for another request; for a new or resumed one
+    /// `Conflict(ActiveRunsPerUser)`; otherwise `Conflict(RunLease)` if the run is not as expected.
     async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError>;
 
     /// Extends `holder`'s leases on these runs. Returns those still in progress under it.
@@ -108,11 +106,11 @@ pub enum Expected {
         /// The number of the log's last event.
         log_end: u64,
     },
-    /// It is paused, with the log that the caller has read, and goes on.
+    /// Paused, with the log as read; to be resumed.
     Paused {
         /// The number of the log's last event.
         log_end: u64,
-        /// How many runs in progress the run's user may have with it, as for a new one.
+        /// Maximum of the user's runs in progress, including this one.
         max_per_user: u32,
     },
 }

@@ -52,7 +52,7 @@ pub(super) async fn run(
     let has_asked = answer.log.fold().round() > 0;
     let mut agent = AgentLoop {
         talk,
-        // A run that goes on kept one before it paused, too.
+        // A resumed run reserved a call before its pause, too.
         kept: (has_asked && !tools.is_empty())
             .then(|| talk.budget.keep_call())
             .flatten(),
@@ -125,8 +125,8 @@ impl AgentLoop<'_> {
         }
     }
 
-    /// Calls of the client count like those of the service. One beyond the budget is left to the
-    /// service, which tells the model so.
+    /// Client-side calls count too. One beyond the budget is left to the service, which tells the
+    /// model.
     fn executor(&self, call: &ToolCall) -> CallExecutor {
         match self.tools.executor(&call.name) {
             CallExecutor::Client if self.talk.budget.take_tool_call() => CallExecutor::Client,

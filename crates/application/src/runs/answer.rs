@@ -69,7 +69,7 @@ impl<'a> Answer<'a> {
         self.round
     }
 
-    /// The message of the newest utterance, if that has text.
+    /// The newest utterance's message, if it has text.
     pub(super) fn said(&self) -> Option<MessageId> {
         self.has_text.then_some(self.message_id)
     }
@@ -167,7 +167,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// What counts as the answer's bytes of what the log has.
+/// Bytes of the answer in the log.
 fn bytes_of(state: &RunState) -> usize {
     let said = state
         .utterances()

@@ -1,4 +1,4 @@
-//! Assistants as the tools of others, and the source that offers them.
+//! Assistants as tools of others, and their tool source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +26,10 @@ use crate::spans;
 use crate::tools::assistant::{Question, description};
 use crate::tools::{Registered, Tool as _, ToolContext, ToolError, TypedTool};
 
-/// How deep assistants ask assistants: the one that a person asks is at depth 0.
+/// Maximum depth of assistants calling assistants; the user's is at 0.
 const MAX_DEPTH: u32 = 3;
 
-/// The assistants that the assistant lists, as far as the person may run them.
+/// The listed assistants that the user may run.
 pub(super) struct AssistantTools;
 
 #[async_trait]

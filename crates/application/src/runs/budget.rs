@@ -57,8 +57,8 @@ impl Budget {
         }
     }
 
-    /// What is left of it for a run that has come so far. Of the tools that assistants use which are
-    /// tools themselves, the log knows the model calls only.
+    /// The rest after a run's progress so far. Of assistants called as tools, the log knows the
+    /// model calls only.
     pub(super) fn after(self, state: &RunState) -> Self {
         let usage = state.usage().unwrap_or_default();
         let mut left = self.left();

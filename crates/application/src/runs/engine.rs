@@ -94,7 +94,7 @@ pub struct RunJob {
     pub bypasses_cache: bool,
 }
 
-/// Where a task says what it began.
+/// Reports what a task began.
 pub(super) type Begun = oneshot::Sender<Result<StartedRun, Error>>;
 
 /// Lease duration.
@@ -163,11 +163,11 @@ impl RunEngine {
         }
     }
 
-    /// Takes a paused run up again with what it waited for, under the limits of a start.
+    /// Resumes a paused run with the submission, under the limits of a start.
     ///
     /// # Errors
-    /// `RunNotPaused`, `Invalid` where what was submitted is not what the run waits for,
-    /// `TooManyRuns`, `Overloaded`, `NotFound` when the thread is gone, `Stopping`.
+    /// `RunNotPaused`, `Invalid` for an unexpected submission, `TooManyRuns`, `Overloaded`,
+    /// `NotFound` if the thread is gone, `Stopping`.
     pub(super) async fn resume(&self, job: ResumeJob) -> Result<StartedRun, Error> {
         let span = spans::invoke_agent(&job.assistant, job.run.thread_id);
         let started = self.launch(span, |inner, slot, started, span| {
@@ -176,7 +176,7 @@ impl RunEngine {
         started.await
     }
 
-    /// Gives `work` a task of its own, and waits until it says what it began.
+    /// Spawns `work`, and waits until it reports what it began.
     async fn launch<F>(
         &self,
         span: Span,
@@ -198,9 +198,9 @@ impl RunEngine {
         start.await.map_err(|_| Error::Stopping)?
     }
 
-    /// The refusal of a start in a thread that has an active run.
+    /// The error for a start in a thread with an active run.
     pub(crate) async fn busy(&self, thread: ThreadId) -> Error {
-        // No run begins while another is active: the active one is the newest.
+        // The active run is always the newest.
         match self.inner.ports.runs.list(thread, None, 1).await {
             Ok(newest) => {
                 let active = newest.into_iter().find(|run| run.status.is_active());
@@ -239,7 +239,7 @@ impl RunEngine {
                 settled = self.inner.reader.settled(run) => settled?,
                 () = active.store_is_away.cancelled() => return Err(not_stored()),
             };
-            // Otherwise it had paused before it was told.
+            // Otherwise it paused before it was cancelled.
             if settled.finished_at.is_some() {
                 return Ok(settled);
             }

@@ -1,4 +1,4 @@
-//! Carrying a part of a run out: from the saved question, or a pause, to the stored end or pause.
+//! Executes a part of a run, from the stored message or a pause to the stored end or next pause.
 
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
@@ -35,11 +35,11 @@ const STORE_BACKOFF: Duration = Duration::from_millis(250);
 /// How long waiters for the end wait for a store that is down.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How far a part of a run comes.
+/// How a part of a run ends.
 enum Reached {
-    /// There is an answer.
+    /// With an answer.
     Answer(Source),
-    /// The run has to wait.
+    /// With a pause.
     Pause(RequiredAction),
 }
 
@@ -130,7 +130,7 @@ impl Inner {
         Ok(last)
     }
 
-    /// Logs and counts how the part has closed.
+    /// Logs and counts how the part ended.
     fn note(&self, run: &Run) {
         if run.finished_at.is_none() {
             tracing::info!("run paused");
@@ -176,7 +176,7 @@ impl Inner {
         })
     }
 
-    /// What was said up to the question.
+    /// The conversation up to the user's message.
     async fn conversation(&self, part: &Part) -> Result<Vec<ChatMessage>, Failure> {
         let Some(question) = &part.question else {
             return Ok(history::without_question());
@@ -219,7 +219,7 @@ impl Inner {
         }
     }
 
-    /// With what the part closes.
+    /// The end of the part.
     fn closing(
         &self,
         state: &RunState,
@@ -245,10 +245,9 @@ impl Inner {
         state.ending(run, &ending)
     }
 
-    /// Writes the end or pause with the events that the store does not have yet; the run and the
-    /// messages that were added. While the store is away, again and again: whoever finds the lease run out
-    /// has to reach the store too. While it refuses, until the lease would have run out, after which
-    /// the run counts as interrupted anyway.
+    /// Writes the end or pause with unstored events. Returns the run and the added messages.
+    /// Retries while the store is down, since nobody else could end the run either; retries other
+    /// failures until the lease expires, after which the run counts as interrupted.
     async fn store_closing(
         &self,
         active: &ActiveRun,

@@ -33,10 +33,10 @@ impl RunReader {
         RunFollower::new(self.clone(), run, after)
     }
 
-    /// Waits until nobody works on the run, and returns it as it stands then: ended or paused.
+    /// Waits until the run has ended or paused, and returns it.
     ///
     /// # Errors
-    /// `NotFound` when the run is gone (its thread was deleted), the store's own.
+    /// `NotFound` if the run was deleted with its thread, the store's.
     pub(super) async fn settled(&self, id: RunId) -> Result<Run, Error> {
         loop {
             if let Some(active) = self.active.get(id) {
@@ -51,9 +51,8 @@ impl RunReader {
     }
 }
 
-/// Reads a run's event log: what there is, then what comes, to the end or to the next pause. Between two pages it holds
-/// nothing, so that a slow reader costs nothing; it may stop, and another one go on behind any
-/// number, on any instance.
+/// Streams a run's log to its end or next pause. Holds nothing between pages, so slow readers are
+/// cheap. Reading can resume after any number, on any instance.
 pub struct RunFollower {
     reader: RunReader,
     run: RunId,
@@ -77,12 +76,11 @@ impl RunFollower {
         self.reader.active.get(self.run).is_some()
     }
 
-    /// The next events, as many as there are up to a page; `None` behind the end of the run or of a
-    /// part of it: whoever follows from a pause on waits until the run goes on. Waits for them as
-    /// long as the run lasts. Dropping the future loses nothing.
+    /// The next page of events, waiting if necessary; `None` at the end of the run or of a part.
+    /// Following from a pause waits until the run is resumed. Cancel-safe.
     ///
     /// # Errors
-    /// `NotFound` when the run is gone (its thread was deleted), the store's own.
+    /// `NotFound` if the run was deleted with its thread, the store's.
     pub async fn next(&mut self) -> Result<Option<Vec<RunEvent>>, Error> {
         while !self.has_ended {
             let mut events = match self.reader.active.get(self.run) {

@@ -72,8 +72,8 @@ pub(super) fn conversation(
     alternate(chosen.skip_while(|message| message.kind != MessageKind::Human))
 }
 
-/// What the model is told where the question was deleted while its run was paused: somebody has to
-/// speak first.
+/// Stands in for a user's message that was deleted while its run was paused: conversations start
+/// with the user.
 pub(super) fn without_question() -> Vec<ChatMessage> {
     vec![ChatMessage::User("(This message was deleted.)".to_owned())]
 }

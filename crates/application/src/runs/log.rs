@@ -16,7 +16,7 @@ pub(super) struct RunLog {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the run was at number `begin`; what led there is in the store alone.
+    /// The state at number `begin`; earlier events are only in the store.
     base: RunState,
     begin: u64,
     entries: Vec<Entry>,
@@ -63,7 +63,7 @@ impl RunLog {
         log
     }
 
-    /// A log that goes on behind number `last`, up to which the store has it.
+    /// A log that continues after number `last`, up to which it is stored.
     pub(super) fn resumed(base: RunState, last: u64) -> Self {
         let log = Self::new();
         *log.state() = State {
@@ -77,7 +77,7 @@ impl RunLog {
         log
     }
 
-    /// The number behind which events are here.
+    /// The number after which events are in memory.
     pub(super) fn begin(&self) -> u64 {
         self.state().begin
     }
@@ -170,7 +170,7 @@ impl RunLog {
         self.state().is_closed
     }
 
-    /// Waits until nothing more comes from here.
+    /// Waits until the log is closed.
     pub(super) async fn closed(&self) {
         let mut news = self.subscribe();
         while !self.is_closed() && news.changed().await.is_ok() {}

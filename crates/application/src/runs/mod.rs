@@ -1,12 +1,11 @@
-//! Runs: what happens between a message and its answer.
+//! Runs: from a message to its answer.
 //!
-//! A run is its event `log`. `engine` is the way in; `start` stores a run and gives it a
-//! task of its own, which `execute` describes:
-//! `step` says what comes next, `agent_loop` carries it out with `call` (one model call) and
-//! `tool_calls`, and `answer` takes what the model says into the log. `tool_set` has the tools that
-//! the sources offer. `history` picks what the model is told. `follow` reads logs, `keeper` stores them and renews the leases, `forced_end` ends what
-//! nobody carries out. A run that waits for somebody outside the service is paused: `submit` takes what
-//! it waited for, and `resume` goes on.
+//! A run is its event `log`. `engine` is the entry point. `start` stores a run and spawns its task,
+//! `execute`: `step` decides what comes next, `agent_loop` does it with `call` (one model call) and
+//! `tool_calls`, and `answer` writes the output to the log. `tool_set` collects tools from their
+//! sources. `history` builds the conversation. `follow` reads logs, `keeper` stores them and renews
+//! leases, `forced_end` ends abandoned runs. A run that waits for the client is paused: `submit`
+//! takes the client's input, `resume` continues.
 
 mod access_watch;
 mod active;
@@ -54,7 +53,7 @@ pub use submit::{SubmittedApproval, SubmittedOutput};
 pub(crate) use tool_set::ToolSources;
 use tool_sources::{ClientFunctions, RegisteredTools};
 
-/// The sources of tools, in the order in which the model is told of them.
+/// Tool sources, in the order shown to the model.
 pub(crate) fn tool_sources(toolbox: Toolbox) -> ToolSources {
     ToolSources(vec![
         Arc::new(RegisteredTools(toolbox)),
@@ -112,7 +111,7 @@ impl Default for RunLimits {
 #[derive(Clone)]
 pub struct Runs {
     pub(crate) access: Access,
-    /// Knows whose rights a run has.
+    /// Users, for the rights of a run.
     pub(crate) users: Arc<dyn UserRepository>,
     pub(crate) runs: Arc<dyn RunRepository>,
     pub(crate) engine: RunEngine,

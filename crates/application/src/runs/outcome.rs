@@ -16,7 +16,7 @@ pub struct StartedRun {
     pub run: Run,
     /// Whether an earlier request started it.
     pub is_replay: bool,
-    /// The number of the event behind which this part of the run begins.
+    /// The number of the last event before this part of the run.
     pub(super) after: u64,
     pub(super) reader: RunReader,
     /// From the run's task, if this request started it.
@@ -43,7 +43,7 @@ pub(super) fn not_stored() -> Error {
     PortError::unavailable("the end of the run is not stored yet").into()
 }
 
-/// A run that has ended or paused.
+/// An ended or paused run.
 #[derive(Debug)]
 pub struct RunOutcome {
     /// The run.
@@ -64,12 +64,11 @@ impl RunOutcome {
 }
 
 impl StartedRun {
-    /// Waits for the run's end, or until it pauses. Dropping the future changes nothing about the
-    /// run.
+    /// Waits until the run ends or pauses. Dropping the future does not affect the run.
     ///
     /// # Errors
-    /// `RunFailed`, also for a cancelled one; `RunExpired`; `Port` when the end could not be stored so far: the
-    /// run ends once the store is back.
+    /// `RunFailed`, also if cancelled; `RunExpired`; `Port` if the end could not be stored so far:
+    /// the run ends once the store is back.
     pub async fn wait(self) -> Result<RunOutcome, Error> {
         let outcome = match self.outcome {
             Some(outcome) => outcome.wait().await?,
@@ -88,7 +87,7 @@ impl StartedRun {
         }
     }
 
-    /// The events of the part of the run that the request began.
+    /// The events of the part that this request began.
     #[must_use]
     pub fn follow_part(&self) -> RunFollower {
         self.follow(self.after)

@@ -1,19 +1,19 @@
-//! A part of a run: what is carried out at a stretch, from the start or a pause on.
+//! A part of a run, from its start or a pause to the next pause or its end.
 
 use std::sync::Arc;
 
 use colloquy_domain::{Actor, Assistant, Message};
 
-/// What a part of a run is carried out with.
+/// What a part needs.
 pub(super) struct Part {
-    /// Who asks; their rights count for everything that happens.
+    /// The caller, whose rights apply throughout.
     pub(super) actor: Actor,
-    /// Who answers.
+    /// The assistant.
     pub(super) assistant: Arc<Assistant>,
-    /// What is answered, unless it was deleted.
+    /// The user's message, unless deleted.
     pub(super) question: Option<Message>,
-    /// Whether nothing of the run was carried out before.
+    /// Whether it is the run's first part.
     pub(super) is_first: bool,
-    /// Whether the answer has to be a new one, and is for this run only.
+    /// Whether to bypass the answer cache.
     pub(super) bypasses_cache: bool,
 }

@@ -1,4 +1,4 @@
-//! Going on with a paused run, on whichever instance: it is loaded, folded and carried out.
+//! Resumes a paused run on any instance: loads, folds and executes it.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ use crate::Error;
 use crate::ports::{ActiveRun as StoredRun, Constraint, Expected, Lease, PortError, RunCommit};
 use crate::spans;
 
-/// What a paused run goes on with.
+/// A paused run to resume.
 pub(super) struct ResumeJob {
-    /// The run as it was found.
+    /// The run as read.
     pub(super) run: Run,
-    /// Whose rights count.
+    /// The actor whose rights apply.
     pub(super) actor: Actor,
-    /// Who answers, as it is now.
+    /// The current assistant.
     pub(super) assistant: Arc<Assistant>,
     /// What it waited for.
     pub(super) submission: Submission,
 }
 
 impl Inner {
-    /// The life of a run from a pause on: a task.
+    /// The task of a resumed run.
     pub(super) async fn go_on(
         self: Arc<Self>,
         job: ResumeJob,
@@ -46,7 +46,7 @@ impl Inner {
                 spans::failed(&invocation, "not_resumed");
                 let is_unknown = matches!(error, Error::Port(PortError::Unavailable(_)));
                 let _ = started.send(Err(error));
-                // Nobody works on it if it is ours after all.
+                // If the store did accept it, nobody works on it.
                 if let Some(run) = unanswered.filter(|_| is_unknown) {
                     self.disown(run).await;
                 }
@@ -54,12 +54,11 @@ impl Inner {
         }
     }
 
-    /// Stores that the run goes on here. Everything else is read before, so that nothing can fail
-    /// once it is ours.
+    /// Stores the resumption. Reads everything else before, so that nothing can fail afterwards.
     async fn take_up(&self, job: ResumeJob) -> Result<(Run, Part, RunLog), Refused> {
         let ports = &self.ports;
         let (thread, id) = (job.run.thread_id, job.run.id);
-        // The run first: what its log has is not older then.
+        // The run first, so that its log is not older.
         let paused = ports.runs.active(id).await?;
         let paused = paused.filter(|it| it.run.status == RunStatus::RequiresAction);
         let Some(paused) = paused else {
@@ -127,7 +126,7 @@ impl Inner {
         Ok((commit.run, part, log))
     }
 
-    /// The assistant as it was when the run began; as it is now for runs of older releases.
+    /// The assistant as of the run's start; the current one for runs of older releases.
     async fn assistant_of(
         &self,
         paused: &StoredRun,
@@ -151,10 +150,10 @@ impl Inner {
     }
 }
 
-/// Why a run does not go on.
+/// Why a run is not resumed.
 struct Refused {
     error: Error,
-    /// The run, if it may be ours nonetheless: the store has not answered.
+    /// The run, if the store did not respond and may have accepted it.
     unanswered: Option<RunId>,
 }
 
@@ -176,8 +175,8 @@ impl From<PortError> for Refused {
 /// What a submission adds to the log.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// The results of calls.
+    /// Results of calls.
     pub(super) returned: Vec<RunEventKind>,
-    /// The messages of the calls that were approved.
+    /// Messages of approved calls.
     pub(super) approved: Vec<MessageId>,
 }

@@ -1,5 +1,4 @@
-//! The start of a run: it is stored, then a task of its own carries it out. The same task carries
-//! out what comes behind a pause.
+//! Stores a run and spawns its task, which also executes resumed runs.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -75,7 +74,7 @@ impl Inner {
         self.carry_out(run, part, log, started, invocation).await;
     }
 
-    /// Carries out a part of a run that is stored as being in progress here.
+    /// Executes a part of a run that is stored as in progress here.
     pub(super) async fn carry_out(
         self: Arc<Self>,
         run: Run,
@@ -215,9 +214,9 @@ enum Saved {
 }
 
 impl Inner {
-    /// Ends a run that is ours and nobody will carry out, and that may or may not be stored: the store
-    /// went silent over it. Without this its thread would be busy until the lease runs out. A run that
-    /// has paused, or goes on meanwhile, is left alone.
+    /// Ends a run that may or may not be stored as this instance's and that nobody executes, since
+    /// the store did not respond. Otherwise its thread would be busy until the lease expires.
+    /// Leaves a run that paused or was resumed meanwhile.
     pub(super) async fn disown(&self, run: RunId) {
         let mut wait = DISOWN_BACKOFF;
         let given_up = Instant::now() + LEASE;

@@ -8,7 +8,7 @@ pub(super) enum Step {
     AskModel,
     /// Execute these calls of the newest round.
     RunTools(Vec<RequestedCall>),
-    /// Pause until somebody outside the service acts.
+    /// Pause until the client acts.
     AwaitAction(RequiredAction),
     /// The newest utterance is the answer.
     Finish,

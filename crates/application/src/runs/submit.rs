@@ -1,4 +1,4 @@
-//! What paused runs wait for: results of the client's functions, and approvals.
+//! Submissions to paused runs: results of client functions, and approvals.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,40 +14,40 @@ use super::{Runs, StartedRun};
 use crate::Error;
 use crate::access::{AssistantAction, ThreadAction};
 
-/// The result of a call that the client has carried out.
+/// The result of a client-side call.
 #[derive(Debug, Clone)]
 pub struct SubmittedOutput {
     /// The call.
     pub tool_call_id: String,
-    /// What the model reads.
+    /// Content for the model.
     pub content: ToolOutput,
     /// Whether the call failed.
     pub is_error: bool,
 }
 
-/// What somebody says to a call that needs an approval.
+/// The decision about a call that requires approval.
 #[derive(Debug, Clone)]
 pub struct SubmittedApproval {
     /// The call.
     pub tool_call_id: String,
-    /// Whether it may be carried out.
+    /// Whether it may be executed.
     pub approve: bool,
-    /// Why not; the model reads it.
+    /// Reason for declining, for the model.
     pub reason: Option<ApprovalReason>,
 }
 
-/// What is submitted to a paused run: something about each of its open calls.
+/// A submission, with an item for each open call.
 pub(super) enum Submission {
     Outputs(Vec<SubmittedOutput>),
     Approvals(Vec<SubmittedApproval>),
 }
 
 impl Runs {
-    /// Goes on with a run that waits for the results of calls; all of them are given at once.
+    /// Resumes a run that waits for results; all must be submitted at once.
     ///
     /// # Errors
-    /// The policy's refusal, `NotFound` also for another user's thread, `ReferenceNotFound` when the
-    /// assistant is gone, `RunNotPaused`, `Invalid` for a missing, unknown or repeated call,
+    /// The policy's refusal; `NotFound`, also for another user's thread; `ReferenceNotFound` if the
+    /// assistant is gone; `RunNotPaused`; `Invalid` for a missing, unknown or repeated call;
     /// `TooManyRuns`, `Overloaded`, `Stopping`.
     pub async fn submit_outputs(
         &self,
@@ -62,8 +62,7 @@ impl Runs {
         self.go_on(actor, run, Submission::Outputs(outputs)).await
     }
 
-    /// Goes on with a run that waits for the approval of calls; all of them are approved or declined
-    /// at once.
+    /// Resumes a run that waits for approvals; all calls must be decided at once.
     ///
     /// # Errors
     /// Those of [`submit_outputs`](Self::submit_outputs).
@@ -110,7 +109,7 @@ impl Runs {
         self.engine.resume(job).await
     }
 
-    /// Whose rights count in the run: those of whoever asked, whoever submits.
+    /// The actor whose rights apply: the asking user, whoever submits.
     async fn actor_of(&self, run: &Run, submitter: &Actor) -> Result<Actor, Error> {
         if run.user_id == submitter.user_id() {
             return Ok(submitter.clone());
@@ -135,7 +134,7 @@ impl Submission {
         }
     }
 
-    /// What it adds to the log of the run, which is in that state.
+    /// What it adds to the log of a run in that state.
     ///
     /// # Errors
     /// `RunNotPaused`, `Invalid`.
@@ -171,7 +170,7 @@ impl Submission {
     }
 }
 
-/// The open calls in the model's order, each with the item that names it.
+/// The open calls in the model's order, with their items.
 fn matched<'a, T>(
     action: &'a RequiredAction,
     field: &str,

@@ -10,14 +10,14 @@ use super::engine::Inner;
 use super::meter::Meter;
 use crate::tools::ToolContext;
 
-/// Who talks, for whom and until when.
+/// Context of one agent loop.
 pub(super) struct Talk<'a> {
     pub(super) engine: &'a Arc<Inner>,
     pub(super) assistant: &'a Assistant,
     pub(super) context: &'a ToolContext,
     pub(super) meter: &'a Arc<Meter>,
     pub(super) budget: &'a Arc<Budget>,
-    /// How many assistants have asked one another to get here.
+    /// Number of assistants above this one.
     pub(super) depth: u32,
     pub(super) deadline: Instant,
 }

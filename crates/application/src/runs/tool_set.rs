@@ -1,4 +1,4 @@
-//! The tools that a model may call, and the sources that they come from.
+//! The tools that a model may call, and their sources.
 
 use std::sync::Arc;
 
@@ -10,26 +10,26 @@ use super::talk::Talk;
 use crate::ports::ToolDefinition;
 use crate::tools::Registered;
 
-/// Where tools come from.
+/// A source of tools.
 #[async_trait]
 pub(super) trait ToolSource: Send + Sync {
-    /// What the source offers in the conversation. What the assistant lists but is not there any
-    /// more, or not for this person, is left out.
+    /// The source's tools for the conversation. Skips listed tools that are gone or that the user
+    /// may not use.
     ///
     /// # Errors
-    /// The store's own.
+    /// The store's.
     async fn tools(&self, talk: &Talk<'_>) -> Result<Vec<OfferedTool>, Failure>;
 }
 
-/// The sources that an engine takes tools from.
+/// An engine's tool sources.
 #[derive(Clone)]
 pub(crate) struct ToolSources(pub(super) Vec<Arc<dyn ToolSource>>);
 
 /// A tool that a model may call.
 pub(super) enum OfferedTool {
-    /// The service carries its calls out.
+    /// Executed by the service.
     Service(Arc<Registered>),
-    /// The client does.
+    /// Executed by the client.
     Client(ToolDefinition),
 }
 
@@ -46,12 +46,12 @@ impl OfferedTool {
 #[derive(Default)]
 pub(super) struct ToolSet {
     tools: Vec<OfferedTool>,
-    /// Names of the tools whose calls need an approval.
+    /// Names of tools that require approval.
     guarded: Vec<String>,
 }
 
 impl ToolSet {
-    /// What all sources offer in the conversation.
+    /// All sources' tools for the conversation.
     pub(super) async fn of(talk: &Talk<'_>) -> Result<Self, Failure> {
         let guarded = talk.assistant.requires_approval.iter();
         let guarded = guarded.map(|tool| tool.tool_name().to_string());
@@ -61,13 +61,13 @@ impl ToolSet {
         };
         for source in &talk.engine.tool_sources.0 {
             for tool in source.tools(talk).await? {
-                // Two changes of the assistant at once may have given one name twice.
+                // Concurrent changes of the assistant may have duplicated a name.
                 if set.find(tool.definition().name.as_str()).is_none() {
                     set.tools.push(tool);
                 }
             }
         }
-        // Nobody can be asked in the midst of another assistant's call.
+        // Another assistant's call cannot be paused.
         if talk.depth > 0 {
             let Self { tools, guarded } = &mut set;
             tools.retain(|tool| {
@@ -89,7 +89,7 @@ impl ToolSet {
         tools.map(|tool| tool.definition().clone()).collect()
     }
 
-    /// The tool of that name, if the service carries it out.
+    /// The tool of that name, if executed by the service.
     pub(super) fn get(&self, name: &str) -> Option<&Registered> {
         match self.find(name)? {
             OfferedTool::Service(tool) => Some(tool),
@@ -97,7 +97,7 @@ impl ToolSet {
         }
     }
 
-    /// Who carries out a call of that name. One that names no tool is answered by the service.
+    /// Who executes a call of that name; the service, if there is no such tool.
     pub(super) fn executor(&self, name: &str) -> CallExecutor {
         match self.find(name) {
             Some(OfferedTool::Client(_)) => CallExecutor::Client,
@@ -105,7 +105,7 @@ impl ToolSet {
         }
     }
 
-    /// Whether somebody has to approve a call of that name.
+    /// Whether calls of that name require approval.
     pub(super) fn needs_approval(&self, name: &str) -> bool {
         self.get(name).is_some() && self.guarded.iter().any(|guarded| guarded == name)
     }
@@ -116,7 +116,7 @@ impl ToolSet {
     }
 }
 
-/// Notes that a listed tool is not offered.
+/// Logs that a listed tool is not offered.
 pub(super) fn left_out(tool: &ToolRef) {
     tracing::debug!(%tool, "tool not offered");
 }

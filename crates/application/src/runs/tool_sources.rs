@@ -1,5 +1,4 @@
-//! The sources of tools that need nothing but the assistant: the service's registered tools and the
-//! client's functions.
+//! Tool sources that need the assistant only: registered tools and client functions.
 
 use async_trait::async_trait;
 use colloquy_domain::{Function, ToolRef};
@@ -30,8 +29,8 @@ impl ToolSource for RegisteredTools {
     }
 }
 
-/// The functions of the client that talks with the run's own assistant. Those of assistants that are
-/// used as tools would have nobody to carry them out.
+/// Functions of the run's own assistant, executed by the client. Those of assistants called as
+/// tools are not offered.
 pub(super) struct ClientFunctions;
 
 #[async_trait]

@@ -135,7 +135,7 @@ impl RunState {
         }
     }
 
-    /// The event with which the run goes on, where these calls were approved.
+    /// The event that resumes the run with these approvals.
     #[must_use]
     pub fn resuming(&self, run: &Run, approved: Vec<MessageId>) -> RunEventKind {
         let run = Run {

@@ -115,7 +115,7 @@ pub(super) fn written(event: &RunEventKind) -> Result<String, PortError> {
     serde_json::to_string(&data).map_err(PortError::other)
 }
 
-/// The event with that data, message and run. `None` for one that tells of a run which is gone.
+/// The event with that data, message and run; `None` if its run is gone.
 pub(super) fn read(
     data: &str,
     message_id: MessageId,
@@ -181,7 +181,7 @@ pub(super) fn read(
     }))
 }
 
-/// The run while it was in progress, without its end.
+/// The run while in progress, without its end.
 pub(super) fn in_progress(run: &Run, usage: Option<Usage>) -> Run {
     Run {
         status: RunStatus::InProgress,
@@ -196,7 +196,7 @@ pub(super) fn in_progress(run: &Run, usage: Option<Usage>) -> Run {
     }
 }
 
-/// The run while it was paused.
+/// The run while paused.
 fn paused(
     run: &Run,
     action: RequiredAction,

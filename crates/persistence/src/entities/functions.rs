@@ -1,4 +1,4 @@
-//! The JSON in `assistants.functions`.
+//! JSON of `assistants.functions`.
 
 use std::borrow::Cow;
 

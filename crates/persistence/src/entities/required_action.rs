@@ -1,4 +1,4 @@
-//! The JSON in which the action is kept that a paused run waits for.
+//! JSON of the action that a paused run waits for.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ impl<'a> StoredAction<'a> {
         })
     }
 
-    /// Removes the call whose result was that message.
+    /// Removes the call that the message answers.
     pub(super) fn remove(&mut self, message: MessageId) {
         self.calls
             .retain(|call| call.message_id != message.as_uuid());
@@ -65,12 +65,12 @@ impl<'a> StoredCall<'a> {
     }
 }
 
-/// The action as a column keeps it.
+/// The action as stored.
 pub(super) fn written(action: &RequiredAction) -> Result<String, PortError> {
     serde_json::to_string(&StoredAction::of(action)).map_err(PortError::other)
 }
 
-/// The action that a column keeps.
+/// The stored action.
 pub(super) fn read(json: &str) -> Result<RequiredAction, PortError> {
     let stored: StoredAction<'_> = serde_json::from_str(json).map_err(PortError::other)?;
     stored.read()

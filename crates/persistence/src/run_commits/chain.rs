@@ -249,7 +249,7 @@ impl Chain {
     }
 }
 
-/// Whether the run's user has fewer than `max` in progress; a run of nobody has no limit.
+/// Whether the user has fewer than `max` runs in progress; unlimited without a user.
 fn has_room(commit: &RunCommit, max: u32) -> Option<Expr> {
     let count = Expr::from(count_of(commit.run.user_id?));
     Some(count.lt(i64::from(max)))

@@ -179,7 +179,7 @@ pub async fn a_resumed_run_goes_on_where_it_was(stores: &Stores) {
     assert_eq!((state.paused(), state.parts()), (None, 2));
     let found = stores.runs.find(resumed.run.id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&resumed.run));
-    // The log tells the run as it was then.
+    // The log shows the run as of then.
     let log = log(stores, resumed.run.id).await;
     let told: Vec<_> = log.into_iter().filter_map(run_of).collect();
     let started = Run {

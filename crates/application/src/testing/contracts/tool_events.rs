@@ -124,7 +124,7 @@ pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
     assert_eq!(log(stores, start.run.id).await[1..], expected);
 }
 
-/// The run pauses and goes on.
+/// The run pauses and is resumed.
 fn pause(make: &Samples, run: &Run, kind: RunAction) -> [RunEventKind; 2] {
     let usage = Some(Usage {
         input_tokens: 5_000_000_000,
