@@ -231,9 +231,12 @@ fn files_stay_short() {
     let files = ["crates", "migrations", "tests"].map(|home| sources(&root().join(home)));
     let files: Vec<PathBuf> = files.into_iter().flatten().collect();
     assert!(files.len() > 50, "the crates have sources");
-    let limit = |file: &Path| match is_for_tests(file) {
-        true => MAX_LINES_OF_TESTS,
-        false => MAX_LINES,
+    let limit = |file: &Path| {
+        if is_for_tests(file) {
+            MAX_LINES_OF_TESTS
+        } else {
+            MAX_LINES
+        }
     };
     let long: Vec<String> = files
         .iter()
