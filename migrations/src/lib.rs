@@ -19,6 +19,7 @@ mod m20261126_000011_thread_activity;
 mod m20261126_000012_run_pauses;
 mod m20261126_000013_functions;
 mod m20261126_000015_assistant_revisions;
+mod m20261126_000016_run_settings;
 mod sql;
 
 /// Every migration, oldest first. Never change a released one; add another.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000015_assistant_revisions::Migration),
             // It changes a table that the one before makes.
             Box::new(m20261126_000013_functions::Migration),
+            Box::new(m20261126_000016_run_settings::Migration),
         ]
     }
 }

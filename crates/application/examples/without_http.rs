@@ -90,7 +90,11 @@ async fn ask(service: &UseCases) -> Result<(), BoxError> {
     while let Some(events) = follower.next().await? {
         for event in events {
             match event.kind {
-                RunEventKind::Started { message, .. } => println!("Ada: {}", message.content),
+                RunEventKind::Started { messages, .. } => {
+                    for message in messages {
+                        println!("Ada: {}", message.content);
+                    }
+                }
                 RunEventKind::MessageDelta {
                     part: ContentPart::Text,
                     text,

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use colloquy_domain::{Actor, FieldError, Run, RunError, ValidationError};
+use colloquy_domain::{Actor, FieldError, Run, RunError, ValidationError, Violation};
 
 use crate::audit;
 use crate::permissions::Decision;
-use crate::ports::{Constraint, PortError};
+use crate::ports::{Constraint, MAX_TRUNCATED, PortError};
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +115,12 @@ impl From<PortError> for Error {
             PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy(None),
             PortError::Conflict(Constraint::ActiveRunsPerUser) => Self::TooManyRuns,
             PortError::Conflict(Constraint::IdempotencyKey) => Self::IdempotencyMismatch,
+            PortError::Conflict(Constraint::TruncatedMessages) => {
+                let sentence = format!("is followed by more than {MAX_TRUNCATED} messages");
+                Violation::new("too_many", sentence)
+                    .at("truncate_after")
+                    .into()
+            }
             other => Self::Port(other),
         }
     }

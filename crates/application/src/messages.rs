@@ -3,23 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use colloquy_domain::{
-    Actor, Assistant, AssistantId, AssistantRef, IdempotencyKey, MessageContent, MessageId, Thread,
-    ThreadId, ThreadName, Violation,
-};
-use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
-
 use crate::Error;
 use crate::access::{Access, AssistantAction, ThreadAction};
 use crate::answers::forget;
 pub use crate::page_turns::PageTurn;
 use crate::page_turns::PageTurns;
 use crate::ports::{
-    AnswerCache, AnswerOrigin, Idempotency, MessagePage, MessageRepository, MessageScope,
-    MessagesFrom,
+    AnswerCache, AnswerOrigin, MessagePage, MessageRepository, MessageScope, MessagesFrom,
 };
-use crate::runs::{RunEngine, RunJob, StartedRun};
+use crate::runs::{RunEngine, StartMessage, StartedRun};
+use colloquy_domain::{
+    Actor, Assistant, AssistantRef, IdempotencyKey, MessageContent, MessageId, MessageKind,
+    RunSettings, Thread, ThreadId, Violation,
+};
+pub use start_run::StartRun;
+
+mod start_run;
 
 /// The field that names who answers.
 const ASSISTANT_ID: &str = "assistant_id";
@@ -45,7 +44,9 @@ pub struct PostMessage {
     pub assistant: Option<AssistantRef>,
     /// The text.
     pub content: MessageContent,
-    /// Identifies a repeated request, which returns the first result.
+    /// What is asked of the run.
+    pub settings: RunSettings,
+    /// Identifies a repeated request, which is not carried out again.
     pub idempotency_key: Option<IdempotencyKey>,
     /// Whether to skip the answer cache.
     pub bypasses_cache: bool,
@@ -54,10 +55,11 @@ pub struct PostMessage {
 impl PostMessage {
     /// A message without an idempotency key.
     #[must_use]
-    pub const fn new(assistant: AssistantRef, content: MessageContent) -> Self {
+    pub fn new(assistant: AssistantRef, content: MessageContent) -> Self {
         Self {
             assistant: Some(assistant),
             content,
+            settings: RunSettings::default(),
             idempotency_key: None,
             bypasses_cache: false,
         }
@@ -123,28 +125,19 @@ impl Messages {
         thread: ThreadId,
         post: PostMessage,
     ) -> Result<StartedRun, Error> {
-        let action = ThreadAction::CreateMessage;
-        let thread = self.access.thread(actor, thread, action).await?;
-        let assistant = self
-            .assistant(actor, &thread, post.assistant.as_ref())
-            .await?;
-        let asked = post.assistant.as_ref().map(|_| assistant.id);
-        let (assistant, instructions) = self.access.instructed(assistant, actor, thread.id).await?;
-        let idempotency = post.idempotency_key.map(|key| Idempotency {
-            key,
-            fingerprint: fingerprint(thread.id, asked, &post.content),
-        });
-        let job = RunJob {
-            thread_id: thread.id,
-            thread_name: (!thread.is_named).then(|| ThreadName::from_message(&post.content)),
-            actor: actor.clone(),
-            assistant,
-            instructions,
+        let message = StartMessage {
+            kind: MessageKind::Human,
             content: post.content,
-            idempotency,
+        };
+        let start = StartRun {
+            assistant: post.assistant,
+            messages: vec![message],
+            truncate_after: None,
+            settings: post.settings,
+            idempotency_key: post.idempotency_key,
             bypasses_cache: post.bypasses_cache,
         };
-        self.engine.start(job).await
+        self.start_run(actor, thread, start).await
     }
 
     /// The assistant that answers.
@@ -192,19 +185,4 @@ impl Messages {
         }
         Ok(())
     }
-}
-
-/// Identifies equal requests. IDs have a fixed length, so fields cannot be confused.
-fn fingerprint(
-    thread: ThreadId,
-    assistant: Option<AssistantId>,
-    content: &MessageContent,
-) -> [u8; 32] {
-    let assistant = assistant.map_or(Uuid::nil(), AssistantId::as_uuid);
-    Sha256::new()
-        .chain_update(thread.as_uuid())
-        .chain_update(assistant)
-        .chain_update(content.as_str())
-        .finalize()
-        .into()
 }

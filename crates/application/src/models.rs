@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use crate::Error;
 use crate::access::Access;
 use crate::ports::{
-    AssistantRepository, ChatMessage, ChatModel, ChatRequest, Clock, ModelError, ModelErrorKind,
-    ModelProvider,
+    AssistantRepository, ChatMessage, ChatModel, ChatOptions, ChatRequest, Clock, ModelError,
+    ModelErrorKind, ModelProvider,
 };
 
 /// Time limit for the first token of a check.
@@ -147,6 +147,7 @@ impl Models {
             instructions: None,
             messages: vec![ChatMessage::User("Say OK.".to_owned())],
             configuration: Configuration::default(),
+            options: ChatOptions::default(),
             tools: Vec::new(),
             may_call_tools: false,
             output_schema: None,

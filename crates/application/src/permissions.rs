@@ -125,6 +125,16 @@ pub trait PermissionPolicy: Send + Sync {
         }
     }
 
+    /// Replacing what only administrators see of an assistant for one run, for example its model:
+    /// administrators. `field` names what is replaced, as the caller sent it.
+    async fn override_run(&self, actor: &Actor, _assistant: &Assistant, field: &str) -> Decision {
+        match actor {
+            Actor::Guest => Decision::Unauthenticated,
+            Actor::User(_) if actor.is_admin() => Decision::Allow,
+            Actor::User(_) => Decision::forbidden(format!("Only administrators may set {field}.")),
+        }
+    }
+
     /// Managing assistants and seeing their settings: administrators.
     async fn manage_assistants(&self, actor: &Actor) -> Decision {
         administrators_only(actor, "Only administrators manage assistants.")

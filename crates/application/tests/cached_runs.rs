@@ -30,11 +30,10 @@ async fn service(scripts: impl IntoIterator<Item = Script>) -> Service {
 /// Asks in a new thread.
 async fn start(service: &Service, content: &str, bypasses_cache: bool) -> StartedRun {
     let thread = thread(service).await;
+    let content = MessageContent::parse(content).unwrap();
     let post = PostMessage {
-        assistant: Some(AssistantRef::Id(service.assistant.id)),
-        content: MessageContent::parse(content).unwrap(),
-        idempotency_key: None,
         bypasses_cache,
+        ..PostMessage::new(AssistantRef::Id(service.assistant.id), content)
     };
     let messages = &service.use_cases.messages;
     messages.post(&service.person, thread, post).await.unwrap()

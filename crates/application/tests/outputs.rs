@@ -8,7 +8,7 @@ use colloquy_application::ports::ChatMessage;
 use colloquy_application::testing::fakes::Script;
 use colloquy_application::tools::Toolbox;
 use colloquy_domain::{
-    Assistant, FinishReason, MessageStatus, OutputFormat, OutputSchema, RunErrorCode,
+    Assistant, FinishReason, MessageStatus, OutputFormat, OutputSchema, RunErrorCode, RunEventKind,
 };
 use serde_json::json;
 
@@ -69,6 +69,43 @@ async fn an_answer_that_breaks_the_schema_may_be_mended_once() {
         };
         assert!(complaint.contains("schema"), "{complaint}");
         assert!(!again.may_call_tools);
+    }
+}
+
+#[tokio::test]
+async fn text_is_told_once_it_keeps_to_the_schema() {
+    let good = r#"{"city": "Paris"}"#;
+    let long = format!(r#"{{"city": "{}"}}"#, "é".repeat(400));
+    for (scripts, expected) in [
+        (vec![Script::answer("Paris"), Script::answer(good)], good),
+        (vec![Script::answer(&long)], &*long),
+        (
+            vec![Script::answer("Paris"), Script::answer("still")],
+            "still",
+        ),
+    ] {
+        let service = service(scripts).await;
+        let started = service.post("Capital of France?").await.unwrap();
+        let mut events = started.follow(0);
+        let (mut told, mut begun) = (String::new(), Vec::new());
+        while let Some(page) = events.next().await.unwrap() {
+            for event in page {
+                match event.kind {
+                    RunEventKind::MessageDelta {
+                        message_id, text, ..
+                    } => {
+                        begun.push(message_id);
+                        told.push_str(&text);
+                    }
+                    RunEventKind::MessageCompleted { message } => {
+                        assert_eq!(message.content, told);
+                        assert!(begun.iter().all(|id| *id == message.id));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(told, expected);
     }
 }
 

@@ -118,7 +118,8 @@ async fn a_thread_is_its_owners_and_administrators_may_see_and_delete_it() {
 
 #[tokio::test]
 async fn signed_in_users_open_threads_and_administrators_manage() {
-    let people = People::new(&Samples::new());
+    let make = Samples::new();
+    let (people, assistant) = (People::new(&make), make.assistant("Guide"));
     let policy = DefaultPolicy;
     //                  guest, owner, stranger, administrator
     let create = [SignIn, Allow, Allow, Allow];
@@ -130,6 +131,10 @@ async fn signed_in_users_open_threads_and_administrators_manage() {
             manage[index]
         );
         assert_eq!(verdict(policy.manage_users(actor).await), manage[index]);
+        let overridden = policy
+            .override_run(actor, &assistant, "settings.model")
+            .await;
+        assert_eq!(verdict(overridden), manage[index]);
     }
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use colloquy_application::Error;
 use colloquy_application::ports::{InstanceId, ModelError, ModelErrorKind, PortError, TokenHash};
-use colloquy_application::runs::RunJob;
+use colloquy_application::runs::{RunJob, StartMessage};
 use colloquy_application::testing::fakes::{Gate, Script};
-use colloquy_domain::{FinishReason, MessageContent, MessageStatus, RunErrorCode, RunStatus};
+use colloquy_domain::{
+    FinishReason, MessageContent, MessageKind, MessageStatus, RunErrorCode, RunStatus,
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -361,7 +363,13 @@ async fn a_start_whose_outcome_is_lost_does_not_keep_the_thread_busy() {
         actor: service.person.clone(),
         assistant: service.assistant.clone().into(),
         instructions: None,
-        content: MessageContent::parse("Hi").unwrap(),
+        settings: None,
+        messages: vec![StartMessage {
+            kind: MessageKind::Human,
+            content: MessageContent::parse("Hi").unwrap(),
+        }],
+        earlier: None,
+        truncate_after: None,
         idempotency: None,
         bypasses_cache: false,
     };

@@ -43,7 +43,7 @@ fn story(events: &[RunEvent]) -> Vec<String> {
     assert_eq!(numbers, expected, "numbered without gaps");
     let told = events.iter().filter(|event| is_told(&event.kind));
     let words = told.map(|event| match &event.kind {
-        RunEventKind::Started { message, .. } => format!("started {}", message.content),
+        RunEventKind::Started { messages, .. } => format!("started {}", messages[0].content),
         RunEventKind::MessageDelta { text, .. } => text.clone(),
         RunEventKind::MessageCompleted { message } => {
             format!("{} {}", message.status.as_str(), message.content)

@@ -7,6 +7,9 @@ macro_rules! decimal_types {
         #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
         pub struct $name(f64);
 
+        /// NaN is none of them.
+        impl Eq for $name {}
+
         impl $name {
             /// Minimum.
             pub const MIN: f64 = $min;

@@ -21,6 +21,7 @@ mod named;
 mod output;
 mod run;
 mod run_event;
+mod run_settings;
 mod run_state;
 mod slug;
 mod text;
@@ -52,6 +53,9 @@ pub use run::{
     FinishReason, OpenCall, RequiredAction, Run, RunError, RunErrorCode, RunStatus, Usage,
 };
 pub use run_event::{CallExecutor, ContentPart, RequestedCall, RunAction, RunEvent, RunEventKind};
+pub use run_settings::{
+    ReasoningEffort, ResponseFormat, RunSettings, Seed, StopText, ToolChoice, Truncation,
+};
 pub use run_state::{RequestedCallState, RunClosing, RunEnding, RunState, Utterance};
 pub use slug::Slug;
 pub use thread::{Thread, ThreadName};

@@ -34,6 +34,12 @@ impl OutputSchema {
         Ok(Self(schema))
     }
 
+    /// The schema of any JSON object.
+    #[must_use]
+    pub fn any_object() -> Self {
+        Self(serde_json::json!({"type": "object"}))
+    }
+
     /// The schema.
     #[must_use]
     pub const fn as_value(&self) -> &Value {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::named::named;
 use crate::{
     AssistantId, CachedRun, Message, MessageId, MessageKind, OutputFormat, RunAction, RunId,
-    ThreadId, UserId,
+    RunSettings, ThreadId, UserId,
 };
 
 /// The processing of one message, from storing it to the end of its answer.
@@ -19,7 +19,9 @@ pub struct Run {
     pub assistant_id: AssistantId,
     /// The assistant's revision at the start; `None` for runs of older releases.
     pub assistant_revision: Option<u32>,
-    /// The asking user; `None` once their account is deleted.
+    /// What its request asked of it, if anything.
+    pub settings: Option<Box<RunSettings>>,
+    /// Who asked; nobody once their account is deleted.
     pub user_id: Option<UserId>,
     /// Format of the answer.
     pub output_format: OutputFormat,
@@ -48,7 +50,9 @@ impl Run {
     #[must_use]
     pub fn output<'a>(&self, messages: &'a [Message]) -> Option<&'a Message> {
         let is_complete = self.status == RunStatus::Completed;
-        let last = messages.last().filter(|_| is_complete);
+        let mut said = messages.iter().rev();
+        let last = said.find(|message| message.kind != MessageKind::Tool);
+        let last = last.filter(|_| is_complete);
         last.filter(|message| message.kind == MessageKind::Ai)
     }
 }
@@ -119,7 +123,9 @@ named! {
         Length = "length",
         /// The provider withheld the rest.
         ContentFilter = "content_filter",
-        /// The limit of tool rounds was reached; it answered without further tools.
+        /// The run's input tokens were used up before another round.
+        PromptTokens = "prompt_tokens",
+        /// It had asked for tools as often as it may, and answered without them.
         ToolRounds = "tool_rounds",
     }
 }

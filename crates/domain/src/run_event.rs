@@ -2,7 +2,8 @@
 
 use crate::named::named;
 use crate::{
-    FinishReason, Message, MessageId, ModelName, RequiredAction, Run, ToolCall, ToolResult, Usage,
+    FinishReason, Message, MessageId, MessageKind, ModelName, RequiredAction, Run, ToolCall,
+    ToolResult, Usage,
 };
 
 /// An event of a run. Folding the events gives the [`RunState`](crate::RunState); what clients see
@@ -20,12 +21,14 @@ pub struct RunEvent {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum RunEventKind {
-    /// The user's message and the run were stored.
+    /// The run is stored, with the messages that came with it.
     Started {
         /// The run, in progress.
         run: Box<Run>,
-        /// The user's message.
-        message: Box<Message>,
+        /// The person's message that it answers, if that was in the thread before.
+        earlier: Option<Box<Message>>,
+        /// The messages that came with it, in order.
+        messages: Vec<Message>,
     },
     /// The model begins an utterance. Older logs lack this event; there the first delta begins it.
     UtteranceBegan {
@@ -49,6 +52,9 @@ pub enum RunEventKind {
         message_id: MessageId,
         /// The violation, for the model.
         complaint: String,
+        /// What was said, if no deltas told it: text that has to keep to a schema is told once it
+        /// does. Empty in logs of older releases.
+        text: String,
     },
     /// The model requested tools; its utterance is complete.
     ToolsRequested {
@@ -170,15 +176,34 @@ impl RunEventKind {
         matches!(self, Self::Ended { .. } | Self::Paused { .. })
     }
 
-    /// Bytes of text in the event.
+    /// Of a start, the message that the run answers: the last one of a person, if one is there.
+    #[must_use]
+    pub fn question(&self) -> Option<&Message> {
+        let Self::Started {
+            earlier, messages, ..
+        } = self
+        else {
+            return None;
+        };
+        let came = messages.iter().rfind(|it| it.kind == MessageKind::Human);
+        came.or(earlier.as_deref())
+    }
+
+    /// How long the texts are that it carries, in bytes.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         match self {
-            Self::Started { message, .. } | Self::MessageCompleted { message } => {
-                message.content.len()
+            Self::Started {
+                earlier, messages, ..
+            } => {
+                let told = earlier.as_deref().into_iter().chain(messages);
+                told.map(|message| message.content.len()).sum()
             }
+            Self::MessageCompleted { message } => message.content.len(),
             Self::MessageDelta { text, .. } => text.len(),
-            Self::UtteranceDiscarded { complaint, .. } => complaint.len(),
+            Self::UtteranceDiscarded {
+                complaint, text, ..
+            } => complaint.len().saturating_add(text.len()),
             Self::ToolsRequested { calls, .. } => {
                 calls.iter().map(|it| it.call.arguments.len()).sum()
             }

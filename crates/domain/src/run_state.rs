@@ -23,6 +23,7 @@ pub struct RunState {
     round: u32,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
+    own_usage: Usage,
     model_calls: u32,
     pause: Option<(RunAction, DateTime<Utc>)>,
     pauses: u32,
@@ -111,7 +112,12 @@ impl RunState {
     /// Applies the next event.
     pub fn apply(&mut self, event: &RunEventKind) {
         match event {
-            RunEventKind::Started { message, .. } => self.position = Some(message.position),
+            RunEventKind::Started {
+                earlier, messages, ..
+            } => {
+                let last = messages.last().or(earlier.as_deref());
+                self.position = last.map(|message| message.position);
+            }
             RunEventKind::UtteranceBegan { message_id, round } => self.begin(*message_id, *round),
             RunEventKind::MessageDelta {
                 message_id,
@@ -121,7 +127,8 @@ impl RunState {
             RunEventKind::UtteranceDiscarded {
                 message_id,
                 complaint,
-            } => self.discard(*message_id, complaint),
+                text,
+            } => self.discard(*message_id, complaint, text),
             RunEventKind::ToolsRequested { round, calls, .. } => self.request(*round, calls),
             RunEventKind::ToolCalled { message_id, call } => self.call(*message_id, call),
             RunEventKind::ToolReturned { message_id, result } => self.answer(*message_id, result),
@@ -218,6 +225,12 @@ impl RunState {
         self.usage
     }
 
+    /// What the providers counted in the run's own rounds, without those of tools.
+    #[must_use]
+    pub const fn own_usage(&self) -> Usage {
+        self.own_usage
+    }
+
     /// What the run waits for, and until when.
     #[must_use]
     pub const fn paused(&self) -> Option<(RunAction, DateTime<Utc>)> {
@@ -268,8 +281,9 @@ impl RunState {
         }));
     }
 
-    fn discard(&mut self, message_id: MessageId, complaint: &str) {
+    fn discard(&mut self, message_id: MessageId, complaint: &str, text: &str) {
         if let Some(utterance) = self.utterance_mut(message_id) {
+            utterance.text.push_str(text);
             utterance.complaint = Some(complaint.to_owned());
         }
     }
@@ -310,6 +324,7 @@ impl RunState {
     fn count(&mut self, depth: u32, reason: Option<FinishReason>, usage: Option<Usage>) {
         if depth == 0 {
             self.finish_reason = reason;
+            self.own_usage = self.own_usage.plus(usage.unwrap_or_default());
         }
         self.model_calls = self.model_calls.saturating_add(1);
         if let Some(usage) = usage {

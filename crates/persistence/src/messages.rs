@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use colloquy_application::ports::{
-    MAX_PAGE_BYTES, MessagePage, MessageRepository, MessageScope, MessagesFrom, PortError,
-    Reasoning,
+    Constraint, MAX_PAGE_BYTES, MAX_TRUNCATED, MessagePage, MessageRepository, MessageScope,
+    MessagesFrom, PortError, Reasoning,
 };
 use colloquy_domain::{Message, MessageId, MessageKind, RunId, ThreadId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
@@ -19,7 +19,8 @@ use crate::entities::message_reasoning;
 use crate::entities::messages::{self, COLUMN, Column, Entity};
 use crate::error::StoreError;
 use crate::rows::all;
-use crate::run_events::forget;
+use crate::run_events::{forget, forget_answers};
+use crate::transaction::Transaction;
 use crate::{Database, presence};
 
 /// Reads and removes messages in a [`Database`].
@@ -146,6 +147,33 @@ impl MessageRepository for SeaMessageRepository {
             })
             .await
     }
+}
+
+/// Removes the thread's messages behind the position, and what the logs of their runs tell of them.
+pub(crate) async fn truncate(
+    transaction: &Transaction,
+    thread: ThreadId,
+    position: u64,
+) -> Result<(), StoreError> {
+    let behind: Vec<(Uuid, Option<Uuid>)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::RunId])
+        .filter(COLUMN.thread_id.eq(thread.as_uuid()))
+        .filter(COLUMN.position.gt(stored(position)))
+        .limit(u64::from(MAX_TRUNCATED) + 1)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    if behind.len() > MAX_TRUNCATED as usize {
+        return Err(PortError::Conflict(Constraint::TruncatedMessages).into());
+    }
+    let (messages, runs): (Vec<_>, Vec<_>) = behind.into_iter().unzip();
+    let mut runs: Vec<Uuid> = runs.into_iter().flatten().collect();
+    runs.sort_unstable();
+    runs.dedup();
+    let removal = Entity::delete_many().filter(COLUMN.id.is_in(messages.iter().copied()));
+    removal.exec(transaction).await?;
+    forget_answers(transaction, runs, messages).await
 }
 
 fn lengths_of_reasoning(messages: &[MessageId]) -> Select<message_reasoning::Entity> {

@@ -22,7 +22,7 @@ use crate::error::StoreError;
 use crate::locks::{lock_runs, lock_thread, lock_user};
 use crate::run_events::{behind, last_number};
 use crate::transaction::Transaction;
-use crate::{Database, presence};
+use crate::{Database, messages, presence};
 
 /// A user's starts are serialised on PostgreSQL only within this distance of the limit. More than
 /// can be concurrent, which the number of connections bounds.
@@ -45,6 +45,7 @@ pub(crate) async fn commit(
 /// The chain, unless it needs locks first.
 fn unlocked(backend: DbBackend, commit: &RunCommit) -> Result<Option<Chain>, StoreError> {
     let chain = match &commit.expected {
+        Expected::New { .. } if commit.truncate_after.is_some() => None,
         Expected::New { max_per_user, .. } => {
             let max = match backend {
                 DbBackend::Postgres => max_per_user.checked_sub(MARGIN),
@@ -67,6 +68,11 @@ async fn locked(database: &Database, commit: &RunCommit) -> Result<Vec<Message>,
         Expected::New { max_per_user, .. } => {
             if let Some(user) = commit.run.user_id {
                 lock_user(&transaction, user).await?;
+            }
+            if let Some(position) = commit.truncate_after {
+                let thread = commit.run.thread_id;
+                lock_thread(&transaction, thread).await?;
+                messages::truncate(&transaction, thread, position).await?;
             }
             Chain::start(database.backend(), commit, *max_per_user)?
         }

@@ -222,7 +222,7 @@ async fn subjects(
     rows: &[Model],
 ) -> Result<Subjects, StoreError> {
     let referring = rows.iter().filter(|row| row.refers());
-    let named: Vec<_> = referring.map(|row| row.message_id).collect();
+    let named: Vec<_> = referring.map(Model::messages).collect::<Result<_, _>>()?;
     if named.is_empty() {
         return Ok(Subjects::default());
     }
@@ -259,6 +259,27 @@ pub(crate) async fn forget(
     for row in naming_calls.all(transaction).await? {
         row.without_call(message)?.update(transaction).await?;
     }
+    Ok(())
+}
+
+/// Removes what the runs' logs tell but their ends, and their starts unless they answer one of these
+/// messages.
+pub(crate) async fn forget_answers(
+    transaction: &Transaction,
+    runs: Vec<Uuid>,
+    messages: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    let is_start = COLUMN.kind.eq(run_events::STARTED);
+    let of_others = COLUMN
+        .message_id
+        .is_null()
+        .or(COLUMN.message_id.is_not_in(messages));
+    Entity::delete_many()
+        .filter(COLUMN.run_id.is_in(runs))
+        .filter(COLUMN.kind.ne(run_events::ENDED))
+        .filter(is_start.and(of_others).not())
+        .exec(transaction)
+        .await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use sea_orm::sea_query::UnionType;
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set};
 use uuid::Uuid;
 
-use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find, find_whole};
+use crate::entities::runs::{ActiveModel, COLUMN, Column, Entity, find, find_listed, find_whole};
 use crate::locks::lock_held;
 use crate::rows::all;
 use crate::{Database, run_commits};
@@ -114,8 +114,8 @@ impl RunRepository for SeaRunRepository {
     }
 
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError> {
-        self.one(of_thread(thread).filter(COLUMN.id.eq(id.as_uuid())))
-            .await
+        let of_thread = find().filter(COLUMN.thread_id.eq(thread.as_uuid()));
+        self.one(of_thread.filter(COLUMN.id.eq(id.as_uuid()))).await
     }
 
     async fn list(
@@ -195,12 +195,8 @@ fn ids_of(abandoned: AbandonedRuns) -> Select<Entity> {
     }
 }
 
-fn of_thread(thread: ThreadId) -> Select<Entity> {
-    find().filter(COLUMN.thread_id.eq(thread.as_uuid()))
-}
-
 fn rows_after(thread: ThreadId, after: Option<RunId>, limit: u32) -> Select<Entity> {
-    let mut rows = of_thread(thread);
+    let mut rows = find_listed().filter(COLUMN.thread_id.eq(thread.as_uuid()));
     if let Some(after) = after {
         rows = rows.filter(COLUMN.id.lt(after.as_uuid()));
     }

@@ -80,6 +80,11 @@ pub fn nullable(schema: Schema) -> Schema {
             array.schema_type = or_null(array.schema_type);
             Schema::Array(array)
         }
+        Schema::OneOf(mut either) => {
+            let null: Schema = ObjectBuilder::new().schema_type(Type::Null).build().into();
+            either.items.push(null.into());
+            Schema::OneOf(either)
+        }
         other => other,
     }
 }
@@ -90,6 +95,7 @@ pub fn described(mut schema: Schema, description: &str) -> Schema {
     match &mut schema {
         Schema::Object(object) => object.description = Some(description.to_owned()),
         Schema::Array(array) => array.description = Some(description.to_owned()),
+        Schema::OneOf(either) => either.description = Some(description.to_owned()),
         _ => {}
     }
     schema

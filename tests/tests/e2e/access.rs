@@ -94,6 +94,7 @@ const MATRIX: &[Row] = &[
     row("POST /threads/{}/messages", [401, 404, 201, 403]),
     row("DELETE /threads/{}/messages/{}", [401, 404, 204, 403]),
     row("GET /threads/{}/runs", [401, 404, 200, 200]),
+    row("POST /threads/{}/runs", [401, 404, 201, 403]),
     row("GET /threads/{}/runs/{}", [401, 404, 200, 200]),
     row("GET /threads/{}/runs/{}/events", [401, 404, 200, 200]),
     row("POST /threads/{}/runs/{}/cancel", [401, 404, 200, 200]),
@@ -224,6 +225,7 @@ impl Things {
             }
             "POST /models/check" => json!({"model": "echo::echo"}),
             "POST /threads" => json!({"assistant_id": self.assistant}),
+            "POST /threads/{}/runs" => json!({"truncate_after": self.message}),
             "POST /threads/{}/messages" => {
                 json!({"assistant_id": self.assistant, "content": "hello"})
             }

@@ -30,6 +30,8 @@ mod passwords;
 mod pauses;
 mod run_bounds;
 mod run_limits;
+mod run_settings;
+mod run_starts;
 mod runs;
 mod scene;
 mod secrets;

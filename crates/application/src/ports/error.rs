@@ -73,4 +73,6 @@ pub enum Constraint {
     RunLease,
     /// A user's idempotency key identifies one request.
     IdempotencyKey,
+    /// A start removes at most [`MAX_TRUNCATED`](super::MAX_TRUNCATED) messages.
+    TruncatedMessages,
 }

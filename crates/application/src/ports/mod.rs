@@ -48,15 +48,15 @@ pub use messages::{
     MessagePage, MessageRepository, MessageScope, MessagesFrom, Reasoning, text_bytes,
 };
 pub use models::{
-    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, ModelError,
-    ModelErrorKind, ModelProvider, ToolDefinition,
+    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatOptions, ChatRequest, ChatStream, ModelError,
+    ModelErrorKind, ModelProvider, RequiredTool, ToolDefinition,
 };
 pub use observer::{LookupOutcome, Observer, RunSummary, ToolOutcome};
 pub use page::{MAX_PAGE_BYTES, OffsetList, OffsetPage};
 pub use readings::{Counted, Level, Reading, ReadingKind, Readings};
 pub use runs::{
-    AbandonedRuns, ActiveRun, Committed, Expected, Idempotency, InstanceId, Lease, RunCommit,
-    RunRepository,
+    AbandonedRuns, ActiveRun, Committed, Expected, Idempotency, InstanceId, Lease, MAX_TRUNCATED,
+    RunCommit, RunRepository,
 };
 pub use sign_ins::{AccountKey, PastAttempt, PlaceKey, SignInAttempt, SignInRepository};
 pub use system::{Clock, IdGenerator, SecretGenerator};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use colloquy_domain::{
-    Configuration, FinishReason, ModelName, ToolCall, ToolName, ToolResult, Usage, Violation,
+    Configuration, FinishReason, ModelName, ReasoningEffort, Seed, StopText, ToolCall, ToolName,
+    ToolResult, Usage, Violation,
 };
 use futures_core::Stream;
 use serde_json::Value;
@@ -61,6 +62,8 @@ pub struct ChatRequest {
     /// The conversation, oldest first; never empty. Starts with the user, alternates, and never
     /// ends with the model.
     pub messages: Vec<ChatMessage>,
+    /// What only some providers know.
+    pub options: ChatOptions,
     /// Generation settings. History limits and tags do not apply here.
     pub configuration: Configuration,
     /// Tools it may call, with unique names.
@@ -70,6 +73,31 @@ pub struct ChatRequest {
     /// JSON Schema of the answer, to be requested natively where possible. The instructions contain
     /// it too, and the answer is validated.
     pub output_schema: Option<Value>,
+}
+
+/// Settings of a call that only some providers know. An adapter passes over what its provider does
+/// not know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatOptions {
+    /// Texts at which the model stops.
+    pub stop: Vec<StopText>,
+    /// Makes sampling repeatable.
+    pub seed: Option<Seed>,
+    /// How much a reasoning model thinks.
+    pub reasoning_effort: Option<ReasoningEffort>,
+    /// Whether several tools may be called at once.
+    pub parallel_tool_calls: Option<bool>,
+    /// Which tool has to be called; only with tools that may be called.
+    pub required_tool: Option<RequiredTool>,
+}
+
+/// Which tool has to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequiredTool {
+    /// Any.
+    Any,
+    /// This one, which is among the request's.
+    Named(ToolName),
 }
 
 /// A message of a conversation.

@@ -25,9 +25,11 @@ pub trait RunRepository: Send + Sync {
     /// number. Of runs and messages in events, the log stores IDs only.
     ///
     /// # Errors
-    /// `NotFound` if the thread is gone. For a new run `Conflict(ActiveRunPerThread)`, and
-    /// `Conflict(IdempotencyKey)` if the key was used for another request; for a new or resumed one
-    /// `Conflict(ActiveRunsPerUser)`; otherwise `Conflict(RunLease)` if the run is not as expected.
+    /// `NotFound` when the run's thread is gone. For a new run `Conflict(ActiveRunPerThread)`,
+    /// `Conflict(IdempotencyKey)` when the key stood for another request, and
+    /// `Conflict(TruncatedMessages)` when more than [`MAX_TRUNCATED`] would be removed; for one that
+    /// begins or goes on `Conflict(ActiveRunsPerUser)`; otherwise `Conflict(RunLease)` when the run is
+    /// not as expected.
     async fn commit(&self, commit: &RunCommit) -> Result<Committed, PortError>;
 
     /// Extends `holder`'s leases on these runs. Returns those still in progress under it.
@@ -50,7 +52,8 @@ pub trait RunRepository: Send + Sync {
     /// The run in that thread; `None` if missing.
     async fn get(&self, thread: ThreadId, id: RunId) -> Result<Option<Run>, PortError>;
 
-    /// Up to `limit` runs of the thread that are older than `after`, newest first (by ID).
+    /// At most `limit` runs of the thread that come after (are older than) `after`, newest first
+    /// (by id, descending). Without their settings, which may be long.
     async fn list(
         &self,
         thread: ThreadId,
@@ -59,7 +62,11 @@ pub trait RunRepository: Send + Sync {
     ) -> Result<Vec<Run>, PortError>;
 }
 
-/// A transition: start, pause, resumption or end.
+/// How many messages a start may remove from its thread: as many as one transaction removes without
+/// holding others up.
+pub const MAX_TRUNCATED: u32 = 2_000;
+
+/// One transition of a run: start, pause, resumption or end.
 #[derive(Debug, Clone)]
 pub struct RunCommit {
     /// The run afterwards.
@@ -74,7 +81,10 @@ pub struct RunCommit {
     pub thread_name: Option<ThreadName>,
     /// A new run's instructions for its request; `None` for those of the assistant's revision.
     pub instructions: Option<Instructions>,
-    /// Events added to the log.
+    /// Of a new run, the position behind which the thread's messages are removed first, with what
+    /// the logs of their runs tell of them.
+    pub truncate_after: Option<u64>,
+    /// The events that it adds to the log.
     pub events: Vec<RunEvent>,
 }
 

@@ -1,8 +1,9 @@
 //! The loop of one assistant: model calls and tool calls until there is an answer.
 
 use colloquy_domain::{
-    Assistant, CallExecutor, FinishReason, MessageId, RequestedCall, RequiredAction, RunErrorCode,
-    RunEventKind, RunState, ToolCall, Usage, json_of,
+    Assistant, CallExecutor, Configuration, FinishReason, Instructions, MessageId, RequestedCall,
+    RequiredAction, RunErrorCode, RunEventKind, RunSettings, RunState, ToolCall, ToolChoice, Usage,
+    json_of,
 };
 use serde_json::Value;
 use tokio::time::timeout_at;
@@ -11,11 +12,12 @@ use tracing::Instrument as _;
 use super::answer::Answer;
 use super::budget::KeptCall;
 use super::failure::Failure;
+use super::spending::Spending;
 use super::step::{Step, next_step};
 use super::talk::Talk;
 use super::tool_set::ToolSet;
 use super::{call, history, tool_calls};
-use crate::ports::{ChatMessage, ChatRequest};
+use crate::ports::{ChatMessage, ChatOptions, ChatRequest, RequiredTool};
 use crate::schemas::{Schema, read_json};
 use crate::spans;
 
@@ -36,6 +38,7 @@ struct AgentLoop<'a> {
     /// Reserved so that an assistant that uses up the budget on tools can still answer.
     kept: Option<KeptCall<'a>>,
     has_asked: bool,
+    spending: Spending<'a>,
 }
 
 /// Continues from `answer`'s log until there is an answer or an action is needed.
@@ -48,8 +51,13 @@ pub(super) async fn run(
     answer: &mut Answer<'_>,
 ) -> Result<Halt, Failure> {
     let schema = output_schema(talk).await?;
+    if schema.is_some() {
+        // A message that is begun is a message that is kept.
+        answer.hold();
+    }
     let tools = ToolSet::of(talk).await?;
-    let has_asked = answer.log.fold().round() > 0;
+    let state = answer.log.fold();
+    let has_asked = state.round() > 0;
     let mut agent = AgentLoop {
         talk,
         // A resumed run reserved a call before its pause, too.
@@ -57,6 +65,7 @@ pub(super) async fn run(
             .then(|| talk.budget.keep_call())
             .flatten(),
         tools,
+        spending: Spending::new(talk.settings, state.own_usage()),
         schema,
         earlier,
         has_asked,
@@ -64,7 +73,16 @@ pub(super) async fn run(
     loop {
         let state = answer.log.fold();
         match next_step(&state) {
-            Step::AskModel => agent.ask(&state, answer).await?,
+            Step::AskModel => {
+                if let Some(reason) = agent.spending.used_up() {
+                    answer.finish_reason = Some(reason);
+                    return match is_mending(&state) {
+                        true => Err(RunErrorCode::OutputInvalid.into()),
+                        false => Ok(Halt::Answered),
+                    };
+                }
+                agent.ask(&state, answer).await?;
+            }
             Step::RunTools(calls) => {
                 tool_calls::run_all(talk, &agent.tools, &calls, answer.log).await;
             }
@@ -86,7 +104,8 @@ impl AgentLoop<'_> {
         let reason = state.finish_reason();
         let request = self.request(state, may_call_tools);
         answer.begin(state.round().saturating_add(1));
-        let usage = ask(self.talk, &request, answer).await?;
+        let (usage, spent) = ask(self.talk, &request, answer).await?;
+        self.spending.add(spent);
         answer.finish_reason = match answer.finish_reason {
             // A corrected answer keeps the finish reason of the original.
             _ if is_mending => reason,
@@ -96,6 +115,7 @@ impl AgentLoop<'_> {
         let calls = answer.take_calls();
         let has_stopped = answer.finish_reason == Some(FinishReason::Stop);
         if has_stopped && may_call_tools && !is_mending && !calls.is_empty() {
+            answer.release();
             answer.log.push(self.requested(answer, calls));
         }
         self.note_call(answer, usage);
@@ -188,22 +208,50 @@ impl AgentLoop<'_> {
         let output_schema = schema.map(|schema| schema.as_value().clone());
         ChatRequest {
             model: assistant.model.clone(),
-            instructions: instructions(assistant, output_schema.as_ref()),
+            instructions: instructions(assistant, self.talk.settings, output_schema.as_ref()),
             messages: history::transcript(self.earlier.clone(), state, mend),
-            configuration: assistant.configuration.clone(),
+            configuration: Configuration {
+                max_output_tokens: self
+                    .spending
+                    .max_output_tokens(assistant.configuration.max_output_tokens),
+                ..assistant.configuration.clone()
+            },
+            options: self.options(state, may_call_tools),
             tools: self.tools.definitions(),
             may_call_tools,
             output_schema,
         }
     }
 
-    /// Validates the newest utterance against the output schema. An invalid one is discarded; the
-    /// model may correct it once.
-    async fn accepts(&self, state: &RunState, answer: &Answer<'_>) -> Result<bool, Failure> {
+    fn options(&self, state: &RunState, may_call_tools: bool) -> ChatOptions {
+        let settings = self.talk.settings;
+        let is_first = state.round() == 0 && may_call_tools && !self.tools.is_empty();
+        let required = match &settings.tool_choice {
+            Some(ToolChoice::Required) => Some(RequiredTool::Any),
+            Some(ToolChoice::Named(name)) if self.tools.has(name.as_str()) => {
+                Some(RequiredTool::Named(name.clone()))
+            }
+            _ => None,
+        };
+        ChatOptions {
+            stop: settings.stop.clone().unwrap_or_default(),
+            seed: settings.seed,
+            reasoning_effort: settings.reasoning_effort,
+            parallel_tool_calls: settings.parallel_tool_calls,
+            // In every round, no run would end.
+            required_tool: required.filter(|_| is_first),
+        }
+    }
+
+    /// Whether the newest utterance is what the assistant's output schema asks for. Where it is
+    /// not, it is discarded: the model may mend it once.
+    async fn accepts(&self, state: &RunState, answer: &mut Answer<'_>) -> Result<bool, Failure> {
         let (Some(schema), Some(said)) = (&self.schema, state.last_utterance()) else {
             return Ok(true);
         };
-        let Err(complaint) = check(self.talk, schema, said.text.clone()).await else {
+        let text = answer.held().unwrap_or(&said.text).to_owned();
+        let Err(complaint) = check(self.talk, schema, text).await else {
+            answer.release();
             return Ok(true);
         };
         let reason = state.finish_reason();
@@ -212,11 +260,8 @@ impl AgentLoop<'_> {
         if was_mended || !has_ended {
             return Err(RunErrorCode::OutputInvalid.into());
         }
-        tracing::info!("answer does not match the output schema; asking again");
-        answer.log.push(RunEventKind::UtteranceDiscarded {
-            message_id: said.message_id,
-            complaint,
-        });
+        tracing::info!("answer does not keep to the output schema; asked again");
+        answer.discard(complaint);
         Ok(false)
     }
 }
@@ -247,12 +292,12 @@ async fn output_schema(talk: &Talk<'_>) -> Result<Option<Schema>, Failure> {
     Ok(Some(schema))
 }
 
-/// Calls the model. Returns the token counts.
+/// Has the model answer; what the provider counted, and what counts as spent.
 async fn ask(
     talk: &Talk<'_>,
     request: &ChatRequest,
     answer: &mut Answer<'_>,
-) -> Result<Option<Usage>, Failure> {
+) -> Result<(Option<Usage>, Usage), Failure> {
     let _turn = timeout_at(talk.deadline, talk.budget.model_turn())
         .await
         .map_err(|_elapsed| RunErrorCode::ModelTimeout)?;
@@ -262,21 +307,31 @@ async fn ask(
     let asked = asked.instrument(span.clone()).await;
     let counted = asked.as_ref().ok().copied().flatten();
     let said = answer.bytes().saturating_sub(before);
-    talk.budget.spend_tokens(match counted {
+    let spent = match counted {
         Some(usage) => usage,
         None if asked.is_err() && said == 0 => Usage::default(),
         None => history::estimated(request, said),
-    });
+    };
+    talk.budget.spend_tokens(spent);
     match &asked {
         Ok(usage) => spans::answered(&span, answer.finish_reason, *usage),
         Err(error) => spans::failed(&span, error.kind.as_str()),
     }
-    Ok(asked?)
+    Ok((asked?, spent))
 }
 
-fn instructions(assistant: &Assistant, schema: Option<&Value>) -> Option<String> {
+fn instructions(
+    assistant: &Assistant,
+    settings: &RunSettings,
+    schema: Option<&Value>,
+) -> Option<String> {
     let demand = schema.map(demand);
-    let parts = [Some(assistant.instructions.as_str()), demand.as_deref()];
+    let additional = settings.additional_instructions.as_ref();
+    let parts = [
+        Some(assistant.instructions.as_str()),
+        additional.map(Instructions::as_str),
+        demand.as_deref(),
+    ];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))

@@ -29,10 +29,15 @@ pub(super) struct Answer<'a> {
     bytes: usize,
     max_bytes: usize,
     ids: &'a dyn IdGenerator,
+    /// Text of the utterance that is not told yet, if text is held back.
+    held: Option<String>,
 }
 
 /// Longer call IDs are replaced.
 const MAX_ID_BYTES: usize = 128;
+
+/// How much of a text that was held back is told at once.
+const PIECE_BYTES: usize = 16 * 1024;
 
 impl<'a> Answer<'a> {
     pub(super) fn new(max_bytes: usize, log: &'a RunLog, ids: &'a dyn IdGenerator) -> Self {
@@ -50,9 +55,41 @@ impl<'a> Answer<'a> {
             bytes: bytes_of(&state).min(max_bytes),
             max_bytes,
             ids,
+            held: None,
         }
     }
 
+    /// From now on, text is told only once it is released.
+    pub(super) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Text that is held back.
+    pub(super) fn held(&self) -> Option<&str> {
+        self.held.as_deref().filter(|held| !held.is_empty())
+    }
+
+    /// Tells the text that was held back.
+    pub(super) fn release(&mut self) {
+        let held = self.held.as_mut().map(std::mem::take).unwrap_or_default();
+        let mut rest = held.as_str();
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
+            self.tell(ContentPart::Text, piece);
+            rest = more;
+        }
+    }
+
+    /// Drops the utterance, of which nobody has been told anything that was held back.
+    pub(super) fn discard(&mut self, complaint: String) {
+        self.log.push(RunEventKind::UtteranceDiscarded {
+            message_id: self.message_id,
+            complaint,
+            text: self.held.as_mut().map(std::mem::take).unwrap_or_default(),
+        });
+    }
+
+    /// Begins an utterance.
     pub(super) fn begin(&mut self, round: u32) {
         self.message_id = MessageId::from_uuid(self.ids.next_id());
         self.round = round;
@@ -90,17 +127,24 @@ impl<'a> Answer<'a> {
         if !fitting.is_empty() {
             self.bytes += fitting.len();
             self.has_text |= part == ContentPart::Text;
-            self.log.push(RunEventKind::MessageDelta {
-                message_id: self.message_id,
-                part,
-                text: fitting.to_owned(),
-            });
+            match &mut self.held {
+                Some(held) if part == ContentPart::Text => held.push_str(fitting),
+                _ => self.tell(part, fitting),
+            }
         }
         fitting.len() == text.len()
     }
 
-    /// Records a call; returns whether it fits. Replaces an unusable or duplicate ID, also in the
-    /// result sent to the model.
+    fn tell(&self, part: ContentPart, text: &str) {
+        self.log.push(RunEventKind::MessageDelta {
+            message_id: self.message_id,
+            part,
+            text: text.to_owned(),
+        });
+    }
+
+    /// Notes a call; whether there was room for it. An id that is unusable, or that another call
+    /// of the run has, is replaced: the model is told the results by our ids.
     pub(super) fn call(&mut self, mut call: ToolCall) -> bool {
         let size = call.name.len() + call.arguments.len();
         if size > self.max_bytes - self.bytes {

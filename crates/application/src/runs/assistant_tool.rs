@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use colloquy_domain::{Assistant, AssistantRef, RunErrorCode, Slug, ToolName, ToolRef};
+use colloquy_domain::{
+    Assistant, AssistantRef, RunErrorCode, RunSettings, Slug, ToolName, ToolRef,
+};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -137,6 +139,7 @@ impl TypedTool for AssistantTool {
         let talk = Talk {
             engine: &self.engine,
             assistant: &assistant,
+            settings: &RunSettings::default(),
             context,
             meter: &self.meter,
             budget: &Arc::new(Budget::within(&self.budget, assistant.budget)),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_domain::{
-    Actor, Assistant, Instructions, MessageContent, Run, RunEnding, RunErrorCode, RunId, ThreadId,
-    ThreadName,
+    Actor, Assistant, Instructions, Message, MessageContent, MessageKind, Run, RunEnding,
+    RunErrorCode, RunId, RunSettings, ThreadId, ThreadName,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
@@ -86,15 +86,30 @@ pub struct RunJob {
     pub assistant: Arc<Assistant>,
     /// See [`RunCommit::instructions`](crate::ports::RunCommit::instructions).
     pub instructions: Option<Instructions>,
-    /// The user's message.
-    pub content: MessageContent,
-    /// The client's idempotency key, if any.
+    /// The messages that come with it, in order.
+    pub messages: Vec<StartMessage>,
+    /// The person's message that it answers where none comes with it.
+    pub earlier: Option<Message>,
+    /// See [`RunCommit::truncate_after`](crate::ports::RunCommit::truncate_after).
+    pub truncate_after: Option<u64>,
+    /// What the request asks of the run; applied to `assistant` as far as an assistant can say so.
+    pub settings: Option<Box<RunSettings>>,
+    /// What the client calls the request, if it does.
     pub idempotency: Option<Idempotency>,
     /// Whether to bypass the answer cache.
     pub bypasses_cache: bool,
 }
 
-/// Reports what a task began.
+/// A message that comes with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartMessage {
+    /// Who speaks: a person or an assistant.
+    pub kind: MessageKind,
+    /// What is said.
+    pub content: MessageContent,
+}
+
+/// Where a task says what it began.
 pub(super) type Begun = oneshot::Sender<Result<StartedRun, Error>>;
 
 /// Lease duration.

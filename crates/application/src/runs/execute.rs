@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use colloquy_domain::{
     CachedRun, Message, MessageKind, RequiredAction, Run, RunClosing, RunEnding, RunErrorCode,
-    RunState, RunStatus, ThreadId,
+    RunSettings, RunState, RunStatus, ThreadId, Truncation,
 };
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -26,7 +26,8 @@ use super::talk::Talk;
 use crate::Error;
 use crate::answers::{Fill, Lookup};
 use crate::ports::{
-    ChatMessage, Committed, Constraint, Expected, LookupOutcome, PortError, RunCommit,
+    ChatMessage, Committed, Constraint, Expected, LookupOutcome, MessageScope, MessagesFrom,
+    PortError, RunCommit,
 };
 use crate::tools::ToolContext;
 
@@ -77,7 +78,9 @@ impl Inner {
             reason = active.stopped() => Err(reason.into()),
             result = work => result.unwrap_or_else(|_panic| Err(RunErrorCode::Interrupted.into())),
         };
-        // Waiting here holds one copy of the answer, not two.
+        // What a run that fails has said is kept, too.
+        answer.release();
+        // Whoever waits here keeps one copy of the answer, not two.
         let turn = self.ends.acquire().await;
         let retry_after = result
             .as_ref()
@@ -120,14 +123,15 @@ impl Inner {
         &self,
         run: &Run,
         part: Part,
-        mut last: Vec<Message>,
+        last: Vec<Message>,
     ) -> Result<Vec<Message>, PortError> {
-        let Some(question) = part.question.filter(|_| part.is_first) else {
+        if !part.is_first {
             return self.ports.messages.of_run(run.thread_id, run.id).await;
-        };
-        last.insert(0, question);
-        last.retain(|message| message.kind != MessageKind::Tool);
-        Ok(last)
+        }
+        let mut messages = part.came;
+        messages.extend(last);
+        messages.retain(|message| message.kind != MessageKind::Tool);
+        Ok(messages)
     }
 
     /// Logs and counts how the part ended.
@@ -156,11 +160,14 @@ impl Inner {
             Lookup::Fill(fill) => Some(Box::new(fill)),
             Lookup::Off => None,
         };
-        let conversation = self.conversation(part).await?;
+        let default = RunSettings::default();
+        let settings = part.settings.as_deref().unwrap_or(&default);
+        let conversation = self.conversation(part, thread_id, settings).await?;
         let budget = Budget::new(&self.limits, part.assistant.budget);
         let talk = Talk {
             engine: self,
             assistant: &part.assistant,
+            settings,
             context: &ToolContext {
                 actor: part.actor.clone(),
                 thread_id,
@@ -176,32 +183,60 @@ impl Inner {
         })
     }
 
-    /// The conversation up to the user's message.
-    async fn conversation(&self, part: &Part) -> Result<Vec<ChatMessage>, Failure> {
-        let Some(question) = &part.question else {
-            return Ok(history::without_question());
-        };
-        let configuration = &part.assistant.configuration;
-        let earlier = match history::window(question, configuration) {
+    /// What was said so far.
+    async fn conversation(
+        &self,
+        part: &Part,
+        thread: ThreadId,
+        settings: &RunSettings,
+    ) -> Result<Vec<ChatMessage>, Failure> {
+        let configuration = &history::limited(&part.assistant.configuration, settings);
+        let earlier = match history::window(&part.came, configuration) {
             None => Vec::new(),
             Some(Window { messages, bytes }) => {
-                let (thread, before) = (question.thread_id, question.position);
                 let stored = &self.ports.messages;
-                stored.latest(thread, before, messages, bytes).await?
+                let latest = stored.latest(thread, part.before, messages, bytes).await?;
+                if settings.truncation == Some(Truncation::Off) {
+                    self.require_whole(thread, latest.first()).await?;
+                }
+                latest
             }
         };
-        Ok(history::conversation(earlier, question, configuration))
+        Ok(history::conversation(earlier, &part.came, configuration))
+    }
+
+    /// Fails if the thread has messages before the first that was read.
+    async fn require_whole(
+        &self,
+        thread: ThreadId,
+        first: Option<&Message>,
+    ) -> Result<(), Failure> {
+        let Some(first) = first else {
+            return Ok(());
+        };
+        let before = MessagesFrom::Before(first.position);
+        let scope = MessageScope::Conversation;
+        let earlier = self.ports.messages.list(thread, scope, before, 1).await?;
+        match earlier.items.is_empty() {
+            true => Ok(()),
+            false => Err(RunErrorCode::ContextTooLong.into()),
+        }
     }
 
     /// Looks up the question, waiting for another run that is answering it.
     async fn look_up(&self, part: &Part, deadline: Instant) -> Result<Lookup, Failure> {
-        let Some(question) = part.question.as_ref().filter(|_| part.is_first) else {
-            return Ok(Lookup::Off);
-        };
-        if part.bypasses_cache {
-            self.note_lookup(part, LookupOutcome::Bypassed);
+        if !part.is_first {
             return Ok(Lookup::Off);
         }
+        let question = match &part.came[..] {
+            [question] if question.kind == MessageKind::Human => Some(question),
+            _ => None,
+        };
+        let may_look_up = !part.bypasses_cache && part.settings.is_none();
+        let Some(question) = question.filter(|_| may_look_up) else {
+            self.note_lookup(part, LookupOutcome::Bypassed);
+            return Ok(Lookup::Off);
+        };
         let user = part.actor.user_id();
         let lookup = self.answers.look_up(user, &part.assistant, question);
         match timeout_at(deadline, lookup).await {
@@ -268,6 +303,7 @@ impl Inner {
             messages: closing.messages,
             thread_name: None,
             instructions: None,
+            truncate_after: None,
             events,
         };
         let messages = self.commit_closing(active, &commit).await?;

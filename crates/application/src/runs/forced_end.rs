@@ -44,6 +44,7 @@ pub(crate) async fn force_end(
             messages: closing.messages,
             thread_name: None,
             instructions: None,
+            truncate_after: None,
         };
         match runs.commit(&commit).await {
             Ok(_) => return Ok(Some(commit.run)),

@@ -1,8 +1,8 @@
 //! Builds the conversation for a model.
 
 use colloquy_domain::{
-    Configuration, HistoryLimit, Message, MessageKind, RunState, TokenLimit, ToolCall, Usage,
-    Utterance,
+    Configuration, HistoryLimit, Message, MessageKind, RunSettings, RunState, TokenLimit, ToolCall,
+    Truncation, Usage, Utterance,
 };
 
 use crate::ports::{ChatMessage, ChatRequest};
@@ -14,17 +14,35 @@ const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
 /// Bytes of UTF-8 per token: about right for English, conservative elsewhere.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// How much history to read.
+/// Said to the model, and not stored, where nobody has said anything since it spoke last.
+const NOTHING_TO_ANSWER: &str = "Continue.";
+
+/// How much of what was said before a message has to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) messages: u32,
     pub(super) bytes: u64,
 }
 
-/// How much history before `new` to read; `None` if none.
-pub(super) fn window(new: &Message, configuration: &Configuration) -> Option<Window> {
-    let messages = max_messages(configuration).saturating_sub(1);
-    let is_first = new.position == 1;
+/// The limits of the history, those of the run's settings included.
+pub(super) fn limited(configuration: &Configuration, settings: &RunSettings) -> Configuration {
+    let of_run = settings
+        .max_prompt_tokens
+        .filter(|_| settings.truncation != Some(Truncation::Off));
+    let of_run = of_run.and_then(|it| TokenLimit::new(it.get().min(TokenLimit::MAX)).ok());
+    let limits = configuration.history_max_tokens.into_iter().chain(of_run);
+    Configuration {
+        history_max_tokens: limits.min(),
+        ..configuration.clone()
+    }
+}
+
+/// How many of the messages before `new` have to be read; `None` where there are none, or none of
+/// them is told.
+pub(super) fn window(new: &[Message], configuration: &Configuration) -> Option<Window> {
+    let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
+    let messages = max_messages(configuration).saturating_sub(count);
+    let is_first = new.first().is_some_and(|message| message.position == 1);
     (messages > 0 && !is_first).then(|| Window {
         messages,
         bytes: max_bytes(configuration),
@@ -48,18 +66,18 @@ fn max_messages(configuration: &Configuration) -> u32 {
 /// the user's, as many models' templates require: adjacent messages of one role are merged.
 pub(super) fn conversation(
     mut earlier: Vec<Message>,
-    new: &Message,
+    new: &[Message],
     configuration: &Configuration,
 ) -> Vec<ChatMessage> {
     let max_messages = usize::try_from(max_messages(configuration)).unwrap_or(usize::MAX);
     let mut tokens_left = configuration
         .history_max_tokens
         .map_or(u64::MAX, |limit| u64::from(limit.get()))
-        .saturating_sub(approximate_tokens(new));
+        .saturating_sub(new.iter().map(approximate_tokens).sum());
     let fitting = earlier
         .iter()
         .rev()
-        .take(max_messages.saturating_sub(1))
+        .take(max_messages.saturating_sub(new.len()))
         .take_while(|message| {
             let tokens = approximate_tokens(message);
             let fits = tokens <= tokens_left;
@@ -68,14 +86,14 @@ pub(super) fn conversation(
         })
         .count();
     let newest = earlier.split_off(earlier.len() - fitting);
-    let chosen = newest.into_iter().chain(std::iter::once(new.clone()));
-    alternate(chosen.skip_while(|message| message.kind != MessageKind::Human))
-}
-
-/// Stands in for a user's message that was deleted while its run was paused: conversations start
-/// with the user.
-pub(super) fn without_question() -> Vec<ChatMessage> {
-    vec![ChatMessage::User("(This message was deleted.)".to_owned())]
+    let chosen = newest.into_iter().chain(new.iter().cloned());
+    let mut conversation =
+        alternate(chosen.skip_while(|message| message.kind != MessageKind::Human));
+    // Models answer a user's turn.
+    if !matches!(conversation.last(), Some(ChatMessage::User(_))) {
+        conversation.push(ChatMessage::User(NOTHING_TO_ANSWER.to_owned()));
+    }
+    conversation
 }
 
 fn alternate(messages: impl Iterator<Item = Message>) -> Vec<ChatMessage> {
@@ -201,7 +219,7 @@ mod tests {
     fn told(texts: &[&str], configuration: &Configuration) -> Vec<String> {
         let mut earlier = thread(texts);
         let new = earlier.pop().unwrap();
-        let conversation = conversation(earlier, &new, configuration);
+        let conversation = conversation(earlier, &[new], configuration);
         let told = conversation.into_iter().enumerate();
         told.map(|(place, message)| match message {
             ChatMessage::User(text) if place % 2 == 0 => text,
@@ -253,7 +271,7 @@ mod tests {
             ..Configuration::default()
         };
         let messages = |new: &Message, configuration: &Configuration| {
-            window(new, configuration).map(|it| it.messages)
+            window(std::slice::from_ref(new), configuration).map(|it| it.messages)
         };
         assert_eq!(messages(first, &Configuration::default()), None);
         assert_eq!(messages(second, &Configuration::default()), Some(499));
@@ -274,7 +292,7 @@ mod tests {
                 history_max_tokens: limit.map(|limit| TokenLimit::new(limit).unwrap()),
                 ..Configuration::default()
             };
-            let window = window(second, &configuration).unwrap();
+            let window = window(std::slice::from_ref(second), &configuration).unwrap();
             assert_eq!(window.bytes, expected, "limit {limit:?}");
         }
     }

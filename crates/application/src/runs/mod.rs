@@ -26,6 +26,8 @@ mod meter;
 mod outcome;
 mod part;
 mod resume;
+mod settings;
+mod spending;
 mod start;
 mod step;
 mod submit;
@@ -46,7 +48,7 @@ use crate::{Error, Slice};
 
 use assistant_tool::AssistantTools;
 pub(crate) use engine::RunEnginePorts;
-pub use engine::{RunEngine, RunJob};
+pub use engine::{RunEngine, RunJob, StartMessage};
 pub use follow::RunFollower;
 pub use outcome::{RunOutcome, StartedRun};
 pub use submit::{SubmittedApproval, SubmittedOutput};

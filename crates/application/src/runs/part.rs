@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::{Actor, Assistant, Message};
+use colloquy_domain::{Actor, Assistant, Message, RunSettings};
 
 /// What a part needs.
 pub(super) struct Part {
@@ -10,9 +10,13 @@ pub(super) struct Part {
     pub(super) actor: Actor,
     /// The assistant.
     pub(super) assistant: Arc<Assistant>,
-    /// The user's message, unless deleted.
-    pub(super) question: Option<Message>,
-    /// Whether it is the run's first part.
+    /// What the run's request asks of the run.
+    pub(super) settings: Option<Box<RunSettings>>,
+    /// The messages that came with the run, in order, as far as they are there.
+    pub(super) came: Vec<Message>,
+    /// The position before which the thread's history lies.
+    pub(super) before: u64,
+    /// Whether nothing of the run was carried out before.
     pub(super) is_first: bool,
     /// Whether to bypass the answer cache.
     pub(super) bypasses_cache: bool,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use colloquy_domain::{
-    Actor, Assistant, MessageId, MessageKind, Run, RunEvent, RunEventKind, RunId, RunStatus,
+    Actor, Assistant, Message, MessageId, MessageKind, Run, RunEvent, RunEventKind, RunId,
+    RunStatus,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -68,9 +69,10 @@ impl Inner {
         stored.read(&*ports.events, id).await?;
         let answers = job.submission.answers(&paused.run, &stored.state)?;
         let assistant = self.assistant_of(&paused, job.assistant).await?;
-        let messages = ports.messages.of_run(thread, id).await?;
-        let mut messages = messages.into_iter();
-        let question = messages.find(|message| message.kind == MessageKind::Human);
+        let mut came = ports.messages.of_run(thread, id).await?;
+        let before = came.first().map_or(u64::MAX, |message| message.position);
+        let human = |message: &Message| message.kind == MessageKind::Human;
+        came.truncate(came.iter().rposition(human).map_or(0, |last| last + 1));
 
         let resumed = stored.state.resuming(&paused.run, answers.approved);
         let kinds = answers.returned.into_iter().chain([resumed.clone()]);
@@ -92,6 +94,7 @@ impl Inner {
             messages: Vec::new(),
             thread_name: None,
             instructions: None,
+            truncate_after: None,
             events: events
                 .map(|(number, kind)| RunEvent { number, kind })
                 .collect(),
@@ -119,7 +122,9 @@ impl Inner {
         let part = Part {
             actor: job.actor,
             assistant,
-            question,
+            settings: commit.run.settings.clone(),
+            came,
+            before,
             is_first: false,
             bypasses_cache: false,
         };
@@ -139,13 +144,14 @@ impl Inner {
             }
             _ => None,
         };
-        let assistant = then.map_or(current, Arc::new);
-        let Some(instructions) = paused.instructions.clone() else {
-            return Ok(assistant);
-        };
-        Ok(Arc::new(Assistant {
-            instructions,
-            ..Arc::unwrap_or_clone(assistant)
+        let mut assistant = Arc::unwrap_or_clone(then.map_or(current, Arc::new));
+        if let Some(instructions) = paused.instructions.clone() {
+            assistant.instructions = instructions;
+        }
+        let settings = run.settings.as_deref();
+        Ok(Arc::new(match settings {
+            Some(settings) => settings.applied_to(&assistant),
+            None => assistant,
         }))
     }
 }

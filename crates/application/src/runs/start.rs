@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_domain::{
-    Assistant, Message, MessageId, MessageKind, MessageStatus, OutputFormat, Run, RunEnding,
-    RunEvent, RunEventKind, RunId, RunStatus,
+    Assistant, Message, MessageId, MessageStatus, OutputFormat, Run, RunEnding, RunEvent,
+    RunEventKind, RunId, RunStatus,
 };
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -43,8 +43,8 @@ impl Inner {
         invocation: Span,
     ) {
         let id = RunId::from_uuid(self.ports.ids.next_id());
-        let (run, message) = match self.save(id, &job).await {
-            Ok(Saved::New(run, message)) => (run, message),
+        let (run, messages) = match self.save(id, &job).await {
+            Ok(Saved::New(run, messages)) => (run, messages),
             Ok(Saved::Known(run)) => {
                 spans::is_run(&invocation, &run);
                 let _ = started.send(Ok(self.started(run, None)));
@@ -62,12 +62,17 @@ impl Inner {
         };
         let log = RunLog::started(RunEventKind::Started {
             run: Box::new(run.clone()),
-            message: Box::new(message.clone()),
+            earlier: job.earlier.map(Box::new),
+            messages: messages.clone(),
         });
         let part = Part {
             actor: job.actor,
             assistant: job.assistant,
-            question: Some(message),
+            settings: job.settings,
+            before: messages
+                .first()
+                .map_or(u64::MAX, |message| message.position),
+            came: messages,
             is_first: true,
             bypasses_cache: job.bypasses_cache,
         };
@@ -141,6 +146,7 @@ impl Inner {
             thread_id: job.thread_id,
             assistant_id: job.assistant.id,
             assistant_revision: Some(job.assistant.revision),
+            settings: job.settings.clone(),
             user_id: job.actor.user_id(),
             output_format: match job.assistant.output_schema {
                 Some(_) => OutputFormat::Json,
@@ -156,16 +162,17 @@ impl Inner {
             created_at: now,
             finished_at: None,
         };
-        let message = NewMessage {
+        let messages = job.messages.iter().map(|message| NewMessage {
             id: MessageId::from_uuid(ports.ids.next_id()),
-            kind: MessageKind::Human,
-            content: job.content.as_str().to_owned(),
+            kind: message.kind,
+            content: message.content.as_str().to_owned(),
             reasoning: None,
             status: MessageStatus::Completed,
             tool_call: None,
             assistant_id: Some(job.assistant.id),
             created_at: now,
-        };
+        });
+        let messages: Vec<_> = messages.collect();
         let lease = Lease {
             holder: self.instance,
             expires_at: now + LEASE,
@@ -176,8 +183,9 @@ impl Inner {
                 max_per_user: self.limits.max_per_user,
             },
             lease: Some(lease),
-            events: vec![started(&run, message.clone())],
-            messages: vec![message],
+            truncate_after: job.truncate_after,
+            events: vec![started(&run, job.earlier.as_ref(), &messages)],
+            messages,
             thread_name: job.thread_name.clone(),
             instructions: job.instructions.clone(),
             run,
@@ -187,29 +195,28 @@ impl Inner {
         };
         match ports.runs.commit(&commit).await? {
             Committed::Known(run) => Ok(Saved::Known(run)),
-            Committed::Written(messages) => {
-                let message = messages.into_iter().next();
-                let message = message.ok_or(PortError::NotFound)?;
-                Ok(Saved::New(commit.run, message))
-            }
+            Committed::Written(messages) => Ok(Saved::New(commit.run, messages)),
         }
     }
 }
 
-/// The log's first event; the store knows the message's position.
-fn started(run: &Run, message: NewMessage) -> RunEvent {
+/// The first event of the run's log; the store knows where its messages stand.
+fn started(run: &Run, earlier: Option<&Message>, messages: &[NewMessage]) -> RunEvent {
+    let messages = messages.iter().cloned();
+    let messages = messages.map(|message| message.placed(run.thread_id, run.id, 0));
     RunEvent {
         number: 1,
         kind: RunEventKind::Started {
             run: Box::new(run.clone()),
-            message: Box::new(message.placed(run.thread_id, run.id, 0)),
+            earlier: earlier.cloned().map(Box::new),
+            messages: messages.collect(),
         },
     }
 }
 
 enum Saved {
-    New(Run, Message),
-    /// An earlier request started it.
+    New(Run, Vec<Message>),
+    /// The request was made before.
     Known(Run),
 }
 

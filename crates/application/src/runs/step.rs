@@ -120,6 +120,7 @@ mod tests {
         state.apply(&RunEventKind::UtteranceDiscarded {
             message_id: id(2),
             complaint: "no JSON".to_owned(),
+            text: String::new(),
         });
         assert_eq!(next_step(&state), Step::AskModel);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use colloquy_domain::Assistant;
+use colloquy_domain::{Assistant, RunSettings};
 use tokio::time::Instant;
 
 use super::budget::Budget;
@@ -14,6 +14,8 @@ use crate::tools::ToolContext;
 pub(super) struct Talk<'a> {
     pub(super) engine: &'a Arc<Inner>,
     pub(super) assistant: &'a Assistant,
+    /// What the run's request asks of the run.
+    pub(super) settings: &'a RunSettings,
     pub(super) context: &'a ToolContext,
     pub(super) meter: &'a Arc<Meter>,
     pub(super) budget: &'a Arc<Budget>,

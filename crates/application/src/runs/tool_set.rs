@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use colloquy_domain::{CallExecutor, ToolRef};
+use colloquy_domain::{CallExecutor, ToolChoice, ToolRef};
 
 use super::failure::Failure;
 use super::talk::Talk;
@@ -53,6 +53,9 @@ pub(super) struct ToolSet {
 impl ToolSet {
     /// All sources' tools for the conversation.
     pub(super) async fn of(talk: &Talk<'_>) -> Result<Self, Failure> {
+        if talk.settings.tool_choice == Some(ToolChoice::None) {
+            return Ok(Self::default());
+        }
         let guarded = talk.assistant.requires_approval.iter();
         let guarded = guarded.map(|tool| tool.tool_name().to_string());
         let mut set = Self {
@@ -87,6 +90,11 @@ impl ToolSet {
     pub(super) fn definitions(&self) -> Vec<ToolDefinition> {
         let tools = self.tools.iter();
         tools.map(|tool| tool.definition().clone()).collect()
+    }
+
+    /// Whether the tool is offered.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
     }
 
     /// The tool of that name, if executed by the service.

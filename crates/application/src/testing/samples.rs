@@ -249,6 +249,7 @@ impl Samples {
             thread_id: thread.id,
             assistant_id: thread.assistant_id.unwrap_or_else(|| self.assistant_id()),
             assistant_revision: Some(1),
+            settings: None,
             user_id: thread.owner_id,
             output_format: OutputFormat::Text,
             status: RunStatus::InProgress,

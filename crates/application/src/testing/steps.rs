@@ -85,7 +85,8 @@ impl RunStart {
         let message = message.placed(self.run.thread_id, self.run.id, 0);
         let kind = RunEventKind::Started {
             run: Box::new(self.run.clone()),
-            message: Box::new(message),
+            earlier: None,
+            messages: vec![message],
         };
         RunCommit {
             run: self.run.clone(),
@@ -97,6 +98,7 @@ impl RunStart {
             messages: vec![self.message.clone()],
             thread_name: self.thread_name.clone(),
             instructions: self.instructions.clone(),
+            truncate_after: None,
             events: vec![RunEvent { number: 1, kind }],
         }
     }
@@ -135,6 +137,7 @@ impl RunEnd {
             messages: self.messages.clone(),
             thread_name: None,
             instructions: None,
+            truncate_after: None,
             events,
         }
     }

@@ -24,7 +24,7 @@ use colloquy_application::tools::Toolbox;
 use colloquy_application::{Error, Ports, RunFailure, Settings, UseCases};
 use colloquy_domain::{
     Actor, Assistant, AssistantRef, IdempotencyKey, Message, MessageContent, MessageKind,
-    MessageStatus, Thread, ToolRef,
+    MessageStatus, RunSettings, Thread, ToolRef,
 };
 use uuid::Uuid;
 
@@ -124,11 +124,33 @@ impl Service {
         let post = PostMessage {
             assistant: Some(AssistantRef::Id(self.assistant.id)),
             content: MessageContent::parse(content).unwrap(),
+            settings: RunSettings::default(),
             idempotency_key: key.map(|key| IdempotencyKey::parse(key).unwrap()),
             bypasses_cache: false,
         };
         let messages = &self.use_cases.messages;
         messages.post(&self.person, self.thread.id, post).await
+    }
+
+    /// Posts with settings of the run.
+    pub(crate) async fn post_with(
+        &self,
+        actor: &Actor,
+        content: &str,
+        settings: RunSettings,
+    ) -> Result<StartedRun, Error> {
+        let content = MessageContent::parse(content).unwrap();
+        let post = PostMessage {
+            settings,
+            ..PostMessage::new(AssistantRef::Id(self.assistant.id), content)
+        };
+        let messages = &self.use_cases.messages;
+        messages.post(actor, self.thread.id, post).await
+    }
+
+    pub(crate) async fn ask_with(&self, content: &str, settings: RunSettings) -> RunOutcome {
+        let started = self.post_with(&self.person, content, settings).await;
+        started.unwrap().wait().await.unwrap()
     }
 
     pub(crate) async fn ask(&self, content: &str) -> Result<RunOutcome, Error> {

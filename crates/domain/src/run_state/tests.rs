@@ -19,6 +19,7 @@ fn run() -> Run {
         thread_id: ThreadId::from_uuid(Uuid::from_u128(2)),
         assistant_id: AssistantId::from_uuid(Uuid::from_u128(3)),
         assistant_revision: None,
+        settings: None,
         user_id: None,
         output_format: OutputFormat::Text,
         status: RunStatus::InProgress,
@@ -36,7 +37,8 @@ fn run() -> Run {
 fn started(position: u64) -> RunEventKind {
     RunEventKind::Started {
         run: Box::new(run()),
-        message: Box::new(Message {
+        earlier: None,
+        messages: vec![Message {
             id: id(1_000),
             thread_id: run().thread_id,
             position,
@@ -47,7 +49,7 @@ fn started(position: u64) -> RunEventKind {
             run_id: Some(run().id),
             assistant_id: None,
             created_at: DateTime::UNIX_EPOCH,
-        }),
+        }],
     }
 }
 
@@ -157,6 +159,7 @@ fn any_event(seed: &mut u64) -> RunEventKind {
         3 => RunEventKind::UtteranceDiscarded {
             message_id: id(message),
             complaint: "no JSON".to_owned(),
+            text: String::new(),
         },
         4 => RunEventKind::ToolsRequested {
             round,
@@ -248,6 +251,7 @@ fn a_refused_draft_is_no_message_whoever_ends_the_run() {
         RunEventKind::UtteranceDiscarded {
             message_id: id(1),
             complaint: "It cannot be read.".to_owned(),
+            text: String::new(),
         },
         delta(2, ContentPart::Text, "{}"),
     ];

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 /// Whether the client wants a fresh answer: `Cache-Control: no-cache` or `no-store`.
-pub(super) struct CacheBypass(pub(super) bool);
+pub(crate) struct CacheBypass(pub(crate) bool);
 
 impl<S: Sync> FromRequestParts<S> for CacheBypass {
     type Rejection = Infallible;

@@ -2,7 +2,6 @@
 
 mod bypass;
 mod delete;
-mod form;
 mod include;
 mod list;
 mod post;
@@ -12,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::routes::Routes;
 
-pub(crate) use form::{AnswerForm, RESPOND_ASYNC};
+pub(crate) use bypass::CacheBypass;
 pub(crate) use view::MessageView;
 
 pub(crate) fn routes() -> Routes {

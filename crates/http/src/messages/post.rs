@@ -17,9 +17,8 @@ use colloquy_web::sign_in::SignedIn;
 use serde_json::{Value, json};
 
 use super::bypass::CacheBypass;
-use super::form::AnswerForm;
 use crate::assistants::assistant;
-use crate::runs::{Accepted, Answered, RunEventFrame, respond};
+use crate::runs::{Accepted, AnswerForm, Answered, RunEventFrame, read_settings, respond};
 
 /// Read-only fields, accepted and ignored.
 const READ_ONLY: [&str; 8] = [
@@ -51,9 +50,11 @@ impl Input for CreateMessageFields {
             schema::text(MessageContent::MAX_CHARS)
         });
         let content = fields.required("content", content);
+        let settings = read_settings(fields);
         Some(PostMessage {
             assistant,
             content: content?,
+            settings,
             idempotency_key: None,
             bypasses_cache: false,
         })

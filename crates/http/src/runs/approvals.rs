@@ -16,9 +16,9 @@ use colloquy_web::sign_in::SignedIn;
 use serde_json::{Value, json};
 
 use super::event::RunEventFrame;
+use super::form::AnswerForm;
 use super::outputs::{MAX_ITEMS, tool_call_id};
 use super::response::{Accepted, Answered, respond};
-use crate::messages::AnswerForm;
 
 /// The body of [`submit_approvals`].
 pub(crate) struct SubmitApprovalsFields;

@@ -29,6 +29,10 @@ macro_rules! events {
         /// The data of an event.
         #[derive(Serialize)]
         #[serde(untagged)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "views are written out at once, one at a time"
+        )]
         pub(super) enum RunEventView { $($data($data),)+ }
 
         impl RunEventView {
@@ -78,8 +82,11 @@ events! {
     RunStarted = "run.started" {
         /// The active run.
         run: RunView,
-        /// The posted message.
-        message: MessageView,
+        /// The person's message that the run answers, if there is one.
+        #[schema(schema_with = nullable_message, required = true)]
+        message: Option<MessageView>,
+        /// The messages that came with the run.
+        messages: Vec<MessageView>,
     }
     /// More text of the assistant.
     MessageDelta = "message.delta" {
@@ -223,14 +230,29 @@ impl From<RequestedCall> for RequestedCallView {
     }
 }
 
+fn nullable_message() -> Schema {
+    let null: Schema = ObjectBuilder::new().schema_type(Type::Null).build().into();
+    let message = Ref::from_schema_name(MessageView::name());
+    OneOfBuilder::new().item(message).item(null).build().into()
+}
+
 impl RunEventView {
+    fn started(kind: RunEventKind) -> Option<Self> {
+        let question = kind.question().cloned();
+        let RunEventKind::Started { run, messages, .. } = kind else {
+            return None;
+        };
+        Some(Self::RunStarted(RunStarted {
+            run: (*run).into(),
+            message: question.map(MessageView::from),
+            messages: messages.into_iter().map(MessageView::from).collect(),
+        }))
+    }
+
     /// The client's view of an event; `None` for internal ones.
     fn from_kind(kind: RunEventKind) -> Option<Self> {
         match kind {
-            RunEventKind::Started { run, message } => Some(Self::RunStarted(RunStarted {
-                run: (*run).into(),
-                message: (*message).into(),
-            })),
+            RunEventKind::Started { .. } => Self::started(kind),
             RunEventKind::MessageDelta {
                 message_id,
                 part: ContentPart::Text,

@@ -16,8 +16,8 @@ use colloquy_web::sign_in::SignedIn;
 use serde_json::{Value, json};
 
 use super::event::RunEventFrame;
+use super::form::AnswerForm;
 use super::response::{Accepted, Answered, respond};
-use crate::messages::AnswerForm;
 
 /// Maximum number of items in a submission.
 pub(super) const MAX_ITEMS: usize = 1_000;

@@ -14,10 +14,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::event::frame;
+use super::form::{AnswerForm, RESPOND_ASYNC};
 use super::output::OutputView;
 use super::view::RunView;
 use crate::BASE;
-use crate::messages::{AnswerForm, MessageView, RESPOND_ASYNC};
+use crate::messages::MessageView;
 
 /// A run that has ended or paused.
 #[derive(Serialize, ToSchema)]
@@ -27,7 +28,7 @@ pub(crate) struct Answered {
     output: Option<OutputView>,
     /// The run.
     run: RunView,
-    /// Messages of the run, starting with the posted one.
+    /// Messages of the run, starting with those that came with the request.
     messages: Vec<MessageView>,
 }
 

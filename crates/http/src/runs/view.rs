@@ -12,6 +12,8 @@ use utoipa::openapi::Schema;
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
+use super::settings_view::RunSettingsView;
+
 /// A run: the processing of one message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Run)]
@@ -25,6 +27,10 @@ pub(crate) struct RunView {
     /// The revision of the assistant that the run began with; null for runs of older releases.
     #[schema(required = true)]
     assistant_revision: Option<u32>,
+    /// What the request asked of the run; absent if nothing, and in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RunSettingsView, required = false)]
+    settings: Option<RunSettingsView>,
     #[schema(schema_with = statuses)]
     status: &'static str,
     #[schema(schema_with = finish_reasons, required = true)]
@@ -114,6 +120,7 @@ impl From<Run> for RunView {
             thread_id: run.thread_id.as_uuid(),
             assistant_id: run.assistant_id.as_uuid(),
             assistant_revision: run.assistant_revision,
+            settings: run.settings.map(|it| RunSettingsView::from(*it)),
             status: run.status.as_str(),
             finish_reason: run.finish_reason.map(FinishReason::as_str),
             error: run.error.map(RunErrorView::from),

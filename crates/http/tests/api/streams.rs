@@ -60,7 +60,11 @@ async fn the_events_of_a_run_are_sent_as_they_happen() {
     let messages = c.listed().await;
     let delta = |text: &str| json!({"message_id": messages[1]["id"], "text": text});
     let data = [
-        json!({"run": started_run(&run), "message": messages[0]}),
+        json!({
+            "run": started_run(&run),
+            "message": messages[0],
+            "messages": [messages[0]],
+        }),
         delta("Hello "),
         delta("Ada"),
         json!({"round": 1, "usage": null}),

@@ -1,7 +1,7 @@
 //! Messages API requests.
 
-use colloquy_application::ports::{ChatRequest, ToolDefinition};
-use colloquy_domain::{Temperature, TokenLimit, TopP};
+use colloquy_application::ports::{ChatRequest, RequiredTool, ToolDefinition};
+use colloquy_domain::{ReasoningEffort, StopText, Temperature, TokenLimit, TopP};
 use serde_json::{Map, Value, json};
 
 use crate::ProviderKind;
@@ -27,6 +27,8 @@ const MAX_TOKENS: [(&str, u32); 7] = [
 pub(super) struct Options {
     schema: bool,
     top_p: bool,
+    effort: bool,
+    required_tool: bool,
     /// `max_tokens` unless the assistant sets it.
     default_max_tokens: u32,
 }
@@ -40,6 +42,8 @@ impl Options {
             // Not every model supports a schema with tools; the instructions state it, too.
             schema: request.output_schema.is_some() && request.tools.is_empty(),
             top_p: request.configuration.top_p.is_some(),
+            effort: effort(request).is_some(),
+            required_tool: request.options.required_tool.is_some(),
             default_max_tokens: known.map_or(DEFAULT_MAX_TOKENS, |(_, limit)| *limit),
         }
     }
@@ -47,6 +51,20 @@ impl Options {
 
 impl RequestOptions for Options {
     fn without_refused(self, message: &str) -> Option<Self> {
+        // "This model does not support the effort parameter", "output_config.effort: …"
+        if self.effort && message.contains("effort") {
+            return Some(Self {
+                effort: false,
+                ..self
+            });
+        }
+        // "Thinking may not be enabled when tool_choice forces tool use"
+        if self.required_tool && message.contains("tool_choice") {
+            return Some(Self {
+                required_tool: false,
+                ..self
+            });
+        }
         if self.schema && is_about_schema(message) {
             return Some(Self {
                 schema: false,
@@ -101,18 +119,55 @@ pub(super) fn body(request: &ChatRequest, options: Options) -> Value {
     );
     let top_p = settings.top_p.filter(|_| options.top_p).map(TopP::get);
     set("top_p", top_p.map(Into::into));
+    // A blank one is refused.
+    let stops = request.options.stop.iter().map(StopText::as_str);
+    let stops: Vec<_> = stops.filter(|stop| !stop.trim().is_empty()).collect();
+    set("stop_sequences", (!stops.is_empty()).then(|| stops.into()));
     if !request.tools.is_empty() {
         set("tools", Some(request.tools.iter().map(tool).collect()));
-        let forbidden = !request.may_call_tools;
-        set("tool_choice", forbidden.then(|| json!({"type": "none"})));
+        set("tool_choice", tool_choice(request, options));
     }
+    set("output_config", output_config(request, options));
+    Value::Object(body)
+}
+
+fn tool_choice(request: &ChatRequest, options: Options) -> Option<Value> {
+    if !request.may_call_tools {
+        return Some(json!({"type": "none"}));
+    }
+    let required = request.options.required_tool.as_ref();
+    let mut choice = match required.filter(|_| options.required_tool) {
+        Some(RequiredTool::Any) => json!({"type": "any"}),
+        Some(RequiredTool::Named(name)) => json!({"type": "tool", "name": name.as_str()}),
+        None if request.options.parallel_tool_calls == Some(false) => json!({"type": "auto"}),
+        None => return None,
+    };
+    if request.options.parallel_tool_calls == Some(false) {
+        choice["disable_parallel_tool_use"] = true.into();
+    }
+    Some(choice)
+}
+
+fn output_config(request: &ChatRequest, options: Options) -> Option<Value> {
     let schema = request.output_schema.as_ref().filter(|_| options.schema);
     let format = schema.map(|schema| json!({"type": "json_schema", "schema": closed(schema)}));
-    set(
-        "output_config",
-        format.map(|format| json!({"format": format})),
-    );
-    Value::Object(body)
+    let effort = effort(request).filter(|_| options.effort);
+    let members = [("format", format), ("effort", effort.map(Value::from))];
+    let members = members.into_iter();
+    let config: Map<_, _> = members
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    (!config.is_empty()).then_some(config.into())
+}
+
+/// The nearest of the efforts that the API knows; it does not think unless asked to.
+fn effort(request: &ChatRequest) -> Option<&'static str> {
+    match request.options.reasoning_effort? {
+        ReasoningEffort::Minimal | ReasoningEffort::Low => Some("low"),
+        ReasoningEffort::Medium => Some("medium"),
+        ReasoningEffort::High | ReasoningEffort::XHigh => Some("high"),
+        _ => None,
+    }
 }
 
 fn message(turn: &Turn<'_>) -> Value {

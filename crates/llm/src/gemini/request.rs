@@ -1,7 +1,10 @@
 //! Gemini requests.
 
-use colloquy_application::ports::{ChatRequest, ToolDefinition};
-use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit, TopP};
+use colloquy_application::ports::{ChatRequest, RequiredTool, ToolDefinition};
+use colloquy_domain::{
+    FrequencyPenalty, PresencePenalty, ReasoningEffort, Seed, StopText, Temperature, TokenLimit,
+    TopP,
+};
 use serde_json::{Map, Value, json};
 
 use crate::ProviderKind;
@@ -51,8 +54,8 @@ pub(super) fn body(request: &ChatRequest, options: Options) -> Value {
         let tools = json!([{"functionDeclarations": functions}]);
         body.insert("tools".to_owned(), tools);
     }
-    if !request.tools.is_empty() && !request.may_call_tools {
-        let config = json!({"functionCallingConfig": {"mode": "NONE"}});
+    if let Some(calling) = calling_config(request) {
+        let config = json!({"functionCallingConfig": calling});
         body.insert("toolConfig".to_owned(), config);
     }
     let settings = generation_config(request, options);
@@ -62,12 +65,55 @@ pub(super) fn body(request: &ChatRequest, options: Options) -> Value {
     Value::Object(body)
 }
 
+fn calling_config(request: &ChatRequest) -> Option<Value> {
+    if request.tools.is_empty() {
+        return None;
+    }
+    if !request.may_call_tools {
+        return Some(json!({"mode": "NONE"}));
+    }
+    Some(match request.options.required_tool.as_ref()? {
+        RequiredTool::Any => json!({"mode": "ANY"}),
+        RequiredTool::Named(name) => {
+            json!({"mode": "ANY", "allowedFunctionNames": [name.as_str()]})
+        }
+    })
+}
+
+/// Gemini 3 has levels, 2.5 has budgets; others do not think, or not by order.
+fn thinking_config(request: &ChatRequest) -> Option<Value> {
+    let effort = request.options.reasoning_effort?;
+    let name = request.model.name();
+    if name.contains("gemini-3") {
+        let level = match effort {
+            ReasoningEffort::Medium | ReasoningEffort::High | ReasoningEffort::XHigh => "high",
+            _ => "low",
+        };
+        return Some(json!({"thinkingLevel": level}));
+    }
+    // The Pro model cannot but think.
+    let budget = match effort {
+        ReasoningEffort::None if name.contains("pro") => 128,
+        ReasoningEffort::None => 0,
+        ReasoningEffort::Minimal | ReasoningEffort::Low => 1_024,
+        ReasoningEffort::Medium => 8_192,
+        _ => 24_576,
+    };
+    let thinks = name.contains("gemini-2.5");
+    thinks.then(|| json!({"thinkingBudget": budget}))
+}
+
 fn generation_config(request: &ChatRequest, options: Options) -> Map<String, Value> {
     let settings = &request.configuration;
     let schema = request.output_schema.as_ref().filter(|_| options.schema);
     let presence = settings.presence_penalty.map(PresencePenalty::get);
     let frequency = settings.frequency_penalty.map(FrequencyPenalty::get);
-    let members: [(&str, Option<Value>); 7] = [
+    let stops = request.options.stop.iter().map(StopText::as_str);
+    let stops: Vec<_> = stops.collect();
+    // A 32-bit number here.
+    let seed = request.options.seed.map(Seed::get);
+    let seed = seed.and_then(|seed| i32::try_from(seed).ok());
+    let members: [(&str, Option<Value>); 10] = [
         (
             "temperature",
             settings.temperature.map(Temperature::get).map(Into::into),
@@ -82,6 +128,9 @@ fn generation_config(request: &ChatRequest, options: Options) -> Map<String, Val
         ),
         ("presencePenalty", presence.map(Into::into)),
         ("frequencyPenalty", frequency.map(Into::into)),
+        ("stopSequences", (!stops.is_empty()).then(|| stops.into())),
+        ("seed", seed.map(Into::into)),
+        ("thinkingConfig", thinking_config(request)),
         (
             "responseMimeType",
             schema.map(|_| "application/json".into()),

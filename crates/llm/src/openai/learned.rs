@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use colloquy_application::ports::ChatRequest;
 
+use super::extras::Extras;
 use super::signature;
 use crate::ProviderKind;
 use crate::options::RequestOptions;
@@ -24,6 +25,8 @@ pub(super) struct Options {
     pub(super) schema: bool,
     /// Send signature members back.
     pub(super) signatures: bool,
+    /// What not every server or model takes.
+    pub(super) extras: Extras,
     /// Name of the token limit, if there is one.
     pub(super) limit: Option<LimitName>,
     /// The server has just refused the other name.
@@ -75,6 +78,9 @@ impl RequestOptions for Options {
                 ..self
             });
         }
+        if let Some(extras) = self.extras.without_refused(message) {
+            return Some(Self { extras, ..self });
+        }
         (self.schema && is_about_schema(message)).then_some(Self {
             schema: false,
             ..self
@@ -117,6 +123,7 @@ impl Learned {
         Options {
             usage: state.usage,
             signatures: state.signatures,
+            extras: Extras::of(request),
             schema: schema_of(request).is_some_and(|schema| !state.schemas.contains(&schema)),
             limit: has_limit.then_some(limit),
             is_renamed: false,

@@ -5,6 +5,7 @@ mod choices;
 mod chunk;
 mod decoder;
 mod embeddings;
+mod extras;
 mod learned;
 mod request;
 mod signature;

@@ -5,6 +5,7 @@ use colloquy_domain::{FrequencyPenalty, PresencePenalty, Temperature, TokenLimit
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::extras::Members;
 use super::learned::{LimitName, Options};
 use super::signature::{call_members, message_members};
 use super::strict::is_strict;
@@ -45,6 +46,7 @@ pub(super) fn body(
         frequency_penalty: settings.frequency_penalty.map(FrequencyPenalty::get),
         max_tokens: limit_as(LimitName::MaxTokens),
         max_completion_tokens: limit_as(LimitName::MaxCompletionTokens),
+        extras: options.extras.members(request, kind),
     })
 }
 
@@ -71,6 +73,8 @@ struct Body<'a> {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
+    #[serde(flatten)]
+    extras: Members<'a>,
 }
 
 #[derive(Serialize)]

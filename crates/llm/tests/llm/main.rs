@@ -17,6 +17,7 @@ mod gemini;
 mod local;
 mod logs;
 mod oddities;
+mod options;
 mod other_wires;
 mod refusals;
 mod servers;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colloquy_application::ports::{
-    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatRequest, ChatStream, Clock, ModelError,
-    ModelErrorKind, ToolDefinition,
+    ChatEnd, ChatEvent, ChatMessage, ChatModel, ChatOptions, ChatRequest, ChatStream, Clock,
+    ModelError, ModelErrorKind, ToolDefinition,
 };
 use colloquy_application::testing::fakes::ManualClock;
 use colloquy_domain::{Configuration, FinishReason, ModelName, ToolCall, ToolResult, tool_name};
@@ -54,6 +54,7 @@ pub(crate) fn request() -> ChatRequest {
             user("Say hello again"),
         ],
         configuration: Configuration::default(),
+        options: ChatOptions::default(),
         tools: Vec::new(),
         may_call_tools: true,
         output_schema: None,

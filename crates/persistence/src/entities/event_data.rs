@@ -21,6 +21,8 @@ enum Data<'a> {
     },
     UtteranceDiscarded {
         complaint: Cow<'a, str>,
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        text: Cow<'a, str>,
     },
     ToolsRequested {
         round: u32,
@@ -67,8 +69,11 @@ struct Call<'a> {
 pub(super) fn written(event: &RunEventKind) -> Result<String, PortError> {
     let data = match event {
         RunEventKind::UtteranceBegan { round, .. } => Data::UtteranceBegan { round: *round },
-        RunEventKind::UtteranceDiscarded { complaint, .. } => Data::UtteranceDiscarded {
+        RunEventKind::UtteranceDiscarded {
+            complaint, text, ..
+        } => Data::UtteranceDiscarded {
             complaint: Cow::Borrowed(complaint),
+            text: Cow::Borrowed(text),
         },
         RunEventKind::ToolsRequested {
             round,
@@ -124,9 +129,10 @@ pub(super) fn read(
     let data: Data<'_> = serde_json::from_str(data).map_err(PortError::other)?;
     Ok(Some(match data {
         Data::UtteranceBegan { round } => RunEventKind::UtteranceBegan { message_id, round },
-        Data::UtteranceDiscarded { complaint } => RunEventKind::UtteranceDiscarded {
+        Data::UtteranceDiscarded { complaint, text } => RunEventKind::UtteranceDiscarded {
             message_id,
             complaint: complaint.into_owned(),
+            text: text.into_owned(),
         },
         Data::ToolsRequested {
             round,

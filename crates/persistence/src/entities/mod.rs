@@ -12,6 +12,7 @@ pub(crate) mod message_reasoning;
 pub(crate) mod messages;
 mod required_action;
 pub(crate) mod run_events;
+mod run_settings;
 pub(crate) mod runs;
 pub(crate) mod sign_in_attempts;
 pub(crate) mod sign_in_places;

@@ -42,7 +42,7 @@ pub(crate) fn bytes() -> Expr {
     Expr::cust("CAST(coalesce(octet_length(texts), 0) AS bigint) + coalesce(octet_length(data), 0)")
 }
 
-const STARTED: &str = "started";
+pub(crate) const STARTED: &str = "started";
 const UTTERANCE_BEGAN: &str = "utterance_began";
 const DELTAS: &str = "deltas";
 const REASONING: &str = "reasoning";
@@ -105,7 +105,10 @@ impl Stretch {
     fn of(event: &RunEvent) -> Result<Self, PortError> {
         let mut texts = Vec::new();
         let (kind, message, data) = match &event.kind {
-            RunEventKind::Started { message, .. } => (STARTED, Some(message.id), None),
+            start @ RunEventKind::Started { messages, .. } => {
+                let question = start.question().map(|message| message.id);
+                (STARTED, question, start_data(question, messages)?)
+            }
             RunEventKind::MessageDelta {
                 message_id,
                 part,
@@ -202,6 +205,24 @@ impl Model {
         )
     }
 
+    /// The messages that the row refers to.
+    pub(crate) fn messages(&self) -> Result<Vec<Uuid>, PortError> {
+        let row = Row {
+            table: "run_events",
+            id: self.run_id,
+        };
+        let came = row.column("data", self.came_with_start())?;
+        let came = came.into_iter().flatten().map(MessageId::as_uuid);
+        Ok(self.message_id.into_iter().chain(came).collect())
+    }
+
+    /// Of a start, the messages that came with it, if not just the one that it answers.
+    fn came_with_start(&self) -> Result<Option<Vec<MessageId>>, serde_json::Error> {
+        let data = self.data.as_deref().filter(|_| self.kind == STARTED);
+        let ids: Option<Vec<Uuid>> = data.map(serde_json::from_str).transpose()?;
+        Ok(ids.map(|ids| ids.into_iter().map(MessageId::from_uuid).collect()))
+    }
+
     /// The row without the call that the message answers.
     pub(crate) fn without_call(self, message: MessageId) -> Result<ActiveModel, PortError> {
         let row = Row {
@@ -229,7 +250,10 @@ impl Model {
         let kind = match self.kind.as_str() {
             DELTAS => return self.deltas(&row, first, ContentPart::Text),
             REASONING => return self.deltas(&row, first, ContentPart::Reasoning),
-            STARTED => run.zip(message).map(|(run, message)| started(run, message)),
+            STARTED => {
+                let came = row.column("data", self.came_with_start())?;
+                run.and_then(|run| started(run, message, came.as_deref(), subjects))
+            }
             TOOL_CALLED => Some(RunEventKind::ToolCalled {
                 message_id: row.column("message_id", message_id.ok_or("missing"))?,
                 call: row.column("data", tools::read_call(data))?,
@@ -279,12 +303,47 @@ impl Model {
     }
 }
 
+/// Without data, the message that the run answers has come with it; if that is gone, so is the
+/// event.
+fn started(
+    run: &Run,
+    question: Option<&Message>,
+    came: Option<&[MessageId]>,
+    subjects: &Subjects,
+) -> Option<RunEventKind> {
+    let Some(came) = came else {
+        return question.map(|question| began(run, None, vec![question.clone()]));
+    };
+    let messages: Vec<_> = came
+        .iter()
+        .filter_map(|id| subjects.messages.get(id))
+        .collect();
+    let is_earlier = |question: &&Message| !came.contains(&question.id);
+    let earlier = question.filter(is_earlier).cloned().map(Box::new);
+    Some(began(run, earlier, messages.into_iter().cloned().collect()))
+}
+
 /// The run at its start, without its end.
-fn started(run: &Run, message: &Message) -> RunEventKind {
+fn began(run: &Run, earlier: Option<Box<Message>>, messages: Vec<Message>) -> RunEventKind {
     RunEventKind::Started {
         run: Box::new(event_data::in_progress(run, None)),
-        message: Box::new(message.clone()),
+        earlier,
+        messages,
     }
+}
+
+/// The ids of the messages that came with a start, if not just the one that it answers.
+fn start_data(
+    question: Option<MessageId>,
+    messages: &[Message],
+) -> Result<Option<String>, PortError> {
+    let ids: Vec<_> = messages
+        .iter()
+        .map(|message| message.id.as_uuid())
+        .collect();
+    let is_question = ids.len() == 1 && ids.first().copied() == question.map(MessageId::as_uuid);
+    let data = (!is_question).then(|| serde_json::to_string(&ids));
+    data.transpose().map_err(PortError::other)
 }
 
 #[cfg(test)]

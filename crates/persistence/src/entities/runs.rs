@@ -9,7 +9,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{Iterable as _, QuerySelect as _, Select, Set};
 
-use super::required_action;
+use super::{required_action, run_settings};
 use crate::error::Row;
 use crate::presence;
 
@@ -42,6 +42,7 @@ pub struct Model {
     pub expires_at: Option<DateTimeUtc>,
     pub instructions: Option<String>,
     pub required_action: Option<String>,
+    pub settings: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -49,8 +50,12 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Runs as read, without their long instructions: those of existing threads; a deleted user is
 /// null.
 pub(crate) fn find() -> Select<Entity> {
-    let none = Expr::cust("CAST(NULL AS text)");
-    find_without([Column::Instructions]).expr_as(none, "instructions")
+    find_without([Column::Instructions])
+}
+
+/// The runs as lists show them: without their settings, too.
+pub(crate) fn find_listed() -> Select<Entity> {
+    find_without([Column::Instructions, Column::Settings])
 }
 
 /// Runs as read, with instructions.
@@ -65,11 +70,14 @@ fn find_without<const N: usize>(left_out: [Column; N]) -> Select<Entity> {
     };
     let user = presence::user(Expr::col((Entity, Column::UserId)));
     let thread = presence::thread(Expr::col((Entity, Column::ThreadId)));
-    Entity::find()
+    let rows = Entity::find()
         .select_only()
         .columns(Column::iter().filter(is_read))
         .expr_as(user, "user_id")
-        .filter(thread.is_not_null())
+        .filter(thread.is_not_null());
+    let none = || Expr::cust("CAST(NULL AS text)");
+    let add = |rows: Select<Entity>, column: Column| rows.expr_as(none(), column.as_str());
+    left_out.into_iter().fold(rows, add)
 }
 
 impl ActiveModel {
@@ -80,6 +88,7 @@ impl ActiveModel {
     ) -> Result<Self, PortError> {
         let run = &commit.run;
         let instructions = commit.instructions.clone();
+        let settings = run.settings.as_deref().map(run_settings::written);
         Ok(Self {
             id: Set(run.id.as_uuid()),
             thread_id: Set(run.thread_id.as_uuid()),
@@ -91,6 +100,7 @@ impl ActiveModel {
             created_at: Set(run.created_at),
             output_format: Set(run.output_format.as_str().to_owned()),
             instructions: Set(instructions.map(Instructions::into_string)),
+            settings: Set(settings.transpose()?),
             ..Self::changed(run, commit.lease)?
         })
     }
@@ -160,11 +170,13 @@ impl TryFrom<Model> for Run {
         let named_reason =
             |reason: &String| row.named("finish_reason", reason, FinishReason::from_name);
         let revision = model.assistant_revision.map(u32::try_from);
+        let settings = model.settings.as_deref().map(run_settings::read);
         Ok(Self {
             id: RunId::from_uuid(model.id),
             thread_id: ThreadId::from_uuid(model.thread_id),
             assistant_id: AssistantId::from_uuid(model.assistant_id),
             assistant_revision: row.column("assistant_revision", revision.transpose())?,
+            settings: row.column("settings", settings.transpose())?.map(Box::new),
             user_id: model.user_id.map(UserId::from_uuid),
             output_format: row.named(
                 "output_format",

@@ -458,6 +458,14 @@ async fn dropped_calls_about_runs_leave_sound_connections(test_database: &TestDa
         })
         .await;
     }
+    port.drop_everywhere("commit", async |stores, it| {
+        stores.runs.finish(&it.end).await?;
+        let question = make.question("Well?");
+        let mut again = make.start(&it.thread, make.instance(), question).commit();
+        again.truncate_after = Some(1);
+        stores.runs.commit(&again).await
+    })
+    .await;
     // One statement if the end of the log is known, otherwise a transaction.
     for log_end in [Some(1), None] {
         port.drop_everywhere("commit", async |stores, it| {

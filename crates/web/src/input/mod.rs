@@ -3,6 +3,7 @@
 mod arrival;
 mod body;
 mod description;
+mod either;
 mod fields;
 mod form;
 mod json;
@@ -14,13 +15,14 @@ mod values;
 use serde_json::Value;
 
 pub use body::{FormOrJson, JsonBody};
+pub use either::name_or;
 pub use fields::{Field, Fields};
 pub use form::FileForm;
 pub use queries::WithoutQuery;
 pub(crate) use queries::refuse_query_layer;
 pub use query::Query;
 pub use values::{
-    Kind, boolean, choice, decimal, json_value, list, object, text, up_to, whole_number,
+    Kind, boolean, choice, decimal, integer, json_value, list, object, text, up_to, whole_number,
 };
 
 /// Readable from a JSON object, form or query string.

@@ -225,6 +225,28 @@ impl<K: Kind> Kind for List<K> {
     }
 }
 
+/// An integer of at most `max`, negative or not, accepted by `check`, including `1.0` as in JSON
+/// Schema.
+pub fn integer<T>(check: impl Fn(i64) -> Result<T, Violation>, max: i64) -> impl Kind<Value = T> {
+    KindOf {
+        read: move |value: Value, field: &mut Field<'_>| {
+            #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+            let rounded = value
+                .as_f64()
+                .filter(|it| it.fract() == 0.0)
+                .map(|it| it as i64);
+            match value.as_i64().or(rounded) {
+                Some(number) => field.accept(check(number)),
+                None => field.wrong_type("a whole number"),
+            }
+        },
+        schema: move || {
+            let number = schema::whole_number();
+            number.minimum(Some(-max)).maximum(Some(max)).build().into()
+        },
+    }
+}
+
 /// An object read as `T`.
 pub fn object<T: Input>() -> impl Kind<Value = T::Value> {
     KindOf {

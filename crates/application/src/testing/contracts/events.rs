@@ -15,7 +15,8 @@ pub async fn a_log_begins_with_the_run_and_its_message(stores: &Stores) {
     let message = start.message.clone().placed(thread.id, start.run.id, 1);
     let kind = RunEventKind::Started {
         run: Box::new(start.run.clone()),
-        message: Box::new(message),
+        earlier: None,
+        messages: vec![message],
     };
     assert_eq!(
         log(stores, start.run.id).await,

@@ -59,6 +59,7 @@ async fn has_paused(stores: &Stores, make: &Samples) -> (RunStart, RunCommit) {
         messages: closing.messages,
         thread_name: None,
         instructions: None,
+        truncate_after: None,
     };
     stores.runs.commit(&commit).await.unwrap();
     (start, commit)
@@ -110,6 +111,7 @@ async fn resumption(stores: &Stores, make: &Samples, run: &Run) -> RunCommit {
         messages: Vec::new(),
         thread_name: None,
         instructions: None,
+        truncate_after: None,
         events: events
             .map(|(number, kind)| RunEvent { number, kind })
             .collect(),

@@ -283,6 +283,19 @@ macro_rules! run_contracts {
             a_run_goes_on_when_its_question_is_deleted,
             a_log_goes_with_its_thread,
         }
+        $crate::contract_tests! { $stores, starts:
+            a_start_brings_several_messages_in_order,
+            a_start_without_messages_answers_what_is_there,
+            a_start_removes_what_lies_behind_a_position,
+            an_edited_question_takes_its_start_along,
+            a_refused_start_removes_nothing,
+            of_many_starts_that_remove_one_is_written,
+            a_start_removes_so_many_messages_and_no_more,
+        }
+        $crate::contract_tests! { $stores, run_settings:
+            settings_of_a_run_are_kept_with_it,
+            a_list_leaves_the_settings_of_runs_out,
+        }
         $crate::contract_tests! { $stores, pauses:
             a_pause_stores_what_is_whole_and_lets_the_lease_go,
             a_paused_run_keeps_its_thread_and_its_holder_out,

@@ -100,7 +100,8 @@ pub async fn every_kind_of_event_is_read_as_it_was_written(stores: &Stores) {
             },
             RunEventKind::UtteranceDiscarded {
                 message_id,
-                complaint: text,
+                complaint: text.clone(),
+                text,
             },
         ]);
     }

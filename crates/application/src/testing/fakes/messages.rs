@@ -106,7 +106,11 @@ impl MessageRepository for Memory {
 
 fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
     for event in log.iter_mut() {
+        let is_question = is_about(&event.kind, id);
         match &mut event.kind {
+            RunEventKind::Started { messages, .. } if !is_question => {
+                messages.retain(|message| message.id != id);
+            }
             RunEventKind::Ended { output, .. } => {
                 output.take_if(|output| output.id == id);
             }
@@ -127,9 +131,8 @@ fn forget(log: &mut Vec<RunEvent>, id: MessageId) {
 /// Whether the event contains parts of that message.
 fn is_about(event: &RunEventKind, id: MessageId) -> bool {
     match event {
-        RunEventKind::Started { message, .. } | RunEventKind::MessageCompleted { message } => {
-            message.id == id
-        }
+        RunEventKind::Started { .. } => event.question().is_some_and(|message| message.id == id),
+        RunEventKind::MessageCompleted { message } => message.id == id,
         RunEventKind::MessageDelta { message_id, .. }
         | RunEventKind::UtteranceBegan { message_id, .. }
         | RunEventKind::UtteranceDiscarded { message_id, .. }

@@ -9,8 +9,8 @@ use colloquy_domain::{
 
 use super::memory::{Memory, Records, StoredRun};
 use crate::ports::{
-    AbandonedRuns, ActiveRun, Committed, Constraint, Expected, Idempotency, InstanceId, PortError,
-    RunCommit, RunEventRepository, RunEvents, RunRepository,
+    AbandonedRuns, ActiveRun, Committed, Constraint, Expected, Idempotency, InstanceId,
+    MAX_TRUNCATED, PortError, RunCommit, RunEventRepository, RunEvents, RunRepository,
 };
 
 #[async_trait]
@@ -21,6 +21,9 @@ impl RunRepository for Memory {
                 return Ok(Committed::Known(known));
             }
             let run = &commit.run;
+            if let Some(position) = commit.truncate_after {
+                records.truncate(run.thread_id, position)?;
+            }
             let messages = commit.messages.iter().cloned();
             let messages = messages
                 .map(|message| records.append(run.thread_id, run.id, message))
@@ -95,7 +98,11 @@ impl RunRepository for Memory {
             let newest_first = records.runs.values().rev().map(|stored| &stored.run);
             let of_thread = newest_first.filter(|run| run.thread_id == thread);
             let rest = of_thread.filter(|run| after.is_none_or(|after| run.id < after));
-            Ok(rest.take(limit as usize).cloned().collect())
+            let listed = rest.take(limit as usize).map(|run| Run {
+                settings: None,
+                ..run.clone()
+            });
+            Ok(listed.collect())
         })
     }
 }
@@ -248,6 +255,42 @@ impl Records {
         active.count()
     }
 
+    /// Removes the thread's messages behind the position, and what the logs of their runs tell of
+    /// them.
+    fn truncate(&mut self, thread: ThreadId, position: u64) -> Result<(), PortError> {
+        let behind = (thread, position.saturating_add(1))..=(thread, u64::MAX);
+        let removed = self.messages.range(behind.clone());
+        let removed: Vec<_> = removed.map(|(_, it)| (it.id, it.run_id)).collect();
+        if removed.len() > MAX_TRUNCATED as usize {
+            return Err(PortError::Conflict(Constraint::TruncatedMessages));
+        }
+        self.messages.retain(|key, _| !behind.contains(key));
+        for (id, run) in removed {
+            self.reasoning.remove(&id);
+            if let Some(stored) = run.and_then(|run| self.runs.get_mut(&run)) {
+                stored.log.retain(|event| match &event.kind {
+                    RunEventKind::Ended { .. } => true,
+                    kind @ RunEventKind::Started { .. } => {
+                        kind.question().is_none_or(|question| question.id != id)
+                    }
+                    _ => false,
+                });
+                for event in &mut stored.log {
+                    match &mut event.kind {
+                        RunEventKind::Ended { output, .. } => {
+                            output.take_if(|output| output.id == id);
+                        }
+                        RunEventKind::Started { messages, .. } => {
+                            messages.retain(|message| message.id != id);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn name(&mut self, thread: ThreadId, name: Option<&ThreadName>) -> Result<(), PortError> {
         let stored = self.threads.get_mut(&thread).ok_or(PortError::NotFound)?;
         if let Some(name) = name.filter(|_| !stored.thread.is_named) {
@@ -282,8 +325,14 @@ impl Records {
 fn as_stored(event: &RunEvent, messages: &[Message]) -> RunEvent {
     let mut event = event.clone();
     let placed = |id: MessageId| messages.iter().find(|it| it.id == id).cloned();
-    if let RunEventKind::Started { message, .. } | RunEventKind::MessageCompleted { message } =
-        &mut event.kind
+    if let RunEventKind::Started { messages, .. } = &mut event.kind {
+        for message in messages {
+            if let Some(placed) = placed(message.id) {
+                *message = placed;
+            }
+        }
+    }
+    if let RunEventKind::MessageCompleted { message } = &mut event.kind
         && let Some(placed) = placed(message.id)
     {
         **message = placed;
