@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{
-    AbandonedRuns, ActiveRun, Committed, Expected, InstanceId, Observer, PortError, RunCommit,
-    RunRepository, RunSummary, UserChanges,
+    AbandonedRuns, ActiveRun, Committed, Expected, HealthCheck as _, InstanceId, Observer,
+    PortError, RunCommit, RunRepository, RunSummary, UserChanges,
 };
 use colloquy_application::testing::fakes::Script;
 use colloquy_application::{Error, Ports, Settings, UseCases};
@@ -114,6 +114,27 @@ async fn a_run_whose_end_cannot_be_stored_is_ended_as_interrupted_and_its_thread
     assert_eq!(error.code, RunErrorCode::Interrupted);
     service.use_cases = before;
     assert_eq!(service.ask("Again").await.unwrap().output(), Some("kept"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_cannot_store_the_end_of_a_run_is_not_ready() {
+    let mut service = Service::with([Script::answer("lost")]).await;
+    let endless = Arc::new(Endless {
+        runs: service.memory.stores().runs,
+        tries: AtomicUsize::new(0),
+    });
+    service.use_cases = changed(&service, |ports| ports.stores.runs = endless.clone());
+    let engine = service.use_cases.engine.clone();
+    let started = service.post("Hi").await.unwrap();
+    let second = Duration::from_secs(1);
+    tokio::time::sleep(second).await;
+    assert!(engine.check().await.is_ok());
+    tokio::time::sleep(2 * second).await;
+    assert!(engine.check().await.is_err());
+    assert!(started.wait().await.is_err());
+    // It is given up, and ended by a lease that runs out.
+    tokio::time::sleep(30 * second).await;
+    assert!(engine.check().await.is_ok());
 }
 
 /// Panics at the end of the first run.

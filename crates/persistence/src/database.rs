@@ -13,7 +13,7 @@ use crate::error::{ConnectError, StoreError};
 use crate::sqlite_batch::Batches;
 use crate::transaction::Transaction;
 use crate::writability::Writability;
-use crate::{migrate, postgres, sqlite};
+use crate::{migrate, postgres, rights, sqlite};
 
 /// Connection settings.
 #[derive(Debug, Clone)]
@@ -195,13 +195,16 @@ impl Database {
         }
     }
 
-    /// Finds the tables via the search path.
+    /// Finds the tables via the search path, and the rights to them.
     async fn check_schema(&self) -> Result<(), PortError> {
         let is_migrated = self.read(migrate::is_up_to_date(&self.reader));
-        if is_migrated.await? {
-            Ok(())
-        } else {
-            Err(self.unavailable(SchemaMissing))
+        if !is_migrated.await? {
+            return Err(self.unavailable(SchemaMissing));
+        }
+        let missing = self.read(async { Ok(rights::missing(&self.reader).await?) });
+        match missing.await? {
+            Some(missing) => Err(self.unavailable(missing)),
+            None => Ok(()),
         }
     }
 

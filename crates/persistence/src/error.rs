@@ -193,6 +193,9 @@ const UNWRITABLE_SQLITE: [i32; 4] = [8, IOERR, FULL, 14];
 /// Read-only transaction, disk full, I/O error.
 const UNWRITABLE_POSTGRES: [&str; 3] = ["25006", "53100", "58030"];
 
+/// The role lost a right that it had at the start.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// `admin_shutdown`: the session was terminated, and its statement had no effect.
 const SESSION_ENDED: &str = "57P01";
 
@@ -281,7 +284,10 @@ fn is_unavailable(error: &DbErr) -> bool {
             | sqlx::Error::WorkerCrashed,
         ) => true,
         Some(sqlx::Error::Database(error)) => {
-            is_postgres_outage(&**error) || is_sqlite_outage(&**error)
+            let lacks_right = error
+                .code()
+                .is_some_and(|code| code == INSUFFICIENT_PRIVILEGE);
+            lacks_right || is_postgres_outage(&**error) || is_sqlite_outage(&**error)
         }
         _ => false,
     }

@@ -11,6 +11,7 @@ use sea_orm_migration::{MigratorTrait, seaql_migrations};
 use crate::Database;
 use crate::connections::Connections;
 use crate::error::{StoreError, explained_database_error, is_locked};
+use crate::rights::{self, MissingRights};
 
 /// Result of [`Database::migrate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum MigrateError {
         /// The unknown migrations.
         migrations: Vec<String>,
     },
+    /// The role may not use a table.
+    #[error(transparent)]
+    Rights(#[from] MissingRights),
     /// The database failed; nothing changed.
     #[error("cannot migrate the database")]
     Database(#[source] BoxError),
@@ -51,11 +55,20 @@ const POSTGRES_LOCK: i64 = 0x636f_6c6c_6f71_7579;
 const SQLITE_ATTEMPTS: u32 = 12;
 
 impl Database {
-    /// Migrates the schema in one transaction. Concurrent processes wait for one of them.
+    /// Migrates the schema in one transaction, and checks that this role may use all tables.
+    /// Concurrent processes wait for one of them.
     ///
     /// # Errors
     /// See [`MigrateError`].
     pub async fn migrate(&self) -> Result<MigrationReport, MigrateError> {
+        let report = self.apply_pending().await?;
+        match rights::missing(self.writer()).await? {
+            Some(missing) => Err(missing.into()),
+            None => Ok(report),
+        }
+    }
+
+    async fn apply_pending(&self) -> Result<MigrationReport, MigrateError> {
         if self.pending_migrations().await?.is_empty() {
             return Ok(MigrationReport { applied: vec![] });
         }

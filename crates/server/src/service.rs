@@ -83,6 +83,7 @@ impl Service {
         let mut health: Vec<Arc<dyn HealthCheck>> = Vec::new();
         health.extend(database.clone().map(|it| Arc::new(it) as _));
         health.push(Arc::new(blobs));
+        health.push(Arc::new(use_cases.engine.clone()));
         health.extend(extensions.health);
         let mut readings: Vec<Arc<dyn Readings>> = vec![
             Arc::new(ThisProcess {

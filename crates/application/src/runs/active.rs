@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use colloquy_domain::{Actor, AssistantId, RunErrorCode, RunId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::log::RunLog;
@@ -25,6 +27,8 @@ pub(super) struct ActiveRun {
     pub(super) writing: tokio::sync::Mutex<()>,
     /// Cancelled when the store is down too long to wait for the end.
     pub(super) store_is_away: CancellationToken,
+    /// When the end was first to be stored, if it could not be.
+    unstored_since: OnceLock<Instant>,
     stop: CancellationToken,
     reason: OnceLock<RunErrorCode>,
 }
@@ -38,9 +42,15 @@ impl ActiveRun {
             log: Arc::new(log),
             writing: tokio::sync::Mutex::default(),
             store_is_away: CancellationToken::new(),
+            unstored_since: OnceLock::new(),
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
         }
+    }
+
+    /// Notes that the end should have been stored at this time.
+    pub(super) fn note_unstored(&self, since: Instant) {
+        let _ = self.unstored_since.set(since);
     }
 
     /// Ends the run without an answer; the first reason counts.
@@ -71,6 +81,13 @@ impl ActiveRuns {
 
     pub(super) fn count(&self) -> usize {
         self.runs().len()
+    }
+
+    /// Whether the end of a run has been waiting for the store for longer than this.
+    pub(super) fn has_end_unstored_for(&self, time: Duration) -> bool {
+        let is_late = |since: &Instant| since.elapsed() > time;
+        let mut since = self.all().into_iter();
+        since.any(|run| run.unstored_since.get().is_some_and(is_late))
     }
 
     pub(super) fn all(&self) -> Vec<Arc<ActiveRun>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use colloquy_domain::{
     Actor, Assistant, Instructions, Message, MessageContent, MessageKind, Run, RunEnding,
     RunErrorCode, RunId, RunSettings, ThreadId, ThreadName,
@@ -24,8 +25,8 @@ use crate::Error;
 use crate::access::Access;
 use crate::answers::Answers;
 use crate::ports::{
-    ChatModel, Clock, IdGenerator, Idempotency, InstanceId, MessageRepository, Observer,
-    RunEventRepository, RunRepository, UserRepository,
+    ChatModel, Clock, HealthCheck, IdGenerator, Idempotency, InstanceId, MessageRepository,
+    Observer, PortError, RunEventRepository, RunRepository, UserRepository,
 };
 use crate::schemas::SchemaChecker;
 use crate::spans;
@@ -118,6 +119,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(20);
 const MAX_ENDS: usize = 16;
 /// Concurrent writes of starts: fewer than ends, so that a flood does not accumulate runs.
 const MAX_STARTS: usize = 12;
+/// An end may wait this long for the store; then the service is not ready.
+const UNSTORED: Duration = Duration::from_secs(2);
 /// Time to store ends on shutdown.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -269,5 +272,20 @@ impl RunEngine {
             }
             None => ports.runs.find(run).await?.ok_or(Error::NotFound),
         }
+    }
+}
+
+/// Ends that cannot be stored keep their threads busy.
+#[async_trait]
+impl HealthCheck for RunEngine {
+    fn name(&self) -> &'static str {
+        "runs"
+    }
+
+    async fn check(&self) -> Result<(), PortError> {
+        if self.inner.active.has_end_unstored_for(UNSTORED) {
+            return Err(PortError::unavailable("the end of a run is not stored"));
+        }
+        Ok(())
     }
 }

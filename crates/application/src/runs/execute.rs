@@ -340,6 +340,7 @@ impl Inner {
                         error = &error as &dyn StdError,
                         "storing the end of a run failed; retrying"
                     );
+                    active.note_unstored(begin);
                     if begin.elapsed() >= PATIENCE {
                         active.store_is_away.cancel();
                     }
