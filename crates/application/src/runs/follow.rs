@@ -15,6 +15,8 @@ const PAGE_BYTES: usize = 64 * 1024;
 const PAGE_EVENTS: u32 = 1_000;
 /// Interval between polls of the store for another instance's run.
 const POLL: Duration = Duration::from_millis(250);
+/// The same for a paused run, which lasts longer: each follower costs two queries per poll.
+const PAUSED_POLL: Duration = Duration::from_secs(1);
 /// Beyond the end of every log.
 const BEHIND_ALL: u64 = i64::MAX as u64;
 
@@ -112,7 +114,11 @@ impl RunFollower {
         }
         let run = reader.runs.find(self.run).await?.ok_or(Error::NotFound)?;
         if run.finished_at.is_none() {
-            tokio::time::sleep(POLL).await;
+            let poll = match run.status {
+                RunStatus::RequiresAction => PAUSED_POLL,
+                _ => POLL,
+            };
+            tokio::time::sleep(poll).await;
             return Ok(events);
         }
         // It may have ended between the two reads.
