@@ -225,7 +225,9 @@ impl Things {
             }
             "POST /models/check" => json!({"model": "echo::echo"}),
             "POST /threads" => json!({"assistant_id": self.assistant}),
-            "POST /threads/{}/runs" => json!({"truncate_after": self.message}),
+            "POST /threads/{}/runs" => {
+                json!({"assistant_id": self.assistant, "truncate_after": self.message})
+            }
             "POST /threads/{}/messages" => {
                 json!({"assistant_id": self.assistant, "content": "hello"})
             }
