@@ -50,7 +50,7 @@ impl TrustedProxies {
 }
 
 /// The unit of fairness: an IPv4 address or an IPv6 /64, which one client usually owns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Network(IpAddr);
 
 impl Network {

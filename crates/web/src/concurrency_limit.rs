@@ -1,15 +1,16 @@
 //! Caps concurrent requests; excess requests queue, then get 503.
 //!
 //! The queue is round-robin by client address, and no address gets more than half of the requests.
-//! Requests that wait for their body or a model do not count as running; unfinished bodies have their
-//! own limits on number and bytes, per client and in total. Slow requests are cancelled. Health
-//! checks are exempt.
+//! Requests that wait for their client (for the body, or until it took another large response) or for
+//! a model do not count as running; those that wait for their client have their own limits on number
+//! and bytes, per client and in total. Slow requests are cancelled. Health checks are exempt.
 
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::Extensions;
 use axum::http::request::Parts;
@@ -22,9 +23,9 @@ use tower::{Layer, service_fn};
 
 use crate::client_address::{Network, TrustedProxies};
 use crate::http_service::HttpService;
-use crate::limits::{Budget, Holder, Limit, Limits, RequestSlot, RequestSlots, Room, Share};
+use crate::limits::{Budget, Cut, Holder, Limit, Limits, RequestSlot, RequestSlots, Room, Share};
 use crate::problem::Problem;
-use crate::serve::{Activity, Waiting};
+use crate::serve::{Activity, Ending, Lane, LaneTurn, Waiting};
 
 /// Twice the database connections, which most requests wait for; leaves capacity to the runs.
 const AT_WORK: usize = 24;
@@ -32,9 +33,12 @@ const AT_WORK: usize = 24;
 /// Time limit of a slot; longer than [`input`](crate::input) lets a body take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Besides the bytes received.
+/// Bytes of a response that a connection may have only one of; smaller ones fit into buffers.
+const LARGE: u64 = 32 * 1024;
+
+/// Of a request that waits for its client, besides the bytes received.
 const BODY_COST: usize = 32 * 1024;
-/// All unfinished bodies: 1,792 empty ones, or eleven of the largest avatars.
+/// All of them: 1,792 empty ones, or eleven of the largest avatars.
 const BODIES: Room = Room {
     total: 56 * 1024 * 1024,
     hard: None,
@@ -98,7 +102,7 @@ async fn handle(
         Ok(permit) => permit,
         Err(problem) => return Ok(problem.into_response()),
     };
-    let response = tokio::select! {
+    let mut response = tokio::select! {
         biased;
         response = inner.call(request) => response?,
         () = permit.overdue() => {
@@ -107,7 +111,15 @@ async fn handle(
         }
     };
     permit.end();
+    if let Some(turn) = permit.take_lane_turn().filter(|_| is_large(&response)) {
+        response.extensions_mut().insert(turn);
+    }
     Ok(response)
+}
+
+fn is_large(response: &Response) -> bool {
+    let size = response.body().size_hint().exact();
+    size.is_some_and(|bytes| bytes >= LARGE)
 }
 
 /// A request's slot, held until the response head is ready, or released earlier by handlers that
@@ -122,6 +134,9 @@ struct Held {
     limit: ConcurrencyLimit,
     client: Network,
     connection: Option<Activity>,
+    ending: Option<Ending>,
+    lane: Option<Lane>,
+    lane_turn: Mutex<Option<LaneTurn>>,
 }
 
 impl Permit {
@@ -145,6 +160,9 @@ impl Permit {
             limit: limit.clone(),
             client,
             connection: request.extensions().get().cloned(),
+            ending: request.extensions().get().cloned(),
+            lane: request.extensions().get().cloned(),
+            lane_turn: Mutex::new(None),
         })));
         turn.work().await;
         request.extensions_mut().insert(turn.clone());
@@ -158,18 +176,53 @@ impl Permit {
         }
     }
 
-    /// Releases the slot while the body arrives. Fails if too many bodies are unfinished.
-    pub(crate) fn await_body(&self) -> Result<AwaitedBody, Problem> {
-        self.end();
-        let arrival = Arc::new(Arrival::default());
-        let Some(held) = &self.0 else {
-            return Ok(AwaitedBody::new(arrival));
+    /// Waits, with the slot released, until the connection's other large response was sent.
+    ///
+    /// # Errors
+    /// If too many requests wait for their clients.
+    pub async fn begin_large_response(&self) -> Result<(), Problem> {
+        let Some(held) = &self.0 else { return Ok(()) };
+        let Some(lane) = &held.lane else {
+            return Ok(());
         };
+        let turn = match lane.try_enter() {
+            Some(turn) => Some(turn),
+            None => self.await_lane(lane).await?,
+        };
+        *lock(&held.lane_turn) = turn;
+        Ok(())
+    }
+
+    async fn await_lane(&self, lane: &Lane) -> Result<Option<LaneTurn>, Problem> {
+        let waiting = self.await_client()?;
+        let turn = tokio::select! {
+            turn = lane.enter() => turn,
+            lost = waiting.lost() => return Err(lost),
+        };
+        drop(waiting);
+        self.resume().await?;
+        Ok(turn)
+    }
+
+    fn take_lane_turn(&self) -> Option<LaneTurn> {
+        lock(&self.0.as_ref()?.lane_turn).take()
+    }
+
+    /// Releases the slot while the request waits for its client. Fails if too many wait.
+    pub(crate) fn await_client(&self) -> Result<AwaitedClient, Problem> {
+        self.end();
+        let Some(held) = &self.0 else {
+            return Ok(AwaitedClient::new(Arc::default()));
+        };
+        let arrival = Arc::new(Arrival {
+            lost: CancellationToken::new(),
+            ending: held.ending.clone(),
+        });
         let holder = Arc::clone(&arrival);
         let bodies = &held.limit.bodies;
         let share = bodies.take(held.client, BODIES_OF_CLIENT, BODY_COST, holder);
-        Ok(AwaitedBody {
-            share: Some(share.map_err(|_| no_room_for_body())?),
+        Ok(AwaitedClient {
+            share: Some(share.map_err(|_| no_room_to_wait())?),
             _waiting: held.connection.as_ref().map(Activity::wait),
             arrival,
         })
@@ -216,13 +269,14 @@ impl Permit {
     }
 }
 
-pub(crate) struct AwaitedBody {
+/// A request that waits for its client.
+pub(crate) struct AwaitedClient {
     arrival: Arc<Arrival>,
     share: Option<Share<Arrival>>,
     _waiting: Option<Waiting>,
 }
 
-impl AwaitedBody {
+impl AwaitedClient {
     fn new(arrival: Arc<Arrival>) -> Self {
         Self {
             arrival,
@@ -234,32 +288,40 @@ impl AwaitedBody {
     /// Accounts for received bytes. Fails above the limit.
     pub(crate) fn grow(&self, bytes: usize) -> Result<(), Problem> {
         let grown = self.share.as_ref().map_or(Ok(()), |it| it.grow(bytes));
-        grown.map_err(|_| no_room_for_body())
+        grown.map_err(|_| no_room_to_wait())
     }
 
     /// Completes with the reason when the request is evicted in favour of others.
     pub(crate) async fn lost(&self) -> Problem {
-        self.arrival.0.cancelled().await;
-        no_room_for_body()
+        self.arrival.lost.cancelled().await;
+        no_room_to_wait()
     }
 }
 
 #[derive(Debug, Default)]
-struct Arrival(CancellationToken);
+struct Arrival {
+    lost: CancellationToken,
+    ending: Option<Ending>,
+}
 
 impl Holder for Arrival {
     fn may_yield(&self) -> bool {
         true
     }
 
-    fn cut(&self) {
-        self.0.cancel();
+    /// A flood gets no answers and no log lines.
+    fn cut(&self, cut: Cut) {
+        match &self.ending {
+            Some(ending) if cut == Cut::Flood => ending.end(),
+            _ => self.lost.cancel(),
+        }
     }
 }
 
-fn no_room_for_body() -> Problem {
+fn no_room_to_wait() -> Problem {
     Problem::unavailable(
-        "Too many requests are waiting for their bodies. Send the whole request, then try again.",
+        "Too many requests are waiting for their clients. Send whole requests, take the responses, \
+         then try again.",
     )
 }
 

@@ -3,7 +3,10 @@
 mod activity;
 mod answers;
 mod connection;
+mod ending;
+mod lane;
 mod outgoing;
+mod overhead;
 mod stall;
 mod streams;
 
@@ -26,6 +29,8 @@ use crate::limits::{Budget, Limit, Room};
 use crate::metrics::Metrics;
 
 pub(crate) use self::activity::{Activity, Waiting};
+pub(crate) use self::ending::Ending;
+pub(crate) use self::lane::{Lane, LaneTurn};
 pub use self::outgoing::SharedBytes;
 
 /// After a failed accept, for example without free file descriptors.

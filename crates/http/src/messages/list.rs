@@ -44,6 +44,7 @@ pub(crate) async fn list_messages(
 ) -> Result<Response, Problem> {
     let from = start(thread, &query)?;
     let limit = query.keyset.limit;
+    permit.begin_large_response().await?;
     // Those who wait for a page leave others their work.
     permit.pause();
     let _turn = messages.page_turn(&caller.actor).await?;

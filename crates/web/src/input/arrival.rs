@@ -11,7 +11,7 @@ use futures_util::future::poll_immediate;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use crate::concurrency_limit::{AwaitedBody, Permit};
+use crate::concurrency_limit::{AwaitedClient, Permit};
 use crate::problem::{Problem, ProblemCode};
 
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ impl Incoming {
         if let Some(arrived) = poll_immediate(self.receive(None)).await {
             return arrived.map(|()| self.received.freeze());
         }
-        let waiting = self.turn.await_body()?;
+        let waiting = self.turn.await_client()?;
         waiting.grow(self.received.capacity())?;
         tokio::select! {
             arrived = timeout(ARRIVAL, self.receive(Some(&waiting))) => {
@@ -56,7 +56,7 @@ impl Incoming {
     }
 
     /// Copies each chunk: small chunks could pin large buffers.
-    async fn receive(&mut self, waiting: Option<&AwaitedBody>) -> Result<(), Problem> {
+    async fn receive(&mut self, waiting: Option<&AwaitedClient>) -> Result<(), Problem> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|_| Problem::malformed("The body is incomplete."))?;
             let Some(data) = frame.data_ref() else {

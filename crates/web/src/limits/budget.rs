@@ -1,9 +1,11 @@
 //! A budget shared fairly between clients.
 
-use std::collections::{BTreeMap, HashMap};
+mod held;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::held::{Held, Holding};
 use super::{Limit, Limits};
 use crate::client_address::Network;
 
@@ -11,7 +13,16 @@ pub(crate) trait Holder: Send + Sync + 'static {
     /// Can be cut without harm to a well-behaved client.
     fn may_yield(&self) -> bool;
 
-    fn cut(&self);
+    fn cut(&self, cut: Cut);
+}
+
+/// How a share is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The client may be told.
+    Once,
+    /// Shares are lost so fast that the connection is to end.
+    Flood,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,20 +41,6 @@ struct Inner<H: Holder> {
     limit: Limit,
     limits: Limits,
     held: Mutex<Held<H>>,
-}
-
-struct Held<H> {
-    holdings: BTreeMap<u64, Holding<H>>,
-    by_owner: HashMap<Network, usize>,
-    sum: usize,
-    next: u64,
-}
-
-struct Holding<H> {
-    owner: Network,
-    per_owner: usize,
-    cost: usize,
-    holder: Arc<H>,
 }
 
 /// Returned on drop.
@@ -80,12 +77,7 @@ impl<H: Holder> Budget<H> {
             room,
             limit,
             limits,
-            held: Mutex::new(Held {
-                holdings: BTreeMap::new(),
-                by_owner: HashMap::new(),
-                sum: 0,
-                next: 0,
-            }),
+            held: Mutex::new(Held::new()),
         }))
     }
 
@@ -114,7 +106,6 @@ impl<H: Holder> Budget<H> {
         has_room.then_some(share).ok_or(Exhausted)
     }
 
-    /// Oldest first.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&H)) {
         let held = self.lock();
         held.holdings.values().for_each(|it| look(&it.holder));
@@ -128,7 +119,7 @@ impl<H: Holder> Budget<H> {
                 return false;
             };
             let (owner, per_owner) = (own.owner, own.per_owner);
-            let is_over_own = held.by_owner.get(&owner).is_some_and(|it| *it > per_owner);
+            let is_over_own = held.weight(owner) > per_owner;
             let is_over_total = held.sum > total;
             if !is_over_own && !is_over_total {
                 return true;
@@ -137,9 +128,9 @@ impl<H: Holder> Budget<H> {
             let is_over_hard = hard.is_some_and(|hard| held.sum > hard);
             let victim = held.victim(scope, id, false);
             let victim = victim.or_else(|| held.victim(None, id, true).filter(|_| is_over_hard));
-            match victim.and_then(|victim| held.remove(victim)) {
-                Some(victim) => {
-                    victim.holder.cut();
+            match victim.and_then(|victim| held.cut(victim)) {
+                Some((victim, cut)) => {
+                    victim.holder.cut(cut);
                     self.0.limits.reached(self.0.limit);
                 }
                 None if hard.is_some() => return true,
@@ -178,162 +169,5 @@ impl<H: Holder> Drop for Share<H> {
     }
 }
 
-impl<H: Holder> Held<H> {
-    fn insert(&mut self, holding: Holding<H>) -> u64 {
-        let id = self.next;
-        self.next += 1;
-        self.sum += holding.cost;
-        *self.by_owner.entry(holding.owner).or_default() += holding.cost;
-        self.holdings.insert(id, holding);
-        id
-    }
-
-    fn remove(&mut self, id: u64) -> Option<Holding<H>> {
-        let removed = self.holdings.remove(&id)?;
-        self.sum -= removed.cost;
-        self.subtract(removed.owner, removed.cost);
-        Some(removed)
-    }
-
-    fn change(&mut self, id: u64, more: usize, less: usize) {
-        let Some(holding) = self.holdings.get_mut(&id) else {
-            return;
-        };
-        let less = less.min(holding.cost);
-        holding.cost = holding.cost - less + more;
-        let owner = holding.owner;
-        self.sum = self.sum - less + more;
-        *self.by_owner.entry(owner).or_default() += more;
-        self.subtract(owner, less);
-    }
-
-    fn subtract(&mut self, owner: Network, less: usize) {
-        if let Some(sum) = self.by_owner.get_mut(&owner) {
-            *sum -= less;
-            if *sum == 0 {
-                self.by_owner.remove(&owner);
-            }
-        }
-    }
-
-    /// The oldest share, except `except`, of the largest owner; only yielding ones unless `of_all`.
-    fn victim(&self, scope: Option<Network>, except: u64, of_all: bool) -> Option<u64> {
-        let mut heaviest: Option<(usize, u64)> = None;
-        for (id, holding) in &self.holdings {
-            let is_meant = scope.is_none_or(|owner| owner == holding.owner) && *id != except;
-            if !is_meant || !(of_all || holding.holder.may_yield()) {
-                continue;
-            }
-            let weight = self.by_owner.get(&holding.owner).copied().unwrap_or(0);
-            if heaviest.is_none_or(|(most, _)| weight > most) {
-                heaviest = Some((weight, *id));
-            }
-        }
-        heaviest.map(|(_, id)| id)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::{Budget, Exhausted, Holder, Room, Share};
-    use crate::client_address::Network;
-    use crate::limits::{Limit, Limits};
-
-    #[derive(Default)]
-    struct Client {
-        is_busy: bool,
-        is_cut: AtomicBool,
-    }
-
-    impl Holder for Client {
-        fn may_yield(&self) -> bool {
-            !self.is_busy
-        }
-
-        fn cut(&self) {
-            self.is_cut.store(true, Ordering::SeqCst);
-        }
-    }
-
-    impl Client {
-        fn busy() -> Arc<Self> {
-            let is_busy = true;
-            Arc::new(Self {
-                is_busy,
-                ..Self::default()
-            })
-        }
-
-        fn is_cut(&self) -> bool {
-            self.is_cut.load(Ordering::SeqCst)
-        }
-    }
-
-    fn budget(total: usize, hard: Option<usize>) -> Budget<Client> {
-        Budget::new(Room { total, hard }, Limit::Answers, Limits::default())
-    }
-
-    fn take(budget: &Budget<Client>, from: u8, cost: usize) -> (Arc<Client>, Share<Client>) {
-        let client = Arc::new(Client::default());
-        let owner = Network::from_address([192, 0, 2, from].into());
-        let share = budget.take(owner, 6, cost, Arc::clone(&client));
-        (client, share.unwrap())
-    }
-
-    #[test]
-    fn whoever_holds_the_most_loses_the_oldest_share() {
-        let budget = budget(5, None);
-        let (small, _small) = take(&budget, 1, 1);
-        let (old, _old) = take(&budget, 2, 2);
-        let (new, _new) = take(&budget, 2, 2);
-        let (last, _last) = take(&budget, 3, 1);
-        let cut = [&small, &old, &new, &last].map(|client| client.is_cut());
-        assert_eq!(cut, [false, true, false, false]);
-    }
-
-    #[test]
-    fn an_owner_over_its_own_limit_loses_its_own_shares() {
-        let budget = budget(100, None);
-        let (other, _other) = take(&budget, 1, 6);
-        let (first, _first) = take(&budget, 2, 4);
-        let (second, share) = take(&budget, 2, 2);
-        assert!(!first.is_cut());
-        share.grow(1).unwrap();
-        let cut = [&other, &first, &second].map(|client| client.is_cut());
-        assert_eq!(cut, [false, true, false]);
-    }
-
-    #[test]
-    fn where_nobody_may_yield_the_last_is_refused_unless_there_is_a_hard_limit() {
-        let owner = |from| Network::from_address([192, 0, 2, from].into());
-        let strict = budget(2, None);
-        let _first = strict.take(owner(1), 6, 2, Client::busy()).unwrap();
-        let refused = strict.take(owner(2), 6, 1, Client::busy());
-        assert_eq!(refused.map(drop), Err(Exhausted));
-
-        let lenient = budget(2, Some(4));
-        let first = Client::busy();
-        let _first = lenient.take(owner(1), 6, 3, Arc::clone(&first)).unwrap();
-        let _second = lenient.take(owner(2), 6, 1, Client::busy()).unwrap();
-        assert!(!first.is_cut());
-        let _third = lenient.take(owner(3), 6, 1, Client::busy()).unwrap();
-        assert!(first.is_cut());
-    }
-
-    #[test]
-    fn what_is_given_back_is_there_for_others() {
-        let budget = budget(3, None);
-        for _ in 0..3 {
-            let (client, share) = take(&budget, 1, 2);
-            share.grow(1).unwrap();
-            share.shrink(2);
-            let (other, _other) = take(&budget, 2, 2);
-            assert!(!client.is_cut() && !other.is_cut());
-        }
-        assert_eq!(budget.lock().sum, 0);
-        assert!(budget.lock().by_owner.is_empty());
-    }
-}
+mod tests;

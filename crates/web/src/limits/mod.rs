@@ -11,7 +11,7 @@ use std::time::Duration;
 use colloquy_application::ports::Reading;
 use tokio::time::Instant;
 
-pub(crate) use budget::{Budget, Holder, Room, Share};
+pub(crate) use budget::{Budget, Cut, Holder, Room, Share};
 pub(crate) use request_slots::{RequestSlot, RequestSlots};
 
 const RECENT: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ pub enum Limit {
     Connections,
     /// Running and queued.
     Requests,
-    /// Requests with unfinished bodies.
+    /// Requests that wait for their clients, mostly for their bodies.
     RequestBodies,
     /// Responses being sent.
     Answers,

@@ -8,9 +8,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, UnderWay, Waiting};
+use super::ending::Ending;
+use super::lane::LaneTurn;
 use super::stall::MIN_RATE;
 use crate::client_address::Network;
-use crate::limits::{Budget, Holder, Limit, Limits, Room, Share};
+use crate::limits::{Budget, Cut, Holder, Limit, Limits, Room, Share};
 
 /// Besides its bytes.
 const ANSWER_COST: usize = 4 * 1024;
@@ -41,13 +43,20 @@ impl Answers {
         Self { budget, stall }
     }
 
-    pub(super) fn begin(&self, to: Network, bytes: usize, answer: Arc<Answer>) -> Sending {
+    pub(super) fn begin(
+        &self,
+        to: Network,
+        bytes: usize,
+        answer: Arc<Answer>,
+        turn: Option<LaneTurn>,
+    ) -> Sending {
         let holder = Arc::clone(&answer);
         let cost = ANSWER_COST + bytes;
         let share = self.budget.take(to, ANSWERS_TO_CLIENT, cost, holder);
         Sending {
             answer,
             share: share.ok(),
+            turn,
         }
     }
 
@@ -65,12 +74,15 @@ impl Answers {
 pub(super) struct Answer {
     activity: Activity,
     connection: CancellationToken,
+    ending: Ending,
     /// Cuts only this response of a multiplexed connection.
     stream: CancellationToken,
     /// Bytes are available to the client.
     is_offered: AtomicBool,
     /// The last byte was handed over; no stream is left to cut.
     is_handed_over: AtomicBool,
+    /// Cut to make room for others.
+    is_cut: AtomicBool,
     progress: AtomicUsize,
     /// Bytes the client is behind [`MIN_RATE`].
     arrears: AtomicU64,
@@ -88,13 +100,16 @@ impl Answer {
         activity: Activity,
         connection: CancellationToken,
         stream: Option<CancellationToken>,
+        ending: Ending,
     ) -> Self {
         Self {
             activity,
+            ending,
             stream: stream.unwrap_or_else(|| connection.clone()),
             connection,
             is_offered: AtomicBool::new(true),
             is_handed_over: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
             progress: AtomicUsize::new(0),
             arrears: AtomicU64::new(0),
             is_idle: AtomicBool::new(false),
@@ -142,10 +157,14 @@ impl Answer {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
+    /// Whether the client has taken anything on this connection since it fell behind.
+    fn has_taken(&self) -> bool {
+        self.activity.taken() != self.taken_before.load(Ordering::Relaxed)
+    }
+
     /// Cuts only the stream while the connection serves others, as a proxy's does.
     fn expire(&self) {
-        let has_taken = self.activity.taken() != self.taken_before.load(Ordering::Relaxed);
-        if has_taken || !self.activity.only_waits() {
+        if self.has_taken() || !self.activity.only_waits() {
             self.stream.cancel();
         } else {
             self.connection.cancel();
@@ -158,7 +177,12 @@ impl Holder for Answer {
         self.is_idle.load(Ordering::Relaxed)
     }
 
-    fn cut(&self) {
+    fn cut(&self, cut: Cut) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        let takes_nothing = self.may_yield() && !self.has_taken();
+        if cut == Cut::Flood || takes_nothing {
+            self.ending.end();
+        }
         if self.is_handed_over.load(Ordering::Relaxed) {
             self.connection.cancel();
         } else {
@@ -172,6 +196,16 @@ pub(super) struct Sending {
     answer: Arc<Answer>,
     /// `None` if cut at once.
     share: Option<Share<Answer>>,
+    turn: Option<LaneTurn>,
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let turn = self.turn.take();
+        if let Some(turn) = turn.filter(|_| self.answer.is_cut.load(Ordering::Relaxed)) {
+            turn.end_later();
+        }
+    }
 }
 
 impl Sending {
@@ -206,14 +240,15 @@ impl Sending {
 mod tests {
     use tokio_util::sync::CancellationToken;
 
-    use super::{Activity, Answer, ROUND, min_bytes};
+    use super::{Activity, Answer, Ending, ROUND, min_bytes};
 
     /// Whether a client that takes `bytes` every `every` rounds is still served after five minutes.
     fn is_kept(bytes: usize, every: usize, is_blocked: bool) -> bool {
         let activity = Activity::default();
         activity.set_blocked(is_blocked);
         let connection = CancellationToken::new();
-        let answer = Answer::new(activity.begin(), activity.clone(), connection.clone(), None);
+        let (under_way, ending) = (activity.begin(), Ending::of(connection.clone()));
+        let answer = Answer::new(under_way, activity, connection.clone(), None, ending);
         (1..3_000).all(|round: usize| {
             if round.is_multiple_of(every) {
                 answer.progress.fetch_add(bytes, super::Ordering::Relaxed);

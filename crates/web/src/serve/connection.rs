@@ -21,11 +21,14 @@ use tower::ServiceExt as _;
 use super::ServeOptions;
 use super::activity::Activity;
 use super::answers::{Answer, Answers};
+use super::ending::Ending;
+use super::lane::{Lane, LaneTurn};
 use super::outgoing::{Outgoing, SharedBytes};
+use super::overhead::{Overhead, Received};
 use super::stall::StallLimit;
 use super::streams::{self, StreamTasks};
 use crate::client_address::{Network, TrustedProxies};
-use crate::limits::{Budget, Holder, Share};
+use crate::limits::{Budget, Cut, Holder, Share};
 
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -52,6 +55,8 @@ pub(super) struct Shared {
 #[derive(Clone, Default)]
 pub(super) struct Connection {
     activity: Activity,
+    lane: Lane,
+    overhead: Overhead,
     end: CancellationToken,
 }
 
@@ -60,7 +65,7 @@ impl Holder for Connection {
         self.activity.only_waits()
     }
 
-    fn cut(&self) {
+    fn cut(&self, _cut: Cut) {
         self.end.cancel();
     }
 }
@@ -78,8 +83,9 @@ pub(super) async fn run(
     let _counted = options.metrics.connections().enter();
     // Responses are small. Failure means a closed socket, which the first read reports.
     let _ = stream.set_nodelay(true);
-    let Connection { activity, end } = &*connection;
-    let stream = StallLimit::new(stream, options.stall, activity.clone());
+    let Connection { activity, end, .. } = &*connection;
+    let stream = StallLimit::new(stream, options.stall, activity.clone())
+        .with_overhead(connection.overhead.clone());
     let service = service_fn(|request| {
         let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
         answer(shared, connection, peer, request)
@@ -110,21 +116,31 @@ async fn answer(
 ) -> Result<Response<Outgoing>, Infallible> {
     let activity = connection.activity.clone();
     let under_way = activity.begin();
+    let overhead = connection.overhead.clone();
+    overhead.note_request();
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(activity.clone());
+    let stream = streams::current();
+    let is_proxy = shared.proxies.include(peer.ip().to_canonical());
+    let end = stream.clone().filter(|_| is_proxy);
+    let ending = Ending::of(end.unwrap_or_else(|| connection.end.clone()));
+    request.extensions_mut().insert(ending.clone());
+    if !is_proxy {
+        request.extensions_mut().insert(connection.lane.clone());
+    }
     let client = Network::from_request(&request, &shared.proxies);
-    let response = shared
+    let mut response = shared
         .router
         .clone()
-        .oneshot(request.map(Body::new))
+        .oneshot(request.map(|body| Body::new(Received::new(body, overhead))))
         .await?;
-    let stream = streams::current();
-    let answer = Answer::new(under_way, activity, connection.end.clone(), stream);
+    let answer = Answer::new(under_way, activity, connection.end.clone(), stream, ending);
     let size = response.body().size_hint().exact();
     let is_shared = response.extensions().get::<SharedBytes>().is_some();
     let bytes = size.filter(|_| !is_shared).unwrap_or(0);
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let sending = shared.answers.begin(client, bytes, Arc::new(answer));
+    let turn = response.extensions_mut().remove::<LaneTurn>();
+    let sending = shared.answers.begin(client, bytes, Arc::new(answer), turn);
     Ok(response.map(|body| Outgoing::new(body, sending, size.is_some())))
 }
 

@@ -1,4 +1,4 @@
-//! Gives up on clients that read too slowly.
+//! Gives up on clients that read too slowly or send too much besides requests.
 
 use std::io;
 use std::pin::Pin;
@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
+use super::overhead::Overhead;
 
 /// Bytes per second; slower clients count as stalled.
 pub(super) const MIN_RATE: u64 = 1024;
@@ -23,6 +24,7 @@ pub(super) struct StallLimit<S> {
     left: Duration,
     waiting: Option<WaitingWrite>,
     activity: Activity,
+    overhead: Overhead,
 }
 
 struct WaitingWrite {
@@ -38,7 +40,12 @@ impl<S> StallLimit<S> {
             left: limit,
             waiting: None,
             activity,
+            overhead: Overhead::default(),
         }
+    }
+
+    pub(super) fn with_overhead(self, overhead: Overhead) -> Self {
+        Self { overhead, ..self }
     }
 
     fn limited(
@@ -87,6 +94,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for StallLimit<S> {
         let read = Pin::new(&mut self.inner).poll_read(context, &mut part);
         let filled = part.filled().len();
         buffer.advance(filled);
+        if !self.overhead.spend(filled) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         read
     }
 }
