@@ -25,7 +25,7 @@ use crate::client_address::{Network, TrustedProxies};
 use crate::http_service::HttpService;
 use crate::limits::{Budget, Cut, Holder, Limit, Limits, RequestSlot, RequestSlots, Room, Share};
 use crate::problem::Problem;
-use crate::serve::{Activity, Ending, Lane, LaneTurn, Waiting};
+use crate::serve::{Activity, Ending, Entry, Lane, LaneTurn, Waiting};
 
 /// Twice the database connections, which most requests wait for; leaves capacity to the runs.
 const AT_WORK: usize = 24;
@@ -135,6 +135,7 @@ struct Held {
     client: Network,
     connection: Option<Activity>,
     ending: Option<Ending>,
+    entry: Entry,
     lane: Option<Lane>,
     lane_turn: Mutex<Option<LaneTurn>>,
 }
@@ -161,6 +162,7 @@ impl Permit {
             client,
             connection: request.extensions().get().cloned(),
             ending: request.extensions().get().cloned(),
+            entry: request.extensions().get().cloned().unwrap_or_default(),
             lane: request.extensions().get().cloned(),
             lane_turn: Mutex::new(None),
         })));
@@ -173,6 +175,7 @@ impl Permit {
     pub fn pause(&self) {
         if let Some(held) = &self.0 {
             *lock(&held.work) = None;
+            held.entry.leave();
         }
     }
 
@@ -194,6 +197,7 @@ impl Permit {
     }
 
     async fn await_lane(&self, lane: &Lane) -> Result<Option<LaneTurn>, Problem> {
+        // Other requests of the connection would only wait behind this one.
         let waiting = self.await_client()?;
         let turn = tokio::select! {
             turn = lane.enter() => turn,
@@ -208,12 +212,18 @@ impl Permit {
         lock(&self.0.as_ref()?.lane_turn).take()
     }
 
-    /// Releases the slot while the request waits for its client. Fails if too many wait.
-    pub(crate) fn await_client(&self) -> Result<AwaitedClient, Problem> {
+    /// Releases the slot while the body arrives. Fails if too many requests wait for their clients.
+    pub(crate) fn await_body(&self) -> Result<AwaitedClient, Problem> {
         self.end();
+        self.await_client()
+    }
+
+    fn await_client(&self) -> Result<AwaitedClient, Problem> {
         let Some(held) = &self.0 else {
             return Ok(AwaitedClient::new(Arc::default()));
         };
+        *lock(&held.work) = None;
+        *lock(&held.slot) = None;
         let arrival = Arc::new(Arrival {
             lost: CancellationToken::new(),
             ending: held.ending.clone(),

@@ -4,6 +4,7 @@ mod activity;
 mod answers;
 mod connection;
 mod ending;
+mod entry;
 mod lane;
 mod outgoing;
 mod overhead;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,7 @@ use crate::metrics::Metrics;
 
 pub(crate) use self::activity::{Activity, Waiting};
 pub(crate) use self::ending::Ending;
+pub(crate) use self::entry::Entry;
 pub(crate) use self::lane::{Lane, LaneTurn};
 pub use self::outgoing::SharedBytes;
 
@@ -73,6 +76,8 @@ const SEND_BUFFER: u32 = 128 * 1024;
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 32 * 1024;
 const BACKLOG: u32 = 1024;
+/// HTTP/2 streams that wait for others of their connection; further ones are reset.
+const MAX_WAITING_STREAMS: usize = 4_096;
 
 /// Binds the address for [`serve`].
 ///
@@ -144,6 +149,7 @@ fn shared(router: Router, options: ServeOptions) -> Shared {
         proxies: TrustedProxies::new(options.trusted_proxies.clone()),
         connections: Budget::new(room, Limit::Connections, limits.clone()),
         answers: Answers::new(options.stall, limits),
+        waiting_streams: Semaphore::new(MAX_WAITING_STREAMS),
         stop: CancellationToken::new(),
         options,
     }

@@ -42,7 +42,7 @@ impl Incoming {
         if let Some(arrived) = poll_immediate(self.receive(None)).await {
             return arrived.map(|()| self.received.freeze());
         }
-        let waiting = self.turn.await_client()?;
+        let waiting = self.turn.await_body()?;
         waiting.grow(self.received.capacity())?;
         tokio::select! {
             arrived = timeout(ARRIVAL, self.receive(Some(&waiting))) => {

@@ -128,9 +128,11 @@ impl<H: Holder> Budget<H> {
             let is_over_hard = hard.is_some_and(|hard| held.sum > hard);
             let victim = held.victim(scope, id, false);
             let victim = victim.or_else(|| held.victim(None, id, true).filter(|_| is_over_hard));
-            match victim.and_then(|victim| held.cut(victim)) {
-                Some((victim, cut)) => {
-                    victim.holder.cut(cut);
+            // Of a flood, the newest goes: with it goes all that its connection is about to send.
+            let newest = hard.is_none().then_some(id);
+            match victim.and_then(|victim| held.cut(victim, newest)) {
+                Some((loser, cut)) => {
+                    loser.holder.cut(cut);
                     self.0.limits.reached(self.0.limit);
                 }
                 None if hard.is_some() => return true,

@@ -1,6 +1,7 @@
 //! Serves one connection.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -22,6 +24,7 @@ use super::ServeOptions;
 use super::activity::Activity;
 use super::answers::{Answer, Answers};
 use super::ending::Ending;
+use super::entry::{Entrance, Entry};
 use super::lane::{Lane, LaneTurn};
 use super::outgoing::{Outgoing, SharedBytes};
 use super::overhead::{Overhead, Received};
@@ -49,12 +52,14 @@ pub(super) struct Shared {
     pub(super) proxies: TrustedProxies,
     pub(super) connections: Budget<Connection>,
     pub(super) answers: Answers,
+    pub(super) waiting_streams: Semaphore,
     pub(super) stop: CancellationToken,
 }
 
 #[derive(Clone, Default)]
 pub(super) struct Connection {
     activity: Activity,
+    entrance: Entrance,
     lane: Lane,
     overhead: Overhead,
     end: CancellationToken,
@@ -90,7 +95,7 @@ pub(super) async fn run(
         let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
         answer(shared, connection, peer, request)
     });
-    let builder = builder();
+    let builder = builder(StreamTasks(end.clone()));
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         result = serving.as_mut() => log(result),
@@ -125,8 +130,11 @@ async fn answer(
     let end = stream.clone().filter(|_| is_proxy);
     let ending = Ending::of(end.unwrap_or_else(|| connection.end.clone()));
     request.extensions_mut().insert(ending.clone());
+    let mut entry = Entry::default();
     if !is_proxy {
+        entry = enter(&shared, &connection, stream.as_ref()).await;
         request.extensions_mut().insert(connection.lane.clone());
+        request.extensions_mut().insert(entry.clone());
     }
     let client = Network::from_request(&request, &shared.proxies);
     let mut response = shared
@@ -134,6 +142,7 @@ async fn answer(
         .clone()
         .oneshot(request.map(|body| Body::new(Received::new(body, overhead))))
         .await?;
+    entry.leave();
     let answer = Answer::new(under_way, activity, connection.end.clone(), stream, ending);
     let size = response.body().size_hint().exact();
     let is_shared = response.extensions().get::<SharedBytes>().is_some();
@@ -144,8 +153,25 @@ async fn answer(
     Ok(response.map(|body| Outgoing::new(body, sending, size.is_some())))
 }
 
-fn builder() -> auto::Builder<StreamTasks> {
-    let mut builder = auto::Builder::new(StreamTasks);
+/// Waits while too many requests of this connection are handled.
+async fn enter(
+    shared: &Shared,
+    connection: &Connection,
+    stream: Option<&CancellationToken>,
+) -> Entry {
+    if let Some(entry) = connection.entrance.try_enter() {
+        return entry;
+    }
+    let _waiting = connection.activity.wait();
+    let Ok(_permit) = shared.waiting_streams.try_acquire() else {
+        stream.unwrap_or(&connection.end).cancel();
+        return pending().await;
+    };
+    connection.entrance.enter().await
+}
+
+fn builder(tasks: StreamTasks) -> auto::Builder<StreamTasks> {
+    let mut builder = auto::Builder::new(tasks);
     builder
         .http1()
         .max_buf_size(MAX_HEAD_BYTES)

@@ -12,16 +12,17 @@ pub(super) fn current() -> Option<CancellationToken> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Runs each HTTP/2 request in its own task; cancelling it resets the stream.
+/// Runs each HTTP/2 request in its own task; cancelling it resets the stream. All of them end with
+/// this token, the connection's: hyper would finish what is under way.
 #[derive(Clone)]
-pub(super) struct StreamTasks;
+pub(super) struct StreamTasks(pub(super) CancellationToken);
 
 impl<F> Executor<F> for StreamTasks
 where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let end = CancellationToken::new();
+        let end = self.0.child_token();
         let stream = CURRENT.scope(end.clone(), stream);
         tokio::spawn(async move {
             tokio::select! {

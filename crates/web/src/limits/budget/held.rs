@@ -85,12 +85,16 @@ impl<H: Holder> Held<H> {
         Some(removed)
     }
 
-    pub(super) fn cut(&mut self, id: u64) -> Option<(Holding<H>, Cut)> {
+    /// Removes the share, or in a flood the `newest` one if that has the same owner.
+    pub(super) fn cut(&mut self, id: u64, newest: Option<u64>) -> Option<(Holding<H>, Cut)> {
         let owner = self.holdings.get(&id)?.owner;
         let own = self.owners.get_mut(&owner)?.cuts.count();
         let is_flood = self.cuts.count() > ALL_CUTS || own > CUTS;
-        let cut = if is_flood { Cut::Flood } else { Cut::Once };
-        Some((self.remove(id)?, cut))
+        if !is_flood {
+            return Some((self.remove(id)?, Cut::Once));
+        }
+        let newest = newest.filter(|id| self.holdings.get(id).is_some_and(|it| it.owner == owner));
+        Some((self.remove(newest.unwrap_or(id))?, Cut::Flood))
     }
 
     pub(super) fn change(&mut self, id: u64, more: usize, less: usize) {

@@ -113,22 +113,27 @@ fn what_is_given_back_is_there_for_others() {
 #[tokio::test(start_paused = true)]
 async fn an_owner_that_goes_on_losing_shares_counts_as_flooding() {
     let budget = budget(5, None);
+    let is_flooding = |client: &Client| client.is_flooding.load(Ordering::SeqCst);
     let mut kept = Vec::new();
-    for _ in 0..=CUTS + 5 {
+    for _ in 0..CUTS + 5 {
         kept.push(take(&budget, 1, 1));
     }
-    let (other, _other) = take(&budget, 2, 1);
-    let (told, ended) = kept.split_at(CUTS as usize);
-    let is_flooding = |client: &Client| client.is_flooding.load(Ordering::SeqCst);
+    let told = &kept[..CUTS as usize];
     assert!(told.iter().all(|(it, _)| it.is_cut() && !is_flooding(it)));
-    let ended = ended.iter().map(|(it, _)| (it.is_cut(), is_flooding(it)));
-    let ended: Vec<_> = ended.take(2).collect();
-    assert_eq!(ended, [(true, true), (true, true)]);
-    assert!(!other.is_cut());
+    assert!(kept[CUTS as usize..].iter().all(|(it, _)| !it.is_cut()));
+    let owner = Network::from_address([192, 0, 2, 1].into());
+    let more = Arc::new(Client::default());
+    let refused = budget.take(owner, 6, 1, Arc::clone(&more));
+    assert_eq!(refused.map(drop), Err(Exhausted));
+    assert!(is_flooding(&more));
+    // Others take from the flood what they need.
+    let (other, _other) = take(&budget, 2, 1);
+    let (oldest, _) = &kept[CUTS as usize];
+    assert!(!other.is_cut() && is_flooding(oldest));
 
     advance(CUTS_TIME).await;
     kept.push(take(&budget, 1, 1));
-    let (next, _) = &kept[CUTS as usize + 2];
+    let (next, _) = &kept[CUTS as usize + 1];
     assert!(next.is_cut() && !is_flooding(next));
 }
 
@@ -138,6 +143,7 @@ async fn the_next_share_to_cut_is_found_without_a_search_of_all() {
     let mut kept = Vec::new();
     for n in 0..10_000_u32 {
         kept.push(take(&budget, u8::try_from(n % 250).unwrap(), 1));
+        advance(CUTS_TIME / 100).await;
     }
     let asked = |client: &Client| client.asked.load(Ordering::SeqCst);
     let sum: usize = kept.iter().map(|(client, _)| asked(client)).sum();
