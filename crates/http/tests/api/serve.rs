@@ -588,7 +588,7 @@ async fn answers_that_nobody_takes_are_limited_in_bytes() {
     let server = Server::of(router, options).await;
     let mut greedy = http2(&server, 0).await;
     let mut answers = Vec::new();
-    // Twelve of them hold 48 MiB.
+    // Nine of them hold 36 MiB.
     for _ in 0..20 {
         let request = hyper::Request::get("http://test/large");
         let request = request.body(Empty::<Bytes>::new()).unwrap();

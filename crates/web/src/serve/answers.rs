@@ -18,8 +18,8 @@ use crate::limits::{Budget, Cut, Holder, Limit, Limits, Room, Share};
 const ANSWER_COST: usize = 4 * 1024;
 /// Above the first limit stalled responses are cut, above the second any.
 const ANSWERS: Room = Room {
-    total: 32 * 1024 * 1024,
-    hard: Some(48 * 1024 * 1024),
+    total: 24 * 1024 * 1024,
+    hard: Some(36 * 1024 * 1024),
 };
 /// Per client; its stalled responses are cut above it.
 const ANSWERS_TO_CLIENT: usize = ANSWERS.total / 2;
