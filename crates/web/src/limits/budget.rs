@@ -77,7 +77,7 @@ impl<H: Holder> Budget<H> {
             room,
             limit,
             limits,
-            held: Mutex::new(Held::new()),
+            held: Mutex::new(Held::new(room.hard.is_some())),
         }))
     }
 

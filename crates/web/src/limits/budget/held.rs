@@ -23,6 +23,8 @@ pub(super) struct Held<H> {
     owners: HashMap<Network, Owner>,
     by_weight: BTreeSet<(usize, Network)>,
     cuts: Tally,
+    /// Whether owners none of whose shares yields are left alone for [`SEARCH_INTERVAL`].
+    is_patient: bool,
     pub(super) sum: usize,
     next: u64,
 }
@@ -49,8 +51,9 @@ pub(super) struct Holding<H> {
 }
 
 impl<H: Holder> Held<H> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_patient: bool) -> Self {
         Self {
+            is_patient,
             holdings: HashMap::new(),
             owners: HashMap::new(),
             by_weight: BTreeSet::new(),
@@ -136,6 +139,7 @@ impl<H: Holder> Held<H> {
             holdings,
             owners,
             by_weight,
+            is_patient,
             ..
         } = self;
         let now = Instant::now();
@@ -149,7 +153,7 @@ impl<H: Holder> Held<H> {
                 *id != except && holder.is_some_and(|it| of_all || it.may_yield())
             };
             let found = owned.shares.iter().copied().find(may_go);
-            if found.is_none() && !of_all {
+            if found.is_none() && !of_all && *is_patient {
                 owned.unyielding_until = Some(now + SEARCH_INTERVAL);
             }
             found
