@@ -20,6 +20,7 @@ mod m20261126_000012_run_pauses;
 mod m20261126_000013_functions;
 mod m20261126_000015_assistant_revisions;
 mod m20261126_000016_run_settings;
+mod m20261126_000020_files;
 mod sql;
 
 /// Every migration, oldest first. Never change a released one; add another.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             // It changes a table that the one before makes.
             Box::new(m20261126_000013_functions::Migration),
             Box::new(m20261126_000016_run_settings::Migration),
+            Box::new(m20261126_000020_files::Migration),
         ]
     }
 }

@@ -153,6 +153,9 @@ impl Client {
     }
 }
 
+/// Of the multipart bodies.
+const BOUNDARY: &str = "----a-boundary-of-the-tests";
+
 /// A request under construction.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -191,16 +194,30 @@ impl Request {
         self.body("application/x-www-form-urlencoded", form)
     }
 
+    /// Sets a multipart body with these fields and a file of that name behind them.
+    #[must_use]
+    pub fn upload(self, fields: &[(&str, &str)], name: &str, file: &[u8]) -> Self {
+        let mut form = Vec::new();
+        for (field, value) in fields {
+            let head = format!("Content-Disposition: form-data; name=\"{field}\"");
+            form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n").into_bytes());
+        }
+        let head = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+        form.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").into_bytes());
+        form.extend_from_slice(file);
+        form.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+        self.body(&format!("multipart/form-data; boundary={BOUNDARY}"), form)
+    }
+
     /// Sets a multipart body with one file.
     #[must_use]
     pub fn file(self, field: &str, file: &[u8]) -> Self {
-        let boundary = "----a-boundary-of-the-tests";
         let head = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"x\"\r\n\r\n"
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"x\"\r\n\r\n"
         );
-        let end = format!("\r\n--{boundary}--\r\n");
+        let end = format!("\r\n--{BOUNDARY}--\r\n");
         let form = [head.as_bytes(), file, end.as_bytes()].concat();
-        self.body(&format!("multipart/form-data; boundary={boundary}"), form)
+        self.body(&format!("multipart/form-data; boundary={BOUNDARY}"), form)
     }
 
     /// Sends the request and reads the whole response.

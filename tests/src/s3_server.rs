@@ -5,15 +5,18 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
     ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
     ListObjectsV2Output, Object, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
@@ -79,6 +82,12 @@ impl S3Server {
         let below = |key: &String| Some(key.strip_prefix(PREFIX)?.strip_prefix('/')?.to_owned());
         objects.keys().filter_map(below).collect()
     }
+
+    /// Number of uploads in parts that were neither completed nor aborted.
+    #[must_use]
+    pub fn unfinished_uploads(&self) -> usize {
+        self.bucket.uploads().len()
+    }
 }
 
 async fn serve(listener: TcpListener, service: S3Service) {
@@ -97,7 +106,16 @@ async fn serve(listener: TcpListener, service: S3Service) {
 
 /// The only bucket.
 #[derive(Clone, Default)]
-struct Bucket(Arc<Mutex<BTreeMap<String, Stored>>>);
+struct Bucket {
+    objects: Arc<Mutex<BTreeMap<String, Stored>>>,
+    /// Parts by number of each upload by its ID.
+    uploads: Arc<Mutex<BTreeMap<String, Parts>>>,
+}
+
+type Parts = BTreeMap<i32, Bytes>;
+
+/// What S3 wants of all parts but the last.
+const LEAST_PART: usize = 5 * 1024 * 1024;
 
 #[derive(Clone)]
 struct Stored {
@@ -107,7 +125,25 @@ struct Stored {
 
 impl Bucket {
     fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Stored>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, BTreeMap<String, Parts>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "clients expect a time, and make nothing of it"
+    )]
+    fn store(&self, key: String, bytes: Bytes) -> Option<ETag> {
+        let stored = Stored {
+            bytes,
+            modified: SystemTime::now(),
+        };
+        let tag = stored.tag();
+        self.objects().insert(key, stored);
+        tag
     }
 
     fn find(&self, bucket: &str, key: &str) -> S3Result<Stored> {
@@ -122,6 +158,15 @@ fn check(bucket: &str) -> S3Result<()> {
         return Ok(());
     }
     Err(s3_error!(NoSuchBucket))
+}
+
+async fn whole(body: Option<StreamingBlob>) -> S3Result<Bytes> {
+    let body = body.ok_or_else(|| s3_error!(IncompleteBody))?;
+    let pieces: Vec<Bytes> = body
+        .try_collect()
+        .await
+        .map_err(|_| s3_error!(IncompleteBody))?;
+    Ok(pieces.concat().into())
 }
 
 impl Stored {
@@ -140,46 +185,115 @@ impl Stored {
 
 #[async_trait::async_trait]
 impl S3 for Bucket {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "clients expect a time, and make nothing of it"
-    )]
     async fn put_object(
         &self,
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let input = request.input;
         check(&input.bucket)?;
-        let body = input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
-        let bytes: BytesMut = body
-            .try_collect::<Vec<Bytes>>()
-            .await
-            .map_err(|_| s3_error!(IncompleteBody))?
-            .into_iter()
-            .flatten()
-            .collect();
-        let stored = Stored {
-            bytes: bytes.freeze(),
-            modified: SystemTime::now(),
-        };
-        let output = PutObjectOutput {
-            e_tag: stored.tag(),
+        let bytes = whole(input.body).await?;
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag: self.store(input.key, bytes),
             ..PutObjectOutput::default()
-        };
-        self.objects().insert(input.key, stored);
-        Ok(S3Response::new(output))
+        }))
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let input = request.input;
+        check(&input.bucket)?;
+        let mut uploads = self.uploads();
+        let last = uploads.last_key_value();
+        let number = last.map_or(0, |(id, _)| id.parse().unwrap_or(0)) + 1;
+        let id = format!("{number:08}");
+        uploads.insert(id.clone(), Parts::new());
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            upload_id: Some(id),
+            ..CreateMultipartUploadOutput::default()
+        }))
+    }
+
+    async fn upload_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        let input = request.input;
+        check(&input.bucket)?;
+        let bytes = whole(input.body).await?;
+        let mut uploads = self.uploads();
+        let parts = uploads.get_mut(&input.upload_id);
+        let parts = parts.ok_or_else(|| s3_error!(NoSuchUpload))?;
+        parts.insert(input.part_number, bytes);
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: Some(ETag::Strong(input.part_number.to_string())),
+            ..UploadPartOutput::default()
+        }))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let input = request.input;
+        check(&input.bucket)?;
+        let parts = self.uploads().remove(&input.upload_id);
+        let parts = parts.ok_or_else(|| s3_error!(NoSuchUpload))?;
+        let named = input.multipart_upload.and_then(|it| it.parts);
+        let named: Vec<_> = named.unwrap_or_default();
+        let named = named.iter().filter_map(|part| part.part_number);
+        if !named.eq(parts.keys().copied()) {
+            return Err(s3_error!(InvalidPart));
+        }
+        let parts: Vec<Bytes> = parts.into_values().collect();
+        let but_last = parts.split_last().map_or(&[][..], |(_, others)| others);
+        if but_last.iter().any(|part| part.len() < LEAST_PART) {
+            return Err(s3_error!(EntityTooSmall));
+        }
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            e_tag: self.store(input.key, parts.concat().into()),
+            ..CompleteMultipartUploadOutput::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        check(&request.input.bucket)?;
+        let parts = self.uploads().remove(&request.input.upload_id);
+        parts.ok_or_else(|| s3_error!(NoSuchUpload))?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
     async fn get_object(
         &self,
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let stored = self.find(&request.input.bucket, &request.input.key)?;
+        let input = request.input;
+        let stored = self.find(&input.bucket, &input.key)?;
+        let whole = stored.bytes.len() as u64;
+        let range = input.range.map(|range| range.check(whole)).transpose();
+        let range = range.map_err(|_| s3_error!(InvalidRange))?;
+        let content_range = range
+            .as_ref()
+            .map(|it| format!("bytes {}-{}/{whole}", it.start, it.end.saturating_sub(1)));
+        let position = |at: u64| usize::try_from(at).map_err(|_| s3_error!(InvalidRange));
+        let bytes = match range {
+            Some(range) => stored
+                .bytes
+                .slice(position(range.start)?..position(range.end)?),
+            None => stored.bytes.clone(),
+        };
         Ok(S3Response::new(GetObjectOutput {
-            content_length: stored.length(),
+            content_length: bytes.len().try_into().ok(),
+            content_range,
             e_tag: stored.tag(),
             last_modified: stored.modified(),
-            body: Some(StreamingBlob::from(Body::from(stored.bytes))),
+            body: Some(StreamingBlob::from(Body::from(bytes))),
             ..GetObjectOutput::default()
         }))
     }

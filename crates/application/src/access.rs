@@ -205,8 +205,8 @@ impl Access {
     }
 }
 
-/// The error for a missing or out-of-scope thread. Guests are asked to sign in.
-fn refusal(actor: &Actor, action: &'static str) -> Error {
+/// The error for a missing or out-of-scope thread or file. Guests are asked to sign in.
+pub(crate) fn refusal(actor: &Actor, action: &'static str) -> Error {
     match actor {
         Actor::Guest => {
             audit::access_denied(actor, action, "unauthenticated");

@@ -1,7 +1,7 @@
 //! The audit log: sign-ins, refusals and administrators' changes. Each is one line at `info` with
 //! the target `audit` and the IDs of actor and object. Names, emails and other user text stay out.
 
-use colloquy_domain::{Actor, AssistantId, TokenId, User, UserId};
+use colloquy_domain::{Actor, AssistantId, FileId, TokenId, User, UserId};
 use tracing::Level;
 use tracing::field::DisplayValue;
 
@@ -127,4 +127,16 @@ pub(crate) fn assistant_deleted(by: By<'_>, assistant: AssistantId) {
 
 pub(crate) fn answers_purged(by: By<'_>, assistant: AssistantId) {
     line!(by, assistant.id = %assistant, "answers purged");
+}
+
+pub(crate) fn file_uploaded(by: By<'_>, file: FileId) {
+    line!(by, file.id = %file, "file uploaded");
+}
+
+pub(crate) fn file_read(by: By<'_>, file: FileId) {
+    line!(by, file.id = %file, "file read");
+}
+
+pub(crate) fn file_deleted(by: By<'_>, file: FileId) {
+    line!(by, file.id = %file, "file deleted");
 }

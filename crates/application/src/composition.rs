@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::ports::{
     AnswerCache, AssistantRepository, AvatarRenderer, BlobStore, ChatModel, Clock,
-    DeletionRepository, Embedder, IdGenerator, MessageRepository, Observer, QuestionMatcher,
-    RunEventRepository, RunRepository, SecretGenerator, SignInRepository, ThreadRepository,
-    TokenRepository, UserRepository,
+    DeletionRepository, Embedder, FileRepository, IdGenerator, MessageRepository, Observer,
+    QuestionMatcher, RunEventRepository, RunRepository, SecretGenerator, SignInRepository,
+    ThreadRepository, TokenRepository, UserRepository,
 };
 use crate::system::{OsSecretGenerator, SystemClock, UuidV7Generator};
 
@@ -32,6 +32,8 @@ pub struct Stores {
     pub events: Arc<dyn RunEventRepository>,
     /// Leftovers of deletions.
     pub deletions: Arc<dyn DeletionRepository>,
+    /// Uploaded files, without their bytes.
+    pub files: Arc<dyn FileRepository>,
 }
 
 /// One adapter per port. [`Ports::builder`] has defaults for all but the stores and the model.
@@ -39,7 +41,7 @@ pub struct Stores {
 pub struct Ports {
     /// Repositories.
     pub stores: Stores,
-    /// Avatar files.
+    /// Bytes of avatars and files.
     pub blobs: Arc<dyn BlobStore>,
     /// Turns uploaded pictures into avatars.
     pub renderer: Arc<dyn AvatarRenderer>,
@@ -67,8 +69,8 @@ pub struct Ports {
 pub struct PortsBuilder(Ports);
 
 impl Ports {
-    /// Starts with these stores and this model. Defaults: no avatar uploads, no answer cache, no
-    /// metrics, and the system's clock, IDs and secrets.
+    /// Starts with these stores and this model. Defaults: no uploads, no answer cache, no metrics,
+    /// and the system's clock, IDs and secrets.
     pub fn builder(stores: Stores, model: Arc<dyn ChatModel>) -> PortsBuilder {
         PortsBuilder(Self {
             stores,
@@ -87,7 +89,7 @@ impl Ports {
 }
 
 impl PortsBuilder {
-    /// Stores avatars in `blobs`, made from uploads by `renderer`.
+    /// Stores files in `blobs`, and avatars, made from uploads by `renderer`.
     pub fn avatars(mut self, blobs: Arc<dyn BlobStore>, renderer: Arc<dyn AvatarRenderer>) -> Self {
         self.0.blobs = blobs;
         self.0.renderer = renderer;

@@ -55,6 +55,15 @@ pub enum Error {
     /// No active administrator would be left.
     #[error("the last active administrator")]
     LastAdministrator,
+    /// The user's files have reached this quota.
+    #[error("quota exceeded: {0:?}")]
+    QuotaExceeded(Quota),
+    /// The file is larger than any may be.
+    #[error("the file is too large")]
+    FileTooLarge,
+    /// This instance has the maximum number of uploads in progress.
+    #[error("too many uploads")]
+    TooManyUploads,
     /// The user has the maximum number of API keys.
     #[error("too many API keys")]
     TooManyApiKeys,
@@ -91,6 +100,15 @@ pub enum Error {
     Port(PortError),
 }
 
+/// A quota of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// Bytes of files.
+    Bytes,
+    /// Number of files.
+    Files,
+}
+
 /// A failed run, as reported to its waiters.
 #[derive(Debug)]
 pub struct RunFailure {
@@ -114,6 +132,8 @@ impl From<PortError> for Error {
             PortError::Conflict(Constraint::AssistantRevision) => Self::RevisionConflict,
             PortError::Conflict(Constraint::ActiveRunPerThread) => Self::ThreadBusy(None),
             PortError::Conflict(Constraint::ActiveRunsPerUser) => Self::TooManyRuns,
+            PortError::Conflict(Constraint::FileBytesPerUser) => Self::QuotaExceeded(Quota::Bytes),
+            PortError::Conflict(Constraint::FilesPerUser) => Self::QuotaExceeded(Quota::Files),
             PortError::Conflict(Constraint::IdempotencyKey) => Self::IdempotencyMismatch,
             PortError::Conflict(Constraint::TruncatedMessages) => {
                 let sentence = format!("is followed by more than {MAX_TRUNCATED} messages");

@@ -17,6 +17,8 @@ mod composition;
 pub mod deletions;
 mod error;
 pub mod fair_queue;
+pub mod files;
+pub mod knowledge_permissions;
 pub mod messages;
 pub mod models;
 mod opaque_string;
@@ -40,7 +42,7 @@ mod use_cases;
 pub mod users;
 
 pub use composition::{Ports, PortsBuilder, Stores};
-pub use error::{Error, RunFailure};
+pub use error::{Error, Quota, RunFailure};
 pub use use_cases::{Operator, Settings, UseCases};
 
 /// Part of a list, and whether more follows.

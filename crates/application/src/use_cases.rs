@@ -12,6 +12,8 @@ use crate::assistants::{Assistants, CodeAssistant, CodeAssistantError, CodeAssis
 use crate::avatars::{AvatarBlobs, Avatars};
 use crate::composition::{Ports, Stores};
 use crate::deletions::Deletions;
+use crate::files::{FileLimits, Files};
+use crate::knowledge_permissions::KnowledgePolicy;
 use crate::messages::Messages;
 use crate::models::Models;
 use crate::page_turns::PageTurns;
@@ -36,6 +38,8 @@ pub struct Settings {
     pub instance: InstanceId,
     /// Limits on runs.
     pub run_limits: RunLimits,
+    /// Limits on files.
+    pub file_limits: FileLimits,
     /// For assistants that name none.
     pub default_model: Option<ModelName>,
     /// Rate limits for wrong passwords.
@@ -57,6 +61,7 @@ impl Settings {
         Self {
             instance,
             run_limits: RunLimits::default(),
+            file_limits: FileLimits::default(),
             default_model: None,
             sign_in_limits: SignInLimits::default(),
             api_key_lifetime: None,
@@ -106,6 +111,8 @@ pub struct UseCases {
     pub engine: RunEngine,
     /// Finishes deletions in the background.
     pub deletions: Deletions,
+    /// Files.
+    pub files: Files,
 }
 
 impl UseCases {
@@ -177,6 +184,13 @@ impl UseCases {
             deletions: Deletions {
                 deletions: Arc::clone(&ports.stores.deletions),
             },
+            files: Files::new(
+                ports.stores.files,
+                ports.blobs,
+                settings.file_limits,
+                ports.clock,
+                ports.ids,
+            ),
             users: Users::new(
                 accounts.clone(),
                 tokens.clone(),
@@ -189,6 +203,13 @@ impl UseCases {
             accounts,
             engine,
         }
+    }
+
+    /// Replaces the default policy of files.
+    #[must_use]
+    pub fn with_knowledge_policy(mut self, policy: Arc<dyn KnowledgePolicy>) -> Self {
+        self.files.set_policy(policy);
+        self
     }
 }
 

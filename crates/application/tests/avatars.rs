@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,7 +14,8 @@ use colloquy_application::avatars::ShownAvatar;
 use colloquy_application::permissions::DefaultPolicy;
 use colloquy_application::ports::{
     AssistantChange, AssistantRepository, AssistantScope, AvatarRenderer, BlobKey, BlobStore,
-    ImageError, InstanceId, OffsetList, OffsetPage, PortError, RenderedAvatar,
+    BlobStream, BlobUpload, ImageError, InstanceId, OffsetList, OffsetPage, PortError,
+    RenderedAvatar,
 };
 use colloquy_application::testing::fakes::{
     CountingSecrets, ManualClock, Memory, MemoryBlobs, PretendedAvatars, ScriptedModel,
@@ -67,6 +69,22 @@ impl BlobStore for Blobs {
 
     async fn list(&self, prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError> {
         self.inner.list(prefix).await
+    }
+
+    async fn upload(&self, key: &BlobKey) -> Result<Box<dyn BlobUpload>, PortError> {
+        self.inner.upload(key).await
+    }
+
+    async fn read(
+        &self,
+        key: &BlobKey,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<BlobStream>, PortError> {
+        self.inner.read(key, range).await
+    }
+
+    async fn discard(&self, key: &BlobKey) -> Result<(), PortError> {
+        self.inner.discard(key).await
     }
 }
 

@@ -6,6 +6,7 @@
 mod avatars;
 mod open;
 mod store;
+mod upload;
 
 pub use avatars::ImageAvatarRenderer;
 pub use open::OpenError;

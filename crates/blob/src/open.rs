@@ -16,6 +16,8 @@ use object_store::{ObjectStore, RetryConfig};
 use rustls::crypto::ring;
 use url::Url;
 
+use crate::upload::Parts;
+
 /// Why a store cannot be opened. Each displays as one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -72,10 +74,13 @@ pub(crate) fn environment_settings() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
+/// A store, and how it keeps parts of uploads.
+type Opened = (Arc<dyn ObjectStore>, Parts);
+
 pub(crate) fn open(
     text: &str,
     settings: impl IntoIterator<Item = (String, String)>,
-) -> Result<Arc<dyn ObjectStore>, OpenError> {
+) -> Result<Opened, OpenError> {
     let url = Url::parse(text).map_err(|source| OpenError::Malformed {
         url: text.to_owned(),
         source,
@@ -83,14 +88,14 @@ pub(crate) fn open(
     match url.scheme() {
         "file" => open_folder(&url),
         "s3" => open_bucket(&url, settings),
-        "memory" => Ok(Arc::new(InMemory::new())),
+        "memory" => Ok((Arc::new(InMemory::new()), Parts::Memory)),
         scheme => Err(OpenError::UnknownScheme {
             scheme: scheme.to_owned(),
         }),
     }
 }
 
-fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
+fn open_folder(url: &Url) -> Result<Opened, OpenError> {
     let path = url.to_file_path().map_err(|()| OpenError::NotAbsolute {
         url: url.to_string(),
     })?;
@@ -100,11 +105,12 @@ fn open_folder(url: &Url) -> Result<Arc<dyn ObjectStore>, OpenError> {
     if let Err(source) = remove_unfinished(&path) {
         return Err(OpenError::Folder { path, source });
     }
+    let parts = Parts::Folder(path.clone());
     let folder = LocalFileSystem::new_with_prefix(path).map_err(|source| OpenError::Refused {
         url: url.to_string(),
         source,
     })?;
-    Ok(Arc::new(folder.with_fsync(true)))
+    Ok((Arc::new(folder.with_fsync(true)), parts))
 }
 
 /// Flushes directory entries too: a power cut could otherwise lose the folder with flushed blobs.
@@ -147,7 +153,7 @@ fn is_unfinished(name: &str) -> bool {
 fn open_bucket(
     url: &Url,
     settings: impl IntoIterator<Item = (String, String)>,
-) -> Result<Arc<dyn ObjectStore>, OpenError> {
+) -> Result<Opened, OpenError> {
     let prefix = ObjectPath::from_url_path(url.path()).ok();
     let (Some(bucket), Some(prefix)) = (url.host_str(), prefix) else {
         return Err(OpenError::NoBucket {
@@ -172,7 +178,8 @@ fn open_bucket(
             url: url.to_string(),
             source,
         })?;
-    Ok(Arc::new(PrefixStore::new(bucket, prefix)))
+    let bucket = Arc::new(PrefixStore::new(bucket, prefix));
+    Ok((Arc::clone(&bucket) as _, Parts::Bucket(bucket)))
 }
 
 fn setting(variable: &str) -> Option<AmazonS3ConfigKey> {

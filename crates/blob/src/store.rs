@@ -2,21 +2,26 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use colloquy_application::ports::{BlobKey, BlobStore, HealthCheck, PortError};
+use colloquy_application::ports::{
+    BlobKey, BlobStore, BlobStream, BlobUpload, HealthCheck, PortError,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, future};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _};
+use object_store::{Error as StoreError, GetOptions, ObjectStore, ObjectStoreExt as _};
 
 use crate::OpenError;
+use crate::upload::{ObjectUpload, Parts, clear};
 
 /// Blobs in an object store; clones share it.
 #[derive(Debug, Clone)]
 pub struct ObjectBlobStore {
     store: Arc<dyn ObjectStore>,
+    parts: Parts,
 }
 
 impl ObjectBlobStore {
@@ -38,7 +43,7 @@ impl ObjectBlobStore {
         url: &str,
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, OpenError> {
-        crate::open::open(url, settings).map(|store| Self { store })
+        crate::open::open(url, settings).map(|(store, parts)| Self { store, parts })
     }
 }
 
@@ -71,6 +76,32 @@ impl BlobStore for ObjectBlobStore {
             .try_filter_map(|blob| future::ready(Ok(BlobKey::parse(blob.location.as_ref()).ok())));
         keys.map(|key| key.map_err(port_error)).try_collect().await
     }
+
+    async fn upload(&self, key: &BlobKey) -> Result<Box<dyn BlobUpload>, PortError> {
+        let (store, parts) = (Arc::clone(&self.store), self.parts.clone());
+        Ok(Box::new(ObjectUpload::new(store, parts, path(key))))
+    }
+
+    async fn read(
+        &self,
+        key: &BlobKey,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<BlobStream>, PortError> {
+        let options = GetOptions {
+            range: range.map(Into::into),
+            ..GetOptions::default()
+        };
+        match self.store.get_opts(&path(key), options).await {
+            Ok(found) => Ok(Some(found.into_stream().map_err(port_error).boxed())),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(port_error(error)),
+        }
+    }
+
+    async fn discard(&self, key: &BlobKey) -> Result<(), PortError> {
+        clear(&self.store, &self.parts, &path(key)).await?;
+        self.delete(key).await
+    }
 }
 
 #[async_trait]
@@ -95,7 +126,7 @@ fn path(key: &BlobKey) -> Path {
 }
 
 /// Also a local path that leads through a file.
-fn is_absent(error: &StoreError) -> bool {
+pub(crate) fn is_absent(error: &StoreError) -> bool {
     matches!(error, StoreError::NotFound { .. })
         || io_kind(error) == Some(io::ErrorKind::NotADirectory)
 }
@@ -112,7 +143,7 @@ fn io_kind(error: &StoreError) -> Option<io::ErrorKind> {
 }
 
 /// `Generic`: disk and network errors. The rest are rejections.
-fn port_error(error: StoreError) -> PortError {
+pub(crate) fn port_error(error: StoreError) -> PortError {
     match error {
         StoreError::Generic { .. } => PortError::unavailable(error),
         error => PortError::other(error),

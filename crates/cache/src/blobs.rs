@@ -1,11 +1,14 @@
 //! Read cache for blobs.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use colloquy_application::ports::{BlobKey, BlobStore, PortError, Reading, Readings};
+use colloquy_application::ports::{
+    BlobKey, BlobStore, BlobStream, BlobUpload, PortError, Reading, Readings,
+};
 use moka::future::Cache;
 
 use crate::lookups::Lookups;
@@ -16,7 +19,7 @@ const BASE_BYTES: usize = 256;
 const MAX_BLOB_BYTES: usize = 1024 * 1024;
 
 /// Caches blobs in front of another store, for write-once keys such as avatars: it does not see
-/// other instances' changes.
+/// other instances' changes. Uploads and ranges bypass it.
 pub struct CachedBlobStore {
     inner: Arc<dyn BlobStore>,
     blobs: Cache<BlobKey, Bytes>,
@@ -78,5 +81,22 @@ impl BlobStore for CachedBlobStore {
 
     async fn list(&self, prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError> {
         self.inner.list(prefix).await
+    }
+    async fn upload(&self, key: &BlobKey) -> Result<Box<dyn BlobUpload>, PortError> {
+        self.inner.upload(key).await
+    }
+
+    async fn read(
+        &self,
+        key: &BlobKey,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<BlobStream>, PortError> {
+        self.inner.read(key, range).await
+    }
+
+    async fn discard(&self, key: &BlobKey) -> Result<(), PortError> {
+        let discarded = self.inner.discard(key).await;
+        self.blobs.invalidate(key).await;
+        discarded
     }
 }

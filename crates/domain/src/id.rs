@@ -59,4 +59,6 @@ id_types! {
     MessageId;
     /// Identifies a [`Run`](crate::Run).
     RunId;
+    /// ID of a [`File`](crate::File).
+    FileId;
 }

@@ -12,6 +12,7 @@ mod color_names;
 mod configuration;
 mod decimal;
 mod email;
+mod file;
 mod function;
 mod id;
 mod idempotency;
@@ -43,8 +44,9 @@ pub use configuration::{
     Tag, Temperature, TokenLimit, ToolCallLimit, ToolConcurrency, ToolRounds, TopP,
 };
 pub use email::Email;
+pub use file::{File, FileLifetime, FileName, FilePurpose};
 pub use function::{Function, FunctionDescription, FunctionParameters};
-pub use id::{AssistantId, AvatarId, MessageId, RunId, ThreadId, TokenId, UserId};
+pub use id::{AssistantId, AvatarId, FileId, MessageId, RunId, ThreadId, TokenId, UserId};
 pub use idempotency::IdempotencyKey;
 pub use message::{Message, MessageContent, MessageKind, MessageStatus, NewMessage};
 pub use model_name::ModelName;

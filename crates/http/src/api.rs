@@ -6,8 +6,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::state::App;
 use crate::{
-    BASE, assistants, auth, avatars, health, messages, models, openapi, runs, threads, tokens,
-    tools, users,
+    BASE, assistants, auth, avatars, files, health, messages, models, openapi, runs, threads,
+    tokens, tools, users,
 };
 
 /// All routes with their documentation.
@@ -44,6 +44,7 @@ fn routes() -> impl Iterator<Item = UtoipaMethodRouter<App>> {
         threads::routes,
         messages::routes,
         runs::routes,
+        files::routes,
     ];
     // Not nested: that would rewrite each request's path in another layer.
     let below_base = below_base

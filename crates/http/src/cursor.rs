@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Datelike as _};
 use colloquy_application::ports::{MessagesFrom, ThreadActivity};
-use colloquy_domain::{RunId, ThreadId};
+use colloquy_domain::{FileId, RunId, ThreadId};
 use colloquy_web::paging;
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub(crate) enum Cursor {
     Messages(ThreadId, MessagesFrom),
     /// After this run in the thread's runs.
     Runs(ThreadId, RunId),
+    /// After this file.
+    Files(FileId),
 }
 
 const THREADS: u8 = 1;
@@ -26,6 +28,7 @@ const MESSAGES_AFTER: u8 = 2;
 const RUNS: u8 = 3;
 const MESSAGES_BEFORE: u8 = 4;
 const ACTIVE_THREADS: u8 = 5;
+const FILES: u8 = 6;
 /// Years that every store can compare.
 const FIRST_YEAR: i32 = 1;
 const LAST_YEAR: i32 = 9999;
@@ -60,6 +63,10 @@ impl paging::Cursor for Cursor {
                 bytes.extend_from_slice(thread.as_uuid().as_bytes());
                 bytes.extend_from_slice(run.as_uuid().as_bytes());
             }
+            Self::Files(file) => {
+                bytes.push(FILES);
+                bytes.extend_from_slice(file.as_uuid().as_bytes());
+            }
         }
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -71,6 +78,7 @@ impl paging::Cursor for Cursor {
         let thread = ThreadId::from_uuid(Uuid::from_bytes(*thread));
         match (list, behind.len()) {
             (THREADS, 0) => Some(Self::Threads(thread)),
+            (FILES, 0) => Some(Self::Files(FileId::from_uuid(thread.as_uuid()))),
             (ACTIVE_THREADS, 8) => {
                 let time = i64::from_be_bytes(behind.try_into().ok()?);
                 let last_message_at = DateTime::from_timestamp_micros(time)?;
@@ -119,6 +127,7 @@ mod tests {
             Cursor::Messages(thread, MessagesFrom::After(12)),
             Cursor::Messages(thread, MessagesFrom::Before(12)),
             Cursor::Runs(thread, run),
+            Cursor::Files(FileId::from_uuid(Uuid::from_u128(8))),
         ] {
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         }

@@ -10,6 +10,7 @@ mod avatars;
 mod cursor;
 mod docs;
 mod document;
+mod files;
 mod health;
 mod json_cache;
 mod links;

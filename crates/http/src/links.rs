@@ -71,6 +71,12 @@ const LINKS: &[Links] = &[
         targets: &["delete_token"],
     },
     Links {
+        operation: "create_file",
+        status: "201",
+        parameters: &[("file_id", "$response.body#/id")],
+        targets: &["get_file", "update_file", "delete_file", "get_file_content"],
+    },
+    Links {
         operation: "create_user",
         status: "201",
         parameters: &[("user_id", "$response.body#/id")],

@@ -18,7 +18,7 @@ use utoipa::openapi::{
 use crate::links;
 use crate::runs::RunEventFrame;
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("auth", "Signing in and out"),
     ("users", "Accounts"),
     ("tokens", "API keys"),
@@ -28,6 +28,7 @@ const TAGS: [(&str, &str); 10] = [
     ("threads", "Threads"),
     ("messages", "Messages"),
     ("runs", "Runs"),
+    ("files", "Files"),
     ("health", "Health checks"),
 ];
 

@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use colloquy_application::UseCases;
 use colloquy_application::assistants::Assistants;
 use colloquy_application::avatars::Avatars;
+use colloquy_application::files::Files;
 use colloquy_application::messages::Messages;
 use colloquy_application::models::Models;
 use colloquy_application::ports::HealthCheck;
@@ -37,6 +38,7 @@ struct Parts {
     users: Arc<Users>,
     tokens: Arc<Tokens>,
     profile: Arc<Profile>,
+    files: Arc<Files>,
     readiness: Readiness,
     trusted_proxies: TrustedProxies,
     metrics: Metrics,
@@ -68,6 +70,7 @@ impl App {
             users: use_cases.users.into(),
             tokens: use_cases.tokens.into(),
             profile: use_cases.profile.into(),
+            files: use_cases.files.into(),
             readiness,
             trusted_proxies,
             metrics,
@@ -126,4 +129,5 @@ groups_of_use_cases! {
     users: Users,
     tokens: Tokens,
     profile: Profile,
+    files: Files,
 }

@@ -31,6 +31,7 @@ pub(crate) async fn assert_served_by(
         "messages_thread_id_position_unique" => "sqlite_autoindex_messages_2",
         "run_events_pkey" => "sqlite_autoindex_run_events_1",
         "threads_pkey" => "sqlite_autoindex_threads_1",
+        "files_pkey" => "sqlite_autoindex_files_1",
         index => index,
     };
     let is_used = plan.contains(index) || plan.contains(index_in_sqlite);

@@ -16,7 +16,7 @@ WITH missing AS (
     FROM unnest(ARRAY[
             'seaql_migrations', 'users', 'access_tokens', 'assistants', 'assistant_revisions',
             'threads', 'messages', 'message_reasoning', 'runs', 'run_events', 'deletions',
-            'sign_in_attempts', 'sign_in_places'
+            'sign_in_attempts', 'sign_in_places', 'files', 'blob_removals'
         ]) WITH ORDINALITY AS tables (name, place),
         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'])
             WITH ORDINALITY AS rights (name, place)

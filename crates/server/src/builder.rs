@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use colloquy_application::assistants::{CodeAssistant, CodeAssistantError};
+use colloquy_application::knowledge_permissions::KnowledgePolicy;
 use colloquy_application::permissions::{DefaultPolicy, PermissionPolicy};
 use colloquy_application::ports::{ChatModel, HealthCheck};
 use colloquy_application::tools::Tool;
@@ -15,6 +16,7 @@ use colloquy_web::authenticator::Authenticator;
 pub fn builder() -> Builder {
     Builder(Extensions {
         policy: Arc::new(DefaultPolicy),
+        knowledge_policy: Arc::new(DefaultPolicy),
         tools: Vec::new(),
         models: BTreeMap::new(),
         assistants: Vec::new(),
@@ -36,6 +38,7 @@ type ChangePorts = Box<dyn FnOnce(Ports) -> Ports + Send>;
 
 pub(crate) struct Extensions {
     pub(crate) policy: Arc<dyn PermissionPolicy>,
+    pub(crate) knowledge_policy: Arc<dyn KnowledgePolicy>,
     pub(crate) tools: Vec<Arc<dyn Tool>>,
     /// By provider.
     pub(crate) models: BTreeMap<String, Arc<dyn ChatModel>>,
@@ -58,6 +61,12 @@ impl Builder {
     /// Authorizes actions; defaults to [`DefaultPolicy`].
     pub fn policy(mut self, policy: impl PermissionPolicy + 'static) -> Self {
         self.0.policy = Arc::new(policy);
+        self
+    }
+
+    /// Decides who may do what with files; [`DefaultPolicy`] unless set.
+    pub fn knowledge_policy(mut self, policy: impl KnowledgePolicy + 'static) -> Self {
+        self.0.knowledge_policy = Arc::new(policy);
         self
     }
 

@@ -78,7 +78,8 @@ impl Service {
         for add in extensions.assistants {
             add(&mut use_case_settings)?;
         }
-        let use_cases = UseCases::new(ports, extensions.policy, use_case_settings);
+        let use_cases = UseCases::new(ports, extensions.policy, use_case_settings)
+            .with_knowledge_policy(extensions.knowledge_policy);
         let routes = extensions.routes.map(|make| make(&use_cases));
         let mut health: Vec<Arc<dyn HealthCheck>> = Vec::new();
         health.extend(database.clone().map(|it| Arc::new(it) as _));
@@ -208,6 +209,7 @@ fn ports(
 fn use_case_settings(settings: &Settings, instance: InstanceId) -> UseCaseSettings {
     UseCaseSettings {
         run_limits: settings.run_limits,
+        file_limits: settings.file_limits,
         default_model: settings.default_model.clone(),
         sign_in_limits: settings.sign_in_limits,
         api_key_lifetime: settings

@@ -11,8 +11,9 @@ use colloquy_application::system::{OsSecretGenerator, SystemClock, UuidV7Generat
 use colloquy_application::{Operator, Stores};
 use colloquy_persistence::{
     ConnectError, Database, DatabaseOptions, MigrationReport, SeaAssistantRepository,
-    SeaDeletionRepository, SeaMessageRepository, SeaRunEventRepository, SeaRunRepository,
-    SeaSignInRepository, SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
+    SeaDeletionRepository, SeaFileRepository, SeaMessageRepository, SeaRunEventRepository,
+    SeaRunRepository, SeaSignInRepository, SeaThreadRepository, SeaTokenRepository,
+    SeaUserRepository,
 };
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep};
@@ -75,6 +76,7 @@ fn stores(database: &Database) -> Stores {
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
         deletions: Arc::new(SeaDeletionRepository::new(database.clone())),
+        files: Arc::new(SeaFileRepository::new(database.clone())),
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod access_watch;
 pub mod authenticator;
+pub mod byte_range;
 pub mod client_address;
 pub mod compression;
 pub mod concurrency_limit;

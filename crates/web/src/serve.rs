@@ -35,6 +35,7 @@ pub(crate) use self::ending::Ending;
 pub(crate) use self::entry::Entry;
 pub(crate) use self::lane::{Lane, LaneTurn};
 pub use self::outgoing::SharedBytes;
+pub(crate) use self::stall::time_for;
 
 /// After a failed accept, for example without free file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);

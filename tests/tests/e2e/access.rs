@@ -11,6 +11,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::avatars::gif;
+use crate::files::uploaded;
 use crate::operations::{Operation, document, documented};
 use crate::{ABSENT, answer_soon};
 
@@ -101,6 +102,12 @@ const MATRIX: &[Row] = &[
     // The run is not paused.
     row("POST /threads/{}/runs/{}/outputs", [401, 404, 409, 403]),
     row("POST /threads/{}/runs/{}/approvals", [401, 404, 409, 403]),
+    row("GET /files", [401, 200, 200, 200]),
+    row("POST /files", [401, 201, 201, 201]),
+    row("GET /files/{}", [401, 404, 200, 200]),
+    row("PATCH /files/{}", [401, 404, 200, 200]),
+    row("DELETE /files/{}", [401, 404, 204, 204]),
+    row("GET /files/{}/content", [401, 404, 200, 200]),
 ];
 
 struct World {
@@ -160,6 +167,7 @@ struct Things {
     /// `ETag` of the assistant's avatar.
     picture: String,
     user: String,
+    file: String,
     /// For unique names.
     number: usize,
 }
@@ -190,6 +198,7 @@ impl Things {
             run: id(&said["run"]),
             token: id(&key.expect(201)),
             user: id(&user),
+            file: uploaded(&world.owner, "notes", b"a secret").await,
             picture: picture.header("etag").unwrap().to_owned(),
             assistant,
             thread,
@@ -205,6 +214,7 @@ impl Things {
             "tokens" => &self.token,
             "assistants" => &self.assistant,
             "users" => &self.user,
+            "files" => &self.file,
             other => panic!("unknown operation: {other}"),
         }
         .clone()
@@ -241,6 +251,7 @@ impl Things {
             | "PATCH /users/{}"
             | "PUT /assistants/{}"
             | "PATCH /assistants/{}"
+            | "PATCH /files/{}"
             | "PATCH /threads/{}" => json!({"name": "Changed"}),
             _ => return None,
         })
@@ -253,6 +264,7 @@ impl Things {
             None if operation.starts_with("POST") && operation.ends_with("/avatar") => {
                 request.file("file", &gif([2; 3])).send().await
             }
+            None if operation == "POST /files" => request.upload(&[], "notes", b"new").send().await,
             None => request.send().await,
         }
     }
@@ -349,6 +361,9 @@ async fn assert_unchanged(world: &World, things: &Things, operation: &str, who: 
         .await
         .expect(200);
     assert_ne!(user["name"], "Changed", "{about}");
+    let file = format!("/files/{}", things.file);
+    let file = world.owner.get(&file).await.expect(200);
+    assert_eq!(file["name"], "notes", "{about}");
     let keys = world.owner.get("/users/me/tokens").await;
     assert!(keys.text().contains(&things.token), "{about}");
 }

@@ -11,6 +11,8 @@ mod concurrency;
 mod deletions;
 mod durability;
 mod faults;
+mod file_uploads;
+mod files;
 mod first_day;
 mod full_disk;
 mod hostile_clients;

@@ -75,4 +75,8 @@ pub enum Constraint {
     IdempotencyKey,
     /// A start removes at most [`MAX_TRUNCATED`](super::MAX_TRUNCATED) messages.
     TruncatedMessages,
+    /// A user's files and uploads are limited in number.
+    FilesPerUser,
+    /// A user's files are limited in bytes.
+    FileBytesPerUser,
 }

@@ -10,6 +10,7 @@ mod deletions;
 mod embedding;
 mod error;
 mod events;
+mod files;
 mod health;
 mod images;
 mod matcher;
@@ -33,12 +34,16 @@ pub use answers::{
 pub use assistants::{
     AssistantChange, AssistantRepository, AssistantScope, REVISION_GRACE, assistant_bytes,
 };
-pub use blobs::{BlobKey, BlobStore};
+pub use blobs::{BlobKey, BlobStore, BlobStream, BlobUpload};
 pub use colloquy_domain::NewMessage;
 pub use deletions::DeletionRepository;
 pub use embedding::{Embedder, Embedding, InvalidEmbedding};
 pub use error::{BoxError, Constraint, PortError};
 pub use events::{RunEventRepository, RunEvents};
+pub use files::{
+    CompletedUpload, FileQuery, FileQuota, FileRepository, FileScope, StoredFile, Upload,
+    UploadedContent,
+};
 pub use health::HealthCheck;
 pub use images::{
     AvatarRenderer, ImageError, MAX_AVATAR_SIDE, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, RenderedAvatar,

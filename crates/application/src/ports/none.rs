@@ -1,5 +1,6 @@
 //! `()` as an adapter of optional ports.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,8 +9,8 @@ use chrono::{DateTime, Utc};
 use colloquy_domain::AssistantId;
 
 use super::{
-    AnswerCache, AnswerOrigin, AnswerPartition, AvatarRenderer, BlobKey, BlobStore, Embedding,
-    ImageError, KeptAnswer, PortError, RenderedAvatar, SimilarAnswer,
+    AnswerCache, AnswerOrigin, AnswerPartition, AvatarRenderer, BlobKey, BlobStore, BlobStream,
+    BlobUpload, Embedding, ImageError, KeptAnswer, PortError, RenderedAvatar, SimilarAnswer,
 };
 
 #[async_trait]
@@ -68,6 +69,22 @@ impl BlobStore for () {
 
     async fn list(&self, _prefix: &BlobKey) -> Result<Vec<BlobKey>, PortError> {
         Ok(Vec::new())
+    }
+
+    async fn upload(&self, _key: &BlobKey) -> Result<Box<dyn BlobUpload>, PortError> {
+        Err(PortError::other("no blob store is configured"))
+    }
+
+    async fn read(
+        &self,
+        _key: &BlobKey,
+        _range: Option<Range<u64>>,
+    ) -> Result<Option<BlobStream>, PortError> {
+        Ok(None)
+    }
+
+    async fn discard(&self, _key: &BlobKey) -> Result<(), PortError> {
+        Ok(())
     }
 }
 

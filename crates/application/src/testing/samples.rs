@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use colloquy_domain::{
     AccessToken, AnsweredCall, Assistant, AssistantId, AssistantName, AvatarId, AvatarImage,
-    AvatarKind, ContentHash, Email, FinishReason, Function, FunctionDescription,
-    FunctionParameters, Instructions, MessageKind, MessageStatus, ModelName, OutputFormat, Role,
-    Run, RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind, TokenName, ToolCall,
-    ToolName, User, UserId,
+    AvatarKind, ContentHash, Email, FileId, FileName, FilePurpose, FinishReason, Function,
+    FunctionDescription, FunctionParameters, Instructions, MessageKind, MessageStatus, ModelName,
+    OutputFormat, Role, Run, RunStatus, Slug, Thread, ThreadId, ThreadName, TokenId, TokenKind,
+    TokenName, ToolCall, ToolName, User, UserId,
 };
 use colloquy_domain::{MessageId, RunId};
 
@@ -17,7 +17,9 @@ use uuid::Uuid;
 use super::fakes::SequentialIds;
 use super::steps::{RunEnd, RunStart};
 use crate::passwords::PasswordHash;
-use crate::ports::{AnswerSource, IdGenerator, InstanceId, Lease, NewMessage, TokenHash};
+use crate::ports::{
+    AnswerSource, BlobKey, IdGenerator, InstanceId, Lease, NewMessage, TokenHash, Upload,
+};
 
 /// Microseconds after the start of 2026.
 #[must_use]
@@ -292,6 +294,21 @@ impl Samples {
             messages,
             events: Vec::new(),
             log_end: Some(1),
+        }
+    }
+
+    /// An upload of notes without an end.
+    #[must_use]
+    pub fn upload(&self, owner: UserId) -> Upload {
+        let id = FileId::from_uuid(self.ids.next_id());
+        Upload {
+            id,
+            owner_id: owner,
+            name: FileName::parse("notes.txt").unwrap(),
+            purpose: FilePurpose::Assistants,
+            key: BlobKey::parse(format!("files/{id}")).unwrap(),
+            created_at: moment(789_123),
+            expires_at: None,
         }
     }
 

@@ -126,6 +126,13 @@ async fn every_example_of_a_body_is_accepted() {
     // This test's models have no scripts.
     let failed = api.post(&path).by(&admin).json(&post).send().await;
     let run = failed.problem(502, "model_error")["run_id"].clone();
+    let form = "--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n\r\n--b--";
+    let file = api.post("/files").by(&admin);
+    let file = file
+        .body("multipart/form-data; boundary=b", form)
+        .send()
+        .await
+        .ok(201);
     let document: Value = serde_json::from_str(&generated()).unwrap();
     let mut untried: Vec<_> = operations(&document)
         .filter(|(.., it)| body_of(&document, it).is_some())
@@ -146,6 +153,7 @@ async fn every_example_of_a_body_is_accepted() {
             .replace("{thread_id}", &thread)
             .replace("{run_id}", run.as_str().unwrap())
             .replace("{user_id}", &user)
+            .replace("{file_id}", file["id"].as_str().unwrap())
             .replace("{assistant_id}", "demo");
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         let call = api.raw(method, &path).header("prefer", "respond-async");

@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use crate::entities::{access_tokens, assistant_revisions, runs, threads};
 use crate::error::StoreError;
+use crate::files::remove_files_of;
 use crate::locks::lock_runs;
 use crate::transaction::Transaction;
 
-/// Removes the user's tokens, then clears the user of threads, then of runs. Returns the number of
+/// Removes the user's tokens and files, then clears the user of threads, then of runs. Returns the number of
 /// rows.
 pub(super) async fn batch_of_user(
     transaction: &Transaction,
@@ -17,6 +18,10 @@ pub(super) async fn batch_of_user(
     max_rows: u64,
 ) -> Result<u64, StoreError> {
     let removed = remove_tokens(transaction, user, max_rows).await?;
+    if removed > 0 {
+        return Ok(removed);
+    }
+    let removed = remove_files_of(transaction, user, max_rows).await?;
     if removed > 0 {
         return Ok(removed);
     }

@@ -19,6 +19,7 @@ macro_rules! contracts {
             colloquy_application::assistant_contracts!(stores);
             colloquy_application::thread_contracts!(stores);
             colloquy_application::deletion_contracts!(stores);
+            colloquy_application::file_contracts!(stores);
             colloquy_application::message_contracts!(stores);
             colloquy_application::run_contracts!(stores);
         }

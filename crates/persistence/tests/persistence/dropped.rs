@@ -1,5 +1,7 @@
 //! Calls dropped at each await point: later calls must be unaffected.
 
+mod files;
+
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -21,6 +23,7 @@ use colloquy_domain::{
 };
 use colloquy_persistence::{Database, DatabaseOptions};
 
+use self::files::dropped_calls_about_files_leave_sound_connections;
 use crate::test_databases::TestDatabase;
 use crate::{on_both_databases, stores};
 
@@ -34,6 +37,7 @@ on_both_databases! {
     dropped_calls_about_runs_leave_sound_connections,
     dropped_calls_about_events_leave_sound_connections,
     dropped_calls_about_deletions_leave_sound_connections,
+    dropped_calls_about_files_leave_sound_connections,
     dropped_checks_of_health_leave_sound_connections,
 }
 

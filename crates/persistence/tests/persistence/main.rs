@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use colloquy_application::Stores;
 use colloquy_persistence::{
-    Database, SeaAssistantRepository, SeaDeletionRepository, SeaMessageRepository,
-    SeaRunEventRepository, SeaRunRepository, SeaSignInRepository, SeaThreadRepository,
-    SeaTokenRepository, SeaUserRepository,
+    Database, SeaAssistantRepository, SeaDeletionRepository, SeaFileRepository,
+    SeaMessageRepository, SeaRunEventRepository, SeaRunRepository, SeaSignInRepository,
+    SeaThreadRepository, SeaTokenRepository, SeaUserRepository,
 };
 
 mod cancellation;
@@ -62,5 +62,6 @@ fn stores(database: &Database) -> Stores {
         runs: Arc::new(SeaRunRepository::new(database.clone())),
         events: Arc::new(SeaRunEventRepository::new(database.clone())),
         deletions: Arc::new(SeaDeletionRepository::new(database.clone())),
+        files: Arc::new(SeaFileRepository::new(database.clone())),
     }
 }

@@ -23,7 +23,7 @@ on_both_databases! {
     accounts_whose_emails_become_the_same_are_both_found_to_the_letter,
 }
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "m20261121_000001_first_schema",
     "m20261122_000002_tools",
     "m20261122_000003_avatars",
@@ -38,6 +38,7 @@ const ALL: [&str; 14] = [
     "m20261126_000015_assistant_revisions",
     "m20261126_000013_functions",
     "m20261126_000016_run_settings",
+    "m20261126_000020_files",
 ];
 
 async fn of_many_that_migrate_at_once_one_does_it(test_database: &TestDatabase) {

@@ -99,6 +99,7 @@ fn start_background(service: &Service) -> Vec<AbortHandle> {
     let (engine, tokens) = (use_cases.engine.clone(), use_cases.tokens.clone());
     let avatars = use_cases.avatars.clone();
     let deletions = use_cases.deletions.clone();
+    let files = use_cases.files.clone();
     let sign_ins = tokens.clone();
     let mut tasks = vec![
         supervise("keep leases", move || {
@@ -112,6 +113,10 @@ fn start_background(service: &Service) -> Vec<AbortHandle> {
         supervise("sweep avatars", move || {
             let avatars = avatars.clone();
             async move { avatars.keep_swept().await }
+        }),
+        supervise("sweep files", move || {
+            let files = files.clone();
+            async move { files.keep_swept().await }
         }),
         supervise("finish deletions", move || {
             let deletions = deletions.clone();

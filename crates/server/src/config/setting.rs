@@ -208,6 +208,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Maximum memory of the answer cache",
     )
     .or("256MiB"),
+    text("files.max_bytes", "SIZE", "Maximum size of an uploaded file, up to 512MiB").or("64MiB"),
+    text(
+        "knowledge.user_bytes",
+        "SIZE",
+        "Maximum size of a user's files together; 0 for no limit",
+    )
+    .or("1GiB"),
+    text(
+        "knowledge.user_files",
+        "COUNT",
+        "Maximum number of a user's files; 0 for no limit",
+    )
+    .or("10000"),
     text(
         "http.cors_origins",
         "ORIGIN,...",

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use colloquy_application::files::FileLimits;
 use colloquy_application::passwords::Password;
 use colloquy_application::runs::RunLimits;
 use colloquy_application::sign_in_limits::SignInLimits;
@@ -20,7 +21,10 @@ use super::parse::{
     parse_listen, parse_log_format, parse_model, parse_name, parse_origins, parse_proxies,
     parse_ratio, parse_switch, parse_traces_url,
 };
-use super::units::{parse_count, parse_duration, parse_room, parse_size, parse_time_limit};
+use super::units::{
+    parse_count, parse_duration, parse_file_size, parse_quota, parse_room, parse_size,
+    parse_time_limit,
+};
 use super::values::Values;
 
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub(crate) struct Settings {
     /// For the answer cache.
     pub(crate) embedding: Option<EmbeddingModel>,
     pub(crate) answers_max_bytes: usize,
+    pub(crate) file_limits: FileLimits,
     pub(crate) cors_origins: Vec<Origin>,
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
     /// Running or queued.
@@ -115,6 +120,7 @@ impl Settings {
             run_limits: run_limits(values)?,
             embedding: values.optional("embedding.model", parse_embedding_model)?,
             answers_max_bytes: values.required("cache.answers_max_bytes", parse_size)?,
+            file_limits: file_limits(values)?,
             cors_origins: values.required("http.cors_origins", parse_origins)?,
             trusted_proxies: values.required("http.trusted_proxies", parse_proxies)?,
             max_requests: values.required("http.max_requests", parse_room)?,
@@ -211,5 +217,16 @@ fn run_limits(values: &Values) -> Result<RunLimits, ConfigError> {
             .required("run.max_tokens", |text| parse_count(text, 1, 1_000_000_000))?,
         max_per_user: values.required("run.max_per_user", |text| parse_count(text, 1, 100_000))?,
         max_concurrent: values.required("run.max_concurrent", parse_room)?,
+    })
+}
+
+fn file_limits(values: &Values) -> Result<FileLimits, ConfigError> {
+    let files = values.required("knowledge.user_files", |text| {
+        parse_count(text, 0, 1_000_000_000)
+    })?;
+    Ok(FileLimits {
+        max_bytes: values.required("files.max_bytes", parse_file_size)?,
+        user_bytes: values.required("knowledge.user_bytes", parse_quota)?,
+        user_files: (files > 0).then_some(files.into()),
     })
 }

@@ -34,6 +34,21 @@ pub(super) fn parse_time_limit(text: &str) -> Result<Duration, String> {
 
 /// In bytes: `1048576`, `64KiB`, `2MiB`, `1GiB`; from 1 byte to 1 GiB.
 pub(super) fn parse_size(text: &str) -> Result<usize, String> {
+    usize::try_from(parse_bytes(text, 1, 1 << 30, "1GiB")?).map_err(|error| error.to_string())
+}
+
+/// The size of a file, from 1 byte to 512 MiB.
+pub(super) fn parse_file_size(text: &str) -> Result<u64, String> {
+    parse_bytes(text, 1, 1 << 29, "512MiB")
+}
+
+/// A size of any number of files, up to a pebibyte; `None` for 0, which is no limit.
+pub(super) fn parse_quota(text: &str) -> Result<Option<u64>, String> {
+    let bytes = parse_bytes(text, 0, 1 << 50, "1024TiB")?;
+    Ok(Some(bytes).filter(|bytes| *bytes > 0))
+}
+
+fn parse_bytes(text: &str, least: u64, most: u64, named: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is not a size; write it like 1048576, 512KiB or 2MiB");
     let (number, unit) = split_unit(text).ok_or_else(wrong)?;
     let bytes: u64 = match unit {
@@ -41,13 +56,13 @@ pub(super) fn parse_size(text: &str) -> Result<usize, String> {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
         _ => return Err(wrong()),
     };
     number
         .checked_mul(bytes)
-        .filter(|size| (1..=1 << 30).contains(size))
-        .and_then(|size| usize::try_from(size).ok())
-        .ok_or_else(|| format!("{text:?} is out of range; from 1 to 1GiB"))
+        .filter(|size| (least..=most).contains(size))
+        .ok_or_else(|| format!("{text:?} is out of range; from {least} to {named}"))
 }
 
 pub(super) fn parse_count(text: &str, least: u32, most: u32) -> Result<u32, String> {
@@ -74,7 +89,9 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
 mod tests {
     use std::time::Duration;
 
-    use super::{parse_count, parse_duration, parse_size, parse_time_limit};
+    use super::{
+        parse_count, parse_duration, parse_file_size, parse_quota, parse_size, parse_time_limit,
+    };
 
     #[test]
     fn durations_are_read_with_their_unit() {
@@ -135,5 +152,15 @@ mod tests {
         ] {
             assert!(parse_size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_quota_may_be_none() {
+        assert_eq!(parse_quota("0"), Ok(None));
+        assert_eq!(parse_quota("2TiB"), Ok(Some(2 << 40)));
+        assert!(parse_quota("1025TiB").is_err());
+        assert_eq!(parse_file_size("512MiB"), Ok(512 << 20));
+        assert!(parse_file_size("513MiB").is_err());
+        assert!(parse_file_size("0").is_err());
     }
 }

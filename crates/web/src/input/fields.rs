@@ -186,13 +186,21 @@ pub(super) fn read_members<T: Input>(
 
 /// Each pair may occur once.
 pub(super) fn read_pairs<T: Input>(encoded: &[u8], field: &mut Field<'_>) -> Option<T::Value> {
+    read_texts::<T>(form_urlencoded::parse(encoded).into_owned(), field)
+}
+
+/// Reads names and texts; each name may occur once.
+pub(super) fn read_texts<T: Input>(
+    pairs: impl IntoIterator<Item = (String, String)>,
+    field: &mut Field<'_>,
+) -> Option<T::Value> {
     let mut members = Map::new();
     let mut repeated = BTreeSet::new();
-    for (name, value) in form_urlencoded::parse(encoded) {
-        if members.contains_key(&*name) {
-            repeated.insert(name.into_owned());
+    for (name, value) in pairs {
+        if members.contains_key(&name) {
+            repeated.insert(name);
         } else {
-            members.insert(name.into_owned(), Value::String(value.into_owned()));
+            members.insert(name, Value::String(value));
         }
     }
     read_fields::<T>(members, repeated, field)

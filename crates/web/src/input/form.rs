@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use colloquy_application::ports::MAX_IMAGE_BYTES;
-use colloquy_domain::{ValidationError, Violation};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -14,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::arrival::{Incoming, refuse_encoded, too_large};
 use super::body::unsupported;
 use super::multipart::{Part, boundary, parts};
+use super::upload::{incomplete, invalid};
 use crate::problem::Problem;
 use crate::schema;
 
@@ -31,21 +32,25 @@ impl<S: Sync> FromRequest<S> for FileForm {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         refuse_encoded(request.headers())?;
-        let content_type = request.headers().get(CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok());
-        let (essence, parameters) = content_type
-            .unwrap_or_default()
-            .split_once(';')
-            .unwrap_or((content_type.unwrap_or_default(), ""));
-        if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
-            return Err(unsupported("The body must be `multipart/form-data`."));
-        }
-        let boundary = boundary(parameters).ok_or_else(|| {
-            Problem::malformed("The form needs a boundary of 1 to 70 plain characters.")
-        })?;
+        let boundary = boundary_of(request.headers())?;
         let body = Incoming::new(request, MAX_IMAGE_BYTES + FRAME_BYTES)?;
         Ok(Self { boundary, body })
     }
+}
+
+/// The boundary of a multipart form.
+pub(super) fn boundary_of(headers: &HeaderMap) -> Result<String, Problem> {
+    let content_type = headers.get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let (essence, parameters) = content_type
+        .unwrap_or_default()
+        .split_once(';')
+        .unwrap_or((content_type.unwrap_or_default(), ""));
+    if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
+        return Err(unsupported("The body must be `multipart/form-data`."));
+    }
+    boundary(parameters)
+        .ok_or_else(|| Problem::malformed("The form needs a boundary of 1 to 70 plain characters."))
 }
 
 impl FileForm {
@@ -65,9 +70,7 @@ fn find_file(body: &Bytes, boundary: &str) -> Result<Bytes, Problem> {
     let mut file = None;
     for part in parts(body, boundary) {
         let Some(Part { name, content }) = part else {
-            return Err(Problem::malformed(
-                "The body is not a complete multipart form.",
-            ));
+            return Err(incomplete());
         };
         if name != FILE {
             let message = "has an unknown field";
@@ -78,10 +81,6 @@ fn find_file(body: &Bytes, boundary: &str) -> Result<Bytes, Problem> {
         }
     }
     file.ok_or_else(|| invalid(FILE, "required", "is required"))
-}
-
-fn invalid(field: &str, code: &'static str, message: &'static str) -> Problem {
-    ValidationError::from(Violation::new(code, message).at(field)).into()
 }
 
 impl ToSchema for FileForm {

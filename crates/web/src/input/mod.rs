@@ -8,8 +8,10 @@ mod fields;
 mod form;
 mod json;
 mod multipart;
+mod multipart_stream;
 mod queries;
 mod query;
+mod upload;
 mod values;
 
 use serde_json::Value;
@@ -21,6 +23,7 @@ pub use form::FileForm;
 pub use queries::WithoutQuery;
 pub(crate) use queries::refuse_query_layer;
 pub use query::Query;
+pub use upload::{UploadForm, UploadedFile};
 pub use values::{
     Kind, boolean, choice, decimal, integer, json_value, list, object, text, up_to, whole_number,
 };

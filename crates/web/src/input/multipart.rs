@@ -1,4 +1,4 @@
-//! Parses complete multipart forms (RFC 7578, RFC 2046).
+//! Parses multipart forms (RFC 7578, RFC 2046).
 //!
 //! `multer` rejects file names with control bytes, takes `name=` inside a file name for the field
 //! name, and copies each file twice.
@@ -14,7 +14,7 @@ pub(super) struct Part<'a> {
 }
 
 const MAX_BOUNDARY: usize = 70;
-const MAX_HEAD: usize = 8 * 1024;
+pub(super) const MAX_HEAD: usize = 8 * 1024;
 
 pub(super) fn boundary(parameters: &str) -> Option<String> {
     let boundary = parameter(parameters, "boundary")?;
@@ -81,19 +81,50 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
     Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
-fn name(head: &[u8]) -> Option<String> {
+/// `Content-Disposition` of a part.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Disposition {
+    /// Field name.
+    pub(super) name: String,
+    /// Name of the file, if given. Bytes that are not UTF-8 are replaced.
+    pub(super) file_name: Option<String>,
+}
+
+/// The disposition in a part's header; `None` if malformed.
+pub(super) fn disposition(head: &[u8]) -> Option<Disposition> {
     if head.len() > MAX_HEAD {
         return None;
     }
-    // File names, ignored here, may have any encoding.
+    // File names may have any encoding.
     let head = String::from_utf8_lossy(head);
     let lines: Option<Vec<_>> = head.split("\r\n").map(|it| it.split_once(':')).collect();
     let (_, disposition) = lines?
         .into_iter()
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("content-disposition"))?;
     let (kind, parameters) = disposition.split_once(';')?;
-    let is_form = kind.trim().eq_ignore_ascii_case("form-data");
-    is_form.then(|| parameter(parameters, "name"))?
+    if !kind.trim().eq_ignore_ascii_case("form-data") {
+        return None;
+    }
+    let extended = parameter(parameters, "filename*").and_then(|value| extended(&value));
+    Some(Disposition {
+        name: parameter(parameters, "name")?,
+        file_name: extended.or_else(|| parameter(parameters, "filename")),
+    })
+}
+
+fn name(head: &[u8]) -> Option<String> {
+    disposition(head).map(|disposition| disposition.name)
+}
+
+/// An extended value in UTF-8 (RFC 8187), which some clients send for names beyond ASCII.
+fn extended(value: &str) -> Option<String> {
+    let (charset, value) = value.split_once('\'')?;
+    let (_language, encoded) = value.split_once('\'')?;
+    if !charset.eq_ignore_ascii_case("utf-8") {
+        return None;
+    }
+    let decoded = percent_encoding::percent_decode_str(encoded);
+    decoded.decode_utf8().ok().map(Into::into)
 }
 
 /// The first parameter of that name, plain or quoted. In some encodings a backslash is the second
@@ -136,7 +167,7 @@ fn value(text: &str, has_escapes: bool) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, boundary, parts};
+    use super::{Disposition, Part, boundary, disposition, parts};
 
     fn all<'a>(body: &'a str, boundary: &str) -> Vec<Option<(String, &'a [u8])>> {
         let parts = parts(body.as_bytes(), boundary);
@@ -191,6 +222,31 @@ mod tests {
             content: b"1",
         };
         assert_eq!(found, [Some(expected)]);
+    }
+
+    #[test]
+    fn a_file_has_the_name_that_its_part_gives_it() {
+        for (parameters, expected) in [
+            ("name=file", None),
+            ("name=file; filename=a.txt", Some("a.txt")),
+            ("name=file; filename=\"a;b=\\\"c.txt\"", Some("a;b=\"c.txt")),
+            ("filename=\"\"; name=file", Some("")),
+            (
+                "name=file; filename=\"x\"; filename*=UTF-8''%e2%82%ac%20a.txt",
+                Some("\u{20ac} a.txt"),
+            ),
+            ("name=file; filename*=utf-8'en'b; filename=x", Some("b")),
+            ("name=file; filename*=latin1''%e9; filename=x", Some("x")),
+            ("name=file; filename*=utf-8''%ff; filename=x", Some("x")),
+            ("name=file; filename*=b", None),
+        ] {
+            let head = format!("Content-Disposition: form-data; {parameters}");
+            let expected = Disposition {
+                name: "file".to_owned(),
+                file_name: expected.map(str::to_owned),
+            };
+            assert_eq!(disposition(head.as_bytes()), Some(expected), "{parameters}");
+        }
     }
 
     #[test]

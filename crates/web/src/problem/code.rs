@@ -43,9 +43,11 @@ problem_codes! {
     DefinedInCode = "defined_in_code", CONFLICT;
     LastAdministrator = "last_administrator", CONFLICT;
     TooManyApiKeys = "too_many_api_keys", CONFLICT;
+    QuotaExceeded = "quota_exceeded", CONFLICT;
     IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY;
     DuplicateResource = "duplicate_resource", CONFLICT;
     RevisionConflict = "revision_conflict", PRECONDITION_FAILED;
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE;
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE;
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
     ValidationError = "validation_error", UNPROCESSABLE_ENTITY;

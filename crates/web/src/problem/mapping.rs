@@ -1,7 +1,7 @@
 //! Maps use-case errors to problems.
 
 use colloquy_application::ports::{MAX_API_KEYS, PortError};
-use colloquy_application::{Error, RunFailure};
+use colloquy_application::{Error, Quota, RunFailure};
 use colloquy_domain::{Run, RunStatus, ValidationError, Violation};
 
 use super::{Problem, ProblemCode};
@@ -45,6 +45,13 @@ impl From<Error> for Problem {
             Error::TooManyApiKeys => Self::new(
                 ProblemCode::TooManyApiKeys,
                 format!("A user may have {MAX_API_KEYS} API keys. Revoke one first."),
+            ),
+            Error::QuotaExceeded(quota) => Self::quota_exceeded(quota),
+            Error::FileTooLarge => {
+                Self::new(ProblemCode::PayloadTooLarge, "The file is too large.")
+            }
+            Error::TooManyUploads => Self::unavailable(
+                "The service takes as many uploads as it can. Try again in a moment.",
             ),
             Error::ThreadBusy(run) => Self::thread_busy(run.as_deref()),
             Error::RunNotPaused(run) => {
@@ -112,6 +119,23 @@ impl Problem {
         let mut problem = Self::not_found();
         let error = Violation::new("not_found", "does not exist or is not visible to you");
         problem.errors.push(error.at(field));
+        problem
+    }
+
+    fn quota_exceeded(quota: Quota) -> Self {
+        let (code, detail) = match quota {
+            Quota::Bytes => (
+                "user_bytes",
+                "Your files have reached the size they may have in all.",
+            ),
+            Quota::Files => ("user_files", "You have as many files as you may have."),
+        };
+        let mut problem = Self::new(
+            ProblemCode::QuotaExceeded,
+            format!("{detail} Delete some first."),
+        );
+        let error = Violation::new(code, "exceeds your quota");
+        problem.errors.push(error.at("file"));
         problem
     }
 

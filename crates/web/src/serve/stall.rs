@@ -61,7 +61,10 @@ impl<S> StallLimit<S> {
             self.activity.set_blocked(false);
         }
         if let Ok(bytes) = result {
-            self.left = self.left.saturating_add(allowed(bytes)).min(self.limit);
+            self.left = self
+                .left
+                .saturating_add(time_for(bytes as u64))
+                .min(self.limit);
         }
         Poll::Ready(result)
     }
@@ -78,8 +81,8 @@ impl<S> StallLimit<S> {
     }
 }
 
-fn allowed(bytes: usize) -> Duration {
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+/// How long so many bytes may take.
+pub(crate) fn time_for(bytes: u64) -> Duration {
     Duration::from_micros(bytes.saturating_mul(1_000_000 / MIN_RATE))
 }
 

@@ -1,8 +1,10 @@
 //! Contract of [`BlobStore`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
 
 use super::at_once;
 use crate::ports::{BlobKey, BlobStore};
@@ -26,6 +28,25 @@ async fn list(blobs: &Blobs, prefix: &str) -> Vec<String> {
     let mut keys: Vec<_> = keys.iter().map(|key| key.as_str().to_owned()).collect();
     keys.sort();
     keys
+}
+
+async fn read(blobs: &Blobs, text: &str, range: Option<Range<u64>>) -> Option<Bytes> {
+    let stream = blobs.read(&key(text), range).await.unwrap()?;
+    let pieces: Vec<Bytes> = stream.try_collect().await.unwrap();
+    Some(pieces.concat().into())
+}
+
+/// Uploads the bytes in pieces of this length.
+async fn upload(blobs: &Blobs, text: &str, bytes: &Bytes, piece: usize) {
+    let mut upload = blobs.upload(&key(text)).await.unwrap();
+    for piece in bytes.chunks(piece) {
+        upload.write(bytes.slice_ref(piece)).await.unwrap();
+    }
+    upload.finish().await.unwrap();
+}
+
+fn pattern(length: u32) -> Bytes {
+    (0..length).map(|n| (n % 251) as u8).collect()
 }
 
 pub async fn a_blob_is_read_as_it_was_put(blobs: &Blobs) {
@@ -155,4 +176,101 @@ pub async fn an_empty_store_lists_nothing(blobs: &Blobs) {
     assert!(list(blobs, "avatars").await.is_empty());
     blobs.delete(&key("avatars/a1")).await.unwrap();
     assert_eq!(get(blobs, "avatars/a1").await, None);
+}
+
+pub async fn an_upload_is_read_as_it_was_written(blobs: &Blobs) {
+    const MIB: u32 = 1024 * 1024;
+    for (name, length, piece) in [
+        ("files/none", 0, 1),
+        ("files/one", 1, 1),
+        ("files/some", 100_000, 8_191),
+        ("files/part", 5 * MIB, 64 * 1024),
+        ("files/more", 13 * MIB + 7, 100_003),
+        ("files/at-once", 12 * MIB, 12 * 1024 * 1024),
+    ] {
+        let bytes = pattern(length);
+        upload(blobs, name, &bytes, piece).await;
+        assert!(get(blobs, name).await.unwrap() == bytes, "{name}");
+        assert!(read(blobs, name, None).await.unwrap() == bytes, "{name}");
+    }
+    assert_eq!(list(blobs, "files").await.len(), 6);
+}
+
+pub async fn a_range_is_read_without_the_rest(blobs: &Blobs) {
+    let bytes = pattern(100_000);
+    put(blobs, "files/one", bytes.clone()).await;
+    let ends = bytes.len() as u64;
+    for range in [0..1, 0..ends, 1..2, 8_000..90_001, ends - 1..ends] {
+        let [start, end] = [range.start, range.end].map(|it| usize::try_from(it).unwrap());
+        let found = read(blobs, "files/one", Some(range.clone())).await.unwrap();
+        assert!(found == bytes.slice(start..end), "{range:?}");
+    }
+    assert_eq!(read(blobs, "files/two", Some(0..1)).await, None);
+    assert_eq!(read(blobs, "files/two", None).await, None);
+}
+
+pub async fn an_upload_is_missing_until_it_is_finished(blobs: &Blobs) {
+    let bytes = pattern(11 * 1024 * 1024);
+    for length in [100, bytes.len()] {
+        let mut upload = blobs.upload(&key("files/one")).await.unwrap();
+        upload.write(bytes.slice(..length)).await.unwrap();
+        assert_eq!(get(blobs, "files/one").await, None);
+        assert!(list(blobs, "files").await.is_empty());
+        upload.finish().await.unwrap();
+        assert_eq!(get(blobs, "files/one").await.unwrap().len(), length);
+        blobs.discard(&key("files/one")).await.unwrap();
+    }
+}
+
+pub async fn an_upload_that_is_aborted_or_dropped_leaves_nothing(blobs: &Blobs) {
+    let bytes = pattern(11 * 1024 * 1024);
+    for length in [0, 100, bytes.len()] {
+        let mut aborted = blobs.upload(&key("files/aborted")).await.unwrap();
+        aborted.write(bytes.slice(..length)).await.unwrap();
+        aborted.abort().await.unwrap();
+        let mut dropped = blobs.upload(&key("files/dropped")).await.unwrap();
+        dropped.write(bytes.slice(..length)).await.unwrap();
+        drop(dropped);
+    }
+    for name in ["files/aborted", "files/dropped"] {
+        blobs.discard(&key(name)).await.unwrap();
+        assert_eq!(get(blobs, name).await, None);
+    }
+    assert!(list(blobs, "files").await.is_empty());
+}
+
+pub async fn uploads_at_once_do_not_mix(blobs: &Blobs) {
+    let uploads = (0..4_u8).map(|number| {
+        let blobs = blobs.clone();
+        async move {
+            let name = format!("files/{number}");
+            let bytes = Bytes::from(vec![number; 6 * 1024 * 1024]);
+            upload(&blobs, &name, &bytes, 512 * 1024).await;
+            assert!(get(&blobs, &name).await.unwrap() == bytes);
+        }
+    });
+    at_once(uploads.collect::<Vec<_>>()).await;
+}
+
+pub async fn a_discarded_blob_is_absent(blobs: &Blobs) {
+    put(blobs, "files/one", "one").await;
+    put(blobs, "files/two", "two").await;
+    for _ in 0..2 {
+        blobs.discard(&key("files/one")).await.unwrap();
+    }
+    assert_eq!(get(blobs, "files/one").await, None);
+    assert_eq!(list(blobs, "files").await, ["files/two"]);
+}
+
+pub async fn a_reader_of_a_blob_that_is_deleted_has_no_other_bytes(blobs: &Blobs) {
+    let bytes = pattern(3 * 1024 * 1024);
+    put(blobs, "files/one", bytes.clone()).await;
+    let mut stream = blobs.read(&key("files/one"), None).await.unwrap().unwrap();
+    let mut found = BytesMut::new();
+    found.extend(stream.try_next().await.unwrap().unwrap());
+    blobs.discard(&key("files/one")).await.unwrap();
+    while let Ok(Some(piece)) = stream.try_next().await {
+        found.extend(piece);
+    }
+    assert!(bytes.starts_with(&found));
 }

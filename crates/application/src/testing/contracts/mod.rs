@@ -36,6 +36,7 @@ pub mod blobs;
 pub mod deletions;
 pub mod embedders;
 pub mod events;
+pub mod files;
 pub mod forced_ends;
 pub mod grounds;
 pub mod idempotency;

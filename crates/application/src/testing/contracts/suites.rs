@@ -180,6 +180,35 @@ macro_rules! thread_contracts {
     };
 }
 
+/// Tests a [`FileRepository`](crate::ports::FileRepository).
+#[macro_export]
+macro_rules! file_contracts {
+    ($stores:ident) => {
+        $crate::contract_tests! { $stores, files:
+            a_file_is_read_as_it_was_written,
+            an_upload_is_seen_by_nobody,
+            an_upload_and_its_completion_need_their_owner,
+            an_upload_is_completed_once,
+            a_file_out_of_scope_is_absent,
+            files_are_listed_newest_first_in_pages,
+            a_renamed_file_keeps_the_rest,
+            an_expired_file_is_absent,
+            files_of_an_owner_share_the_same_bytes,
+            owners_share_no_bytes,
+            a_removed_file_notes_its_key_when_no_other_has_it,
+            an_abandoned_upload_notes_its_key,
+            what_is_outdated_goes_in_batches,
+            a_removal_is_noted_until_it_is_done,
+            files_and_bytes_of_a_user_are_limited,
+            what_has_expired_takes_no_room,
+            uploads_at_once_keep_the_quota,
+            the_same_bytes_at_once_have_one_blob,
+            removing_all_files_of_a_blob_at_once_notes_it,
+            a_deleted_users_files_are_gone_and_noted,
+        }
+    };
+}
+
 /// Tests a [`DeletionRepository`](crate::ports::DeletionRepository).
 #[macro_export]
 macro_rules! deletion_contracts {
@@ -345,6 +374,13 @@ macro_rules! blob_contracts {
             deleting_what_was_never_there_is_no_error,
             a_list_holds_what_lies_under_the_prefix,
             an_empty_store_lists_nothing,
+            an_upload_is_read_as_it_was_written,
+            a_range_is_read_without_the_rest,
+            an_upload_is_missing_until_it_is_finished,
+            an_upload_that_is_aborted_or_dropped_leaves_nothing,
+            uploads_at_once_do_not_mix,
+            a_discarded_blob_is_absent,
+            a_reader_of_a_blob_that_is_deleted_has_no_other_bytes,
         }
     };
 }

@@ -1,21 +1,21 @@
 //! The in-memory store behind all repository ports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use colloquy_domain::{
-    AccessToken, Assistant, AssistantId, Instructions, Message, MessageId, Run, RunEvent, RunId,
-    RunStatus, Thread, ThreadId, TokenId, User, UserId,
+    AccessToken, Assistant, AssistantId, FileId, Instructions, Message, MessageId, Run, RunEvent,
+    RunId, RunStatus, Thread, ThreadId, TokenId, User, UserId,
 };
 use uuid::Uuid;
 
 use super::{MemoryAnswers, MemoryBlobs, PretendedAvatars};
 use crate::passwords::PasswordHash;
 use crate::ports::{
-    AccountKey, ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage, PastAttempt,
-    PlaceKey, PortError, TokenHash,
+    AccountKey, BlobKey, ChatModel, HealthCheck, Idempotency, Lease, OffsetList, OffsetPage,
+    PastAttempt, PlaceKey, PortError, TokenHash, Upload, UploadedContent,
 };
 use crate::{Ports, Stores};
 
@@ -45,6 +45,9 @@ pub(super) struct Records {
     pub(super) messages: BTreeMap<(ThreadId, u64), Message>,
     pub(super) reasoning: BTreeMap<MessageId, String>,
     pub(super) runs: BTreeMap<RunId, StoredRun>,
+    pub(super) files: BTreeMap<FileId, StoredUpload>,
+    /// Keys of blobs that are to be removed.
+    pub(super) removals: BTreeSet<BlobKey>,
 }
 
 pub(super) struct StoredUser {
@@ -78,6 +81,14 @@ pub(super) struct StoredRun {
     pub(super) log: Vec<RunEvent>,
 }
 
+/// An upload; a file once it has content.
+pub(super) struct StoredUpload {
+    pub(super) upload: Upload,
+    pub(super) content: Option<UploadedContent>,
+    /// The upload's own, or that of another file with the same content.
+    pub(super) key: BlobKey,
+}
+
 impl StoredRun {
     pub(super) fn is_in_progress(&self) -> bool {
         self.run.status == RunStatus::InProgress
@@ -104,7 +115,8 @@ impl Memory {
             messages: store.clone(),
             runs: store.clone(),
             events: store.clone(),
-            deletions: store,
+            deletions: store.clone(),
+            files: store,
         }
     }
 

@@ -4,6 +4,7 @@ mod answers;
 mod assistants;
 mod blobs;
 mod deletions;
+mod files;
 mod images;
 mod matcher;
 mod memory;

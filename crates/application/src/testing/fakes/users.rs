@@ -99,6 +99,7 @@ impl UserRepository for Memory {
             records.check_another_administrator(id)?;
             records.users.remove(&id).ok_or(PortError::NotFound)?;
             records.tokens.retain(|_, it| it.token.user_id != id);
+            records.remove_files(|it| it.upload.owner_id == id);
             for stored in records.threads.values_mut() {
                 stored.thread.owner_id.take_if(|owner| *owner == id);
             }
