@@ -11,10 +11,11 @@ use colloquy_tests::server::{ADMIN_EMAIL, Colloquy, PASSWORD};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 on_both_backends![
     unfinished_requests_hold_up_nobody,
+    a_flood_of_unfinished_requests_is_cut_off,
     answers_that_nobody_takes_hold_little_memory,
     sign_ins_that_were_given_up_count_for_nothing,
 ];
@@ -68,6 +69,42 @@ async fn unfinished_requests_hold_up_nobody(backend: Backend) {
         let lines = log.lines().filter(|line| line.contains("limit reached"));
         assert_eq!(lines.count(), 1, "{log}");
     }
+}
+
+async fn a_flood_of_unfinished_requests_is_cut_off(backend: Backend) {
+    const REQUESTS: usize = 9_000;
+    let server = Colloquy::start(backend).await;
+    let user = server.user("ada").await;
+    let others = tokio::spawn(async move {
+        let mut longest = Duration::ZERO;
+        for _ in 0..40 {
+            let begin = Instant::now();
+            user.get("/users/me").await.expect(200);
+            longest = longest.max(begin.elapsed());
+            sleep(Duration::from_millis(50)).await;
+        }
+        longest
+    });
+    let mut kept = JoinSet::new();
+    for _ in 0..REQUESTS.div_ceil(STREAMS) {
+        let mut client = http2(connect(&server, 0, None).await, 65_535).await;
+        for _ in 0..STREAMS {
+            if client.ready().await.is_err() {
+                break;
+            }
+            let body = Endless::beginning("{");
+            let answer = post(&mut client, "/api/v1/auth/login", "", body);
+            kept.spawn(async move {
+                let _ = answer.await;
+            });
+        }
+    }
+    let longest = others.await.unwrap();
+    assert!(longest < Duration::from_secs(8), "{longest:?}");
+    // Few are told and logged; the rest lose their connections.
+    let log = server.log();
+    let lines = log.lines().count();
+    assert!(lines < 2_000, "{lines} lines");
 }
 
 async fn others_are_served(user: &Client) {
