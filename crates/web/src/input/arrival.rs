@@ -81,7 +81,7 @@ pub(super) struct Arriving {
     /// Bytes that may still arrive.
     left: u64,
     pace: Pace,
-    waiting: AwaitedBody,
+    waiting: AwaitedClient,
 }
 
 impl Arriving {
