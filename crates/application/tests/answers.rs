@@ -158,7 +158,7 @@ async fn the_same_question_is_answered_once() {
     let scene = Scene::new();
     scene.answer("What is Python?").await;
     scene.clock.advance(TimeDelta::seconds(90));
-    let hit = scene.hit(" what is  python").await.unwrap();
+    let hit = scene.hit(" what is  Python").await.unwrap();
     assert_eq!(hit.answer, "the answer");
     assert_eq!(hit.cache.hit, CacheHit::Exact);
     assert_eq!(hit.cache.similarity, Similarity::SAME);
@@ -378,7 +378,7 @@ async fn each_user_of_a_private_assistant_has_their_own_answers() {
 async fn others_wait_for_the_answer_to_their_question() {
     let scene = Scene::new();
     let fill = scene.fill("What is Python?").await;
-    let waiting = futures_util::future::join_all((0..8).map(|_| scene.hit("what is python")));
+    let waiting = futures_util::future::join_all((0..8).map(|_| scene.hit("what is Python")));
     let (hits, ()) = tokio::join!(waiting, async {
         // Only the same question waits.
         scene.answer("What is dust?").await;
