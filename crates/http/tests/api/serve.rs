@@ -24,6 +24,8 @@ use crate::conversation::Conversation;
 use crate::sse::names;
 use crate::support::Api;
 
+mod frames;
+
 /// Longer than any step may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: test\r\n\r\n";
@@ -508,43 +510,6 @@ async fn an_answer_that_is_not_taken_is_cut_without_the_others_on_its_connection
     let whole = ask(&mut client, "/docs/swagger-ui-bundle.js").await;
     let whole = whole.into_body().collect().await.unwrap().to_bytes();
     assert!(whole.len() > 200 * 1024);
-}
-
-/// An HTTP/2 frame without payload besides these bytes.
-fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).unwrap();
-    let mut frame = vec![0, 0, length, kind, 0, 0, 0, 0, 0];
-    frame.extend(payload);
-    frame
-}
-
-#[tokio::test]
-async fn a_flood_of_frames_without_requests_ends_the_connection() {
-    const SETTINGS: u8 = 4;
-    const PING: u8 = 6;
-    const UNKNOWN: u8 = 200;
-    let server = Server::patient().await;
-    for flood in [
-        frame(PING, b"12345678"),
-        frame(SETTINGS, b""),
-        frame(UNKNOWN, b""),
-    ] {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        let (mut from_server, mut to_server) = stream.into_split();
-        let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &*frame(SETTINGS, b"")].concat();
-        to_server.write_all(&preface).await.unwrap();
-        let flooding = async {
-            let frames = flood.repeat(4_096);
-            while to_server.write_all(&frames).await.is_ok() {}
-        };
-        let reading = async {
-            let mut buffer = vec![0; 64 * 1024];
-            while matches!(from_server.read(&mut buffer).await, Ok(1..)) {}
-        };
-        timeout(PATIENCE, async { tokio::join!(flooding, reading) })
-            .await
-            .expect("it is cut");
-    }
 }
 
 #[tokio::test]
