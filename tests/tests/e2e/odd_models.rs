@@ -10,7 +10,7 @@ use crate::scene::{Scene, said};
 use crate::{SCRIPTED, with_models};
 
 on_both_backends![
-    no_wait_that_a_provider_asks_for_is_too_long_to_be_told,
+    nobody_is_told_to_wait_longer_than_a_day,
     a_fraction_of_a_second_is_waited_for,
     whatever_a_model_says_the_next_message_works,
     what_a_model_thinks_is_kept_apart,
@@ -23,7 +23,7 @@ on_both_backends![
     thinking_goes_back_to_anthropic_with_the_results,
 ];
 
-async fn no_wait_that_a_provider_asks_for_is_too_long_to_be_told(backend: Backend) {
+async fn nobody_is_told_to_wait_longer_than_a_day(backend: Backend) {
     for wait in [
         "18446744073709551615",
         "99999999999999999999999999",
@@ -34,7 +34,7 @@ async fn no_wait_that_a_provider_asks_for_is_too_long_to_be_told(backend: Backen
         let scene = Scene::with(backend, [busy, Reply::answer("fine")]).await;
         let failed = scene.user.say(&scene.thread, &scene.assistant, "Hi").await;
         let seconds: u64 = failed.header("retry-after").unwrap().parse().unwrap();
-        assert!(seconds > 7_000 * 365 * 86_400, "{wait}: {seconds}");
+        assert_eq!(seconds, 86_400, "{wait}");
         failed.problem(503, "model_rate_limited");
         assert_eq!(scene.models.requests().len(), 1, "{wait}");
         assert_eq!(scene.ask("Again").await["output"], "fine");
