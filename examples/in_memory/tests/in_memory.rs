@@ -1,5 +1,4 @@
 //! The server in memory through its own program.
-#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 use colloquy_tests::client::text;
 use colloquy_tests::database::Backend;
