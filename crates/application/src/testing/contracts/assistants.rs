@@ -1,4 +1,4 @@
-//! Contract of [`AssistantRepository`](crate::ports::AssistantRepository).
+//! Contract of [`AssistantRepository`].
 
 use std::sync::Arc;
 

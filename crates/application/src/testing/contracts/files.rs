@@ -1,4 +1,4 @@
-//! The contract of [`FileRepository`].
+//! Contract of the file repository.
 
 use chrono::{DateTime, Utc};
 use colloquy_domain::{ContentHash, File, FileId, FileName, FilePurpose, User, UserId};

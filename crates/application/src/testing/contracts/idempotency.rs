@@ -1,4 +1,4 @@
-//! Contract of [`RunRepository::start`](crate::ports::RunRepository::start): idempotency keys.
+//! Contract of idempotency keys at the start of runs.
 
 use colloquy_domain::{IdempotencyKey, RunStatus, Thread};
 
